@@ -2,20 +2,20 @@
 # Builds the C library and installs it below PREFIX, without cargo-c:
 #
 #   include/tinyci.h                 the header
-#   include/tinyci.hpp               the same for C++
+#   include/tinyci.hpp               the header for C++
 #   lib/libtinyci.so.N               the shared library; N is the header's TINYCI_ABI
 #   lib/libtinyci.so                 a link to it, for linking
 #   lib/libtinyci.a                  the static library, whose only global symbols are tinyci_*
 #   lib/pkgconfig/tinyci.pc          pkg-config --cflags --libs [--static] tinyci
 #   lib/cmake/tinyci/                find_package(tinyci), targets tinyci::tinyci and tinyci::static
 #
-# A program that also links its own libgit2 is safe with either library: neither shows the one that
-# tinyci brings. Needs cargo, a C compiler and binutils, on a system with ELF.
+# Both libraries hide the symbols of their libgit2, so a program can also link its own. Needs cargo, a C
+# compiler and binutils, on a system with ELF.
 set -eu
 
 usage() {
     echo 'usage: build-library.sh [--release] [--features LIST] PREFIX' >&2
-    echo 'LIST is "rhai" unless said; "" leaves scripts out' >&2
+    echo 'the default LIST is "rhai"; with "" the library has no scripts' >&2
     exit 2
 }
 
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$prefix" ] || usage
 case $(uname -s) in
-    Darwin | *_NT*) echo 'this script knows ELF only; `cargo cinstall` does the same here' >&2; exit 2 ;;
+    Darwin | *_NT*) echo 'this script supports only ELF; use `cargo cinstall` on this system' >&2; exit 2 ;;
 esac
 mkdir -p "$prefix/include" "$prefix/lib/pkgconfig" "$prefix/lib/cmake/tinyci"
 prefix=$(cd "$prefix" && pwd)
@@ -48,26 +48,26 @@ cargo rustc --quiet $profile --lib --no-default-features --features "capi,$featu
     -- -C link-arg="-Wl,-soname,libtinyci.so.$abi" >"$work/messages"
 built() { sed -n "s/.*\"\([^\"]*\/libtinyci\.$1\)\".*/\1/p" "$work/messages" | tail -n 1; }
 
-# The archive holds libgit2 and more, under names that a program's own would be taken for. So it
-# becomes one object, of which only our functions are seen.
+# The archive contains libgit2 and more, whose names could clash with names of a program. So it becomes
+# one object that exports only the functions of tinyci.
 functions=$(sed -n 's/.*[ *]\(tinyci_[a-z0-9_]*\)(.*/\1/p' bindings/prototypes.h)
 # shellcheck disable=SC2046 # one option for each function
 ld -r --gc-sections --force-group-allocation $(printf -- '-u %s ' $functions) \
     -o "$work/tinyci.o" "$(built a)"
-# Bitcode of Rust's own library is left in; an older LLVM plugin of `ar` stumbles over it.
+# Remove the bitcode of Rust's standard library, because an older LLVM plugin of `ar` fails on it.
 objcopy --wildcard --keep-global-symbol='tinyci_*' \
     --remove-section=.llvmbc --remove-section=.llvmcmd "$work/tinyci.o"
 rm -f "$work/libtinyci.a"
 ar rcs "$work/libtinyci.a" "$work/tinyci.o"
 
-# What a static program links besides: what Rust's own library needs, and what the shared one does.
+# A static program also links the libraries that Rust's standard library and the shared library need.
 : >"$work/empty.rs"
 native=$(rustc --crate-type staticlib --crate-name empty --print native-static-libs \
     -o "$work/empty.a" "$work/empty.rs" 2>&1 | sed -n 's/^note: native-static-libs: //p')
 needed=$(readelf -d "$(built so)" | sed -n 's/.*(NEEDED).*\[lib\(.*\)\.so.*/-l\1/p')
 private=$(printf '%s\n' $needed $native | awk '!seen[$0]++' | tr '\n' ' ')
 
-# Into place by renaming, so that a program which uses the old one is not cut off.
+# Rename files into place, so that programs which use the old library are not disturbed.
 put() { cp "$1" "$2.new" && mv -f "$2.new" "$2"; }
 put include/tinyci.h "$prefix/include/tinyci.h"
 put bindings/cpp/tinyci.hpp "$prefix/include/tinyci.hpp"
@@ -82,7 +82,7 @@ libdir=\${prefix}/lib
 includedir=\${prefix}/include
 
 Name: tinyci
-Description: Embeddable continuous integration: no daemon, state inside the git repository
+Description: An embeddable CI system: no daemon, results stored in the git repository
 Version: $version
 Libs: -L\${libdir} -ltinyci
 Libs.private: $private

@@ -1,4 +1,4 @@
-//! Runs a commit with an executor of its own, which only says what it would do.
+//! Runs the pipeline of a commit with an executor that only prints the commands.
 //!
 //!     cargo run --example dry_executor -- /srv/git/app.git HEAD
 
@@ -9,7 +9,7 @@ use tinyci::{
     executor::{CancelView, Command, Executor, Exit, Output},
 };
 
-/// Lets every command pass.
+/// Prints each command and reports success.
 struct DryExecutor;
 
 impl Executor for DryExecutor {

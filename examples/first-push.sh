@@ -1,6 +1,6 @@
 #!/bin/sh
-# The whole of tinyci on one screen: a bare repository, the hook, two pushes, two verdicts.
-# Everything happens in a temporary folder, which is gone at the end.
+# Shows tinyci at work: a bare repository, the git hook, two pushes and two verdicts.
+# Everything is in a temporary directory, which is deleted at the end.
 #
 #   sh examples/first-push.sh
 
@@ -17,11 +17,11 @@ export GIT_CONFIG_GLOBAL=/dev/null
 export GIT_AUTHOR_NAME=Ada GIT_AUTHOR_EMAIL=ada@example.org
 export GIT_COMMITTER_NAME=Ada GIT_COMMITTER_EMAIL=ada@example.org
 
-echo '== a server: one bare repository with the hook'
+echo '== the server: a bare repository with the git hook'
 git init --quiet --bare --initial-branch=main "$dir/app.git"
 tinyci --dir "$dir/app.git" install
 
-echo '== a developer: a pipeline that passes, pushed'
+echo '== a developer pushes a commit that passes'
 git init --quiet --initial-branch=main "$dir/app"
 cd "$dir/app"
 git remote add origin "$dir/app.git"
@@ -32,14 +32,14 @@ git add .
 git commit --quiet --message 'A green commit'
 git push --quiet origin main
 
-echo '== the same developer: a test that fails, pushed'
+echo '== the developer pushes a commit whose test fails'
 printf '#!/bin/sh\necho one and one is three >&2\nexit 1\n' > test.sh
 git commit --quiet --all --message 'A red commit'
 git push --quiet origin main
 
-echo '== the verdicts, as tinyci shows them and as git itself does'
+echo '== the verdicts, as tinyci and git show them'
 tinyci --dir "$dir/app.git" results
 git --git-dir "$dir/app.git" log --notes='tinyci*' --format='%H %N' main | sed '/^$/d'
 
-# One red and one green, or this script has failed.
+# Fail unless there is one red and one green commit.
 test "$(git --git-dir "$dir/app.git" log --notes='tinyci*' --format='%N' main | sed '/^$/d' | tr '\n' ' ')" = 'failure success '

@@ -1,4 +1,4 @@
-//! Asks a repository what a host usually asks, each in one line.
+//! Asks a repository what programs usually ask, in one line each.
 //!
 //!     cargo run --example one_liners -- /srv/git/app.git
 
@@ -15,18 +15,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let selection = Selection::pending();
     let dir = env::temp_dir().join(format!("tinyci-example-{}", std::process::id()));
 
-    // The commits that the next run tests, and its jobs with their reasons.
+    // The pending commits, and the jobs that the next run would start.
     let pending = engine.pending_commits(&selection)?;
     let plan = engine.plan(&selection)?;
     println!("{} pending, {} jobs", pending.len(), plan.jobs.len());
 
-    // The files of a commit, and the steps that it asks for.
+    // The files of a commit, and the steps in its config.
     let export = engine.export("HEAD", &dir, &cancel)?;
     let steps: Vec<_> = engine.pipeline("HEAD")?.steps().map(|step| step.name.as_str()).collect();
     println!("{} files, steps: {}", export.files, steps.join(" "));
     std::fs::remove_dir_all(&dir)?;
 
-    // A config and a template that are in no commit.
+    // A config and a template that are not in a commit.
     let nightly = Pipeline::parse("build: make nightly\n", Format::Yaml, "nightly.yml")?;
     let mut vars = Vars::new();
     vars.set("goal", "all")?;

@@ -1,4 +1,4 @@
-//! Runs all that is pending in a repository, shows what the commands print, and the verdicts.
+//! Tests all pending commits of a repository, and shows the output and the outcomes.
 //!
 //!     cargo run --example pending -- /srv/git/app.git
 

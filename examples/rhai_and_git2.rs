@@ -1,6 +1,5 @@
-//! A program that scripts itself with rhai and reads the repository with git2, beside tinyci: a
-//! rule of the program's own chooses the commits, tinyci judges them, and their pipelines may ask
-//! the program's script.
+//! A program that uses rhai, git2 and tinyci. A rule in rhai selects commits, which git2 reads from
+//! the repository. tinyci tests them, and their pipelines can call a function of the program.
 //!
 //!     cargo run --example rhai_and_git2 -- /srv/git/app.git 'subject.starts_with("Release")'
 
@@ -20,7 +19,7 @@ fn main() -> Result<(), Failure> {
     let rules = Arc::new(Mutex::new(rules()));
     let asked = rules.clone();
     let engine = Engine::builder(&path)
-        .function("program::shout", 1..=1, Effect::Pure, "In capitals.", move |arguments| {
+        .function("program::shout", 1..=1, Effect::Pure, "Uppercases.", move |arguments| {
             let text = arguments.first().and_then(Value::as_str).unwrap_or_default().to_owned();
             let rules = asked.lock().map_err(|_| "the rules are gone")?;
             let mut scope = rhai::Scope::new();
@@ -39,13 +38,14 @@ fn main() -> Result<(), Failure> {
     let repository = git2::Repository::open(&path)?;
     for id in &wanted {
         let note = repository.find_note(Some("refs/notes/tinyci-result"), git2::Oid::from_str(id)?);
-        let word = note.ok().and_then(|note| note.message().map(str::to_owned).ok());
-        println!("{id} {}", word.as_deref().map_or("no verdict", str::trim));
+        let verdict = note.ok().and_then(|note| note.message().map(str::to_owned).ok());
+        println!("{id} {}", verdict.as_deref().map_or("no verdict", str::trim));
     }
     Ok(())
 }
 
-/// The program's own engine, with its own functions and limits. tinyci's scripts see none of it.
+/// Returns the program's own rhai engine, with its own functions and limits. tinyci's scripts do not
+/// see it.
 fn rules() -> rhai::Engine {
     let mut rules = rhai::Engine::new();
     rules.set_max_operations(1_000);
@@ -54,7 +54,7 @@ fn rules() -> rhai::Engine {
     rules
 }
 
-/// The commits of HEAD's history that the rule holds for, oldest first.
+/// Returns the commits in HEAD's history for which the rule is true, oldest first.
 fn wanted(path: &str, rule: &str, rules: &Mutex<rhai::Engine>) -> Result<Vec<String>, Failure> {
     let rules = rules.lock().map_err(|_| "the rules are gone")?;
     let repository = git2::Repository::open(path)?;

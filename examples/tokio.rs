@@ -1,5 +1,5 @@
-//! A small service on the runtime tokio: tests what is pending in a repository, every second, and
-//! shows what happens. Ctrl-C stops it in an orderly way, a second Ctrl-C kills what runs.
+//! A small service with tokio. Every second it tests the pending commits of a repository and shows
+//! their logs. The first Ctrl-C ends the running command and still runs `after_all`; the second kills.
 //!
 //!     cargo run --example tokio -- /srv/git/app.git
 
@@ -14,7 +14,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-/// How many events may wait for the service. If it is slower than the builds, they wait for it.
+/// The size of the event buffer. If the service is slower than the builds, they wait for it.
 const EVENTS: usize = 64;
 
 /// A question of a hook, with the channel for its answer.
@@ -46,8 +46,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Opens the repository with a hook that async code answers.
 ///
-/// Hooks are called on threads of tinyci, never on one of the runtime. So a hook may block there
-/// until its answer is ready; only its own job waits.
+/// tinyci calls hooks on its own threads, never on a thread of the runtime. So a hook can block until
+/// its answer is ready. Only its own job waits.
 fn open(path: String, ask: mpsc::Sender<Question>) -> Result<Engine, tinyci::Error> {
     let runtime = Handle::current();
     let hook = move |hook: &mut tinyci::callback::HookCall<'_>| {
@@ -72,14 +72,14 @@ async fn answer(mut questions: mpsc::Receiver<Question>) {
     }
 }
 
-/// The first Ctrl-C lets `after_all` run, the second kills.
+/// Cancels at each Ctrl-C: the first still runs `after_all`, the second kills.
 async fn stop_on_ctrl_c(cancel: CancelToken) {
     while signal::ctrl_c().await.is_ok() {
         cancel.cancel();
     }
 }
 
-/// Runs on a blocking thread of the runtime, and shows the events on this task.
+/// Runs tinyci on a blocking thread of the runtime, and shows the events on this task.
 async fn run_pending(engine: &Engine, cancel: &CancelToken) -> Result<Summary, Box<dyn Error>> {
     let (events, mut received) = mpsc::channel(EVENTS);
     let (engine, token) = (engine.clone(), cancel.clone());
@@ -96,7 +96,7 @@ async fn run_pending(engine: &Engine, cancel: &CancelToken) -> Result<Summary, B
     Ok(run.await??)
 }
 
-/// What a log has: output as it was written, and a line for everything else.
+/// Prints an event as a log does: output unchanged, and a line for everything else.
 fn show(event: &Event) -> std::io::Result<()> {
     let mut out = std::io::stdout();
     if let EventKind::Output { bytes, .. } = &event.kind {

@@ -1,5 +1,5 @@
 # find_package(tinyci) gives two targets: tinyci::tinyci, the shared library, and tinyci::static.
-# Wherever this file was installed, the prefix is the folder above it that holds the header.
+# The prefix is the nearest directory above this file that contains include/tinyci.h.
 
 set(_tinyci_prefix "${CMAKE_CURRENT_LIST_DIR}")
 foreach(_tinyci_level RANGE 4)
@@ -23,7 +23,7 @@ if(_tinyci_shared AND NOT TARGET tinyci::tinyci)
         INTERFACE_INCLUDE_DIRECTORIES "${_tinyci_prefix}/include")
 endif()
 if(_tinyci_static AND NOT TARGET tinyci::static)
-    # What it links besides stands in tinyci.pc.
+    # tinyci.pc lists the other libraries that it needs.
     get_filename_component(_tinyci_lib "${_tinyci_static}" DIRECTORY)
     file(STRINGS "${_tinyci_lib}/pkgconfig/tinyci.pc" _tinyci_private REGEX "^Libs.private:")
     string(REGEX REPLACE "^Libs.private:" "" _tinyci_private "${_tinyci_private}")
@@ -36,5 +36,5 @@ if(_tinyci_static AND NOT TARGET tinyci::static)
 endif()
 if(NOT _tinyci_shared AND NOT _tinyci_static)
     set(tinyci_FOUND FALSE)
-    set(tinyci_NOT_FOUND_MESSAGE "no libtinyci beside ${_tinyci_prefix}/include/tinyci.h")
+    set(tinyci_NOT_FOUND_MESSAGE "no libtinyci next to ${_tinyci_prefix}/include/tinyci.h")
 endif()

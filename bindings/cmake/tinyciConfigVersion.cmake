@@ -1,4 +1,4 @@
-# The version is the header's, so that it stands in one place.
+# Reads the version from the header, so that it is defined once.
 
 set(_tinyci_prefix "${CMAKE_CURRENT_LIST_DIR}")
 foreach(_tinyci_level RANGE 4)

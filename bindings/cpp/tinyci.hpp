@@ -1,11 +1,13 @@
-// tinyci for C++17: tinyci.h with owners, exceptions, ranges and values. Nothing is compiled or
-// linked besides the C library, and nothing is kept outside of the objects.
+// tinyci for C++17: owners, exceptions, ranges and values on top of tinyci.h. It needs the C
+// library and nothing else to compile or link, and has no global state.
 //
-// A call that fails throws tinyci::error. A red build is no error but an outcome, of which only
-// outcome::success is green. Owners can be moved and not copied, and be destroyed in any order. The
-// functions that a host gives to options are called by the thread that pulls the events, inside its
-// loop: runs on several threads call them at once. Threads: a const member function may be called by
-// any number at once, any other, and those of events, by one at a time.
+// ERRORS. A call that fails throws tinyci::error. A failed build is not an error but an outcome, of
+// which only outcome::success is green.
+// OBJECTS. Owners can be moved, not copied, and be destroyed in any order.
+// CALLBACKS. The functions registered in tinyci::options run on the thread that pulls the events,
+// inside its loop. If several threads each pull a run, they may call the same function at the same
+// time. THREADS. Several threads may call const member functions of an object at the same time.
+// Other member functions, and those of events, need exclusive access.
 
 #ifndef TINYCI_HPP
 #define TINYCI_HPP
@@ -39,10 +41,10 @@
 
 namespace tinyci {
 
-// ---- The numbers of the header. Each may hold one that a later library knows. ----
+// ---- The numbers of the header. Each may also have a value of a later library. ----
 
-/// Whether tinyci could do what it was asked to do. Every negative one is an error.
-enum class status : std::int32_t {
+/// What a call of the C library returned. Every negative code is an error.
+enum class code : std::int32_t {
     ok = TINYCI_OK,
     done = TINYCI_DONE,
     again = TINYCI_AGAIN,
@@ -66,7 +68,7 @@ enum class status : std::int32_t {
     newer_format = TINYCI_NEWER_FORMAT,
 };
 
-/// What became of a step, a commit or a run. Read one that you do not know as not passed.
+/// How a step, a job, a run or a deployment ended. Read one that you do not know as not passed.
 enum class outcome : std::int32_t {
     none = 0,
     success = TINYCI_OUTCOME_SUCCESS,
@@ -75,13 +77,17 @@ enum class outcome : std::int32_t {
     skipped = TINYCI_OUTCOME_SKIPPED,
     error = TINYCI_OUTCOME_ERROR,
     canceled = TINYCI_OUTCOME_CANCELED,
-    waiting = TINYCI_OUTCOME_AWAITING_APPROVAL,          ///< Of a deployment: a person has to approve first.
-    running = TINYCI_OUTCOME_RUNNING,          ///< Of a deployment: it is under way.
-    interrupted = TINYCI_OUTCOME_INTERRUPTED,  ///< Of a deployment: nobody saw it end.
-    retired = TINYCI_OUTCOME_RETIRED,          ///< Of an environment: nothing runs there any more.
+    /// Deployments only: a person must approve first.
+    awaiting_approval = TINYCI_OUTCOME_AWAITING_APPROVAL,
+    /// Deployments only: in progress.
+    running = TINYCI_OUTCOME_RUNNING,
+    /// Deployments only: the end is not recorded.
+    interrupted = TINYCI_OUTCOME_INTERRUPTED,
+    /// Lists of deployments only: nothing is deployed now.
+    retired = TINYCI_OUTCOME_RETIRED,
 };
 
-/// What an event tells. From `hook` on it is a request. Pass over those that you do not know.
+/// The kind of an event. Kinds from `hook` on are requests. Ignore kinds that you do not know.
 enum class event_kind : std::int32_t {
     planned = TINYCI_EVENT_PLANNED,
     job_started = TINYCI_EVENT_JOB_STARTED,
@@ -102,67 +108,72 @@ enum class event_kind : std::int32_t {
     command = TINYCI_EVENT_COMMAND,
 };
 
-/// Which of its streams a command wrote to.
+/// An output stream of a command.
 enum class stream : std::int32_t {
     none = 0,
     standard_output = TINYCI_STREAM_STDOUT,
     standard_error = TINYCI_STREAM_STDERR,
 };
 
-/// What calling a host's function does to the world: a plan calls only the first two.
+/// Whether a registered function changes anything outside the script. A dry run calls the first
+/// two.
 enum class effect : std::int32_t {
     pure = TINYCI_EFFECT_PURE,
     control = TINYCI_EFFECT_CONTROL,
     external = TINYCI_EFFECT_EXTERNAL,
 };
 
-/// How a pipeline is written.
+/// The language of a config.
 enum class format : std::int32_t {
     yaml = TINYCI_FORMAT_YAML,
     rhai = TINYCI_FORMAT_RHAI,
 };
 
-/// A form of the script API's reference.
+/// A format of the script API reference.
 enum class definitions_format : std::int32_t {
-    json = TINYCI_DEFINITIONS_JSON,          ///< One line, for programs.
-    markdown = TINYCI_DEFINITIONS_MARKDOWN,  ///< A page, for people.
-    rhai = TINYCI_DEFINITIONS_RHAI,          ///< A file for the language server of Rhai.
+    json = TINYCI_DEFINITIONS_JSON,          ///< One line of JSON.
+    markdown = TINYCI_DEFINITIONS_MARKDOWN,  ///< A page of Markdown.
+    rhai = TINYCI_DEFINITIONS_RHAI,          ///< A definition file for the Rhai language server.
 };
 
-/// For engine::log: continue with lines as they are written.
+/// For engine::log: continue with new lines.
 inline constexpr std::uint32_t log_follow = TINYCI_LOG_FOLLOW;
-/// For engine::test_pipeline: find out which lines no test runs.
+/// For engine::test_pipeline: report which lines the tests run.
 inline constexpr std::uint32_t test_coverage = TINYCI_TEST_COVERAGE;
-/// For engine::results: every attempt of a commit, not only the one that its verdict rests on.
+/// For engine::results: the records of all jobs of a commit, not only the one behind its verdict.
 inline constexpr std::uint32_t results_all_attempts = TINYCI_RESULTS_ALL_ATTEMPTS;
-/// For engine::install: have pushes to the refs that hold verdicts refused.
+/// For engine::copy_artifacts: replace existing files.
 inline constexpr std::uint32_t artifacts_force = TINYCI_ARTIFACTS_FORCE;
+/// For engine::run_step: keep the export directory for a day.
 inline constexpr std::uint32_t steps_keep = TINYCI_STEPS_KEEP;
+/// For engine::install: make git refuse pushes to the refs that contain verdicts.
 inline constexpr std::uint32_t install_hide_refs = TINYCI_INSTALL_HIDE_REFS;
-/// For engine::install: even into a folder that other repositories use too.
+/// For engine::install: allow a hooks directory that several repositories use.
 inline constexpr std::uint32_t install_shared_hooks = TINYCI_INSTALL_SHARED_HOOKS;
-/// For engine::install: take the builds in `tinyci.buildsDir` over from a repository that is gone.
+/// For engine::install: take over the builds in `tinyci.buildsDir` from a repository that no longer
+/// exists.
 inline constexpr std::uint32_t install_adopt_builds = TINYCI_INSTALL_ADOPT_BUILDS;
-/// For engine::prune: remove nothing, and tell what would go.
+/// For engine::prune: remove nothing, and report what would be removed.
 inline constexpr std::uint32_t prune_dry_run = TINYCI_PRUNE_DRY_RUN;
 /// For engine::cancel: kill at once, without a grace period and without `after_all`.
 inline constexpr std::uint32_t job_cancel_kill = TINYCI_JOB_CANCEL_KILL;
-/// As a timeout: for as long as it takes.
+/// A timeout without a limit.
 inline constexpr std::chrono::milliseconds forever{-1};
 
-/// The name in small letters, such as `not_found`; `unknown` for a later library's.
-inline std::string_view to_string(status number) {
+/// Returns the name in lower case, such as `not_found`, or `unknown` for a code of a later library.
+inline std::string_view to_string(code number) {
     const char *name = tinyci_code_name(static_cast<std::int32_t>(number));
     return name == nullptr ? "unknown" : name;
 }
 
-/// The name in small letters, such as `timed_out`; `unknown` for a later library's.
+/// Returns the name in lower case, such as `timed_out`, or `unknown` for an outcome of a later
+/// library.
 inline std::string_view to_string(outcome number) {
     const char *name = tinyci_outcome_name(static_cast<std::int32_t>(number));
     return name == nullptr ? "unknown" : name;
 }
 
-inline std::ostream &operator<<(std::ostream &out, status number) {
+inline std::ostream &operator<<(std::ostream &out, code number) {
     return out << to_string(number);
 }
 
@@ -170,18 +181,18 @@ inline std::ostream &operator<<(std::ostream &out, outcome number) {
     return out << to_string(number);
 }
 
-/// The library's version, such as `0.1.0`.
+/// Returns the library's version, such as `0.1.0`.
 inline std::string_view version() { return tinyci_version(); }
-/// The library's version as a number that rises with it: 1.2.3 is 1002003.
+/// Returns the library's version as a number that increases with it: 1.2.3 is 1002003.
 inline std::uint32_t version_number() { return tinyci_version_number(); }
-/// The version of the library's ABI.
+/// Returns the version of the library's ABI.
 inline std::uint32_t abi() { return tinyci_abi(); }
-/// Whether the library was built with a feature, such as `rhai`.
+/// Returns true if the library was built with a feature, such as `rhai`.
 inline bool has_feature(const std::string &name) { return tinyci_has_feature(name.c_str()) != 0; }
 
 namespace detail {
 
-/// Frees each type of object with its own function.
+/// Frees an object with the function of its type.
 struct release {
     void operator()(char *it) const noexcept { tinyci_string_free(it); }
     void operator()(tinyci_cancel *it) const noexcept { tinyci_cancel_free(it); }
@@ -201,14 +212,14 @@ struct release {
 template <class Object>
 using handle = std::unique_ptr<Object, release>;
 
-/// What a `*_new` gave, which gives NULL only where memory is short.
+/// Owns the result of a `*_new` function, which is NULL only if there is no memory.
 template <class Object>
 handle<Object> made(Object *object) {
     if (object == nullptr) throw std::bad_alloc();
     return handle<Object>(object);
 }
 
-/// A text that may be missing; empty then.
+/// Views a string; NULL becomes an empty view.
 inline std::string_view view(const char *text) {
     return text == nullptr ? std::string_view() : std::string_view(text);
 }
@@ -225,18 +236,18 @@ inline const std::uint8_t *bytes(std::string_view text) {
 
 // ---- Errors. ----
 
-/// Why tinyci could not do what it was asked to do. what() tells the whole of it to a person.
+/// A failed call: tinyci could not do what the program asked for. what() is the complete message.
 class error : public std::runtime_error {
 public:
-    /// An error of the program's own, or of this header.
-    error(tinyci::status number, const std::string &message)
+    /// Makes an error of the program or of this header.
+    error(tinyci::code number, const std::string &message)
         : std::runtime_error(message), details_(std::make_shared<details>()) {
         details_->number = number;
     }
 
-    /// What a call of the C library gave, and stored in its `err`.
+    /// Makes an error from the code and the `err` of a C call.
     error(tinyci_code number, const detail::handle<tinyci_error> &from)
-        : error(static_cast<tinyci::status>(number), message_of(number, from.get())) {
+        : error(static_cast<tinyci::code>(number), message_of(number, from.get())) {
         if (from == nullptr) return;
         details_->file = std::string(detail::view(tinyci_error_file(from.get())));
         details_->line = tinyci_error_line(from.get());
@@ -249,22 +260,22 @@ public:
         }
     }
 
-    /// What kind of error it is.
-    tinyci::status status() const noexcept { return details_->number; }
-    /// The file or repository that it met; empty where there is none.
+    /// Returns the kind of error.
+    tinyci::code code() const noexcept { return details_->number; }
+    /// Returns the file or repository that the error is about; empty if there is none.
     const std::filesystem::path &file() const noexcept { return details_->file; }
-    /// The line in that file, from 1; 0 where there is none.
+    /// Returns the line in that file, from 1; 0 if the error has no position.
     std::uint32_t line() const noexcept { return details_->line; }
-    /// The column in that line, in characters from 1; 0 where there is none.
+    /// Returns the column in that line, in characters from 1; 0 if the error has no position.
     std::uint32_t column() const noexcept { return details_->column; }
-    /// The code of the refusal that it comes from; 0 where there is none.
+    /// Returns the code of the refusal that caused the error, or 0.
     std::int32_t host_code() const noexcept { return details_->host_code; }
-    /// The causes, the nearest first. what() ends with them.
+    /// Returns the causes at the end of what(), nearest first.
     const std::vector<std::string> &causes() const noexcept { return details_->causes; }
 
 private:
     struct details {
-        tinyci::status number{};
+        tinyci::code number{};
         std::filesystem::path file;
         std::uint32_t line = 0;
         std::uint32_t column = 0;
@@ -275,16 +286,16 @@ private:
     static std::string message_of(tinyci_code number, const tinyci_error *from) {
         const char *message = tinyci_error_message(from);
         if (message != nullptr) return message;
-        return std::string(to_string(static_cast<tinyci::status>(number)));
+        return std::string(to_string(static_cast<tinyci::code>(number)));
     }
 
-    // Shared, since copying an exception must not throw.
+    // Shared, because copying an exception must not throw.
     std::shared_ptr<details> details_;
 };
 
-/// A host's no, thrown by one of its functions: the request is failed with this message and code,
-/// which the record keeps. It is an answer: unlike any other exception it is not thrown out of the
-/// loop again, and a script can catch it.
+/// The exception with which a callback says no: the request fails with this message and code, which
+/// the record shows, and a script can catch it. The run's loop does not throw it, unlike other
+/// exceptions.
 class refusal : public std::runtime_error {
 public:
     explicit refusal(const std::string &message, std::int32_t code = 0)
@@ -297,37 +308,37 @@ private:
 
 namespace detail {
 
-/// A text for C, which would take it to end at its first NUL.
+/// Returns a C string. A NUL byte is an error, since C would end the string there.
 inline const char *text(const std::string &it) {
     if (it.find('\0') != std::string::npos) {
-        throw error(status::invalid_arg, "`" + it + "` holds a NUL");
+        throw error(code::invalid_arg, "`" + it + "` contains a NUL byte");
     }
     return it.c_str();
 }
 
 inline const char *text(const std::filesystem::path &it) { return text(it.native()); }
 
-/// The same, where an empty text stands for none.
+/// Returns a C string, or NULL for an empty string.
 inline const char *optional_text(const std::string &it) { return it.empty() ? nullptr : text(it); }
 
-/// One a line.
+/// Joins strings, one per line.
 inline std::string lines(const std::vector<std::string> &all) {
     std::string text;
     for (const std::string &one : all) text += one + "\n";
     return text;
 }
 
-/// Calls a function whose last parameter is `err`, which is left out here.
+/// Calls a function whose last parameter is `err`; the caller omits that one.
 template <class Function, class... Arguments>
-status call(Function *function, Arguments... arguments) {
+code call(Function *function, Arguments... arguments) {
     tinyci_error *err = nullptr;
     const tinyci_code number = function(arguments..., &err);
     const handle<tinyci_error> owned(err);
     if (number < 0) throw error(number, owned);
-    return static_cast<status>(number);
+    return static_cast<code>(number);
 }
 
-/// Calls a function whose last parameters are `out` and `err`, and gives what it stores.
+/// Calls a function whose last parameters are `out` and `err`, and returns what it stored.
 template <class Object, class Function, class... Arguments>
 handle<Object> make(Function *function, Arguments... arguments) {
     Object *out = nullptr;
@@ -335,7 +346,7 @@ handle<Object> make(Function *function, Arguments... arguments) {
     return handle<Object>(out);
 }
 
-/// The same for a text.
+/// Like make, for a string.
 template <class Function, class... Arguments>
 std::string make_text(Function *function, Arguments... arguments) {
     const handle<char> out = make<char>(function, arguments...);
@@ -344,10 +355,10 @@ std::string make_text(Function *function, Arguments... arguments) {
 
 }  // namespace detail
 
-// ---- Values, as scripts and JSON have them. ----
+// ---- Values of scripts and JSON. ----
 
-/// Nothing, a truth value, a number, a text, an array or a map: what functions take and give, and
-/// what reports are made of.
+/// Null, a bool, a number, a string, an array or a map: the arguments and results of functions, and
+/// the contents of reports.
 class value {
 public:
     using array = std::vector<value>;
@@ -362,7 +373,7 @@ public:
     value(std::string text) : data_(std::move(text)) {}
     value(array items) : data_(std::move(items)) {}
     value(map members) : data_(std::move(members)) {}
-    /// A bool, or a whole number; std::out_of_range for one above 2^63 - 1.
+    /// A bool or an integer. Throws std::out_of_range above 2^63 - 1.
     template <class Number, std::enable_if_t<std::is_integral_v<Number>, int> = 0>
     value(Number number) {
         if constexpr (std::is_same_v<Number, bool>) {
@@ -377,32 +388,32 @@ public:
         }
     }
 
-    /// For std::visit.
+    /// Returns the variant, for std::visit.
     const variant &data() const noexcept { return data_; }
     bool is_null() const noexcept { return is<std::nullptr_t>(); }
-    /// Whether it holds this one of the types of `variant`.
+    /// Returns true if the value has this type, one of the types of `variant`.
     template <class Type>
     bool is() const noexcept {
         return std::holds_alternative<Type>(data_);
     }
-    /// What it holds; std::bad_variant_access if that is of another type.
+    /// Returns the value. Throws std::bad_variant_access if it has another type.
     template <class Type>
     const Type &as() const {
         return std::get<Type>(data_);
     }
-    /// A number of either kind; std::bad_variant_access for everything else.
+    /// Returns an integer or a double. Throws std::bad_variant_access for other types.
     double number() const {
         return is<std::int64_t>() ? static_cast<double>(as<std::int64_t>()) : as<double>();
     }
-    /// An array's item; std::out_of_range where there is none.
+    /// Returns an item of an array. Throws std::out_of_range if there is none.
     const value &at(std::size_t index) const { return as<array>().at(index); }
-    /// A map's member; std::out_of_range where there is none.
+    /// Returns a member of a map. Throws std::out_of_range if there is none.
     const value &at(std::string_view key) const {
         const value *found = find(key);
         if (found == nullptr) throw std::out_of_range("no member `" + std::string(key) + "`");
         return *found;
     }
-    /// A map's member, or nullptr where there is none.
+    /// Returns a member of a map, or nullptr.
     const value *find(std::string_view key) const {
         const map &members = as<map>();
         const auto found = members.find(key);
@@ -414,10 +425,10 @@ public:
     }
     friend bool operator!=(const value &left, const value &right) { return !(left == right); }
 
-    /// Reads JSON; throws error with status::invalid_arg for what is none.
+    /// Parses JSON. Throws error with code::invalid_arg for invalid JSON.
     static value parse(std::string_view json);
-    /// Writes JSON on one line; throws error with status::invalid_arg for a number that JSON has
-    /// no way to write.
+    /// Writes JSON on one line. Throws error with code::invalid_arg for a number that JSON cannot
+    /// represent.
     std::string to_json() const;
 
 private:
@@ -426,7 +437,7 @@ private:
 
 namespace detail {
 
-/// Reads one document of JSON.
+/// Parses one JSON document.
 class json_reader {
 public:
     explicit json_reader(std::string_view text) : text_(text) {}
@@ -439,12 +450,12 @@ public:
     }
 
 private:
-    // As deep as the library writes and reads itself.
+    // The same depth as in the library.
     static constexpr int depth_max = 128;
 
     [[noreturn]] void fail(const std::string &wanted) const {
-        throw error(status::invalid_arg,
-                    "not JSON: " + wanted + " is missing at byte " + std::to_string(at_));
+        throw error(code::invalid_arg,
+                    "invalid JSON: expected " + wanted + " at byte " + std::to_string(at_));
     }
 
     char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -529,7 +540,7 @@ private:
             digits();
             whole = false;
         }
-        // Streams, unlike strtod, can be told to forget the host's locale.
+        // A stream, unlike strtod, can ignore the program's locale.
         std::istringstream digits_of{std::string(text_.substr(start, at_ - start))};
         digits_of.imbue(std::locale::classic());
         std::int64_t integer = 0;
@@ -537,7 +548,7 @@ private:
         digits_of.clear();
         digits_of.seekg(0);
         double real = 0;
-        if (!(digits_of >> real)) fail("a number that has room in a double");
+        if (!(digits_of >> real)) fail("a number that fits into a double");
         return real;
     }
 
@@ -599,7 +610,7 @@ private:
         std::string out;
         need("\"");
         while (!take("\"")) {
-            if (static_cast<unsigned char>(peek()) < 0x20) fail("the end of a text");
+            if (static_cast<unsigned char>(peek()) < 0x20) fail("the end of a string");
             if (take("\\")) {
                 escape(out);
             } else {
@@ -621,10 +632,10 @@ struct json_writer {
     void operator()(bool it) const { out += it ? "true" : "false"; }
     void operator()(std::int64_t it) const { out += std::to_string(it); }
     void operator()(double it) const {
-        if (!std::isfinite(it)) throw error(status::invalid_arg, "JSON has no such number");
+        if (!std::isfinite(it)) throw error(code::invalid_arg, "JSON cannot represent this number");
         const std::string text = shortest(it);
         out += text;
-        // Else it would be read as a whole number.
+        // Without a fraction, it would be read as an integer.
         if (text.find_first_of(".e") == std::string::npos) out += ".0";
     }
     void operator()(const std::string &it) const {
@@ -663,7 +674,7 @@ struct json_writer {
     }
 
 private:
-    /// The fewest digits that are read as the same number again, whatever the host's locale.
+    /// Returns the shortest digits that are read as the same number, in any locale.
     static std::string shortest(double it) {
         for (int precision = std::numeric_limits<double>::digits10;; precision++) {
             std::ostringstream digits;
@@ -679,7 +690,7 @@ private:
     }
 };
 
-/// Reports that come as a line for each.
+/// Parses a report with one JSON document per line.
 inline std::vector<value> json_lines(std::string_view text) {
     std::vector<value> lines;
     while (!text.empty()) {
@@ -700,45 +711,45 @@ inline std::string value::to_json() const {
     return out;
 }
 
-// ---- What is known of commits: plain data, which belongs to nothing. ----
+// ---- Commits and records: plain data without an owner. ----
 
-/// What git knows of a commit.
+/// Git's data about a commit.
 struct commit {
-    std::string id;             ///< In full.
-    std::string tree;           ///< In full: two commits with one tree hold the same files.
-    std::string branch;         ///< In UTF-8; empty where no branch holds the commit.
-    std::string branch_bytes;   ///< As git holds it.
+    std::string id;             ///< The full id.
+    std::string tree;           ///< The full id of the tree: same tree, same files.
+    std::string branch;         ///< In UTF-8; empty if the commit is on no branch.
+    std::string branch_bytes;   ///< In git's own bytes.
     std::string subject;        ///< In UTF-8.
-    std::string subject_bytes;  ///< As git holds it.
+    std::string subject_bytes;  ///< In git's own bytes.
     std::string author;         ///< `Name <address>`, in UTF-8.
-    std::string author_bytes;   ///< As git holds it.
-    std::string message;        ///< All of it, in UTF-8.
-    std::string message_bytes;  ///< As git holds it.
+    std::string author_bytes;   ///< In git's own bytes.
+    std::string message;        ///< The complete message, in UTF-8.
+    std::string message_bytes;  ///< In git's own bytes.
     std::vector<std::string> parents;  ///< The full ids, in git's order.
-    std::string json;                  ///< All of it, as one line.
-    std::chrono::system_clock::time_point time;  ///< The committer's.
+    std::string json;                  ///< All fields, as one line.
+    std::chrono::system_clock::time_point time;  ///< The committer's time.
 };
 
-/// What remains of a phase or hook.
+/// The record of one step.
 struct step {
     std::string name;
     tinyci::outcome outcome{};
-    std::int32_t exit_code = -1;  ///< Of its last command; 128 and a signal's number; -1 for none.
-    std::string error;            ///< Why, where no command says it; empty otherwise.
+    std::int32_t exit_code = -1;  ///< Of the last command; 128 plus a signal's number; -1 for none.
+    std::string error;            ///< Why the step failed or was skipped, if no command says so.
 };
 
-/// What remains of one attempt at one commit.
+/// The record of one job.
 struct record {
     std::string commit;        ///< The full id.
-    std::string branch;        ///< In UTF-8; empty where there is none.
-    std::string branch_bytes;  ///< As git holds it.
+    std::string branch;        ///< In UTF-8; empty if there is none.
+    std::string branch_bytes;  ///< In git's own bytes.
     tinyci::outcome outcome{};
-    bool passed = false;       ///< Whether the commit is green: the one test for it.
-    std::string reason;        ///< Where the steps do not say it; empty otherwise.
+    bool passed = false;       ///< True if the commit is green. Use only this field to decide that.
+    std::string reason;        ///< Why, if the steps do not say so.
     std::chrono::system_clock::time_point started;
     std::chrono::milliseconds duration{};
     std::vector<step> steps;   ///< In the order in which they ran.
-    std::string json;          ///< All of it, as the notes keep it.
+    std::string json;          ///< The complete record, as in the notes.
 };
 
 namespace detail {
@@ -796,55 +807,55 @@ inline record read(const tinyci_record *from) {
 inline std::vector<commit> read_all(const handle<tinyci_commits> &commits) {
     std::vector<commit> all;
     const tinyci_commit *one = nullptr;
-    while (call(tinyci_commits_next, commits.get(), &one) == status::ok) all.push_back(read(one));
+    while (call(tinyci_commits_next, commits.get(), &one) == code::ok) all.push_back(read(one));
     return all;
 }
 
 inline std::vector<record> read_all(const handle<tinyci_records> &records) {
     std::vector<record> all;
     const tinyci_record *one = nullptr;
-    while (call(tinyci_records_next, records.get(), &one) == status::ok) all.push_back(read(one));
+    while (call(tinyci_records_next, records.get(), &one) == code::ok) all.push_back(read(one));
     return all;
 }
 
 }  // namespace detail
 
-// ---- What a run asks for. ----
+// ---- Requests. ----
 
-/// Something that a run asks its host for. It is answered once, from any thread, now or later; one
-/// that is destroyed without an answer fails its step.
+/// One pending call of a callback. Answer it once, from any thread, now or later. If it is
+/// destroyed without an answer, its step fails.
 class request {
 public:
     explicit request(tinyci_request *taken) : handle_(taken) {}
 
-    /// Whether there is one that waits for an answer of this object's.
+    /// True if this object has a request that is not answered yet.
     explicit operator bool() const noexcept { return handle_ != nullptr; }
 
-    /// What is asked for: the hook's name, the function's, the secret's, the environment that is to
-    /// be approved of, or the command's text.
+    /// Returns the name of the hook, function, secret or environment, or the command.
     std::string_view name() const { return detail::view(tinyci_request_name(handle_.get())); }
-    /// The commit in work, in full.
+    /// Returns the full id of the commit that is being tested or deployed.
     std::string_view commit() const { return detail::view(tinyci_request_commit(handle_.get())); }
-    /// The attempt at it that asks.
-    std::string_view job() const { return detail::view(tinyci_request_job_id(handle_.get())); }
-    /// The phase or hook that asks.
+    /// Returns the id of the job.
+    std::string_view job_id() const { return detail::view(tinyci_request_job_id(handle_.get())); }
+    /// Returns the step that the request comes from.
     std::string_view step() const { return detail::view(tinyci_request_step(handle_.get())); }
-    /// The branch of a script's `parallel`, or its group, that asks; empty where there is none.
+    /// Returns the task of a script's `parallel`, or the group, that the request comes from; empty
+    /// if none.
     std::string_view label() const { return detail::view(tinyci_request_label(handle_.get())); }
-    /// What a script asks before it deploys, for the person who decides; empty where there is none.
+    /// Returns the question that a script asks the approver; empty if there is none.
     std::string_view question() const {
         return detail::view(tinyci_request_question(handle_.get()));
     }
-    /// The folder that holds the commit's tree; for an approval, the one that will.
+    /// Returns the directory with the commit's files. For an approval it may not exist yet.
     std::filesystem::path export_dir() const {
         return detail::view(tinyci_request_export_dir(handle_.get()));
     }
-    /// Whether nobody waits for the answer any more, so that long work can end early.
+    /// Returns true if the answer is no longer needed, so that long work can end early.
     bool canceled() const { return tinyci_request_canceled(handle_.get()) != 0; }
 
-    /// How many arguments a function was called with.
+    /// Returns the number of arguments of a function call.
     std::size_t argument_count() const { return tinyci_request_arg_count(handle_.get()); }
-    /// One of them, from 0; std::out_of_range where there is none.
+    /// Returns one argument, from 0. Throws std::out_of_range if there is none.
     value argument(std::size_t index) const {
         switch (tinyci_request_arg_kind(handle_.get(), index)) {
         case 0: throw std::out_of_range("no argument " + std::to_string(index));
@@ -858,7 +869,7 @@ public:
         default: return value::parse(detail::view(tinyci_request_arg_json(handle_.get(), index)));
         }
     }
-    /// All of them.
+    /// Returns all arguments.
     value::array arguments() const {
         value::array all;
         for (std::size_t index = 0; index < argument_count(); index++) {
@@ -866,40 +877,40 @@ public:
         }
         return all;
     }
-    /// What a command is: `shell` or `argv`, `cwd`, `env`, `nice`, `input`, `timeout_ms`, `output`;
-    /// null for other requests. `env` is its whole environment, and nothing of the host's own goes
-    /// beside it. tinyci.h says what the others mean.
+    /// Returns the command: `shell` or `argv`, `cwd`, `env`, `nice`, `input`, `timeout_ms`,
+    /// `output`; null for other requests. `env` is the complete environment: pass no other
+    /// variables. See tinyci_request_command_json in tinyci.h for the other members.
     value command() const {
         const char *json = tinyci_request_command_json(handle_.get());
         return json == nullptr ? value() : value::parse(json);
     }
 
-    /// For a hook: sets a variable that the commands from here on can use in a tag.
+    /// Hooks only: sets a variable for the placeholders of all later commands.
     void set_var(const std::string &name, const std::string &text) {
         detail::call(tinyci_request_set_var, handle_.get(), detail::text(name), detail::text(text));
     }
-    /// Answers a hook: it passed; or an approval: the host approves.
+    /// Answers a hook with success, or an approval with yes.
     void ok() { detail::call(tinyci_request_ok, handle_.release()); }
-    /// Answers a hook: it passed, and what the config has there is left out.
+    /// Answers a hook with success, and keeps the config's own hook from running.
     void skip(const std::string &reason = "") {
         const char *why = detail::optional_text(reason);
         detail::call(tinyci_request_skip, handle_.release(), why);
     }
-    /// Answers any request: the host refuses. The step fails, unless a script catches it.
+    /// Answers any request with no: the step fails, unless a script catches it.
     void fail(const std::string &message, std::int32_t code = 0) {
-        // Not refused for a NUL: a failure that cannot be told is one all the same.
+        // A NUL byte only cuts the message: the request must fail anyway.
         detail::call(tinyci_request_fail, handle_.release(), message.c_str(), code);
     }
-    /// Answers any request: the host itself failed. The commit gets no verdict, and is due again; no
-    /// script catches it.
+    /// Answers any request with a fault of the program. The commit gets no verdict and stays
+    /// pending; no script catches the fault.
     void abort(const std::string &message, std::int32_t code = 0) {
         detail::call(tinyci_request_abort, handle_.release(), message.c_str(), code);
     }
-    /// Answers a function.
+    /// Answers a function call.
     void give(const value &result) {
         std::visit([this](const auto &held) { give_held(held); }, result.data());
     }
-    /// Answers a secret with any bytes; without, the folder of `tinyci.secretsDir` is looked into.
+    /// Answers a secret with any bytes. With std::nullopt, tinyci looks in `tinyci.secretsDir`.
     void give_secret(const std::optional<std::string> &secret) {
         if (!secret) {
             detail::call(tinyci_request_return_null, handle_.release());
@@ -908,19 +919,20 @@ public:
         detail::call(tinyci_request_return_bytes, handle_.release(), detail::bytes(*secret),
                      secret->size());
     }
-    /// Answers an approval with who approves, such as `Ada <ada@example.org>`; without, it waits.
+    /// Answers an approval with the approver, such as `Ada <ada@example.org>`. With std::nullopt,
+    /// the deployment awaits an approval.
     void give_approval(const std::optional<std::string> &person) {
         give(person ? value(*person) : value());
     }
-    /// For a command: passes on what it writes. False if nothing was taken, since much of it still
-    /// has to be pulled as events: try again when some were, by this thread or another. Throws
-    /// error with status::canceled if the command is to be ended.
+    /// Commands only: passes on output of the command. Returns false if the event buffer is full:
+    /// try again after some events were pulled. Throws error with code::canceled if the command
+    /// must end.
     [[nodiscard]] bool output(std::string_view data, stream from = stream::standard_output) {
         return detail::call(tinyci_request_command_output, handle_.get(),
                             static_cast<std::int32_t>(from), detail::bytes(data), data.size())
-               == status::ok;
+               == code::ok;
     }
-    /// Answers a command: it has ended with this exit code, or by this signal.
+    /// Answers a command with its exit code, or with the number of the signal that ended it.
     void finish(std::int32_t exit_code, std::int32_t signal = 0) {
         detail::call(tinyci_request_command_finish, handle_.release(), exit_code, signal);
     }
@@ -948,35 +960,36 @@ private:
     detail::handle<tinyci_request> handle_;
 };
 
-/// Passes a hook unless it answers the request, or throws: then there is no verdict.
+/// A hook callback. The hook succeeds unless the function answers the request itself or throws.
 using hook_function = std::function<void(request &)>;
-/// What a script's call gives.
+/// A function for scripts; it returns the result of the call.
 using script_function = std::function<value(request &)>;
-/// The secret of the request's name, or nothing where the host has none.
+/// Returns the secret of the request's name, or std::nullopt if the program has none.
 using secret_function = std::function<std::optional<std::string>(request &)>;
-/// Who approves of deploying to the environment of the request's name, or nothing: then it waits.
+/// Returns the approver, or std::nullopt if there is none yet. The request's name is the
+/// environment.
 using approval_function = std::function<std::optional<std::string>(request &)>;
-/// Runs a command; or moves the request elsewhere, to be finished while the loop goes on.
-using command_function = std::function<void(request &)>;
+/// Runs a command. It may move the request away and finish it later, while the loop continues.
+using executor_function = std::function<void(request &)>;
 
 namespace detail {
 
-/// What the host's code answers. The rest is left to whoever takes the request from its event.
-struct answers {
+/// The registered callbacks. Other requests are for the code that takes them from their events.
+struct handlers {
     std::map<std::string, std::vector<hook_function>, std::less<>> hooks;
     std::map<std::string, script_function, std::less<>> functions;
     secret_function secrets;
     approval_function approvals;
-    command_function commands;
+    executor_function executor;
 
-    /// Whether it is one for these functions.
-    bool know(event_kind kind, std::string_view name) const {
+    /// Returns true if a callback is registered for the request.
+    bool has(event_kind kind, std::string_view name) const {
         switch (kind) {
         case event_kind::hook: return hooks.find(name) != hooks.end();
         case event_kind::function: return functions.find(name) != functions.end();
         case event_kind::secret: return secrets != nullptr;
         case event_kind::approval: return approvals != nullptr;
-        case event_kind::command: return commands != nullptr;
+        case event_kind::command: return executor != nullptr;
         default: return false;
         }
     }
@@ -1002,26 +1015,26 @@ struct answers {
             const std::optional<std::string> person = approvals(asked);
             if (asked) send([&] { asked.give_approval(person); });
         } else {
-            commands(asked);
+            executor(asked);
         }
     }
 
-    /// An answer that comes too late is no mistake of the host's.
+    /// Sends an answer. One that is too late is not an error of the program.
     template <class Answer>
     static void send(Answer answer) {
         try {
             answer();
         } catch (const error &late) {
-            if (late.status() != status::canceled) throw;
+            if (late.code() != code::canceled) throw;
         }
     }
 };
 
 }  // namespace detail
 
-// ---- What a host sets and selects. ----
+// ---- Options and selections. ----
 
-/// How many arguments a function takes.
+/// The number of arguments of a function.
 struct arity {
     arity(std::uint32_t exactly) : min(exactly), max(exactly) {}
     arity(std::uint32_t at_least, std::uint32_t at_most) : min(at_least), max(at_most) {}
@@ -1029,78 +1042,79 @@ struct arity {
     std::uint32_t max;
 };
 
-/// What is set before an engine is opened: `git config tinyci.*` and more, for one engine.
+/// What you set before you open an engine: `git config tinyci.*` and more, for this engine.
 ///
-/// Where a function is taken, an empty one leaves the requests to the loop, which takes them from
-/// their events.
+/// If you pass an empty function, your loop must take the requests from their events and answer
+/// them.
 class options {
 public:
     options() : handle_(detail::made(tinyci_options_new())) {}
 
-    /// Adds a pattern of the refs whose commits are run: a full name, `*` for any letters.
+    /// Adds a glob of full ref names whose commits are tested; `*` matches any characters. Default:
+    /// all branches.
     options &ref(const std::string &glob) {
         return set(tinyci_options_add_ref, detail::text(glob));
     }
-    /// How many commits are worked on at once.
+    /// Sets how many commits are tested at the same time.
     options &jobs(std::uint32_t count) { return set(tinyci_options_set_jobs, count); }
-    /// How long one commit may take, `after_all` not counted.
-    options &timeout(std::chrono::milliseconds limit) {
+    /// Sets the time limit of one job. `after_all` does not count.
+    options &job_timeout(std::chrono::milliseconds limit) {
         return set(tinyci_options_set_job_timeout_ms, static_cast<std::int64_t>(limit.count()));
     }
-    /// Where build folders stand, below the repository's unless absolute.
-    options &builds_dir(const std::filesystem::path &folder) {
-        return set(tinyci_options_set_builds_dir, detail::text(folder));
+    /// Sets the directory of the builds. A relative path is relative to engine::path.
+    options &builds_dir(const std::filesystem::path &directory) {
+        return set(tinyci_options_set_builds_dir, detail::text(directory));
     }
-    /// How many bytes of one build's output its log keeps, beside the last 64 KiB.
+    /// Sets how many bytes of output the log keeps per job. The last 64 KiB are kept in addition.
     options &log_limit(std::uint64_t bytes) {
         return set(tinyci_options_set_log_limit, bytes);
     }
-    /// What `git config tinyci.<key> <text>` would set, for this engine only.
+    /// Sets the value of `git config tinyci.<key>` for this engine only.
     options &setting(const std::string &key, const std::string &text) {
         return set(tinyci_options_set_setting, detail::text(key), detail::text(text));
     }
-    /// Sets a variable in the environment of every command, or takes the host's own out of it.
+    /// Sets an environment variable of every command. std::nullopt removes one of this program.
     options &env(const std::string &name, const std::optional<std::string> &text) {
         const char *to = text ? detail::text(*text) : nullptr;
         return set(tinyci_options_set_env, detail::text(name), to);
     }
-    /// Sets a variable that every command can use in a tag.
+    /// Sets a variable that every command can use as a placeholder.
     options &var(const std::string &name, const std::string &text) {
         return set(tinyci_options_set_var, detail::text(name), detail::text(text));
     }
-    /// Who acts, as records name it. Without it, whom git's configuration names.
+    /// Sets the actor that records name. Default: git's user.name and user.email.
     options &by(const std::string &name, const std::string &address) {
         return set(tinyci_options_set_by, detail::text(name), detail::text(address));
     }
 
-    /// Calls this at a point of every run, such as `before_build`, before the config's own hook of
-    /// that name; several in the order in which they were added.
+    /// Registers a hook callback, for a hook such as `before_build`. tinyci calls it before the
+    /// config's own hook. Several are called in the order of registration.
     options &hook(const std::string &point, hook_function call = nullptr) {
         set(tinyci_options_add_hook, detail::text(point));
-        if (call) answers_.hooks[point].push_back(std::move(call));
+        if (call) handlers_.hooks[point].push_back(std::move(call));
         return *this;
     }
-    /// Lends a function to scripts, called `name` or `module::name` there.
+    /// Registers a function for scripts, under `name` or `module::name`.
     options &function(const std::string &name, arity arguments, effect acts,
                       script_function call = nullptr, const std::string &doc = "") {
         set(tinyci_options_add_function, detail::text(name), arguments.min, arguments.max,
             static_cast<std::int32_t>(acts), detail::optional_text(doc));
-        if (call) answers_.functions.insert_or_assign(name, std::move(call));
+        if (call) handlers_.functions.insert_or_assign(name, std::move(call));
         return *this;
     }
-    /// Answers for secrets.
+    /// Registers the function that returns secrets.
     options &secrets(secret_function call = nullptr) {
-        answers_.secrets = std::move(call);
+        handlers_.secrets = std::move(call);
         return answer_for(TINYCI_HANDLER_SECRET);
     }
-    /// Answers for approvals that nobody gave in the repository.
+    /// Registers the function for approvals that the repository does not have.
     options &approvals(approval_function call = nullptr) {
-        answers_.approvals = std::move(call);
+        handlers_.approvals = std::move(call);
         return answer_for(TINYCI_HANDLER_APPROVAL);
     }
-    /// Runs the commands, instead of the local machine.
-    options &commands(command_function call = nullptr) {
-        answers_.commands = std::move(call);
+    /// Registers the function that runs the commands instead of the local machine.
+    options &executor(executor_function call = nullptr) {
+        handlers_.executor = std::move(call);
         return answer_for(TINYCI_HANDLER_EXECUTOR);
     }
 
@@ -1118,17 +1132,17 @@ private:
     }
 
     detail::handle<tinyci_options> handle_;
-    detail::answers answers_;
+    detail::handlers handlers_;
     std::uint32_t mask_ = 0;
 };
 
-/// What one config says: phases and hooks, in the order of a run.
+/// The steps of one config, in the order of a run.
 class pipeline {
 public:
     explicit pipeline(detail::handle<tinyci_pipeline> owned) : handle_(std::move(owned)) {}
 
-    /// Reads a text that stands in no commit; errors call it `name`. engine::parse reads scripts
-    /// that import files or call the host's functions.
+    /// Parses a pipeline that is not in a commit; errors use `name`. Use engine::parse for scripts
+    /// that import files or call registered functions.
     static pipeline parse(std::string_view text, format written, const std::string &name) {
         return pipeline(detail::make<tinyci_pipeline>(tinyci_pipeline_parse, nullptr, text.data(),
                                                       text.size(),
@@ -1136,7 +1150,7 @@ public:
                                                       detail::text(name)));
     }
 
-    /// The names of the phases and hooks.
+    /// Returns the names of the steps.
     std::vector<std::string> steps() const {
         std::vector<std::string> names;
         for (std::size_t index = 0; index < tinyci_pipeline_step_count(handle_.get()); index++) {
@@ -1145,7 +1159,7 @@ public:
         return names;
     }
 
-    /// A script that does the same, of a pipeline in YAML: what `tinyci convert` prints.
+    /// Converts a YAML pipeline to an equivalent script, as `tinyci convert` does.
     std::string to_rhai() const {
         return detail::make_text(tinyci_pipeline_to_rhai, handle_.get());
     }
@@ -1155,25 +1169,26 @@ private:
     detail::handle<tinyci_pipeline> handle_;
 };
 
-/// The reference of the script API: what `tinyci defs` prints. engine::definitions has the host's
-/// functions in it, too.
+/// Returns the script API reference, as `tinyci defs` prints it. engine::definitions also has the
+/// registered functions.
 inline std::string definitions(definitions_format written = definitions_format::markdown) {
     return detail::make_text(tinyci_definitions, nullptr, static_cast<std::int32_t>(written));
 }
 
-/// Where a script and its tests are: in a commit, or without a revision in a directory, which is the
-/// path that the engine was opened with if there is none.
+/// The place of a script and its tests: a commit, or without a revision a directory. Without either
+/// it is the path that the engine was opened with.
 struct test_source {
     std::string revision;
     std::filesystem::path directory;
 };
 
-/// Which commits to look at. One that was only made is all that is pending.
+/// Selects commits. By default, all pending commits.
 class selection {
 public:
     selection() : handle_(detail::made(tinyci_selection_new())) {}
 
-    /// Adds one commit, in any of git's revision syntax. What is named is due whatever refs say.
+    /// Adds one commit, in git's revision syntax. A named commit is pending even if no selected ref
+    /// reaches it.
     selection &revision(const std::string &name) {
         return set(tinyci_selection_add_revision, detail::text(name));
     }
@@ -1181,42 +1196,42 @@ public:
     selection &range(const std::string &name) {
         return set(tinyci_selection_add_range, detail::text(name));
     }
-    /// Adds a ref that was pushed; forty zeros stand for no commit.
+    /// Adds a pushed ref. An id of only zeros is no commit.
     selection &update(const std::string &old_id, const std::string &new_id,
                       const std::string &ref_name) {
         return set(tinyci_selection_add_update, detail::text(old_id), detail::text(new_id),
                    detail::text(ref_name));
     }
-    /// Adds what a `post-receive` hook reads on its standard input: lines of `old new ref`.
+    /// Adds the input of a `post-receive` hook: lines of `old new ref`.
     selection &hook_lines(std::string_view lines) {
         return set(tinyci_selection_add_hook_lines, lines.data(), lines.size());
     }
-    /// Adds what was said with the push, `git push -o`: `ci.skip` leaves what it brought untested.
+    /// Adds an option of `git push -o`. With `ci.skip` the pushed commits are not tested.
     selection &push_option(const std::string &option) {
         return set(tinyci_selection_add_push_option, detail::text(option));
     }
-    /// How long to follow another run in the same repository: 0 gives status::busy at once.
+    /// Sets how long to follow another run in the repository. 0 fails with code::busy at once.
     selection &wait(std::chrono::milliseconds limit) {
         return set(tinyci_selection_set_wait_ms, static_cast<std::int64_t>(limit.count()));
     }
-    /// Whether commits that are named run again though they have a verdict.
+    /// Tests named commits again that have a verdict or are out of attempts.
     selection &retry(bool yes = true) {
         return set(tinyci_selection_set_retry, std::int32_t{yes});
     }
-    /// Whether such a retry may make the build anew of a commit that is deployed, in its place.
+    /// Allows a retry to replace the build of a commit that is deployed.
     selection &replace_live(bool yes = true) {
         return set(tinyci_selection_set_replace_live, std::int32_t{yes});
     }
-    /// Whether to look under the baseline too, which holds what was there before tinyci.
+    /// Includes the commits below the baseline, which are older than the use of tinyci.
     selection &all_history(bool yes = true) {
         return set(tinyci_selection_set_all_history, std::int32_t{yes});
     }
-    /// Assumes the output of commands that match a glob: engine::plan uses it for named commits. The
-    /// first that matches applies.
+    /// Assumes the output of commands that match a glob, for the named commits of engine::plan. The
+    /// first match applies.
     selection &assume(const std::string &command, const std::string &output) {
         return set(tinyci_selection_add_assumption, detail::text(command), detail::text(output));
     }
-    /// Judges every selected commit by this pipeline instead of its own config.
+    /// Replaces the config of every selected commit.
     selection &pipeline(const tinyci::pipeline &instead) {
         return set(tinyci_selection_set_pipeline, instead.handle_.get());
     }
@@ -1233,44 +1248,45 @@ private:
     detail::handle<tinyci_selection> handle_;
 };
 
-/// Who ends a job or leaves a commit untested, and why. Without a name, whom git's configuration names.
+/// Why a job is canceled or a commit skipped, and by whom. Default: git's user.name and user.email.
 struct intervention {
     std::string reason;
     std::string name;
     std::string address;
 };
 
-/// What is to be deployed. One that was only made is the newest commit that is green.
+/// Selects what to deploy. By default, the newest green commit.
 class deploy_request {
 public:
     deploy_request() : handle_(detail::made(tinyci_deploy_request_new())) {}
 
-    /// Names the commit, in any of git's revision syntax.
+    /// Sets the commit, in git's revision syntax.
     deploy_request &revision(const std::string &name) {
         return set(tinyci_deploy_request_set_revision, detail::text(name));
     }
-    /// Whether to go back to what was deployed before.
+    /// Deploys what was deployed before the current deployment.
     deploy_request &rollback(bool yes = true) {
         return set(tinyci_deploy_request_set_rollback, std::int32_t{yes});
     }
-    /// Whether to deploy also what is not green, which the record keeps.
+    /// Deploys even a commit that is not green; the record shows it.
     deploy_request &force(bool yes = true) {
         return set(tinyci_deploy_request_set_force, std::int32_t{yes});
     }
-    /// Whether to deploy the commit's files at once, without what a build adds.
+    /// Deploys the commit's files at once, without a build.
     deploy_request &bare(bool yes = true) {
         return set(tinyci_deploy_request_set_bare, std::int32_t{yes});
     }
-    /// Who deploys. Without it, whom git's configuration names.
+    /// Sets the person who deploys. Default: git's user.name and user.email.
     deploy_request &by(const std::string &name, const std::string &address) {
         return set(tinyci_deploy_request_set_by, detail::text(name), detail::text(address));
     }
-    /// Assumes the output of commands that match a glob: engine::deploy_plan uses it.
+    /// Assumes the output of commands that match a glob, for engine::deploy_plan.
     deploy_request &assume(const std::string &command, const std::string &output) {
         return set(tinyci_deploy_request_add_assumption, detail::text(command),
                    detail::text(output));
     }
-    /// Exactly what engine::deploy_plan gave, and only if nothing else is deployed there by then.
+    /// Carries out exactly this plan of engine::deploy_plan. Fails if the deployed commit has
+    /// changed.
     deploy_request &plan(const value &planned) {
         const std::string json = planned.to_json();
         return set(tinyci_deploy_request_set_plan, json.c_str());
@@ -1288,24 +1304,26 @@ private:
     detail::handle<tinyci_deploy_request> handle_;
 };
 
-/// Which old builds engine::prune removes. Without any rule those of the settings hold.
+/// Which old builds engine::prune removes. Without a rule, the repository's settings apply.
 struct prune_rules {
-    std::optional<std::int64_t> keep;                  ///< All but so many, the newest commits'.
-    std::optional<std::chrono::milliseconds> max_age;  ///< Those that were last run longer ago.
-    std::optional<std::int64_t> max_bytes;  ///< The oldest, until the rest takes no more.
+    /// Keeps the N builds that ran last.
+    std::optional<std::int64_t> keep;
+    /// Removes builds that last ran longer ago than this.
+    std::optional<std::chrono::milliseconds> max_age;
+    /// Removes the oldest builds until the others fit into this size.
+    std::optional<std::int64_t> max_bytes;
 };
 
-/// A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
-/// 2 kills and stops. Copies are the same token, so that a timer or a thread can hold one for as
-/// long as it likes.
+/// Cancels the calls that it was passed to. Level 1 ends the running commands and still runs
+/// `after_all`; level 2 kills them. Copies share one level.
 class cancel_token {
 public:
     cancel_token() : handle_(detail::made(tinyci_cancel_new())) {}
-    /// Makes a token that is canceled when this one is, or on its own: for one of several runs.
+    /// Makes a token that is canceled with this one, or alone: for one of several runs.
     cancel_token child() const { return cancel_token(tinyci_cancel_child(handle_.get())); }
-    /// Raises the level by one. From any thread, and from a signal handler.
+    /// Raises the level by one. Safe in any thread and in a signal handler.
     void cancel() const noexcept { tinyci_cancel_trigger(handle_.get()); }
-    /// 0, 1 or 2.
+    /// Returns 0, 1 or 2.
     std::int32_t level() const noexcept { return tinyci_cancel_level(handle_.get()); }
 
 private:
@@ -1314,8 +1332,8 @@ private:
     std::shared_ptr<tinyci_cancel> handle_;
 };
 
-/// Fills the tags of a template in: `<%= name %>` becomes the variable's value. Nothing is quoted;
-/// a value that a shell could take for more than a word is refused.
+/// Fills in the placeholders of a template: `<%= name %>` becomes the value of the variable,
+/// without quotes. Throws error if a shell could take a value for more than one word.
 inline std::string interpolate(const std::string &text,
                                const std::map<std::string, std::string> &vars = {}) {
     const auto set = detail::made(tinyci_vars_new());
@@ -1327,51 +1345,52 @@ inline std::string interpolate(const std::string &text,
 
 // ---- Runs. ----
 
-/// One thing that happened in a run, or that the run asks for. It belongs to its run, and lives
-/// with what it gives until the next one is pulled. A text that the kind does not have is empty.
+/// One thing that happened in a run, or a request. It and its views are valid until the next event
+/// is pulled. A string that the kind does not have is empty.
 class event {
 public:
     event_kind kind() const { return static_cast<event_kind>(tinyci_event_kind(from_)); }
-    /// Its place among the events of its run, from 1 without gaps.
+    /// Returns the number of the event among the events of its run, from 1.
     std::uint64_t sequence() const { return tinyci_event_sequence(from_); }
     std::chrono::system_clock::time_point time() const {
         return std::chrono::system_clock::time_point(
             std::chrono::milliseconds(tinyci_event_time_ms(from_)));
     }
-    /// The commit that it is about, in full.
+    /// Returns the full id of the event's commit.
     std::string_view commit() const { return detail::view(tinyci_event_commit(from_)); }
-    /// The attempt at it: tells the events of several jobs apart.
-    std::string_view job() const { return detail::view(tinyci_event_job_id(from_)); }
-    /// The phase or hook.
+    /// Returns the id of the event's job. It separates the events of concurrent jobs.
+    std::string_view job_id() const { return detail::view(tinyci_event_job_id(from_)); }
+    /// Returns the name of the event's step.
     std::string_view step() const { return detail::view(tinyci_event_step(from_)); }
-    /// The branch of a script's `parallel`, or its group.
+    /// Returns the task of a script's `parallel`, or the group, that the event comes from.
     std::string_view label() const { return detail::view(tinyci_event_label(from_)); }
-    /// The bytes of an output; the message of a warning or of waiting.
+    /// Returns the bytes of an output, or the message of a warning or of waiting.
     std::string_view data() const {
         std::size_t length = 0;
         const std::uint8_t *data = tinyci_event_data(from_, &length);
         return detail::view(data, length);
     }
-    /// The stream that an output came from.
+    /// Returns the stream of an output.
     tinyci::stream stream() const {
         return static_cast<tinyci::stream>(tinyci_event_stream(from_));
     }
-    /// Of what finished; of a hook, what is known of the commit so far.
+    /// Returns the outcome of what finished; for a hook, the outcome of the commit so far.
     tinyci::outcome outcome() const {
         return static_cast<tinyci::outcome>(tinyci_event_outcome(from_));
     }
-    /// The record of job_finished.
+    /// Returns the record of job_finished.
     std::optional<tinyci::record> record() const {
         const tinyci_record *record = tinyci_event_record(from_);
         if (record == nullptr) return std::nullopt;
         return detail::read(record);
     }
-    /// What the log has for it. With the data of every output: what `tinyci run` shows.
+    /// Returns the event's lines in the log. With the data of every output: what `tinyci run`
+    /// shows.
     std::string_view log_lines() const { return detail::view(tinyci_event_log_lines(from_)); }
-    /// The line that `tinyci run --json` prints; value::parse reads it.
+    /// Returns the line that `tinyci run --json` prints, for value::parse.
     std::string_view json() const { return detail::view(tinyci_event_json(from_)); }
-    /// The request that it is, to be answered now or later; an empty one if it is none, or if it
-    /// was taken or answered before. One that nobody takes fails its step.
+    /// Takes the request, to answer it now or later. It is empty if the event is not a request, or
+    /// if the request was taken or answered before. If nothing takes a request, its step fails.
     request take_request() const { return std::move(asked_); }
 
 private:
@@ -1380,20 +1399,19 @@ private:
         : from_(from), asked_(tinyci_event_take_request(from)) {}
 
     const tinyci_event *from_;
-    // Taken at once, since only its name tells whether a function of the options answers it.
+    // Taken at once, because only its name says whether a callback is registered for it.
     mutable request asked_;
 };
 
-/// A run in progress, on threads of the library's. The host pulls its events, and must: nothing
-/// goes on while a few wait. A range of events, which can be gone through once:
+/// An active run, on threads of the library. Keep pulling its events: if the event buffer is full,
+/// the run blocks. It is a range of events for one pass:
 ///
 ///     for (const tinyci::event &event : run) std::cout << event.data();
 ///
-/// The functions of the options are called while an event is pulled. One that throws is a mistake of
-/// the host's: no script catches it, the commit gets no verdict and is due again, and what the first
-/// one threw is thrown out of the loop when the run has ended. A refusal fails the step instead.
-/// Destroying a run that is not over stops it, at once and without `after_all`, and waits until its
-/// threads and commands have ended.
+/// Pulling an event calls the registered callbacks. If a callback throws, no script catches it, the
+/// commit gets no verdict and stays pending, and the loop throws the first such exception after the
+/// end of the run. A refusal fails the step instead. Destroying an active run kills it without
+/// `after_all` and waits until its threads and commands have ended.
 class run {
 public:
     class iterator {
@@ -1409,7 +1427,7 @@ public:
         const tinyci::event &operator*() const { return run_->event_; }
         const tinyci::event *operator->() const { return &run_->event_; }
         iterator &operator++() {
-            if (run_->next() == status::done) run_ = nullptr;
+            if (run_->next() == code::done) run_ = nullptr;
             return *this;
         }
         void operator++(int) { ++*this; }
@@ -1424,47 +1442,47 @@ public:
         run *run_ = nullptr;
     };
 
-    /// Waits for the next event: so an iterator of a run must not outlive a move of it.
+    /// Waits for the first event. Do not move the run while an iterator exists.
     iterator begin() { return iterator(this); }
     iterator end() { return iterator(); }
 
-    /// For event loops: status::ok with an event in event(), status::again if none came in time,
-    /// status::done after the last.
-    tinyci::status next(std::chrono::milliseconds timeout = forever) {
+    /// Waits for the next event. Returns code::ok if event() has one, code::again if none came in
+    /// time, and code::done after the last.
+    tinyci::code next(std::chrono::milliseconds timeout = forever) {
         constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
         const auto wait = std::clamp<std::int64_t>(timeout.count(), -1, most);
         event_ = tinyci::event();
-        const tinyci::status pulled = pull(static_cast<std::int32_t>(wait));
-        if (pulled == status::ok) answer();
-        if (pulled == status::done) throw_failure();
+        const tinyci::code pulled = pull(static_cast<std::int32_t>(wait));
+        if (pulled == code::ok) answer();
+        if (pulled == code::done) throw_failure();
         return pulled;
     }
-    /// The event that next() gave.
+    /// Returns the event that next() pulled.
     const tinyci::event &event() const noexcept { return event_; }
-    /// A descriptor that is readable whenever next() would not wait; it belongs to the run.
+    /// Returns a descriptor that is readable when next() does not wait. The run owns it.
     int fd() const noexcept { return tinyci_run_fd(handle_.get()); }
 
-    /// Raises the level of the token that the run was started with, or of its own.
+    /// Raises the level of the run's token by one.
     void cancel() const noexcept { cancel_.cancel(); }
-    /// The token itself, for a timer or another thread.
+    /// Returns the run's token, for a timer or another thread.
     const cancel_token &token() const noexcept { return cancel_; }
 
-    /// The records of a run that is over, in the order in which its commits were finished.
+    /// Returns the records of a run that has ended, in the order in which its jobs ended.
     std::vector<record> records() {
         return detail::read_all(detail::make<tinyci_records>(tinyci_run_records, handle_.get()));
     }
-    /// The summary of a run that is over: what `tinyci run --json` prints last. Beside the records it
-    /// has the commits that were not run, the deployments that followed, and as `fault` why the run
-    /// had to stop.
+    /// Returns the summary of a run that has ended, the last line of `tinyci run --json`. Besides
+    /// the records, it has the commits that were not tested, the deployments that followed, and
+    /// `error` if the run had to stop early.
     value summary() {
         return value::parse(detail::make_text(tinyci_run_summary_json, handle_.get()));
     }
-    /// What became of a deployment that is over: its map of engine::deployments.
+    /// Returns the record of a deployment that has ended, as in engine::deployments.
     value deployment() {
         return value::parse(detail::make_text(tinyci_run_deployment_json, handle_.get()));
     }
-    /// The same as one outcome: success where the commit is deployed, waiting where a person has to
-    /// approve first; none before its end, and for other runs.
+    /// Returns the outcome of the deployment: success if the commit is deployed, awaiting_approval
+    /// if a person must approve first. None before the end, and for other runs.
     tinyci::outcome deploy_outcome() {
         return static_cast<tinyci::outcome>(tinyci_run_deploy_outcome(handle_.get()));
     }
@@ -1472,32 +1490,32 @@ public:
 private:
     friend class engine;
 
-    run(detail::handle<tinyci_run> owned, std::shared_ptr<const detail::answers> answers,
+    run(detail::handle<tinyci_run> owned, std::shared_ptr<const detail::handlers> handlers,
         cancel_token cancel)
-        : handle_(std::move(owned)), answers_(std::move(answers)), cancel_(std::move(cancel)) {}
+        : handle_(std::move(owned)), handlers_(std::move(handlers)), cancel_(std::move(cancel)) {}
 
-    tinyci::status pull(std::int32_t wait) try {
+    tinyci::code pull(std::int32_t wait) try {
         tinyci_event *out = nullptr;
-        const tinyci::status pulled = detail::call(tinyci_run_next, handle_.get(), wait, &out);
+        const tinyci::code pulled = detail::call(tinyci_run_next, handle_.get(), wait, &out);
         event_ = tinyci::event(out);
         return pulled;
     } catch (const error &) {
-        // What the host's code threw says more than that the host failed.
+        // The callback's exception says more than the library's error.
         throw_failure();
         throw;
     }
 
-    /// Throws what the host's code threw first, once.
+    /// Throws the first exception of a callback, once.
     void throw_failure() {
         if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
     }
 
-    /// Has the host's code answer the event, where it does.
+    /// Answers the event with a callback, if one is registered.
     void answer() {
         request &asked = event_.asked_;
-        if (!asked || !answers_->know(event_.kind(), asked.name())) return;
+        if (!asked || !handlers_->has(event_.kind(), asked.name())) return;
         try {
-            answers_->answer(event_.kind(), asked);
+            handlers_->answer(event_.kind(), asked);
         } catch (const refusal &no) {
             settle(asked, [&] { asked.fail(no.what(), no.code()); });
         } catch (const std::exception &thrown) {
@@ -1505,7 +1523,9 @@ private:
             settle(asked, [&] { asked.abort(thrown.what()); });
         } catch (...) {
             if (!failure_) failure_ = std::current_exception();
-            settle(asked, [&] { asked.abort("the host's function threw what is no exception"); });
+            settle(asked, [&] {
+                asked.abort("a callback threw an object that is not a std::exception");
+            });
         }
     }
 
@@ -1515,78 +1535,81 @@ private:
         try {
             answer();
         } catch (const error &) {
-            // Nobody waits for it any more.
+            // The answer is no longer needed.
         }
     }
 
     detail::handle<tinyci_run> handle_;
-    std::shared_ptr<const detail::answers> answers_;
+    std::shared_ptr<const detail::handlers> handlers_;
     cancel_token cancel_;
     tinyci::event event_;
     std::exception_ptr failure_;
 };
 
-/// One repository's continuous integration: finds the commits without a verdict, runs them, and
-/// keeps what became of them in git notes. It holds no lock and no open file between calls, and its
-/// runs do not need it any more.
+/// Runs the continuous integration of one repository: it finds the commits without a verdict, tests
+/// them, and stores the results in git notes. It holds no lock and no open file between calls. Runs
+/// continue after it is destroyed.
 class engine {
 public:
-    /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+    /// Opens the repository at exactly this path: a bare one, the top of a working tree, or a
+    /// `.git` directory.
     explicit engine(const std::filesystem::path &path, const options &set = options())
         : engine(tinyci_engine_open, path, set) {}
-    /// Opens the repository that a directory is in: the nearest one at the directory or above it.
+    /// Opens the nearest repository: the one at the directory, or in the nearest directory above
+    /// it.
     static engine discover(const std::filesystem::path &directory,
                            const options &set = options()) {
         return engine(tinyci_engine_discover, directory, set);
     }
 
-    /// The folder that holds `builds/`.
+    /// Returns the directory that contains `builds/`.
     std::filesystem::path path() const { return detail::view(tinyci_engine_path(handle_.get())); }
-    /// Whether the repository has no working tree.
+    /// Returns true if the repository has no working tree.
     bool is_bare() const { return tinyci_engine_is_bare(handle_.get()) != 0; }
-    /// Warnings about the repository, a line for each, for a person to read: unknown settings, a
-    /// repository that was moved, paths that commands cannot use.
+    /// Returns messages for a person, one per line: unknown settings, a repository that was moved,
+    /// paths that commands cannot use.
     std::string warnings() const {
         return detail::make_text(tinyci_engine_warnings, handle_.get());
     }
 
     // -- Runs.
 
-    /// Starts a run of the commits that are due. What keeps it from beginning, such as
-    /// status::busy, is thrown when its first event is pulled.
+    /// Starts a run of the pending commits. If it cannot start, pulling the first event throws the
+    /// error, such as code::busy.
     tinyci::run run(const selection &which = {}, const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_run_start, which.handle_.get());
     }
-    /// Follows a run of another process or thread: what it logs comes as output. Runs nothing.
+    /// Follows a run of another process or thread; its log comes as output. Runs no commands.
     tinyci::run follow(const selection &which = {}, const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_follow_start, which.handle_.get());
     }
-    /// Starts steps of one commit by hand, in an export of their own until one fails. Each command
-    /// comes as output before it runs. Nothing is recorded; the run's one record says how the steps
-    /// ended. The flags are 0 or `steps_keep`, which leaves the export for a day.
+    /// Runs steps of one commit in a separate export directory, until one fails. Each command comes
+    /// as output before it runs. Nothing is recorded; the run's only record has the outcomes of the
+    /// steps. The flags are 0 or `steps_keep`.
     tinyci::run run_step(const std::string &revision, const std::vector<std::string> &steps,
                          std::uint32_t flags = 0, const cancel_token &cancel = {}) const {
         const std::string names = detail::lines(steps);
-        return start(cancel, tinyci_steps_start, detail::text(revision), detail::text(names), flags);
+        return start(cancel, tinyci_steps_start, detail::text(revision), detail::text(names),
+                     flags);
     }
-    /// Starts a deployment; without an environment, to the plan's that the request has, else to
-    /// `production`. Nobody is asked whether it may begin: show a plan first. What keeps it from
-    /// beginning is thrown when its first event is pulled.
+    /// Starts a deployment. Without an environment, it is that of the request's plan, else
+    /// `production`. There is no confirmation: show a plan first. If the deployment cannot start,
+    /// pulling the first event throws the error.
     tinyci::run deploy(const std::string &environment = "", const deploy_request &what = {},
                        const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_deploy_start, detail::optional_text(environment),
                      what.handle_.get());
     }
-    /// Goes back to what was deployed before, by default in `production`.
+    /// Deploys what was deployed before the current deployment, to `production` by default.
     tinyci::run rollback(const std::string &environment = "",
                          const cancel_token &cancel = {}) const {
         return start(cancel, tinyci_rollback_start, detail::optional_text(environment));
     }
 
-    /// Reads the log of a commit's last job, or of all runs for an empty revision. Its lines come as
-    /// output, from so many of the last lines on, or all of them. Runs nothing, and has no records.
-    /// The flags are 0 or `log_follow`, which continues with lines as they are written, until the job
-    /// of the commit is over or the run is canceled.
+    /// Reads the log of a commit's last job, or of all runs for an empty revision. Its lines come
+    /// as output: the last `lines`, or all. It runs no commands and has no records. The flags are 0
+    /// or `log_follow`, which continues with new lines until the commit's job ends or the run is
+    /// canceled.
     tinyci::run log(const std::string &revision = "",
                     std::optional<std::int64_t> lines = std::nullopt, std::uint32_t flags = 0,
                     const cancel_token &cancel = {}) const {
@@ -1594,55 +1617,57 @@ public:
                      lines.value_or(-1), flags);
     }
 
-    // -- What is there.
+    // -- Questions.
 
-    /// The commits that are due, oldest first.
+    /// Returns the pending commits, oldest first.
     std::vector<tinyci::commit> pending_commits(const selection &which = {}) const {
-        return detail::read_all(
-            detail::make<tinyci_commits>(tinyci_pending_commits, handle_.get(), which.handle_.get()));
+        return detail::read_all(detail::make<tinyci_commits>(tinyci_pending_commits, handle_.get(),
+                                                             which.handle_.get()));
     }
-    /// The full id of the commit that a revision names.
+    /// Returns the full id of the commit that a revision names.
     std::string resolve(const std::string &revision) const {
         return detail::make_text(tinyci_resolve, handle_.get(), detail::text(revision));
     }
-    /// The commits that revisions name, in their order; far cheaper than a call for each.
+    /// Returns the commits that revisions name, in their order. Much faster than a call for each.
     std::vector<tinyci::commit> commits(const std::vector<std::string> &revisions) const {
         const std::string all = detail::lines(revisions);
         return detail::read_all(
             detail::make<tinyci_commits>(tinyci_commits_load, handle_.get(), detail::text(all)));
     }
-    /// The commit that a revision names.
+    /// Returns the commit that a revision names.
     tinyci::commit commit(const std::string &revision) const {
         return commits({revision}).at(0);
     }
-    /// The URL that pushes to a remote go to, without a name to `origin`.
+    /// Returns the URL that pushes to a remote go to. The default remote is `origin`.
     std::string remote_url(const std::string &remote = "") const {
         return detail::make_text(tinyci_remote_url, handle_.get(), detail::optional_text(remote));
     }
-    /// The lines among a commit's records that tinyci cannot read: damaged ones, another program's,
-    /// or forged ones.
+    /// Returns the lines in a commit's records that tinyci cannot read: damaged or forged lines, or
+    /// lines of another program.
     std::string unrecognized_lines(const std::string &revision) const {
         return detail::make_text(tinyci_unrecognized_lines, handle_.get(),
                                  detail::text(revision));
     }
-    /// The reference of the script API, with the functions of this engine: what `tinyci defs` prints.
+    /// Returns the script API reference with the registered functions of this engine.
     std::string definitions(definitions_format written = definitions_format::markdown) const {
         return detail::make_text(tinyci_definitions, handle_.get(),
                                  static_cast<std::int32_t>(written));
     }
-    /// The pipeline that a commit's config asks for.
+    /// Loads the pipeline of a commit.
     tinyci::pipeline pipeline(const std::string &revision) const {
         return tinyci::pipeline(detail::make<tinyci_pipeline>(tinyci_pipeline_load, handle_.get(),
                                                               detail::text(revision)));
     }
-    /// Reads a pipeline that stands in no commit, with this engine's files and functions.
+    /// Parses a pipeline that is not in a commit, with this engine's files and registered
+    /// functions.
     tinyci::pipeline parse(std::string_view text, format written, const std::string &name) const {
         return tinyci::pipeline(detail::make<tinyci_pipeline>(
             tinyci_pipeline_parse, handle_.get(), text.data(), text.size(),
             static_cast<std::int32_t>(written), detail::text(name)));
     }
-    /// What is kept of earlier runs, the newest commit first: those of one outcome, or of any, and
-    /// at most `limit`, or all. The selection holds revisions and ranges, or nothing for every one.
+    /// Returns the records of earlier runs, newest commit first, with one outcome or any. `limit`
+    /// is their maximum number, 0 for no limit. The selection has revisions and ranges; empty
+    /// selects all commits.
     std::vector<record> records(const selection &which = {}, outcome only = outcome::none,
                                 std::size_t limit = 0) const {
         return detail::read_all(detail::make<tinyci_records>(
@@ -1652,34 +1677,34 @@ public:
 
     // -- Reports: what the command line prints with `--json`.
 
-    /// What a run would do, without doing it.
+    /// Returns what a run would do, without doing it.
     value plan(const selection &which = {}) const {
         return report(tinyci_plan_json, which.handle_.get());
     }
-    /// What is wrong with the config of a commit.
+    /// Checks the config of a commit.
     value check(const std::string &revision) const {
         return report(tinyci_check_json, detail::text(revision));
     }
-    /// What is wrong with a config that is not committed yet. A script imports from a commit, or for
-    /// an empty revision from the files below the engine's path.
+    /// Checks a config that is not committed. A script imports files from the commit, or for an
+    /// empty revision from the engine's path.
     value check(std::string_view text, format written, const std::string &name,
                 const std::string &revision = "") const {
         return report(tinyci_check_text_json, detail::optional_text(revision), text.data(),
                       text.size(), static_cast<std::int32_t>(written), detail::text(name));
     }
-    /// Runs the tests of a script, all or those with one of these parts in their names. Nothing of
-    /// the script is run. The flags are 0 or `test_coverage`, which finds out which lines no test
-    /// runs.
+    /// Runs the tests of a script: all, or those with one of the filters in their names. It runs no
+    /// commands. The flags are 0 or `test_coverage`.
     value test_pipeline(const test_source &source = {},
                         const std::vector<std::string> &filters = {},
                         std::uint32_t flags = 0) const {
         const std::string parts = detail::lines(filters);
-        const char *folder =
+        const char *directory =
             source.directory.empty() ? nullptr : detail::text(source.directory);
-        return report(tinyci_test_pipeline_json, detail::optional_text(source.revision), folder,
+        return report(tinyci_test_pipeline_json, detail::optional_text(source.revision), directory,
                       detail::optional_text(parts), flags);
     }
-    /// What became of commits, newest first, each as a map.
+    /// Returns the results of commits, newest first, each as a map. The flags are 0 or
+    /// `results_all_attempts`.
     std::vector<value> results(const selection &which = {}, outcome only = outcome::none,
                                std::size_t limit = 0, std::uint32_t flags = 0) const {
         return detail::json_lines(
@@ -1687,20 +1712,20 @@ public:
                               static_cast<std::int32_t>(only), limit, flags));
     }
 
-    /// How the repository stands: what runs, what is due, what is deployed where.
+    /// Returns the status of the repository: what is running, pending and deployed.
     value status() const { return report(tinyci_status_json); }
-    /// Every setting that a repository can have, and what is set.
+    /// Returns all settings of a repository and their values.
     std::vector<value> settings() const {
         return detail::json_lines(detail::make_text(tinyci_settings_json, handle_.get()));
     }
-    /// What is deployed to an environment now, for an empty name to `production`; null for nothing.
+    /// Returns the deployment that is live in an environment, or null. Default: `production`.
     value deployed(const std::string &environment = "") const {
         const std::string found = detail::make_text(tinyci_deployed_json, handle_.get(),
                                                     detail::optional_text(environment));
         return found.empty() ? value() : value::parse(found);
     }
-    /// What was deployed, newest first, to one environment or to all. Lines that a person should
-    /// see are added to `warnings`.
+    /// Returns deployments, newest first, to one environment or to all. Adds messages for a person
+    /// to `warnings`.
     std::vector<value> deployments(const std::string &environment = "", std::size_t limit = 0,
                                std::string *warnings = nullptr) const {
         char *lines = nullptr;
@@ -1711,63 +1736,65 @@ public:
         if (warnings != nullptr) *warnings += detail::view(lines);
         return detail::json_lines(found);
     }
-    /// What a deployment would do, without doing it: to be shown, and then to be carried out with
-    /// deploy_request::plan.
+    /// Returns what a deployment would do, without doing it. You can show the plan and then carry
+    /// it out with deploy_request::plan.
     value deploy_plan(const std::string &environment = "", const deploy_request &what = {}) const {
         return report(tinyci_deploy_plan_json, detail::optional_text(environment),
                       what.handle_.get());
     }
 
-    // -- Acts. Without an environment it is `production`, without a remote `origin`.
+    // -- Actions. The default environment is `production`, the default remote `origin`.
 
-    /// Writes a commit's tree to a folder, which must not exist or be empty.
-    void export_commit(const std::string &revision, const std::filesystem::path &folder,
+    /// Writes the files of a commit to a directory, which must be empty or not exist.
+    void export_commit(const std::string &revision, const std::filesystem::path &directory,
                        const cancel_token &cancel = {}) const {
         detail::call(tinyci_export_commit, handle_.get(), detail::text(revision),
-                     detail::text(folder), cancel.handle_.get());
+                     detail::text(directory), cancel.handle_.get());
     }
-    /// The files that a job kept, or those of them at these paths, directories and globs. Without a
-    /// job's id, of the newest job that kept any.
+    /// Lists the files that a job kept: all, or those that match paths, directories and globs.
+    /// Without a job id, it is the newest job of the commit that kept artifacts.
     value artifacts(const std::string &revision, const std::vector<std::string> &paths = {},
-                    const std::string &job = "") const {
+                    const std::string &job_id = "") const {
         const std::string wanted = detail::lines(paths);
-        return report(tinyci_artifacts_json, detail::text(revision), detail::optional_text(job),
+        return report(tinyci_artifacts_json, detail::text(revision), detail::optional_text(job_id),
                       detail::optional_text(wanted));
     }
-    /// Copies such files to a folder, each checked against the record. The flags are 0 or
-    /// `artifacts_force`, which replaces files that exist. Gives the list of what was copied.
-    value copy_artifacts(const std::string &revision, const std::filesystem::path &folder,
-                         const std::vector<std::string> &paths = {}, const std::string &job = "",
+    /// Copies such files to a directory and checks each against the record. The flags are 0 or
+    /// `artifacts_force`. Returns the list of the copied files.
+    value copy_artifacts(const std::string &revision, const std::filesystem::path &directory,
+                         const std::vector<std::string> &paths = {}, const std::string &job_id = "",
                          std::uint32_t flags = 0, const cancel_token &cancel = {}) const {
         const std::string wanted = detail::lines(paths);
-        return report(tinyci_artifacts_copy, detail::text(revision), detail::optional_text(job),
-                      detail::optional_text(wanted), detail::text(folder), flags,
+        return report(tinyci_artifacts_copy, detail::text(revision), detail::optional_text(job_id),
+                      detail::optional_text(wanted), detail::text(directory), flags,
                       cancel.handle_.get());
     }
-    /// Installs the git hook that runs what is pushed, with a sum of `install_*`. Gives lines that
-    /// a person should see.
+    /// Installs the git hook that tests pushed commits. The flags are a sum of `install_*`. Returns
+    /// messages for a person.
     std::string install(const std::string &command = "tinyci", std::uint32_t flags = 0) const {
         return detail::make_text(tinyci_install, handle_.get(), detail::text(command), flags);
     }
-    /// Takes the hook out again. Gives lines that a person should see.
+    /// Removes the git hook. Returns messages for a person.
     std::string uninstall() const { return detail::make_text(tinyci_uninstall, handle_.get()); }
-    /// Packs builds into `.tar.gz` files, except the newest, and these: names, paths, or commits'
-    /// ids. Gives what was packed; its `not_removed` names what was not.
-    value compact(std::size_t newest, const std::vector<std::string> &leave = {},
+    /// Packs old builds into `.tar.gz` files. It leaves the newest `keep` builds, and those named
+    /// by `keep_builds`: names, paths or commit ids. Returns what was packed; `not_removed` has
+    /// what was not.
+    value compact(std::size_t keep, const std::vector<std::string> &keep_builds = {},
                   const cancel_token &cancel = {}) const {
-        const std::string lines = detail::lines(leave);
-        return report(tinyci_compact, newest, detail::text(lines), cancel.handle_.get());
+        const std::string lines = detail::lines(keep_builds);
+        return report(tinyci_compact, keep, detail::text(lines), cancel.handle_.get());
     }
-    /// Takes a commit's verdict away, so that it is due again. False where it had none.
+    /// Deletes a commit's verdict, so that it is tested again. Returns false if it had none.
+    /// Deletes a commit's verdict, so that it is tested again. Returns false if it had none.
     bool forget(const std::string &revision) const {
         return is_done(tinyci_forget, detail::text(revision));
     }
-    /// Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
-    /// refs, which each run restores. Gives the refs.
+    /// Deletes the verdicts and records of all commits, and accepts the loss of refs that other
+    /// programs deleted, which runs otherwise restore. Returns the refs.
     value forget_all() const { return report(tinyci_forget_all); }
-    /// Ends the job of a commit in whatever process it is, or the whole run for an empty revision, with
-    /// a sum of `job_cancel_*`; waits so long until it has ended. A run of this process has to be
-    /// pulled on meanwhile. Gives what was ended.
+    /// Cancels the job of a commit, or the whole run for an empty revision, in any process, and
+    /// waits until it has ended. The flags are a sum of `job_cancel_*`. If this program owns the
+    /// run, another thread must keep pulling it. Returns what was canceled.
     value cancel(const std::string &revision = "", const intervention &by = {},
                  std::uint32_t flags = 0, std::chrono::milliseconds wait = forever,
                  const cancel_token &cancel = {}) const {
@@ -1776,30 +1803,31 @@ public:
                       detail::optional_text(by.address), flags,
                       static_cast<std::int64_t>(wait.count()), cancel.handle_.get());
     }
-    /// Gives a commit the verdict `skipped`; a job of it is ended first. Gives the record.
+    /// Gives a commit the verdict `skipped`. An active job of it is canceled first. Returns the
+    /// record.
     value skip(const std::string &revision, const intervention &by = {},
                const cancel_token &cancel = {}) const {
         return report(tinyci_skip, detail::text(revision), detail::optional_text(by.reason),
                       detail::optional_text(by.name), detail::optional_text(by.address),
                       cancel.handle_.get());
     }
-    /// Approves of one commit in one environment, as whom git's configuration names.
+    /// Approves the deployment of one commit to one environment, as git's user.name and user.email.
     value approve(const std::string &environment, const std::string &revision) const {
         return report(tinyci_approve, detail::optional_text(environment), detail::text(revision));
     }
-    /// Says why an environment whose last deployment was interrupted can go on. False where there
-    /// was nothing to unlock.
+    /// Allows deployments again after an interrupted one, once a person has checked the
+    /// environment. The reason is recorded. Returns false if there was nothing to unlock.
     bool unlock_deployments(const std::string &environment, const std::string &reason) const {
         return is_done(tinyci_unlock_deployments, detail::optional_text(environment),
                        detail::text(reason));
     }
-    /// Puts on record that nothing runs in an environment any more, so that its builds are no longer
-    /// pinned. False where it is retired already.
+    /// Records that an environment has no deployment now, so that its builds are no longer
+    /// protected. Returns false if that was recorded already.
     bool retire(const std::string &environment) const {
         return is_done(tinyci_retire, detail::optional_text(environment));
     }
-    /// Removes old builds, with a sum of `prune_*`. Gives what was removed; its `not_removed` names
-    /// what does not go.
+    /// Removes old builds. The flags are a sum of `prune_*`. Returns what was removed;
+    /// `not_removed` has what could not be removed.
     value prune(const prune_rules &rules = {}, std::uint32_t flags = 0,
                 const cancel_token &cancel = {}) const {
         const auto none = std::chrono::milliseconds(-1);
@@ -1807,18 +1835,19 @@ public:
                       static_cast<std::int64_t>(rules.max_age.value_or(none).count()),
                       rules.max_bytes.value_or(-1), flags, cancel.handle_.get());
     }
-    /// Has `git fetch` bring a remote's verdicts, records and deployments. Gives the lines of git's
-    /// configuration that are new.
+    /// Configures the repository so that `git fetch` also fetches a remote's verdicts, records and
+    /// deployments. Returns the added lines of git's configuration.
     std::string setup_remote(const std::string &remote = "") const {
         return detail::make_text(tinyci_setup_remote, handle_.get(),
                                  detail::optional_text(remote));
     }
-    /// Takes those lines out again. Gives them.
+    /// Removes those lines and returns them.
     std::string undo_setup_remote(const std::string &remote = "") const {
         return detail::make_text(tinyci_undo_setup_remote, handle_.get(),
                                  detail::optional_text(remote));
     }
-    /// Merges what was last fetched of a remote's verdicts and records. False where nothing was new.
+    /// Merges the verdicts and records that were last fetched from a remote. Returns false if
+    /// nothing was new.
     bool merge_results(const std::string &remote = "") const {
         return is_done(tinyci_merge_results, detail::optional_text(remote));
     }
@@ -1827,10 +1856,11 @@ private:
     using open_function = decltype(tinyci_engine_open);
 
     engine(open_function *open, const std::filesystem::path &path, const options &set)
-        : answers_(std::make_shared<detail::answers>(set.answers_)) {
+        : handlers_(std::make_shared<detail::handlers>(set.handlers_)) {
         if (tinyci_abi() != TINYCI_ABI || tinyci_version_number() < TINYCI_VERSION_NUMBER) {
-            throw error(tinyci::status::unsupported, "this program is built for tinyci " TINYCI_VERSION
-                                                     ", and has loaded " + std::string(version()));
+            throw error(tinyci::code::unsupported,
+                        "this program was built for tinyci " TINYCI_VERSION ", but it loaded "
+                            + std::string(version()));
         }
         handle_ = detail::make<tinyci_engine>(open, detail::text(path), set.handle_.get());
     }
@@ -1840,18 +1870,18 @@ private:
                       Arguments... arguments) const {
         auto started = detail::make<tinyci_run>(function, handle_.get(), arguments...,
                                                 cancel.handle_.get());
-        return tinyci::run(std::move(started), answers_, cancel);
+        return tinyci::run(std::move(started), handlers_, cancel);
     }
     template <class Function, class... Arguments>
     bool is_done(Function *function, Arguments... arguments) const {
-        return detail::call(function, handle_.get(), arguments...) == tinyci::status::ok;
+        return detail::call(function, handle_.get(), arguments...) == tinyci::code::ok;
     }
     template <class Function, class... Arguments>
     value report(Function *function, Arguments... arguments) const {
         return value::parse(detail::make_text(function, handle_.get(), arguments...));
     }
 
-    std::shared_ptr<const detail::answers> answers_;
+    std::shared_ptr<const detail::handlers> handlers_;
     detail::handle<tinyci_engine> handle_;
 };
 

@@ -10,21 +10,21 @@ import (
 	"time"
 )
 
-// Installation says how the git hook is installed.
+// Installation has the options of [Engine.Install].
 type Installation struct {
-	// Command is what the hook runs: a name to be found in PATH on the server, or an absolute path.
-	// "" is "tinyci".
+	// Command is the command of the git hook: a name in the server's PATH, or an absolute path. "" is
+	// "tinyci".
 	Command string
-	// HideRefs has pushes to the refs that hold verdicts refused.
+	// HideRefs makes git refuse pushes to the refs that contain verdicts.
 	HideRefs bool
-	// SharedHooks installs even into a folder that other repositories use too (core.hooksPath).
+	// SharedHooks allows the installation in a directory that several repositories use (core.hooksPath).
 	SharedHooks bool
-	// AdoptBuilds takes the builds in tinyci.buildsDir over from a repository that is gone.
+	// AdoptBuilds takes over the builds in tinyci.buildsDir from a repository that no longer exists.
 	AdoptBuilds bool
 }
 
-// Install installs the git hook that runs what is pushed, beside hooks that are there. It returns
-// lines that a person should see: what the hook needs, what it leaves out.
+// Install installs the git hook that tests pushed commits. Existing hooks stay. It returns messages for a
+// person: what the hook needs and what it does not do.
 func (e *Engine) Install(installation Installation) (notes []string, err error) {
 	var flags C.uint32_t
 	if installation.HideRefs {
@@ -44,8 +44,7 @@ func (e *Engine) Install(installation Installation) (notes []string, err error) 
 	return lines(text), err
 }
 
-// Uninstall takes the hook out again, and leaves every other byte as it is. It returns lines that a
-// person should see.
+// Uninstall removes the git hook and changes nothing else. It returns messages for a person.
 func (e *Engine) Uninstall() (notes []string, err error) {
 	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_uninstall(c, out, err)
@@ -53,20 +52,19 @@ func (e *Engine) Uninstall() (notes []string, err error) {
 	return lines(text), err
 }
 
-// Compact packs old builds into .tar.gz files, never one that a run is working on, and leaves the
-// newest as they are. To leave are also the builds that are named: by their names, paths of or in
-// builds, links to them, or commits' ids. A build that cannot be packed is left as it is, and the
-// rest goes on.
-func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (*CompactReport, error) {
-	if newest < 0 {
-		newest = 0
+// Compact packs old builds into .tar.gz files. It leaves builds that are in use, the newest keep builds,
+// and the builds named by keepBuilds: by name, by a path of or in a build, by a link to one, or by a commit
+// id. If a build cannot be packed, it stays, and Compact continues.
+func (e *Engine) Compact(ctx context.Context, keep int, keepBuilds ...string) (*CompactReport, error) {
+	if keep < 0 {
+		keep = 0
 	}
 	packed := new(CompactReport)
 	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
-		left := t.optional("build", strings.Join(leave, "\n"))
+		named := t.optional("build", strings.Join(keepBuilds, "\n"))
 		packed.JSON, err = e.report(&t, packed, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
-			return C.tinyci_compact(c, C.size_t(newest), left, cancel, out, err)
+			return C.tinyci_compact(c, C.size_t(keep), named, cancel, out, err)
 		})
 		return err
 	})
@@ -76,38 +74,39 @@ func (e *Engine) Compact(ctx context.Context, newest int, leave ...string) (*Com
 	return packed, nil
 }
 
-// A CompactReport says what was packed.
+// A CompactReport lists what was packed.
 type CompactReport struct {
-	// Compacted are the builds that are archives now, oldest first.
+	// Compacted are the packed builds, oldest first.
 	Compacted []CompactedBuild
-	// Unmatched are those of the builds to leave that are not there.
+	// Unmatched are the keepBuilds that match no build.
 	Unmatched []string
-	// NotRemoved is what could not be packed, and folders that are packed and do not go.
+	// NotRemoved are builds that could not be packed, and directories of packed builds that could not be
+	// removed.
 	NotRemoved []NotRemoved `json:"not_removed"`
-	// JSON is all of it, as `tinyci compact --json` prints it.
+	// JSON is the complete report, as `tinyci compact --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A CompactedBuild is a build that is an archive now.
+// A CompactedBuild is a packed build.
 type CompactedBuild struct {
-	// Name is that of the folder that it was.
+	// Name is the name of the former build directory.
 	Name string
-	// Archive is its path.
+	// Archive is the path of the archive.
 	Archive string
-	// Skipped are sockets and devices that the build held: no archive can.
-	Skipped []string
+	// Omitted are the sockets and devices of the build, which an archive cannot contain.
+	Omitted []string
 }
 
-// NotRemoved is something that was to be removed, or packed, and is still there.
+// NotRemoved is a path that could not be removed or packed.
 type NotRemoved struct {
-	// Path is where it is.
+	// Path is the path.
 	Path string
-	// Reason names the file or the mount in its way.
+	// Reason names the file or mount that prevented it.
 	Reason string
 }
 
-// Forget takes a commit's verdict away, so that it is due again, and tells whether it had one. Its
-// records stay.
+// Forget deletes a commit's verdict, so that it is tested again. Its records stay. It returns false if there
+// was no verdict.
 func (e *Engine) Forget(revision string) (had bool, err error) {
 	var t texts
 	rev := t.of("revision", revision)
@@ -116,18 +115,18 @@ func (e *Engine) Forget(revision string) (had bool, err error) {
 	})
 }
 
-// A ForgetReport says which results are gone.
+// A ForgetReport lists the deleted results.
 type ForgetReport struct {
-	// Removed are the refs that are gone now: those of the verdicts and of the records.
+	// Removed are the deleted refs: those of verdicts and of records.
 	Removed []string
-	// GivenUp are the refs that others had deleted or set back, and that no run restores any more.
+	// GivenUp are refs that other programs had deleted or moved back. Runs no longer restore them.
 	GivenUp []string `json:"given_up"`
-	// JSON is all of it, as `tinyci results --forget-all --json` prints it.
+	// JSON is the complete report, as `tinyci results --forget-all --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// ForgetAll forgets the verdicts and records of all commits, and gives up what others deleted of
-// tinyci's refs, which each run restores. Deployments, approvals and the baseline that are there stay.
+// ForgetAll deletes the verdicts and records of all commits. It also accepts the loss of refs that other
+// programs deleted, which runs otherwise restore. Existing deployments, approvals and the baseline stay.
 func (e *Engine) ForgetAll() (*ForgetReport, error) {
 	forgotten := new(ForgetReport)
 	var err error
@@ -140,42 +139,42 @@ func (e *Engine) ForgetAll() (*ForgetReport, error) {
 	return forgotten, nil
 }
 
-// A CancelRequest says what is to end. The zero value is the whole run.
+// A CancelRequest selects what to cancel. The zero value is the whole run.
 type CancelRequest struct {
-	// Revision is the commit whose job is to end, in git's syntax; "" for the whole run.
+	// Revision is the commit whose job to cancel, in git's revision syntax; "" for the whole run.
 	Revision string
-	// Reason says why, which the record keeps.
+	// Reason is stored in the record.
 	Reason string
-	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	// ByName and ByAddress name the person. Default: git's user.name and user.email, else the Unix account.
 	ByName, ByAddress string
 	// Kill ends commands at once, without a grace period and without `after_all`.
 	Kill bool
-	// NoWait does not wait until it has ended.
+	// NoWait returns before the job has ended.
 	NoWait bool
 }
 
-// A Cancellation says what a cancel came to.
+// A Cancellation is the result of [Engine.Cancel].
 type Cancellation struct {
-	// WholeRun tells whether the whole run was to end.
+	// WholeRun is true if the whole run was canceled.
 	WholeRun bool `json:"whole_run"`
-	// Jobs are those that were in progress.
+	// Jobs are the canceled jobs.
 	Jobs []CanceledJob
-	// JSON is all of it, as `tinyci cancel --json` prints it.
+	// JSON is the complete result, as `tinyci cancel --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A CanceledJob is a job that was to end.
+// A CanceledJob is a canceled job.
 type CanceledJob struct {
-	// Commit is its commit.
+	// Commit is the full id of its commit.
 	Commit string
-	// Job is its id.
-	Job string `json:"run"`
-	// Outcome is what became of it; "" where it has not ended yet.
+	// JobID is the id of the job.
+	JobID string `json:"job_id"`
+	// Outcome is the outcome of the job; "" if it has not ended yet.
 	Outcome string
 }
 
-// Cancel ends the job of a commit, or a whole run, in whatever process it is, and waits until it has
-// ended; the context ends that wait. A run of this process has to be read on meanwhile.
+// Cancel cancels the job of a commit, or a whole run, in any process, and waits until it has ended. The end
+// of the context ends the wait. If this process owns the run, another goroutine must keep calling Next.
 func (e *Engine) Cancel(ctx context.Context, request CancelRequest) (*Cancellation, error) {
 	wait, flags := C.int64_t(-1), C.uint32_t(0)
 	if request.NoWait {
@@ -200,18 +199,18 @@ func (e *Engine) Cancel(ctx context.Context, request CancelRequest) (*Cancellati
 	return canceled, nil
 }
 
-// A SkipRequest says what is to be left untested.
+// A SkipRequest selects a commit to skip.
 type SkipRequest struct {
-	// Revision is the commit, in git's syntax.
+	// Revision is the commit, in git's revision syntax.
 	Revision string
-	// Reason says why, which the record keeps.
+	// Reason is stored in the record.
 	Reason string
-	// ByName and ByAddress say who; else it is whom git's configuration names, or the account.
+	// ByName and ByAddress name the person. Default: git's user.name and user.email, else the Unix account.
 	ByName, ByAddress string
 }
 
-// Skip gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first. It
-// returns the record, as `tinyci skip --json` prints it.
+// Skip gives a commit the verdict `skipped`, so that it is not tested. An active job of it is canceled first.
+// Skip returns the record, as `tinyci skip --json` prints it.
 func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.RawMessage, err error) {
 	err = stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
@@ -226,61 +225,60 @@ func (e *Engine) Skip(ctx context.Context, request SkipRequest) (record json.Raw
 	return record, err
 }
 
-// PruneRules say which builds are removed: each field above 0 is a rule. Without any, those of the
-// repository's settings hold, `tinyci.pruneKeep` and its like.
+// PruneRules say which builds to remove; each field above 0 is a rule. Without a rule, the repository's
+// settings apply, such as `tinyci.pruneKeep`.
 type PruneRules struct {
-	// Keep removes all but so many builds, those that were run last, and the pinned ones.
+	// Keep keeps the N builds that ran last and the protected ones, and removes the others.
 	Keep int
-	// MaxAge removes builds that were last run longer ago.
+	// MaxAge removes builds that last ran longer ago than this.
 	MaxAge time.Duration
-	// MaxBytes removes the oldest builds until the rest, pinned ones included, takes no more.
+	// MaxBytes removes the oldest builds until the others, protected ones included, fit.
 	MaxBytes int64
-	// DryRun removes nothing, and tells what would go.
+	// DryRun removes nothing and reports what would be removed.
 	DryRun bool
 }
 
-// A PruneReport says what was removed.
+// A PruneReport lists the removed builds.
 type PruneReport struct {
-	// DryRun tells whether nothing was, because only a report was asked for.
+	// DryRun is true if nothing was removed.
 	DryRun bool `json:"dry_run"`
-	// Removed are the builds that are gone, oldest first.
+	// Removed are the removed builds, oldest first.
 	Removed []PrunedBuild
-	// InUse are the names of builds that were to go, and stay because somebody works in them.
+	// InUse are the names of builds that stay because a process uses them.
 	InUse []string `json:"in_use"`
-	// Pinned are the builds that stay whatever the rules say.
-	Pinned []PinnedBuild
-	// Warnings are what a person should see: that those alone are more than a rule allows.
+	// Protected are the builds that no rule removes.
+	Protected []ProtectedBuild
+	// Warnings are messages for a person, such as that the protected builds alone exceed a rule.
 	Warnings []string
-	// NotRemoved is what was to go and is still there. The rest went on.
+	// NotRemoved are builds that could not be removed. The others were.
 	NotRemoved []NotRemoved `json:"not_removed"`
-	// FreedBytes is how many bytes of the disk are free by it.
+	// FreedBytes is the disk space that was freed.
 	FreedBytes int64 `json:"freed_bytes"`
-	// JSON is all of it, as `tinyci prune --json` prints it.
+	// JSON is the complete report, as `tinyci prune --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A PrunedBuild is a build that is gone.
+// A PrunedBuild is a removed build.
 type PrunedBuild struct {
-	// Name is that of its folder.
+	// Name is the name of the build directory.
 	Name string
-	// Bytes is what it took on the disk.
+	// Bytes is the disk space that the build used.
 	Bytes int64
-	// Reason is the rule that left no room for it.
+	// Reason is the rule that removed it.
 	Reason string
 }
 
-// A PinnedBuild is a build that stays whatever the rules say.
-type PinnedBuild struct {
-	// Name is that of its folder.
+// A ProtectedBuild is a build that no rule removes.
+type ProtectedBuild struct {
+	// Name is the name of the build directory.
 	Name string
-	// Bytes is what it takes on the disk.
+	// Bytes is the disk space that the build uses.
 	Bytes int64
-	// Why it stays, a few words each: "deployed to production".
+	// Why has the reasons, such as "deployed to production".
 	Why []string
 }
 
-// Prune removes old builds, never one that a run is working on or that is pinned. Verdicts and records
-// stay.
+// Prune removes old builds, but none that is in use or protected. Verdicts and records stay.
 func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, error) {
 	keep, age, bytes := int64(rules.Keep), milliseconds(rules.MaxAge), rules.MaxBytes
 	for _, rule := range []*int64{&keep, &age, &bytes} {
@@ -305,8 +303,9 @@ func (e *Engine) Prune(ctx context.Context, rules PruneRules) (*PruneReport, err
 	return pruned, nil
 }
 
-// SetupRemote has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
-// verdicts. The remote "" is origin. It returns the lines that are new in git's configuration.
+// SetupRemote configures the repository so that `git fetch` also fetches a remote's verdicts, records and
+// deployments, and `git log` shows the verdicts. The remote "" is origin. It returns the added lines of git's
+// configuration.
 func (e *Engine) SetupRemote(remote string) (changes []string, err error) {
 	var t texts
 	name := t.optional("remote", remote)
@@ -316,7 +315,7 @@ func (e *Engine) SetupRemote(remote string) (changes []string, err error) {
 	return lines(text), err
 }
 
-// UndoSetupRemote takes the lines of SetupRemote out again, and returns them. What was fetched stays.
+// UndoSetupRemote removes the lines that SetupRemote added, and returns them. What was fetched stays.
 func (e *Engine) UndoSetupRemote(remote string) (changes []string, err error) {
 	var t texts
 	name := t.optional("remote", remote)
@@ -326,8 +325,8 @@ func (e *Engine) UndoSetupRemote(remote string) (changes []string, err error) {
 	return lines(text), err
 }
 
-// MergeResults merges the verdicts and records that were last fetched of a remote into the
-// repository's own, and tells whether something was new. The remote "" is origin.
+// MergeResults merges the verdicts and records that were last fetched from a remote into the repository's
+// own. It returns false if nothing was new. The remote "" is origin.
 func (e *Engine) MergeResults(remote string) (merged bool, err error) {
 	var t texts
 	name := t.optional("remote", remote)
@@ -336,21 +335,21 @@ func (e *Engine) MergeResults(remote string) (merged bool, err error) {
 	})
 }
 
-// done makes a call that tells whether there was something to do.
+// done makes a call that reports whether there was something to do.
 func (e *Engine) done(t *texts, do func(*C.tinyci_engine, **C.tinyci_error) C.tinyci_code) (done bool, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
-		status, err := t.call(func(err **C.tinyci_error) C.tinyci_code { return do(c, err) })
-		done = status == C.TINYCI_OK
+		code, err := t.call(func(err **C.tinyci_error) C.tinyci_code { return do(c, err) })
+		done = code == C.TINYCI_OK
 		return err
 	})
 	t.free()
 	return done, err
 }
 
-// A textCall stores a text for the caller.
+// A textCall returns a string that the caller frees.
 type textCall func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code
 
-// text makes a call that stores a text for the caller.
+// text makes a call that returns a string.
 func (e *Engine) text(t *texts, do textCall) (text string, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var out *C.char

@@ -11,49 +11,49 @@ import (
 	"strings"
 )
 
-// An ArtifactQuery says which artifacts are meant.
+// An ArtifactQuery selects artifacts.
 type ArtifactQuery struct {
-	// Job is a job's id; empty for the newest job of the commit that kept anything.
-	Job string
-	// Paths are files, directories and globs; none for everything.
+	// JobID is the id of a job; "" for the commit's newest job that kept artifacts.
+	JobID string
+	// Paths are files, directories and globs; none for all artifacts.
 	Paths []string
-	// Force has CopyArtifacts replace files that exist.
+	// Force allows CopyArtifacts to replace existing files.
 	Force bool
 }
 
-// An ArtifactList is what a job kept.
+// An ArtifactList lists files that a job kept.
 type ArtifactList struct {
 	// Commit is the commit that the job tested.
 	Commit string
-	// JobID is the job's id.
+	// JobID is the id of the job.
 	JobID string `json:"job_id"`
-	// Place is where the files are: build, archive, or gone if the build was removed.
+	// Place is where the files are: "build", "archive", or "gone" if the build was removed.
 	Place string
-	// Files and Bytes are all that the job kept.
+	// Files is the number of all files that the job kept, Bytes their size.
 	Files, Bytes int64
-	// Artifacts are the files that were asked for.
+	// Artifacts are the selected files.
 	Artifacts []Artifact
-	// JSON is all of it, as `tinyci artifacts --json` prints it.
+	// JSON is the complete list, as `tinyci artifacts --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
 // An Artifact is a file that a job kept.
 type Artifact struct {
-	// Path is as below the export.
+	// Path is the path relative to the export directory.
 	Path string
-	// Bytes is its size.
+	// Bytes is the size.
 	Bytes int64
-	// Blob is the id that git gives such a file.
+	// Blob is the id of the content as a git blob.
 	Blob string
-	// Executable tells whether it can be executed.
+	// Executable is true if the file is executable.
 	Executable bool
 }
 
-// Artifacts lists the files that a job kept. A removed build has no files anymore; its record still
-// lists them.
+// Artifacts lists the files that a job kept. If the build was removed, its files are gone, but its record
+// still lists them.
 func (e *Engine) Artifacts(revision string, query ArtifactQuery) (*ArtifactList, error) {
 	var t texts
-	rev, job := t.of("revision", revision), t.optional("job", query.Job)
+	rev, job := t.of("revision", revision), t.optional("job id", query.JobID)
 	paths := t.optional("path", strings.Join(query.Paths, "\n"))
 	list := new(ArtifactList)
 	var err error
@@ -66,13 +66,13 @@ func (e *Engine) Artifacts(revision string, query ArtifactQuery) (*ArtifactList,
 	return list, nil
 }
 
-// CopyArtifacts copies files that a job kept to a directory, also from a packed build. Each is checked
-// against the record, and written whole or not at all.
+// CopyArtifacts copies files that a job kept to a directory, also from a packed build. It checks each file
+// against the record and writes it completely or not at all.
 func (e *Engine) CopyArtifacts(ctx context.Context, revision, dir string, query ArtifactQuery) (*ArtifactList, error) {
 	list := new(ArtifactList)
 	err := stoppable(ctx, func(cancel *C.tinyci_cancel) (err error) {
 		var t texts
-		rev, job := t.of("revision", revision), t.optional("job", query.Job)
+		rev, job := t.of("revision", revision), t.optional("job id", query.JobID)
 		paths, to := t.optional("path", strings.Join(query.Paths, "\n")), t.of("path", dir)
 		var flags C.uint32_t
 		if query.Force {
@@ -89,13 +89,13 @@ func (e *Engine) CopyArtifacts(ctx context.Context, revision, dir string, query 
 	return list, nil
 }
 
-// RunStep runs steps of one commit by hand, in an export of their own until one fails. Each command
-// comes as Output before it runs. Nothing is recorded; the run's one record says how the steps ended.
+// RunStep runs steps of one commit in a separate export directory, until one fails. Each command comes as
+// Output before it runs. Nothing is recorded; the run's only record has the outcomes of the steps.
 func (e *Engine) RunStep(ctx context.Context, revision string, steps ...string) *Run {
 	return e.runStep(ctx, revision, 0, steps)
 }
 
-// RunStepKeeping does the same and leaves the export for a day.
+// RunStepKeeping is like RunStep, but keeps the export directory for a day.
 func (e *Engine) RunStepKeeping(ctx context.Context, revision string, steps ...string) *Run {
 	return e.runStep(ctx, revision, C.TINYCI_STEPS_KEEP, steps)
 }

@@ -13,38 +13,38 @@ import (
 	"time"
 )
 
-// A Command is to be run by the program. One of Shell and Argv is set.
+// A Command is a command for the program's [Executor]. Either Shell or Argv is set.
 type Command struct {
 	Request
-	// Shell is a text for `/bin/sh -c`.
+	// Shell is a script for `/bin/sh -c`.
 	Shell string
 	// Argv is a program and its arguments.
 	Argv []string
-	// Dir is the folder to run it in.
+	// Dir is the working directory.
 	Dir string
-	// Env is its whole environment: nothing of this program's own beside it.
+	// Env is the complete environment; the command gets no other variables.
 	Env map[string]string
-	// Nice is how far it is to stand back when others need the processor: 0 to 19.
+	// Nice is the niceness of the command, 0 to 19; see nice(1).
 	Nice int
-	// Input is for its standard input.
+	// Input is the standard input.
 	Input []byte
-	// Timeout is how long it may still take; 0 for as long as it takes. The Context ends then too.
+	// Timeout is the time that is left; 0 for no limit. The Context ends when it is over.
 	Timeout time.Duration
-	// Stdout and Stderr take what it writes, which comes as Output events, secrets masked. They are
-	// the same where the streams are not to be told apart. A write waits while much of it was not
-	// pulled, and fails once nobody waits for the command any more.
+	// Stdout and Stderr take the command's output, which tinyci masks and sends as Output events. They are
+	// the same if the streams are merged. A write blocks while the event buffer is full, and fails once the
+	// command's result is no longer needed.
 	Stdout, Stderr io.Writer
 }
 
-// An Exit is how a command ended.
+// An Exit says how a command ended.
 type Exit struct {
-	// Code is what it exited with; not looked at if a signal ended it.
+	// Code is the exit code; ignored if Signal is not 0.
 	Code int
-	// Signal is the number of the signal that ended it; 0 for none.
+	// Signal is the number of the signal that ended the command; 0 for none.
 	Signal int
 }
 
-// commandOf reads what is to be run.
+// commandOf reads the command of a request.
 func commandOf(request Request) (*Command, error) {
 	var mirror struct {
 		Shell, Cwd, Input, Output string
@@ -55,7 +55,7 @@ func commandOf(request Request) (*Command, error) {
 		InputHex                  string `json:"input_hex"`
 		Timeout                   int64  `json:"timeout_ms"`
 	}
-	text := C.GoString(C.tinyci_request_command_json(request.asked.c))
+	text := C.GoString(C.tinyci_request_command_json(request.pending.c))
 	err := json.Unmarshal([]byte(text), &mirror)
 	if err == nil {
 		err = exact(&mirror.Input, mirror.InputHex)
@@ -73,16 +73,16 @@ func commandOf(request Request) (*Command, error) {
 		Request: request, Shell: mirror.Shell, Argv: mirror.Argv, Dir: mirror.Cwd, Env: mirror.Env,
 		Nice: mirror.Nice, Input: []byte(mirror.Input), Timeout: time.Duration(mirror.Timeout) * time.Millisecond,
 	}
-	command.Stdout = &output{request.asked, C.TINYCI_STREAM_STDOUT}
+	command.Stdout = &output{request.pending, C.TINYCI_STREAM_STDOUT}
 	command.Stderr = command.Stdout
 	if mirror.Output == "split" {
-		command.Stderr = &output{request.asked, C.TINYCI_STREAM_STDERR}
+		command.Stderr = &output{request.pending, C.TINYCI_STREAM_STDERR}
 	}
 	return command, err
 }
 
-// Cmd is the command as os/exec would run it on this machine, to be changed at will: with another
-// program in front, say.
+// Cmd returns the command as os/exec runs it on this machine. You can change it, for example to put another
+// program in front.
 func (c *Command) Cmd() *exec.Cmd {
 	argv := c.Argv
 	if len(argv) == 0 {
@@ -93,7 +93,7 @@ func (c *Command) Cmd() *exec.Cmd {
 	if len(c.Input) > 0 {
 		cmd.Stdin = strings.NewReader(string(c.Input))
 	}
-	// Not nil, with which os/exec would take this program's own.
+	// Not nil, because os/exec would then pass on this program's environment.
 	cmd.Env = make([]string, 0, len(c.Env))
 	for name, value := range c.Env {
 		cmd.Env = append(cmd.Env, name+"="+value)
@@ -101,11 +101,11 @@ func (c *Command) Cmd() *exec.Cmd {
 	return cmd
 }
 
-// killDelay is how long a process that was asked to end has before it is killed.
+// killDelay is the time between SIGTERM and SIGKILL.
 const killDelay = 2 * time.Second
 
-// Run runs a process in the place of the command, until it ends or the command's Context does, which
-// ends it with all that it started.
+// Run runs a process for the command. If the command's Context ends first, Run ends the process and all its
+// children.
 func (c *Command) Run(cmd *exec.Cmd) (Exit, error) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -140,11 +140,11 @@ func (c *Command) Run(cmd *exec.Cmd) (Exit, error) {
 
 // output passes on what a command writes.
 type output struct {
-	asked  *asked
-	stream C.int32_t
+	pending *pendingRequest
+	stream  C.int32_t
 }
 
-// retryDelay is how long a write waits for the run to be pulled before it tries again.
+// retryDelay is how long a write waits before it tries again, if the event buffer is full.
 const retryDelay = 5 * time.Millisecond
 
 func (o *output) Write(data []byte) (int, error) {
@@ -152,39 +152,39 @@ func (o *output) Write(data []byte) (int, error) {
 		return 0, nil
 	}
 	for {
-		status, err := o.asked.use(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		code, err := o.pending.use(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_command_output(c, o.stream, pointer(data), C.size_t(len(data)), err)
 		})
 		if err != nil {
 			return 0, err
 		}
-		if status != C.TINYCI_AGAIN {
+		if code != C.TINYCI_AGAIN {
 			return len(data), nil
 		}
 		select {
-		case <-o.asked.context().Done():
-			return 0, &Error{Status: ErrCanceled, Message: "nobody waits for the command any more"}
+		case <-o.pending.context().Done():
+			return 0, &Error{Code: ErrCanceled, Message: "the result of the command is no longer needed"}
 		case <-time.After(retryDelay):
 		}
 	}
 }
 
-// runCommand answers a command, on a goroutine of its own.
-func (d *desk) runCommand(request Request) {
+// runCommand runs a command and answers its request, on a separate goroutine.
+func (d *dispatcher) runCommand(request Request) {
 	defer d.commands.Done()
-	// After a Goexit too.
-	defer request.asked.leave()
+	// Also after runtime.Goexit.
+	defer request.pending.leave()
 	command, err := commandOf(request)
 	var exit Exit
 	if err == nil {
-		exit, err = d.host.command(command)
+		exit, err = d.handlers.command(command)
 	}
-	if request.asked.isCanceled() {
-		// What became of it is not asked, and an error is the cancel's.
+	if request.pending.isCanceled() {
+		// The outcome is no longer needed, and the cancellation caused any error.
 		err = nil
 	}
 	d.settle(request, err, func() error {
-		return request.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return request.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_command_finish(c, C.int32_t(exit.Code), C.int32_t(exit.Signal), err)
 		})
 	})

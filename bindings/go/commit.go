@@ -9,28 +9,28 @@ import (
 	"time"
 )
 
-// A Commit is what git knows of a commit.
+// A Commit has git's data about a commit.
 type Commit struct {
-	// ID is its full id.
+	// ID is the full id.
 	ID string
-	// Tree is the full id of its tree: two commits with one tree hold the same files.
+	// Tree is the full id of the commit's tree. Two commits with the same tree have the same files.
 	Tree string
-	// Branch that it is judged for, without refs/heads/, in git's own bytes; "" where no branch
-	// holds it.
+	// Branch is the branch that the commit is tested for, without refs/heads/, in git's own bytes; "" if it
+	// is on no branch.
 	Branch string
-	// Subject is the first paragraph of its message, on one line.
+	// Subject is the first paragraph of the message, on one line.
 	Subject string
-	// Time is the committer's.
+	// Time is the committer's time.
 	Time time.Time
 	// Author is "Name <address>", in git's own bytes.
 	Author string
-	// Message is the whole message, in git's own bytes.
+	// Message is the complete message, in git's own bytes.
 	Message string
-	// Parents are the full ids of its parents, in git's order.
+	// Parents are the full ids of the parents, in git's order.
 	Parents []string
 }
 
-// UnmarshalJSON reads a commit as it stands in reports and events.
+// UnmarshalJSON reads a commit of a report or an event.
 func (c *Commit) UnmarshalJSON(text []byte) error {
 	var mirror struct {
 		ID, Tree, Branch, Subject, Author, Message string
@@ -49,7 +49,7 @@ func (c *Commit) UnmarshalJSON(text []byte) error {
 	return exact(&c.Branch, mirror.BranchHex)
 }
 
-// exact puts the bytes that JSON cannot write in the place of what it has.
+// exact replaces text by the original bytes, if JSON cannot represent them.
 func exact(text *string, digits string) error {
 	if digits == "" {
 		return nil
@@ -59,7 +59,7 @@ func exact(text *string, digits string) error {
 	return err
 }
 
-// PendingCommits finds the commits that are due, oldest first. Nothing is run.
+// PendingCommits returns the pending commits, oldest first. It runs nothing.
 func (e *Engine) PendingCommits(selection Selection) (commits []Commit, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		return selection.with(func(s *C.tinyci_selection) error {
@@ -80,10 +80,10 @@ func (e *Engine) PendingCommits(selection Selection) (commits []Commit, err erro
 func commitsOf(found *C.tinyci_commits) (commits []Commit, err error) {
 	for {
 		var commit *C.tinyci_commit
-		status, err := call(func(err **C.tinyci_error) C.tinyci_code {
+		code, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_commits_next(found, &commit, err)
 		})
-		if err != nil || status == C.TINYCI_DONE {
+		if err != nil || code == C.TINYCI_DONE {
 			return commits, err
 		}
 		var length C.size_t

@@ -9,65 +9,72 @@ import (
 	"time"
 )
 
-// A Deployment is what remains of one.
+// A Deployment is the record of one deployment.
 type Deployment struct {
-	// Commit is the full id of what was deployed.
+	// Commit is the full id of the deployed commit.
 	Commit string
-	// From is the full id of what was deployed before; "" for nothing.
-	From string
-	// Environment is where to.
+	// Previous is the full id of the commit that was deployed before; "" if there was none.
+	Previous string
+	// Environment is the target environment.
 	Environment string
-	// Outcome is what became of it.
+	// Outcome is the outcome of the deployment.
 	Outcome Outcome
-	// Forced tells whether it was not green, Rollback whether it went back.
-	Forced, Rollback bool
-	// By is who deployed, by their own word, and Account the account of the machine that did it;
-	// ApprovedBy is who approved; "" where nobody had to.
-	By, Account, ApprovedBy string
-	// Reason says why it is what it is, where that has to be said.
+	// Forced is true if the commit was not green and was deployed with force.
+	Forced bool
+	// Rollback is true if the deployment went back to an earlier commit.
+	Rollback bool
+	// DeployedBy is the person who deployed, as they call themselves. Account is the Unix account that did
+	// it.
+	DeployedBy, Account string
+	// ApprovedBy is the approver; "" if no approval was needed.
+	ApprovedBy string
+	// Reason explains the outcome, if it needs an explanation.
 	Reason string
-	// Job is the name of the attempt, which its events have too.
-	Job string
-	// Started is when it began, Finished when it ended; zero where it has not.
+	// ID is the id of the deployment, as JobID in its events.
+	ID string
+	// Started is when the deployment began, Finished when it ended; zero if it has not ended.
 	Started, Finished time.Time
-	// JSON is all of it, as `tinyci deployments --json` prints it.
+	// JSON is the complete record, as `tinyci deployments --json` prints it.
 	JSON json.RawMessage
 }
 
 // UnmarshalJSON reads a deployment as tinyci writes it.
 func (d *Deployment) UnmarshalJSON(text []byte) error {
-	var mirror struct {
-		Commit, From, Environment, By, Account, Reason, Run string
-		Outcome                                             Outcome
-		Forced, Rollback                                    bool
-		ApprovedBy                                          string `json:"approved_by"`
-		Started, Finished                                   time.Time
+	var read struct {
+		ID, Commit, Previous, Environment, Account, Reason string
+		Outcome                                            Outcome
+		Forced, Rollback                                   bool
+		DeployedBy                                         string `json:"deployed_by"`
+		ApprovedBy                                         string `json:"approved_by"`
+		Started, Finished                                  time.Time
 	}
-	err := json.Unmarshal(text, &mirror)
+	err := json.Unmarshal(text, &read)
 	*d = Deployment{
-		Commit: mirror.Commit, From: mirror.From, Environment: mirror.Environment,
-		Outcome: mirror.Outcome, Forced: mirror.Forced, Rollback: mirror.Rollback,
-		By: mirror.By, Account: mirror.Account, ApprovedBy: mirror.ApprovedBy, Reason: mirror.Reason, Job: mirror.Run,
-		Started: mirror.Started, Finished: mirror.Finished, JSON: append(json.RawMessage(nil), text...),
+		Commit: read.Commit, Previous: read.Previous, Environment: read.Environment,
+		Outcome: read.Outcome, Forced: read.Forced, Rollback: read.Rollback,
+		DeployedBy: read.DeployedBy, Account: read.Account, ApprovedBy: read.ApprovedBy,
+		Reason: read.Reason, ID: read.ID, Started: read.Started, Finished: read.Finished,
+		JSON: append(json.RawMessage(nil), text...),
 	}
 	return err
 }
 
-// A DeployRequest says what is to be deployed. The zero value is the newest commit that is green.
+// A DeployRequest selects what to deploy. The zero value is the newest green commit of the environment's
+// branch that contains what is deployed.
 type DeployRequest struct {
-	// Revision is the commit, in git's syntax; "" for the newest that is green.
+	// Revision is the commit, in git's revision syntax; "" for the default.
 	Revision string
-	// Rollback goes back to what was deployed before the deployment that is there now.
+	// Rollback deploys what was deployed before the current deployment.
 	Rollback bool
-	// Force deploys also what is not green, which the record keeps.
+	// Force deploys even a commit that is not green; the record shows it.
 	Force bool
-	// Bare deploys the commit's files at once, without what a build adds, which the record keeps.
+	// Bare deploys the commit's files at once, without a build; the record shows it.
 	Bare bool
-	// ByName and ByAddress say who deploys; else it is whom git's configuration names.
+	// ByName and ByAddress name the person who deploys. Default: git's user.name and user.email.
 	ByName, ByAddress string
 	// Assume is the output that DeployPlan assumes of commands.
 	Assume []Assumption
-	// Plan is carried out exactly, in the place of everything but who deploys.
+	// Plan is a plan to carry out exactly. It replaces everything but ByName and ByAddress.
 	Plan *DeployPlan
 }
 
@@ -83,23 +90,23 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 		plan = t.of("plan", string(d.Plan.JSON))
 	}
 	if _, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
-		status := C.tinyci_deploy_request_set_revision(c, revision, err)
-		if status == C.TINYCI_OK {
-			status = C.tinyci_deploy_request_set_rollback(c, flag(d.Rollback), err)
+		code := C.tinyci_deploy_request_set_revision(c, revision, err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_deploy_request_set_rollback(c, flag(d.Rollback), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_deploy_request_set_force(c, flag(d.Force), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_deploy_request_set_force(c, flag(d.Force), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_deploy_request_set_bare(c, flag(d.Bare), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_deploy_request_set_bare(c, flag(d.Bare), err)
 		}
-		if status == C.TINYCI_OK && d.ByName+d.ByAddress != "" {
-			status = C.tinyci_deploy_request_set_by(c, name, address, err)
+		if code == C.TINYCI_OK && d.ByName+d.ByAddress != "" {
+			code = C.tinyci_deploy_request_set_by(c, name, address, err)
 		}
-		if status == C.TINYCI_OK && d.Plan != nil {
-			status = C.tinyci_deploy_request_set_plan(c, plan, err)
+		if code == C.TINYCI_OK && d.Plan != nil {
+			code = C.tinyci_deploy_request_set_plan(c, plan, err)
 		}
-		return status
+		return code
 	}); err != nil {
 		return err
 	}
@@ -111,33 +118,42 @@ func (d DeployRequest) with(do func(c *C.tinyci_deploy_request) error) error {
 	return do(c)
 }
 
-// A DeployPlan says what a deployment would do: to be shown to a person, and then to be carried out as
-// it is.
+// A DeployPlan says what a deployment would do. You can show it to a person and then carry it out exactly.
 type DeployPlan struct {
-	// Environment is where to.
+	// Environment is the target environment.
 	Environment string
-	// Commit is what.
+	// Commit is the commit to deploy.
 	Commit Commit
-	// Verdict is the commit's; "" where it has none.
+	// Verdict is the verdict of the commit; "" if it has none.
 	Verdict string
-	// Running is what is deployed now; nil for nothing.
-	Running *Deployment
-	// Coming are the commits that it brings, Leaving those that it takes away.
-	Coming, Leaving []Commit
-	// Approval says whether somebody has to approve, and ApprovedBy who did. Which approvals do not
-	// count, and why, stands in JSON.
+	// Deployed is the deployment that is live now; nil if there is none.
+	Deployed *Deployment
+	// Added are the commits that the deployment adds, Removed those that it removes.
+	Added, Removed []Commit
+	// Ineligible are newer commits that were ignored, newest first.
+	Ineligible []IneligibleCommit
+	// Approval says whether an approval is needed; ApprovedBy is the approver. JSON also has the approvals
+	// that do not count, with the reasons.
 	Approval   string
 	ApprovedBy string `json:"approved_by"`
-	// Acts are what it would do, in order.
-	Acts []string
-	// Forced tells whether it is not green, Rollback whether it goes back.
+	// Actions are the actions of the deployment, in order.
+	Actions []string
+	// Forced is true if the commit is not green, Rollback if the deployment goes back.
 	Forced, Rollback bool
-	// JSON is all of it, as `tinyci deploy --dry-run --json` prints it.
+	// JSON is the complete plan, as `tinyci deploy --dry-run --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// DeployPlan tells what a deployment would do, without doing it. The environment "" is the plan's of
-// the request, else production.
+// An IneligibleCommit is a commit that a deployment ignored when it chose what to deploy.
+type IneligibleCommit struct {
+	// Commit is the full id.
+	Commit string
+	// Reason says why.
+	Reason string
+}
+
+// DeployPlan returns what a deployment would do, without doing it. The environment "" is the one of the
+// request's plan, else production.
 func (e *Engine) DeployPlan(environment string, request DeployRequest) (*DeployPlan, error) {
 	plan := new(DeployPlan)
 	err := request.with(func(r *C.tinyci_deploy_request) (err error) {
@@ -154,12 +170,12 @@ func (e *Engine) DeployPlan(environment string, request DeployRequest) (*DeployP
 	return plan, nil
 }
 
-// Deploy starts a deployment: the deploy step of the commit's config, in its export. What came of it,
-// [Run.Deployment] tells. The environment "" is the plan's of the request, else production.
+// Deploy starts a deployment: it runs the deploy step of the commit's config in its export directory.
+// [Run.Deployment] returns the result. The environment "" is the one of the request's plan, else production.
 //
-// Nobody is asked whether it may begin. An approval that the config wants is looked for in the
-// repository, and asked of [OnApproval]; without one nothing is done, and the outcome is
-// DeployWaiting.
+// Deploy asks for no confirmation. If the config requires an approval, tinyci looks for one in the
+// repository and then calls [OnApproval]. Without an approval it does nothing, and the outcome is
+// DeployAwaitingApproval.
 func (e *Engine) Deploy(ctx context.Context, environment string, request DeployRequest) *Run {
 	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
 		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
@@ -172,8 +188,8 @@ func (e *Engine) Deploy(ctx context.Context, environment string, request DeployR
 	})
 }
 
-// Rollback starts going back to what was deployed before the deployment that is there now, with the
-// same checks and the same record. The environment "" is production.
+// Rollback starts a deployment of what was deployed before the current deployment, with the same checks
+// and the same kind of record. The environment "" is production.
 func (e *Engine) Rollback(ctx context.Context, environment string) *Run {
 	return e.deploy(ctx, environment, func(c *C.tinyci_engine, name *C.char,
 		cancel *C.tinyci_cancel, out **C.tinyci_run) error {
@@ -199,7 +215,7 @@ func (e *Engine) deploy(ctx context.Context, environment string,
 	return run
 }
 
-// deploymentOf is what became of a deployment that is over. The library has the last word on how.
+// deploymentOf returns the record of a deployment that has ended. The library decides the outcome.
 func deploymentOf(run *C.tinyci_run) (*Deployment, error) {
 	var out *C.char
 	if _, err := call(func(err **C.tinyci_error) C.tinyci_code {
@@ -213,8 +229,8 @@ func deploymentOf(run *C.tinyci_run) (*Deployment, error) {
 	return deployment, err
 }
 
-// Deploys tells what was deployed, newest first: to one environment, or with "" to all; at most so
-// many, or with 0 all. The warnings are for a person: what stands among the deployments and is none.
+// Deployments returns deployments, newest first: those to one environment, or to all with "". The limit is
+// their maximum number; 0 for no limit. The warnings name unreadable entries.
 func (e *Engine) Deployments(environment string, limit int) (deployments []Deployment, warnings []string, err error) {
 	var t texts
 	name := t.optional("environment", environment)
@@ -223,9 +239,9 @@ func (e *Engine) Deployments(environment string, limit int) (deployments []Deplo
 	}
 	text, err := e.text(&t, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		var warned *C.char
-		status := C.tinyci_deployments_json(c, name, C.size_t(limit), &warned, out, err)
+		code := C.tinyci_deployments_json(c, name, C.size_t(limit), &warned, out, err)
 		warnings = lines(taken(warned))
-		return status
+		return code
 	})
 	for _, line := range lines(text) {
 		var deployment Deployment
@@ -237,24 +253,25 @@ func (e *Engine) Deployments(environment string, limit int) (deployments []Deplo
 	return deployments, warnings, err
 }
 
-// An Approval is somebody's word for one commit, in one environment, with the config that it has.
+// An Approval is a person's permission to deploy one commit to one environment, with the config that the
+// commit has.
 type Approval struct {
-	// Commit is the full id.
+	// Commit is the full id of the commit.
 	Commit string
-	// Environment is where it may be deployed to.
+	// Environment is the target environment.
 	Environment string
-	// By is who approved, as git's configuration or By names them.
-	By string
-	// Time is when.
+	// ApprovedBy is the approver, as git's configuration or [By] names them.
+	ApprovedBy string `json:"approved_by"`
+	// Time is when the approval was given.
 	Time time.Time
-	// Reference is the ref that is pushed to carry it to the server.
+	// Reference is the ref that stores the approval. Push it to send the approval to the server.
 	Reference string
-	// Problem says why it does not count in this repository; "" where it does.
+	// Problem says why the approval does not count in this repository; "" if it counts.
 	Problem string
 }
 
-// Approve approves of one commit, in one environment, so that the next deployment can go on. The
-// environment "" is production; the revision is better an id, since names move.
+// Approve approves the deployment of one commit to one environment. The environment "" is production. Pass
+// an id as the revision, since names move.
 func (e *Engine) Approve(environment, revision string) (*Approval, error) {
 	var t texts
 	name, rev := t.optional("environment", environment), t.of("revision", revision)
@@ -268,8 +285,8 @@ func (e *Engine) Approve(environment, revision string) (*Approval, error) {
 	return approval, nil
 }
 
-// UnlockDeployments says that somebody has looked at an environment whose last deployment was interrupted,
-// and why it can go on. It tells whether there was something to unlock.
+// UnlockDeployments allows deployments again after an interrupted one, once a person has checked the
+// environment. The reason is recorded. It returns false if there was nothing to unlock.
 func (e *Engine) UnlockDeployments(environment, reason string) (unlocked bool, err error) {
 	var t texts
 	name, why := t.optional("environment", environment), t.of("reason", reason)
@@ -278,8 +295,8 @@ func (e *Engine) UnlockDeployments(environment, reason string) (unlocked bool, e
 	})
 }
 
-// Retire puts on record that nothing runs in an environment any more, "" for production, so that its
-// builds are no longer pinned. It tells whether that is new.
+// Retire records that an environment, "" for production, has no deployment now, so that its builds are no
+// longer protected. It returns false if that was recorded already.
 func (e *Engine) Retire(environment string) (retired bool, err error) {
 	var t texts
 	name := t.optional("environment", environment)
@@ -288,23 +305,22 @@ func (e *Engine) Retire(environment string) (retired bool, err error) {
 	})
 }
 
-// An ApprovalRequest is a deployment that needs an approval; its Name is the environment's.
+// An ApprovalRequest is a deployment that needs an approval. Its Name is the environment.
 type ApprovalRequest struct {
 	Request
-	// Question is what a script asks the person who decides; "" where the config only says that
-	// somebody has to approve.
+	// Question is the question that a script asks the approver; "" if the config only requires an approval.
 	Question string
 }
 
-func (d *desk) callApproval(approval *ApprovalRequest) {
-	if d.host.approval == nil {
+func (d *dispatcher) callApproval(approval *ApprovalRequest) {
+	if d.handlers.approval == nil {
 		return
 	}
-	by, err := d.host.approval(approval)
+	by, err := d.handlers.approval(approval)
 	d.settle(approval.Request, err, func() error {
 		var t texts
 		text := t.optional("name", by)
-		return approval.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return approval.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if text == nil {
 				return C.tinyci_request_return_null(c, err)
 			}

@@ -30,7 +30,7 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	}
 	check(t, "environment", plan.Environment, "production")
 	check(t, "commit", plan.Commit.ID, first)
-	check(t, "running", plan.Running == nil && json.Valid(plan.JSON), true)
+	check(t, "running", plan.Deployed == nil && json.Valid(plan.JSON), true)
 	run := engine.Deploy(context.Background(), "", tinyci.DeployRequest{Plan: plan, ByName: "Grace", ByAddress: "grace@example.org"})
 	var kinds []string
 	for run.Next() {
@@ -48,14 +48,14 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	deployment := run.Deployment()
 	check(t, "deployed", deployment.Commit, first)
 	check(t, "outcome", deployment.Outcome, tinyci.Success)
-	check(t, "by", strings.HasPrefix(deployment.By, "Grace"), true)
+	check(t, "by", strings.HasPrefix(deployment.DeployedBy, "Grace"), true)
 
 	second := repo.commit("more", "x")
 	green(t, engine)
 	run = engine.Deploy(context.Background(), "production", tinyci.DeployRequest{Revision: "HEAD"})
 	pull(run)
 	check(t, "second", run.Deployment().Commit, second)
-	check(t, "from", run.Deployment().From, first)
+	check(t, "from", run.Deployment().Previous, first)
 	run = engine.Rollback(context.Background(), "")
 	pull(run)
 	check(t, "rolled back", run.Deployment().Commit, first)
@@ -85,10 +85,10 @@ func TestADeploymentWaitsForAnApproval(t *testing.T) {
 	run := engine.Deploy(context.Background(), "", tinyci.DeployRequest{})
 	check(t, "output", pull(run), "")
 	check(t, "error", run.Err(), nil)
-	check(t, "outcome", run.Deployment().Outcome, tinyci.DeployWaiting)
+	check(t, "outcome", run.Deployment().Outcome, tinyci.DeployAwaitingApproval)
 	check(t, "passed", run.Deployment().Outcome.Passed() || run.Outcome().Passed(), false)
 
-	for by, want := range map[string]tinyci.Outcome{"": tinyci.DeployWaiting, "Grace <grace@example.org>": tinyci.Success} {
+	for by, want := range map[string]tinyci.Outcome{"": tinyci.DeployAwaitingApproval, "Grace <grace@example.org>": tinyci.Success} {
 		by := by
 		asked := repo.open(tinyci.OnApproval(func(a *tinyci.ApprovalRequest) (string, error) {
 			check(t, "environment", a.Name, "production")
@@ -121,7 +121,7 @@ func TestADeploymentWaitsForAnApproval(t *testing.T) {
 	others := repo.open(tinyci.Setting("approvers", "grace@example.org"), tinyci.By("Joan", "joan@example.org"))
 	joans, err := others.Approve("", "HEAD")
 	check(t, "error", err, nil)
-	check(t, "by", joans.By, "Joan <joan@example.org>")
+	check(t, "by", joans.ApprovedBy, "Joan <joan@example.org>")
 	check(t, "problem", strings.Contains(joans.Problem, "does not list"), true)
 	repo.git("update-ref", "-d", joans.Reference)
 	approval, err := engine.Approve("", "HEAD")
@@ -155,7 +155,7 @@ func TestOldBuildsAreRemovedByRules(t *testing.T) {
 		if err != nil || report.DryRun != dry || len(report.Removed) != 1 || report.Removed[0].Reason == "" {
 			t.Errorf("%+v %v", report, err)
 		}
-		pinned := report.Pinned
+		pinned := report.Protected
 		if len(pinned) != 1 || pinned[0].Bytes == 0 || pinned[0].Why[0] != "next for production" {
 			t.Errorf("%+v", report)
 		}
@@ -188,7 +188,7 @@ func TestResultsComeFromARemote(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	settings, err := engine.Settings()
-	if err != nil || len(settings) == 0 || settings[0].Key == "" || settings[0].Meaning == "" {
+	if err != nil || len(settings) == 0 || settings[0].Key == "" || settings[0].Description == "" {
 		t.Errorf("%+v %v", settings, err)
 	}
 }

@@ -9,24 +9,25 @@ import (
 	"sync"
 )
 
-// An Engine is one repository's continuous integration: it finds the commits without a verdict,
-// runs them, and keeps what became of them in git notes. Any number of goroutines can use it.
+// An Engine runs the continuous integration of one repository: it finds the commits without a verdict,
+// tests them, and stores the results in git notes. Goroutines can share it.
 type Engine struct {
-	mu   sync.RWMutex
-	c    *C.tinyci_engine
-	path string
-	bare bool
-	host *host
+	mu       sync.RWMutex
+	c        *C.tinyci_engine
+	path     string
+	bare     bool
+	handlers *handlers
 }
 
-// Open opens exactly this repository: a bare one, the top of a work tree, or a .git folder.
+// Open opens the repository at exactly this path: a bare one, the top of a working tree, or a .git
+// directory.
 func Open(path string, options ...Option) (*Engine, error) {
 	return open(path, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_open(path, set, out, err)
 	})
 }
 
-// Discover opens the repository that a directory is in: the nearest one at the directory or above it.
+// Discover opens the nearest repository: the one at the directory, or in the nearest directory above it.
 func Discover(dir string, options ...Option) (*Engine, error) {
 	return open(dir, options, func(path *C.char, set *C.tinyci_options, out **C.tinyci_engine, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_discover(path, set, out, err)
@@ -37,7 +38,7 @@ func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C
 	if err := compatible(); err != nil {
 		return nil, err
 	}
-	s := &settings{c: C.tinyci_options_new(), host: newHost()}
+	s := &settings{c: C.tinyci_options_new(), handlers: newHandlers()}
 	defer C.tinyci_options_free(s.c)
 	for _, option := range options {
 		option(s)
@@ -56,15 +57,15 @@ func open(path string, options []Option, do func(*C.char, *C.tinyci_options, **C
 	}); err != nil {
 		return nil, err
 	}
-	e := &Engine{c: c, path: C.GoString(C.tinyci_engine_path(c)), host: &s.host}
+	e := &Engine{c: c, path: C.GoString(C.tinyci_engine_path(c)), handlers: &s.handlers}
 	e.bare = C.tinyci_engine_is_bare(c) != 0
-	// Memory and nothing else, so that freeing it waits for nothing.
+	// This frees memory only, so the garbage collector does not block.
 	runtime.SetFinalizer(e, func(e *Engine) { C.tinyci_engine_free(e.c) })
 	return e, nil
 }
 
-// Close frees the engine, once the calls of other goroutines have returned. Runs go on. It returns
-// nil, and can be called more than once.
+// Close frees the engine once running calls have returned. Active runs continue. It always returns nil;
+// a second call has no effect.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -73,10 +74,11 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// Path is the folder that holds builds/: the bare repository, or the top of the main work tree.
+// Path returns the directory that contains builds/: the bare repository, or the top of the main working
+// tree.
 func (e *Engine) Path() string { return e.path }
 
-// with makes a call of an engine that stays open for as long.
+// with makes a call and keeps the engine open during it.
 func (e *Engine) with(do func(c *C.tinyci_engine) error) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -86,11 +88,11 @@ func (e *Engine) with(do func(c *C.tinyci_engine) error) error {
 	return do(e.c)
 }
 
-// Run starts a run of the commits that are due. What keeps it from beginning, such as ErrBusy,
-// comes out of [Run.Err].
+// Run starts a run of the pending commits. If it cannot start, [Run.Err] returns the error, such as
+// ErrBusy.
 //
-// The end of the context ends the running commands, and after_all still runs; [Run.Err] is the
-// context's error then.
+// If the context ends, tinyci ends the running commands and still runs after_all. [Run.Err] then returns
+// the context's error.
 func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
@@ -102,9 +104,8 @@ func (e *Engine) Run(ctx context.Context, selection Selection) *Run {
 	})
 }
 
-// Follow follows a run of another process or goroutine: what it writes to the log comes as Output,
-// until that run ends or the selected commits have a verdict. It runs nothing itself, and has no
-// records.
+// Follow follows a run of another process or goroutine: it returns that run's log as Output until the run
+// ends or the selected commits have a verdict. It runs no commands and has no records.
 func (e *Engine) Follow(ctx context.Context, selection Selection) *Run {
 	return e.start(ctx, func(c *C.tinyci_engine, cancel *C.tinyci_cancel, out **C.tinyci_run) error {
 		return selection.with(func(s *C.tinyci_selection) error {
@@ -116,7 +117,7 @@ func (e *Engine) Follow(ctx context.Context, selection Selection) *Run {
 	})
 }
 
-// start starts what is pulled as a run.
+// start starts anything whose events are pulled.
 func (e *Engine) start(ctx context.Context, do func(*C.tinyci_engine, *C.tinyci_cancel, **C.tinyci_run) error) *Run {
 	if err := ctx.Err(); err != nil {
 		return &Run{err: err}
@@ -127,11 +128,11 @@ func (e *Engine) start(ctx context.Context, do func(*C.tinyci_engine, *C.tinyci_
 		token.free()
 		return &Run{err: because(ctx, err)}
 	}
-	return newRun(ctx, c, token, e.host)
+	return newRun(ctx, c, token, e.handlers)
 }
 
-// Export writes a commit's tree to a folder, which must not exist or be empty: what `git archive`
-// packs, except that export-ignore leaves nothing out. On an error nothing of it is left behind.
+// Export writes the files of a commit to a directory, which must be empty or not exist. The result is the
+// same as with `git archive`, except that export-ignore has no effect. On an error, nothing is left.
 func (e *Engine) Export(ctx context.Context, revision, dir string) error {
 	return e.with(func(c *C.tinyci_engine) error {
 		return stoppable(ctx, func(cancel *C.tinyci_cancel) error {

@@ -24,11 +24,11 @@ func TestErrorsSayWhatWhereAndWhy(t *testing.T) {
 		t.Errorf("%+v", failed)
 	}
 	_, err = tinyci.ParsePipeline("build: [", tinyci.YAML, "nightly.yml")
-	if !errors.As(err, &failed) || failed.Status != tinyci.ErrConfig || failed.File != "nightly.yml" || failed.Line == 0 {
+	if !errors.As(err, &failed) || failed.Code != tinyci.ErrConfig || failed.File != "nightly.yml" || failed.Line == 0 {
 		t.Errorf("%+v", failed)
 	}
 	check(t, "name", tinyci.ErrNotFound.Error(), "not_found")
-	check(t, "unknown", tinyci.Status(-99).Error(), "status -99")
+	check(t, "unknown", tinyci.Code(-99).Error(), "code -99")
 	check(t, "outcome", fmt.Sprint(tinyci.TimedOut, tinyci.Outcome(99), tinyci.Outcome(99).Passed()), "timed_out outcome 99 false")
 	var outcome tinyci.Outcome
 	check(t, "json", json.Unmarshal([]byte(`"of a later version"`), &outcome), nil)
@@ -73,20 +73,20 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 	repo := with(t, "build: ':'\n")
 	noHook := func(*tinyci.Hook) error { return nil }
 	for word, option := range map[string]tinyci.Option{
-		"Jobs(0)":        tinyci.Jobs(0),
-		"Jobs(-1)":       tinyci.Jobs(-1),
-		"time limit":     tinyci.Timeout(-time.Second),
-		"LogLimit":    tinyci.LogLimit(0),
-		"noon":           tinyci.OnHook("noon", noHook),
-		"NUL":            tinyci.Env("A", "a\x00b"),
-		"=":              tinyci.Env("A=B", ""),
-		"commit":         tinyci.Var("commit", "x"),
-		"no-such-key":    tinyci.Setting("no-such-key", "x"),
-		"the ref\x00":    tinyci.Refs("the ref\x00"),
-		"from 0 to 8":    tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
-		"none is the":    tinyci.Function("f", -1, 1, tinyci.Pure, "", nil),
-		"the unset\x00":  tinyci.UnsetEnv("the unset\x00"),
-		"the builds\x00": tinyci.BuildsDir("the builds\x00"),
+		"Jobs(0)":            tinyci.Jobs(0),
+		"Jobs(-1)":           tinyci.Jobs(-1),
+		"time limit":         tinyci.JobTimeout(-time.Second),
+		"LogLimit":           tinyci.LogLimit(0),
+		"noon":               tinyci.OnHook("noon", noHook),
+		"NUL":                tinyci.Env("A", "a\x00b"),
+		"=":                  tinyci.Env("A=B", ""),
+		"commit":             tinyci.Var("commit", "x"),
+		"no-such-key":        tinyci.Setting("no-such-key", "x"),
+		"the ref\x00":        tinyci.Refs("the ref\x00"),
+		"from 0 to 8":        tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
+		"expected 0 or more": tinyci.Function("f", -1, 1, tinyci.Pure, "", nil),
+		"the unset\x00":      tinyci.UnsetEnv("the unset\x00"),
+		"the builds\x00":     tinyci.BuildsDir("the builds\x00"),
 	} {
 		_, err := tinyci.Open(repo.path, option)
 		word = strings.TrimSuffix(word, "\x00")
@@ -104,7 +104,7 @@ func TestOptionsReachTheRun(t *testing.T) {
 	repo := with(t, "build: 'echo $WHO <%= what %>; pwd'\n")
 	repo.git("branch", "left-alone")
 	builds := t.TempDir()
-	engine := repo.open(tinyci.Refs("refs/heads/main"), tinyci.Jobs(1), tinyci.Timeout(time.Minute),
+	engine := repo.open(tinyci.Refs("refs/heads/main"), tinyci.Jobs(1), tinyci.JobTimeout(time.Minute),
 		tinyci.BuildsDir(builds), tinyci.LogLimit(1<<20), tinyci.Setting("gracePeriod", "1s"),
 		tinyci.Env("WHO", "ada"), tinyci.Var("what", "lace"))
 	output := green(t, engine)
@@ -182,11 +182,11 @@ func TestReportsAreGosOwnValues(t *testing.T) {
 	for n := 0; n < 2; n++ {
 		pull(engine.Run(context.Background(), tinyci.Selection{Revisions: []string{"HEAD"}, Retry: n > 0}))
 	}
-	results, err := engine.Results(tinyci.Filter{}, false)
+	results, err := engine.Results(tinyci.RecordFilter{}, false)
 	if err != nil || len(results) != 1 || results[0].Outcome != tinyci.Failure || results[0].Commit != head {
 		t.Errorf("%+v %v", results, err)
 	}
-	results, err = engine.Results(tinyci.Filter{Selection: tinyci.Revisions("HEAD"), Limit: 9}, true)
+	results, err = engine.Results(tinyci.RecordFilter{Selection: tinyci.Revisions("HEAD"), Limit: 9}, true)
 	if err != nil || len(results) != 2 || results[0].Steps[0].Commands[0].ExitCode != 3 {
 		t.Errorf("%+v %v", results, err)
 	}
@@ -198,24 +198,24 @@ func TestRecordsAreAskedFor(t *testing.T) {
 	green(t, engine)
 	red := repo.commit(".tinyci.yml", "build: exit 1\n")
 	pull(engine.Run(context.Background(), tinyci.Pending))
-	all, err := engine.Records(tinyci.Filter{})
+	all, err := engine.Records(tinyci.RecordFilter{})
 	if err != nil || len(all) != 2 || all[0].Commit != red {
 		t.Fatalf("%+v %v", all, err)
 	}
-	passed, err := engine.Records(tinyci.Filter{Outcome: tinyci.Success, Limit: 1})
+	passed, err := engine.Records(tinyci.RecordFilter{Outcome: tinyci.Success, Limit: 1})
 	if err != nil || len(passed) != 1 || !passed[0].Passed || passed[0].Outcome != tinyci.Success {
 		t.Errorf("%+v %v", passed, err)
 	}
 	record := passed[0]
 	if record.Started.IsZero() || record.Finished.Before(record.Started) || record.Duration < 0 ||
-		record.Tree == "" || record.Host == "" || record.Job == "" || !json.Valid(record.JSON) {
+		record.Tree == "" || record.Machine == "" || record.JobID == "" || !json.Valid(record.JSON) {
 		t.Errorf("%+v", record)
 	}
-	named, err := engine.Records(tinyci.Filter{Selection: tinyci.Revisions(red)})
+	named, err := engine.Records(tinyci.RecordFilter{Selection: tinyci.Revisions(red)})
 	if err != nil || len(named) != 1 || named[0].Passed {
 		t.Errorf("%+v %v", named, err)
 	}
-	if _, err := engine.Records(tinyci.Filter{Outcome: 99}); !errors.Is(err, tinyci.ErrInvalidArg) {
+	if _, err := engine.Records(tinyci.RecordFilter{Outcome: 99}); !errors.Is(err, tinyci.ErrInvalidArg) {
 		t.Errorf("%v", err)
 	}
 }
@@ -230,7 +230,7 @@ func TestABranchThatIsNotUTF8ComesAsItIs(t *testing.T) {
 		t.Errorf("%+v %v", commits, err)
 	}
 	green(t, engine)
-	records, err := engine.Records(tinyci.Filter{})
+	records, err := engine.Records(tinyci.RecordFilter{})
 	if err != nil || records[0].Branch != "caf\xe9" {
 		t.Errorf("%+v %v", records, err)
 	}
@@ -255,8 +255,8 @@ func TestAPipelineInMemoryJudgesInThePlaceOfTheConfig(t *testing.T) {
 	_, err = engine.Pipeline("no-such-thing")
 	check(t, "not found", errors.Is(err, tinyci.ErrNotFound), true)
 	if tinyci.HasFeature("rhai") {
-		lent := repo.open(tinyci.Function("give", 0, 0, tinyci.Pure, "", func(*tinyci.Call) (any, error) { return 1, nil }))
-		if _, err = lent.ParsePipeline("fn build() { give(); }", tinyci.Rhai, "nightly.rhai"); err != nil {
+		registered := repo.open(tinyci.Function("give", 0, 0, tinyci.Pure, "", func(*tinyci.Call) (any, error) { return 1, nil }))
+		if _, err = registered.ParsePipeline("fn build() { give(); }", tinyci.Rhai, "nightly.rhai"); err != nil {
 			t.Error(err)
 		}
 	}
@@ -268,7 +268,7 @@ func TestTagsAreFilledIn(t *testing.T) {
 	check(t, "error", err, nil)
 	_, err = tinyci.Interpolate("make\n <%= nothing %>", nil)
 	var failed *tinyci.Error
-	if !errors.As(err, &failed) || failed.Status != tinyci.ErrInterpolate || failed.Line != 2 {
+	if !errors.As(err, &failed) || failed.Code != tinyci.ErrInterpolate || failed.Line != 2 {
 		t.Errorf("%+v", err)
 	}
 	for name, value := range map[string]string{"a b": "", "a": "\x00", "": ""} {
@@ -366,7 +366,7 @@ func TestArtifactsAreListedAndCopied(t *testing.T) {
 		t.Fatalf("%v %v", kept, err)
 	}
 	out := filepath.Join(t.TempDir(), "out")
-	some := tinyci.ArtifactQuery{Job: kept.JobID, Paths: []string{"d/b"}}
+	some := tinyci.ArtifactQuery{JobID: kept.JobID, Paths: []string{"d/b"}}
 	copied, err := engine.CopyArtifacts(context.Background(), "HEAD", out, some)
 	if err != nil || len(copied.Artifacts) != 1 || !exists(filepath.Join(out, "d/b")) {
 		t.Fatalf("%v %v", copied, err)

@@ -8,138 +8,136 @@ import (
 	"time"
 )
 
-// An Event is one thing that happened in a run: a Planned, JobStarted, Exported, StepStarted,
-// Output, StepFinished, JobFinished, DeployStarted, DeployFinished, Finished, Warning or Waiting, or an
-// Unknown of a later library. It is the caller's to keep.
+// An Event is one thing that happened in a run: a Planned, JobStarted, Exported, StepStarted, Output,
+// StepFinished, JobFinished, DeployStarted, DeployFinished, Finished, Warning or Waiting. A later library
+// may also send an Unknown. Events are copies: you may keep them.
 type Event interface {
-	// Meta is what every event has.
+	// Meta returns the fields that every event has.
 	Meta() EventMeta
 }
 
-// EventMeta is what every event has.
+// EventMeta has the fields that every event has.
 type EventMeta struct {
-	// Sequence is its place among the events and requests of its run, from 1.
+	// Sequence is the number of the event among the events and requests of its run, from 1.
 	Sequence uint64
-	// Time is when it happened.
+	// Time is the time of the event.
 	Time time.Time
-	// Commit is the full id of the commit that it is about; "" where it is about none.
+	// Commit is the full id of the event's commit; "" if it has none.
 	Commit string
-	// Job is the attempt at that commit: what its record calls Job. Where several jobs work at once
-	// it tells their events apart.
-	Job string
-	// Step is the phase or hook that it belongs to, such as "build".
+	// JobID is the id of the job, as in its record. It separates the events of concurrent jobs.
+	JobID string
+	// Step is the event's step, such as "build"; "" if it has none.
 	Step string
-	// Label is the branch of a script's `parallel`, or its group, that it comes from.
+	// Label is the task of a script's `parallel`, or the group, that the event comes from; "" if none.
 	Label string
-	// LogLines is what the log has for it: lines that all end with a newline. A terminal that shows
-	// these and the Data of every Output shows what `tinyci run` shows.
+	// LogLines are the event's lines in the log; each ends with a newline. A terminal that shows these and
+	// the Data of every Output shows what `tinyci run` shows.
 	LogLines string
 }
 
-// Meta is the same.
+// Meta returns m.
 func (m EventMeta) Meta() EventMeta { return m }
 
-// Planned: it is known which commits are due, and in which order. It comes again when more became
-// due.
+// Planned lists the pending commits in order. The event is repeated if more commits become pending.
 type Planned struct {
 	EventMeta
 	// Jobs are those commits.
 	Jobs []Job
 }
 
-// JobStarted: a commit is being worked on.
+// JobStarted: a job began.
 type JobStarted struct {
 	EventMeta
-	// Details are what git knows of it.
+	// Details are git's data about the commit.
 	Details Commit
 }
 
-// Exported: its tree stands in the export folder.
+// Exported: the commit's files are in the export directory.
 type Exported struct {
 	EventMeta
-	// Dir is that folder.
+	// Dir is the export directory.
 	Dir string
 }
 
-// StepStarted: a phase or hook begins.
+// StepStarted: a step began.
 type StepStarted struct{ EventMeta }
 
-// A Stream is where a command wrote to.
+// A Stream is an output stream of a command.
 type Stream int32
 
 const (
-	// Stdout is standard output, or both streams where they are merged.
+	// Stdout is standard output, or both streams if they are merged.
 	Stdout Stream = C.TINYCI_STREAM_STDOUT
-	// Stderr is standard error, where it is kept apart.
+	// Stderr is standard error, if it is separate.
 	Stderr Stream = C.TINYCI_STREAM_STDERR
 )
 
 // Output: a command wrote.
 type Output struct {
 	EventMeta
-	// Stream is where to.
+	// Stream is the stream.
 	Stream Stream
-	// Data are the bytes: whole lines where it writes lines, at most 64 KiB.
+	// Data are the bytes: whole lines if the command writes lines, at most 64 KiB.
 	Data []byte
 }
 
-// StepFinished: a phase or hook ended.
+// StepFinished: a step ended.
 type StepFinished struct {
 	EventMeta
-	// Outcome is how.
+	// Outcome is the outcome of the step.
 	Outcome Outcome
 }
 
-// JobFinished: a commit's attempt is over.
+// JobFinished: a job ended.
 type JobFinished struct {
 	EventMeta
-	// Outcome is how.
+	// Outcome is the outcome of the job.
 	Outcome Outcome
-	// Record is what remains of it.
+	// Record is the record of the job.
 	Record Record
 }
 
-// DeployStarted: a deployment begins, and is on record.
+// DeployStarted: a deployment began; its record is written.
 type DeployStarted struct {
 	EventMeta
-	// Deployment is which.
+	// Deployment is the record of the deployment so far.
 	Deployment Deployment
 }
 
-// DeployFinished: a deployment is over, or waits for a person.
+// DeployFinished: a deployment ended, or awaits approval.
 type DeployFinished struct {
 	EventMeta
-	// Outcome is how.
+	// Outcome is the outcome of the deployment.
 	Outcome Outcome
-	// Deployment is what remains of it.
+	// Deployment is the record of the deployment.
 	Deployment Deployment
 }
 
 // Finished is the last event of a run.
 type Finished struct {
 	EventMeta
-	// Outcome is the worst of its commits, or what its deployment is worth as one.
+	// Outcome is the worst outcome of the run's commits, or that of its deployment.
 	Outcome Outcome
 }
 
-// Warning: something that changes no verdict and should be seen.
+// Warning: a problem that does not change a verdict.
 type Warning struct {
 	EventMeta
-	// Message says what.
+	// Message describes the problem.
 	Message string
 }
 
 // Waiting: the run waits for another process.
 type Waiting struct {
 	EventMeta
-	// Message says for which.
+	// Message names the process.
 	Message string
 }
 
-// Unknown is an event that only a later library knows. [Run.EventJSON] has what it says.
+// Unknown is an event of a later library. [Run.EventJSON] returns its contents.
 type Unknown struct {
 	EventMeta
-	// Kind is its number.
+	// Kind is the number of the event's kind.
 	Kind int
 }
 
@@ -148,7 +146,7 @@ func metaOf(c *C.tinyci_event) EventMeta {
 		Sequence: uint64(C.tinyci_event_sequence(c)),
 		Time:     time.UnixMilli(int64(C.tinyci_event_time_ms(c))),
 		Commit:   C.GoString(C.tinyci_event_commit(c)),
-		Job:      C.GoString(C.tinyci_event_job_id(c)),
+		JobID:    C.GoString(C.tinyci_event_job_id(c)),
 		Step:     C.GoString(C.tinyci_event_step(c)),
 		Label:    C.GoString(C.tinyci_event_label(c)),
 		LogLines: C.GoString(C.tinyci_event_log_lines(c)),
@@ -182,7 +180,7 @@ func eventOf(c *C.tinyci_event) (Event, error) {
 	}
 }
 
-// detailed copies an event of which only the JSON says everything.
+// detailed copies an event whose details are only in its JSON.
 func detailed(c *C.tinyci_event, meta EventMeta) (Event, error) {
 	var body struct {
 		Jobs       []Job

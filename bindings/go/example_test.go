@@ -56,8 +56,8 @@ func ExampleFunction() {
 	engine.Close()
 }
 
-func ExampleOnCommand() {
-	inContainer := tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+func ExampleExecutor() {
+	inContainer := tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		cmd := exec.Command("podman", "exec", "--interactive", "builder", "/bin/sh", "-c", c.Shell)
 		cmd.Stdout, cmd.Stderr = c.Stdout, c.Stderr
 		return c.Run(cmd)
@@ -81,7 +81,7 @@ func ExampleEngine_Records() {
 		log.Fatal(err)
 	}
 	defer engine.Close()
-	green, err := engine.Records(tinyci.Filter{Outcome: tinyci.Success, Limit: 1})
+	green, err := engine.Records(tinyci.RecordFilter{Outcome: tinyci.Success, Limit: 1})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -13,20 +13,20 @@ import (
 	"strings"
 )
 
-// A Call is a call of a function by a script.
+// A Call is one call of a registered function by a script.
 type Call struct {
 	Request
-	// Args are the arguments: nil, bool, int64, float64, string, []any and map[string]any.
+	// Args are the arguments: nil, bool, int64, float64, string, []any or map[string]any.
 	Args []any
 
 	json []string
 }
 
-// PendingCommits reads the arguments into what the pointers point to, as json.Unmarshal does. Where fewer were
-// passed, the rest is left as it is; more is an error.
+// Scan reads the arguments into the values that the pointers point to, as json.Unmarshal does. If the script
+// passed fewer arguments, the remaining values do not change; more arguments are an error.
 func (c *Call) Scan(into ...any) error {
 	if len(c.json) > len(into) {
-		return fmt.Errorf("%s was called with %d arguments, and takes %d", c.Name, len(c.json), len(into))
+		return fmt.Errorf("%s takes at most %d arguments, got %d", c.Name, len(into), len(c.json))
 	}
 	for index, text := range c.json {
 		if err := json.Unmarshal([]byte(text), into[index]); err != nil {
@@ -37,7 +37,7 @@ func (c *Call) Scan(into ...any) error {
 }
 
 func callOf(request Request) *Call {
-	c := request.asked.c
+	c := request.pending.c
 	call := &Call{Request: request}
 	for index := C.size_t(0); index < C.tinyci_request_arg_count(c); index++ {
 		text := C.GoString(C.tinyci_request_arg_json(c, index))
@@ -62,7 +62,7 @@ func argument(c *C.tinyci_request, index C.size_t, text string) any {
 	}
 }
 
-// parsed reads JSON, with whole numbers as int64.
+// parsed reads JSON, with integers as int64.
 func parsed(text string) any {
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
@@ -93,8 +93,8 @@ func withNumbers(value any) any {
 	return value
 }
 
-func (d *desk) callFunction(call *Call) {
-	function := d.host.functions[call.Name]
+func (d *dispatcher) callFunction(call *Call) {
+	function := d.handlers.functions[call.Name]
 	if function == nil {
 		return
 	}
@@ -106,13 +106,13 @@ func (d *desk) callFunction(call *Call) {
 func (c *Call) give(value any) error {
 	switch v := reflect.ValueOf(value); {
 	case value == nil:
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return c.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_null(c, err)
 		})
 	case isMarshaler(value):
 		return c.giveJSON(value)
 	case v.Kind() == reflect.Bool:
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return c.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_bool(c, flag(v.Bool()), err)
 		})
 	case v.CanInt():
@@ -120,15 +120,15 @@ func (c *Call) give(value any) error {
 	case v.CanUint() && v.Uint() <= math.MaxInt64:
 		return c.giveInt(int64(v.Uint()))
 	case v.CanUint():
-		return fmt.Errorf("%s returned %d, which is more than a script's numbers hold", c.Name, v.Uint())
+		return fmt.Errorf("%s returned %d, which does not fit into an int of a script", c.Name, v.Uint())
 	case v.CanFloat():
-		return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return c.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_float(c, C.double(v.Float()), err)
 		})
 	case v.Kind() == reflect.String && strings.IndexByte(v.String(), 0) < 0:
 		var t texts
 		text := t.raw(v.String())
-		return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return c.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_request_return_string(c, text, err)
 		})
 	default:
@@ -137,7 +137,7 @@ func (c *Call) give(value any) error {
 }
 
 func (c *Call) giveInt(value int64) error {
-	return c.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+	return c.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_return_int(c, C.int64_t(value), err)
 	})
 }
@@ -145,11 +145,11 @@ func (c *Call) giveInt(value int64) error {
 func (c *Call) giveJSON(value any) error {
 	written, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("%s returned what JSON cannot write: %w", c.Name, err)
+		return fmt.Errorf("%s returned a value that JSON cannot represent: %w", c.Name, err)
 	}
 	var t texts
 	text := t.raw(string(written))
-	return c.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+	return c.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_return_json(c, text, err)
 	})
 }
@@ -162,7 +162,7 @@ func isMarshaler(value any) bool {
 	return false
 }
 
-// fractions keeps a 2.0 in a list or a map from becoming a 2, which is what JSON would write.
+// fractions writes 2.0 in an array or map as 2.0. JSON would write 2, which is an int.
 func fractions(v reflect.Value) any {
 	switch {
 	case !v.IsValid():
@@ -176,11 +176,11 @@ func fractions(v reflect.Value) any {
 	case v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer:
 		return fractions(v.Elem())
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
-		list := make([]any, v.Len())
-		for index := range list {
-			list[index] = fractions(v.Index(index))
+		array := make([]any, v.Len())
+		for index := range array {
+			array[index] = fractions(v.Index(index))
 		}
-		return list
+		return array
 	case v.Kind() == reflect.Map && v.Type().Key().Kind() == reflect.String:
 		table := make(map[string]any, v.Len())
 		for _, key := range v.MapKeys() {

@@ -18,7 +18,7 @@ var skipped = map[string]string{
 	"tinyci_commit_message":        "a Go string holds the bytes as they are",
 	"tinyci_commit_branch":         "a Go string holds the bytes as they are",
 	"tinyci_commit_subject":        "a Go string holds the bytes as they are",
-	"tinyci_error_code":          "it is what the call returned",
+	"tinyci_error_code":            "it is what the call returned",
 	"tinyci_record_branch":         "the record's JSON has it, with the bytes",
 	"tinyci_record_branch_bytes":   "the record's JSON has it",
 	"tinyci_record_commit":         "the record's JSON has it",

@@ -3,35 +3,35 @@ package tinyci
 // #include <tinyci.h>
 import "C"
 
-// A Hook is a point of a run at which the program is asked.
+// A Hook is one call of a hook callback.
 type Hook struct {
 	Request
-	// Outcome is what is known of the commit so far.
+	// Outcome is the outcome of the commit so far.
 	Outcome Outcome
 
 	skipped bool
 	reason  string
 }
 
-// SetVar sets a variable that the commands from here on can use in a tag, once the hook has passed.
+// SetVar sets a variable for the placeholders of all later commands. It takes effect if the hook succeeds.
 func (h *Hook) SetVar(name, value string) error {
 	var t texts
 	key, text := t.of("variable", name), t.of("value", value)
-	_, err := h.asked.use(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+	_, err := h.pending.use(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_set_var(c, key, text, err)
 	})
 	return err
 }
 
-// Skip has what the config has at this point left out, once the hook has passed; the reason, which
-// may be "", is for the record.
+// Skip keeps the config's own hook from running, if this callback succeeds. The reason, which may be "", is
+// for the record.
 func (h *Hook) Skip(reason string) {
 	h.skipped, h.reason = true, reason
 }
 
-func (d *desk) callHook(hook *Hook) {
+func (d *dispatcher) callHook(hook *Hook) {
 	var err error
-	for _, call := range d.host.hooks[hook.Name] {
+	for _, call := range d.handlers.hooks[hook.Name] {
 		if err = call(hook); err != nil || hook.skipped {
 			break
 		}
@@ -39,7 +39,7 @@ func (d *desk) callHook(hook *Hook) {
 	d.settle(hook.Request, err, func() error {
 		var t texts
 		reason := t.optional("reason", printable(hook.reason))
-		return hook.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return hook.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if hook.skipped {
 				return C.tinyci_request_skip(c, reason, err)
 			}
@@ -48,16 +48,16 @@ func (d *desk) callHook(hook *Hook) {
 	})
 }
 
-// A Secret is what a commit may be told; its Name says which.
+// A Secret is a request for the value of the secret Name.
 type Secret struct{ Request }
 
-func (d *desk) callSecret(secret *Secret) {
-	if d.host.secret == nil {
+func (d *dispatcher) callSecret(secret *Secret) {
+	if d.handlers.secret == nil {
 		return
 	}
-	value, err := d.host.secret(secret)
+	value, err := d.handlers.secret(secret)
 	d.settle(secret.Request, err, func() error {
-		return secret.asked.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		return secret.pending.answer(&texts{}, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 			if value == nil {
 				return C.tinyci_request_return_null(c, err)
 			}

@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// IsBare tells whether the repository has no working tree.
+// IsBare returns true if the repository has no working tree.
 func (e *Engine) IsBare() bool { return e.bare }
 
-// Warnings are about the repository, for a person to read: settings that tinyci does not know, a
-// repository that was moved, paths that commands cannot use.
+// Warnings returns messages about the repository for a person: unknown settings, a repository that was
+// moved, paths that commands cannot use.
 func (e *Engine) Warnings() ([]string, error) {
 	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_engine_warnings(c, out, err)
@@ -22,7 +22,7 @@ func (e *Engine) Warnings() ([]string, error) {
 	return lines(text), err
 }
 
-// RemoteURL is the URL that pushes to a remote go to; the remote "" is origin.
+// RemoteURL returns the URL that pushes to a remote go to. The remote "" is origin.
 func (e *Engine) RemoteURL(remote string) (string, error) {
 	var t texts
 	name := t.optional("remote", remote)
@@ -31,8 +31,7 @@ func (e *Engine) RemoteURL(remote string) (string, error) {
 	})
 }
 
-// Resolve finds the full id of the commit that a revision names. The error is ErrNotFound if it names
-// none.
+// Resolve returns the full id of the commit that a revision names, or ErrNotFound.
 func (e *Engine) Resolve(revision string) (string, error) {
 	var t texts
 	rev := t.of("revision", revision)
@@ -41,20 +40,20 @@ func (e *Engine) Resolve(revision string) (string, error) {
 	})
 }
 
-// Commit reads the commit that a revision names.
+// Commit returns the commit that a revision names.
 func (e *Engine) Commit(revision string) (*Commit, error) {
 	commits, err := e.Commits(revision)
 	if err != nil {
 		return nil, err
 	}
 	if len(commits) != 1 {
-		return nil, &Error{Status: ErrInvalidArg, Message: "the revision is not one line"}
+		return nil, &Error{Code: ErrInvalidArg, Message: "the revision is not one line"}
 	}
 	return &commits[0], nil
 }
 
-// Commits reads the commits that revisions name, in their order. Many in one call are far cheaper than
-// a call for each.
+// Commits returns the commits that revisions name, in their order. One call for many is much faster than
+// one call for each.
 func (e *Engine) Commits(revisions ...string) (commits []Commit, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var t texts
@@ -72,18 +71,18 @@ func (e *Engine) Commits(revisions ...string) (commits []Commit, err error) {
 	return commits, err
 }
 
-// LogOptions say which log is read. The zero value is the whole log of all runs.
+// LogOptions select a log. The zero value is the complete log of all runs.
 type LogOptions struct {
-	// Revision is the commit whose last job's log is read, in git's syntax; "" for that of all runs.
+	// Revision selects the log of the last job of a commit, in git's revision syntax; "" for the log of all
+	// runs.
 	Revision string
-	// Last is how many of the last lines to begin with; 0 for all, below 0 for none.
+	// Last is the number of last lines to begin with; 0 for all, below 0 for none.
 	Last int
-	// Follow continues with lines as they are written, until the job of the commit is over or the
-	// context ends.
+	// Follow continues with new lines until the commit's job ends or the context does.
 	Follow bool
 }
 
-// Log reads a log, whose lines come as Output. It runs nothing, and has no records.
+// Log reads a log; its lines come as Output. It runs no commands and has no records.
 func (e *Engine) Log(ctx context.Context, options LogOptions) *Run {
 	last, flags := C.int64_t(options.Last), C.uint32_t(0)
 	switch {
@@ -105,7 +104,7 @@ func (e *Engine) Log(ctx context.Context, options LogOptions) *Run {
 	})
 }
 
-// CheckTextIn does what CheckText does, for a script that imports from a commit.
+// CheckTextIn is like CheckText, for a script that imports files from a commit.
 func (e *Engine) CheckTextIn(revision, text string, format Format, name string) (*Check, error) {
 	var t texts
 	rev, config, called := t.of("revision", revision), t.raw(text), t.of("name", name)
@@ -115,19 +114,19 @@ func (e *Engine) CheckTextIn(revision, text string, format Format, name string) 
 	})
 }
 
-// A DefinitionsFormat is a form of the script API's reference.
+// A DefinitionsFormat is a format of the script API reference.
 type DefinitionsFormat int32
 
 const (
-	// DefinitionsJSON is one line of JSON, for programs.
+	// DefinitionsJSON is one line of JSON.
 	DefinitionsJSON DefinitionsFormat = C.TINYCI_DEFINITIONS_JSON
-	// DefinitionsMarkdown is a page, for people.
+	// DefinitionsMarkdown is a page of Markdown.
 	DefinitionsMarkdown DefinitionsFormat = C.TINYCI_DEFINITIONS_MARKDOWN
-	// DefinitionsRhai is a file of definitions, for the language server of Rhai.
+	// DefinitionsRhai is a definition file for the Rhai language server.
 	DefinitionsRhai DefinitionsFormat = C.TINYCI_DEFINITIONS_RHAI
 )
 
-// Definitions is the reference of the script API: what `tinyci defs` prints.
+// Definitions returns the script API reference, as `tinyci defs` prints it.
 func Definitions(format DefinitionsFormat) (string, error) {
 	if err := compatible(); err != nil {
 		return "", err
@@ -139,58 +138,58 @@ func Definitions(format DefinitionsFormat) (string, error) {
 	return taken(out), err
 }
 
-// Definitions is the reference of the script API, with the functions of this engine.
+// Definitions returns the script API reference with the registered functions of this engine.
 func (e *Engine) Definitions(format DefinitionsFormat) (string, error) {
 	return e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_definitions(c, C.int32_t(format), out, err)
 	})
 }
 
-// TestOptions say which tests of a script are run. The zero value is all tests of the files at the
-// path that the engine was opened with.
+// TestOptions select tests of a script. The zero value is all tests of the files at the path that the
+// engine was opened with.
 type TestOptions struct {
-	// Revision is the commit whose script and tests are meant, in git's syntax; "" for the files of a
+	// Revision is the commit with the script and its tests, in git's revision syntax; "" for the files of a
 	// directory.
 	Revision string
 	// Dir is that directory; "" for the path that the engine was opened with.
 	Dir string
-	// Filters are parts of the names of the tests to run; none for all.
+	// Filters are substrings of test names; none for all tests.
 	Filters []string
-	// Coverage finds out which lines no test runs.
+	// Coverage reports which lines the tests run.
 	Coverage bool
 }
 
-// A TestReport says how the tests of a script ended.
+// A TestReport has the results of a script's tests.
 type TestReport struct {
-	// Passed tells whether all that were run passed.
+	// Passed is true if all tests that ran passed.
 	Passed bool
-	// Tests are those that were run, in the order of the file.
+	// Tests are the tests that ran, in the order of the file.
 	Tests []TestResult
-	// LeftOut is how many tests the filters left out.
-	LeftOut int `json:"left_out"`
-	// JSON is all of it, with the coverage, as `tinyci test-pipeline --json` prints it.
+	// FilteredOut is the number of tests that the filters excluded.
+	FilteredOut int `json:"filtered_out"`
+	// JSON is the complete report with the coverage, as `tinyci test-pipeline --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A TestResult says how one test ended.
+// A TestResult is the result of one test.
 type TestResult struct {
-	// Name is the name of its function.
+	// Name is the name of the test function.
 	Name string
-	// Line is where that begins.
+	// Line is the line of the test function.
 	Line int
-	// Passed tells whether it passed.
+	// Passed is true if the test passed.
 	Passed bool
-	// Failure says why not; nil if it passed.
+	// Failure says why the test failed; nil if it passed.
 	Failure *TestFailure
 }
 
 // A TestFailure says why a test failed.
 type TestFailure struct {
-	// Message says it in a sentence, Report in lines for a person.
+	// Message is one sentence; Report has several lines for a person.
 	Message, Report string
 }
 
-// TestPipeline runs the tests of a script. Nothing of the script is run. A test that fails is no error.
+// TestPipeline runs the tests of a script. It runs no commands. A failed test is not an error.
 func (e *Engine) TestPipeline(options TestOptions) (*TestReport, error) {
 	var flags C.uint32_t
 	if options.Coverage {
@@ -210,7 +209,7 @@ func (e *Engine) TestPipeline(options TestOptions) (*TestReport, error) {
 	return report, nil
 }
 
-// ToRhai is a script that does the same as a pipeline in YAML: what `tinyci convert` prints.
+// ToRhai converts a YAML pipeline to an equivalent script, as `tinyci convert` does.
 func (p *Pipeline) ToRhai() (string, error) {
 	var out *C.char
 	_, err := call(func(err **C.tinyci_error) C.tinyci_code {
@@ -220,8 +219,8 @@ func (p *Pipeline) ToRhai() (string, error) {
 	return taken(out), err
 }
 
-// UnrecognizedLines are the lines among a commit's records that tinyci cannot read: damaged ones,
-// another program's, or forged ones.
+// UnrecognizedLines returns the lines in a commit's records that tinyci cannot read: damaged or forged
+// lines, or lines of another program.
 func (e *Engine) UnrecognizedLines(revision string) ([]string, error) {
 	var t texts
 	rev := t.of("revision", revision)
@@ -231,7 +230,7 @@ func (e *Engine) UnrecognizedLines(revision string) ([]string, error) {
 	return lines(text), err
 }
 
-// Deployed is what is deployed to an environment now, "" for production; nil for nothing.
+// Deployed returns the deployment that is live in an environment, or nil. The environment "" is production.
 func (e *Engine) Deployed(environment string) (*Deployment, error) {
 	var t texts
 	name := t.optional("environment", environment)
@@ -245,15 +244,15 @@ func (e *Engine) Deployed(environment string) (*Deployment, error) {
 	return deployment, json.Unmarshal([]byte(text), deployment)
 }
 
-// An Assumption is the output that a plan assumes of commands, since plans run nothing.
+// An Assumption is the output that a dry run assumes of commands, since it runs none.
 type Assumption struct {
-	// Command is a glob over commands, such as "git describe*"; the first that matches applies.
+	// Command is a glob over commands, such as "git describe*". The first assumption that matches applies.
 	Command string
-	// Output is what such a command is assumed to write.
+	// Output is the assumed output.
 	Output string
 }
 
-// assume hands assumptions to one of the functions that add them.
+// assume passes assumptions to one of the functions that add them.
 func assume(assumptions []Assumption, add func(command, output *C.char, err **C.tinyci_error) C.tinyci_code) error {
 	for _, assumption := range assumptions {
 		var t texts
@@ -267,7 +266,7 @@ func assume(assumptions []Assumption, add func(command, output *C.char, err **C.
 	return nil
 }
 
-// summaryOf is the summary of a run that is over.
+// summaryOf returns the summary of a run that has ended.
 func summaryOf(run *C.tinyci_run) (json.RawMessage, error) {
 	var out *C.char
 	_, err := call(func(err **C.tinyci_error) C.tinyci_code {

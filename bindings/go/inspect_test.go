@@ -128,7 +128,7 @@ func TestScriptsAreConvertedCheckedAndTested(t *testing.T) {
 	for _, dir := range []string{"", r.path} {
 		report, err := engine.TestPipeline(tinyci.TestOptions{Dir: dir, Filters: []string{"right"}})
 		must(t, err)
-		check(t, "filtered", report.Passed && report.LeftOut == 1, true)
+		check(t, "filtered", report.Passed && report.FilteredOut == 1, true)
 	}
 	importing := "import \"lib\" as lib;\nfn build(ctx) { lib::make(); }\n"
 	for revision, valid := range map[string]bool{"HEAD": true, "HEAD~3": false} {

@@ -2,8 +2,8 @@
 
 package tinyci
 
-// The archive stands before what pkg-config says, which names the shared library too: that one is
-// then needed for nothing, and left out.
+// The archive comes before the flags of pkg-config, which also name the shared library. The linker then
+// needs nothing from the shared library and omits it.
 
 // #cgo LDFLAGS: -l:libtinyci.a -Wl,--as-needed
 // #cgo pkg-config: --static tinyci

@@ -2,5 +2,5 @@
 
 package tinyci
 
-// Without cgo, the compiler's message is this name.
+// Without cgo, this name is the compiler's error message.
 var _ = tinyci_needs_cgo_set_CGO_ENABLED_to_1_and_install_a_C_compiler

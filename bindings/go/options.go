@@ -9,19 +9,19 @@ import (
 	"time"
 )
 
-// An Option sets something before an engine is opened. Whatever is not set is looked up in the
-// repository's own `git config tinyci.*`.
+// An Option sets something before the engine is opened. Everything else comes from the repository's
+// `git config tinyci.*`.
 type Option func(*settings)
 
-// settings are options under way to the library. The first mistake is reported by Open.
+// settings are the options of an engine that is being opened. Open returns the first error.
 type settings struct {
-	c      *C.tinyci_options
-	host   host
-	answer C.uint32_t
-	err    error
+	c        *C.tinyci_options
+	handlers handlers
+	answer   C.uint32_t
+	err      error
 }
 
-// set calls a setter. The library remembers the first mistake too, but does not see each.
+// set calls a setter. The library also keeps its first error, but not the errors of this package.
 func (s *settings) set(t *texts, do func(err **C.tinyci_error) C.tinyci_code) {
 	if _, err := t.call(do); err != nil && s.err == nil {
 		s.err = err
@@ -30,12 +30,12 @@ func (s *settings) set(t *texts, do func(err **C.tinyci_error) C.tinyci_code) {
 
 func (s *settings) refuse(format string, values ...any) {
 	if s.err == nil {
-		s.err = &Error{Status: ErrInvalidArg, Message: fmt.Sprintf(format, values...)}
+		s.err = &Error{Code: ErrInvalidArg, Message: fmt.Sprintf(format, values...)}
 	}
 }
 
-// Refs sets the full names of the refs whose commits are run, such as "refs/heads/*": * stands for
-// any letters, slashes included. All branches are unless said.
+// Refs sets the full names of the refs whose commits are tested, such as "refs/heads/*". A * matches any
+// characters, slashes included. Default: all branches.
 func Refs(globs ...string) Option {
 	return func(s *settings) {
 		for _, glob := range globs {
@@ -48,11 +48,11 @@ func Refs(globs ...string) Option {
 	}
 }
 
-// Jobs sets how many commits are worked on at once, from 1.
+// Jobs sets how many commits are tested at the same time, at least 1.
 func Jobs(jobs int) Option {
 	return func(s *settings) {
 		if jobs < 1 || int64(jobs) > math.MaxUint32 {
-			s.refuse("Jobs(%d): the number of jobs is 1 or more", jobs)
+			s.refuse("Jobs(%d): expected at least 1", jobs)
 			return
 		}
 		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
@@ -61,8 +61,8 @@ func Jobs(jobs int) Option {
 	}
 }
 
-// Timeout sets how long one commit may take, after_all not counted.
-func Timeout(limit time.Duration) Option {
+// JobTimeout sets the time limit of one job. after_all does not count.
+func JobTimeout(limit time.Duration) Option {
 	return func(s *settings) {
 		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_set_job_timeout_ms(s.c, C.int64_t(milliseconds(limit)), err)
@@ -70,7 +70,7 @@ func Timeout(limit time.Duration) Option {
 	}
 }
 
-// BuildsDir sets where build folders stand, below the repository's folder unless absolute.
+// BuildsDir sets the directory of the builds. A relative path is relative to [Engine.Path].
 func BuildsDir(path string) Option {
 	return func(s *settings) {
 		var t texts
@@ -81,11 +81,11 @@ func BuildsDir(path string) Option {
 	}
 }
 
-// LogLimit sets how many bytes of one build's output its log keeps, beside the last 64 KiB.
+// LogLimit sets how many bytes of output the log keeps per job. The last 64 KiB are kept in addition.
 func LogLimit(bytes int64) Option {
 	return func(s *settings) {
 		if bytes < 1 {
-			s.refuse("LogLimit(%d): the limit is 1 byte or more", bytes)
+			s.refuse("LogLimit(%d): expected at least 1 byte", bytes)
 			return
 		}
 		s.set(&texts{}, func(err **C.tinyci_error) C.tinyci_code {
@@ -94,8 +94,8 @@ func LogLimit(bytes int64) Option {
 	}
 }
 
-// Setting sets what `git config tinyci.<key> <value>` would, for this engine only. Of a key with
-// many values, such as refs, each adds one.
+// Setting sets the value of `git config tinyci.<key>` for this engine only. If a key can have several
+// values, such as refs, each call adds one.
 func Setting(key, value string) Option {
 	return func(s *settings) {
 		var t texts
@@ -106,7 +106,8 @@ func Setting(key, value string) Option {
 	}
 }
 
-// By says who acts, as records name it; else it is whom git's configuration names.
+// By sets the name and mail address that records name as the actor. Default: git's user.name and
+// user.email.
 func By(name, address string) Option {
 	return func(s *settings) {
 		var t texts
@@ -117,7 +118,7 @@ func By(name, address string) Option {
 	}
 }
 
-// Env sets a variable in the environment of every command.
+// Env sets an environment variable of every command.
 func Env(name, value string) Option {
 	return func(s *settings) {
 		var t texts
@@ -128,7 +129,7 @@ func Env(name, value string) Option {
 	}
 }
 
-// UnsetEnv takes a variable of this program out of the environment of every command.
+// UnsetEnv removes a variable of this program from the environment of every command.
 func UnsetEnv(name string) Option {
 	return func(s *settings) {
 		var t texts
@@ -139,7 +140,7 @@ func UnsetEnv(name string) Option {
 	}
 }
 
-// Var sets a variable that every command can use in a tag: <%= name %>.
+// Var sets a variable that every command can use as a placeholder: <%= name %>.
 func Var(name, value string) Option {
 	return func(s *settings) {
 		var t texts
@@ -150,12 +151,12 @@ func Var(name, value string) Option {
 	}
 }
 
-// OnHook has a function called at a point of every run, before the config's own hook of that name:
-// before_build, after_build_success, after_build_failure, after_build, before_test,
-// after_test_success, after_test_failure, after_test or after_all. [Run.Next] calls it. An error
-// fails the step, and comes out of [Run.Err] unless it is a [Refusal].
+// OnHook registers a hook callback: tinyci calls the function before the config's own hook of that name,
+// which is before_build, after_build_success, after_build_failure, after_build, before_test,
+// after_test_success, after_test_failure, after_test or after_all. [Run.Next] makes the call. If the
+// function returns an error, the step fails; [Run.Err] returns the error unless it is a [Refusal].
 //
-// Several at one point are called in their order, until one fails or skips.
+// Several functions for one hook are called in the order of registration, until one fails or skips.
 func OnHook(point string, hook func(*Hook) error) Option {
 	return func(s *settings) {
 		var t texts
@@ -163,31 +164,32 @@ func OnHook(point string, hook func(*Hook) error) Option {
 		s.set(&t, func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_options_add_hook(s.c, text, err)
 		})
-		s.host.hooks[point] = append(s.host.hooks[point], hook)
+		s.handlers.hooks[point] = append(s.handlers.hooks[point], hook)
 	}
 }
 
-// An Effect says what calling a function does to the world.
+// An Effect says whether a function changes anything outside the script.
 type Effect int32
 
 const (
-	// Pure functions compute or look something up: a plan calls them.
+	// Pure functions compute or read something. A dry run calls them.
 	Pure Effect = C.TINYCI_EFFECT_PURE
-	// Control functions direct the script: a plan calls them.
+	// Control functions direct the script. A dry run calls them.
 	Control Effect = C.TINYCI_EFFECT_CONTROL
-	// External functions act: a plan lists the call and does not make it.
+	// External functions change something. A dry run lists the call instead of making it.
 	External Effect = C.TINYCI_EFFECT_EXTERNAL
 )
 
-// Function lends a function to scripts, under a name or module::name. It takes from minArgs to
-// maxArgs arguments, 8 at most; the doc is a sentence for the reference of the script language.
-// [Run.Next] calls it, and what it returns is the script's: nil, a bool, a number, a string, or
-// anything that JSON can write. An error is the script's to catch, fails its step if it does not,
-// and comes out of [Run.Err] unless it is a [Refusal].
+// Function registers a function that scripts can call, under a name or module::name. It takes from minArgs
+// to maxArgs arguments, at most 8. The doc is one sentence for the script reference.
+//
+// [Run.Next] makes the call. The result is nil, a bool, a number, a string, or a value that encoding/json
+// can write. A script can catch a [Refusal]; else it fails the step. Any other error ends the job without
+// a verdict, and [Run.Err] returns it.
 func Function(name string, minArgs, maxArgs int, effect Effect, doc string, function func(*Call) (any, error)) Option {
 	return func(s *settings) {
 		if minArgs < 0 || maxArgs < 0 {
-			s.refuse("Function %q takes %d to %d arguments: none is the least", name, minArgs, maxArgs)
+			s.refuse("Function %q: expected 0 or more arguments, got %d to %d", name, minArgs, maxArgs)
 			return
 		}
 		var t texts
@@ -196,36 +198,36 @@ func Function(name string, minArgs, maxArgs int, effect Effect, doc string, func
 			return C.tinyci_options_add_function(s.c, called, C.uint32_t(minArgs), C.uint32_t(maxArgs),
 				C.int32_t(effect), text, err)
 		})
-		s.host.functions[name] = function
+		s.handlers.functions[name] = function
 	}
 }
 
-// OnSecret has a function called for the value of each secret that a commit may have. [Run.Next]
-// calls it. Nil, without an error, says that there is none of this name here, and the folder of
-// `tinyci.secretsDir` is looked into.
+// OnSecret registers a function that returns the values of the secrets that a commit may use. [Run.Next]
+// makes the call. If the function returns nil without an error, tinyci looks in the directory of
+// `tinyci.secretsDir`.
 func OnSecret(secret func(*Secret) ([]byte, error)) Option {
 	return func(s *settings) {
-		s.host.secret = secret
+		s.handlers.secret = secret
 		s.answer |= C.TINYCI_HANDLER_SECRET
 	}
 }
 
-// OnApproval has a function called where a deployment needs an approval that nobody gave in the
-// repository. [Run.Next] calls it. It returns who approves, such as "Ada <ada@example.org>"; "" says
-// that nobody has yet, and the deployment waits.
+// OnApproval registers a function that tinyci calls if a deployment needs an approval and the repository
+// has none. [Run.Next] makes the call. The function returns the approver, such as
+// "Ada <ada@example.org>", or "" if there is no approval yet: the deployment then awaits one.
 func OnApproval(approval func(*ApprovalRequest) (by string, err error)) Option {
 	return func(s *settings) {
-		s.host.approval = approval
+		s.handlers.approval = approval
 		s.answer |= C.TINYCI_HANDLER_APPROVAL
 	}
 }
 
-// OnCommand has a function run the commands, in the place of this machine's shell. Each call has a
-// goroutine of its own; several are under way where several jobs are, or a script says `parallel`.
-// It has to return soon after the [Request.Context] of its command ends: Next and Close wait.
-func OnCommand(command func(*Command) (Exit, error)) Option {
+// Executor registers a function that runs the commands instead of this machine's shell. Each call has its
+// own goroutine; calls overlap if there are several jobs or a script uses `parallel`. The function must
+// return soon after the [Request.Context] of its command ends, because Next and Close wait for it.
+func Executor(command func(*Command) (Exit, error)) Option {
 	return func(s *settings) {
-		s.host.command = command
+		s.handlers.command = command
 		s.answer |= C.TINYCI_HANDLER_EXECUTOR
 	}
 }

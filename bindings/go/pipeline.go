@@ -15,15 +15,14 @@ const (
 	Rhai Format = C.TINYCI_FORMAT_RHAI
 )
 
-// A Pipeline is what one config says: phases and hooks, in the order of a run. Any number of
-// goroutines can use it, and nobody has to close it.
+// A Pipeline has the steps of one config, in the order of a run. Goroutines can share it, and it does not
+// have to be closed.
 type Pipeline struct {
 	c *C.tinyci_pipeline
 }
 
-// ParsePipeline reads a pipeline from a text that stands in no commit. Errors call it by the name,
-// such as "nightly.yml". A script that imports, or calls functions of the program, is parsed by
-// [Engine.ParsePipeline].
+// ParsePipeline parses a pipeline that is not in a commit. The name, such as "nightly.yml", is for error
+// messages. Use [Engine.ParsePipeline] for a script that imports files or calls registered functions.
 func ParsePipeline(text string, format Format, name string) (*Pipeline, error) {
 	if err := compatible(); err != nil {
 		return nil, err
@@ -31,8 +30,8 @@ func ParsePipeline(text string, format Format, name string) (*Pipeline, error) {
 	return parsePipeline(nil, text, format, name)
 }
 
-// ParsePipeline does what the function of that name does, with the functions of this engine, and
-// imports from its path.
+// ParsePipeline is like the function ParsePipeline, with the registered functions of this engine. Imports
+// are relative to its path.
 func (e *Engine) ParsePipeline(text string, format Format, name string) (pipeline *Pipeline, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		pipeline, err = parsePipeline(c, text, format, name)
@@ -41,8 +40,8 @@ func (e *Engine) ParsePipeline(text string, format Format, name string) (pipelin
 	return pipeline, err
 }
 
-// Pipeline reads the pipeline that a commit's config asks for. The error is ErrNotFound where there
-// is no such commit, or it has no config; ErrConfig or ErrScript where that is not valid.
+// Pipeline loads the pipeline of a commit. The error is ErrNotFound if the commit does not exist or has no
+// config, and ErrConfig or ErrScript if the config is not valid.
 func (e *Engine) Pipeline(revision string) (pipeline *Pipeline, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		var t texts
@@ -70,12 +69,12 @@ func newPipeline(t *texts, do func(**C.tinyci_pipeline, **C.tinyci_error) C.tiny
 		return nil, err
 	}
 	pipeline := &Pipeline{c: c}
-	// Memory and nothing else, so that freeing it waits for nothing.
+	// This frees memory only, so the garbage collector does not block.
 	runtime.SetFinalizer(pipeline, func(p *Pipeline) { C.tinyci_pipeline_free(p.c) })
 	return pipeline, nil
 }
 
-// Steps are the names of its phases and hooks, such as "before_build" and "build".
+// Steps returns the names of the pipeline's steps, such as "before_build" and "build".
 func (p *Pipeline) Steps() []string {
 	steps := make([]string, C.tinyci_pipeline_step_count(p.c))
 	for index := range steps {
@@ -85,9 +84,9 @@ func (p *Pipeline) Steps() []string {
 	return steps
 }
 
-// Interpolate fills the tags of a template in: <%= name %> becomes the variable's value, <%% becomes
-// <%. A value goes in only if a shell can take it for no more than a word; the error is
-// ErrInterpolate with line and column otherwise.
+// Interpolate fills in the placeholders of a template: <%= name %> becomes the value of the variable, and
+// <%% becomes <%. If a shell could take a value for more than one word, the error is ErrInterpolate, with
+// line and column.
 func Interpolate(template string, vars map[string]string) (string, error) {
 	if err := compatible(); err != nil {
 		return "", err

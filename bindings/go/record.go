@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-// An Outcome is what became of a commit, a step or a deployment. Only Success is green; one that this package
-// does not know has not passed.
+// An Outcome says how a step, a job or a deployment ended. Only Success is green. Read an outcome that this
+// package does not know as not passed.
 type Outcome int32
 
 const (
-	// Success: everything that had to pass did.
+	// Success: everything that had to pass passed.
 	Success Outcome = C.TINYCI_OUTCOME_SUCCESS
 	// Failure: a command of the commit failed, or its config is not valid.
 	Failure Outcome = C.TINYCI_OUTCOME_FAILURE
-	// TimedOut: a time limit passed.
+	// TimedOut: a time limit was reached.
 	TimedOut Outcome = C.TINYCI_OUTCOME_TIMED_OUT
-	// Skipped: the pipeline said that there is nothing to do. Settled, but never green.
+	// Skipped: the pipeline chose not to run. Final, but not green.
 	Skipped Outcome = C.TINYCI_OUTCOME_SKIPPED
-	// NoVerdict: the machinery failed, not the commit. Nothing is settled.
-	NoVerdict Outcome = C.TINYCI_OUTCOME_ERROR
-	// Canceled: somebody canceled the run. Nothing is settled.
+	// OutcomeError: tinyci could not run the job. The commit has no verdict.
+	OutcomeError Outcome = C.TINYCI_OUTCOME_ERROR
+	// Canceled: the job was canceled. The commit has no verdict.
 	Canceled Outcome = C.TINYCI_OUTCOME_CANCELED
-	// DeployWaiting, of a deployment only: it did nothing, because a person has to approve first.
-	DeployWaiting Outcome = C.TINYCI_OUTCOME_AWAITING_APPROVAL
-	// DeployRunning, of a deployment only: it is under way.
+	// DeployAwaitingApproval, deployments only: a person must approve first. Nothing was done.
+	DeployAwaitingApproval Outcome = C.TINYCI_OUTCOME_AWAITING_APPROVAL
+	// DeployRunning, deployments only: in progress.
 	DeployRunning Outcome = C.TINYCI_OUTCOME_RUNNING
-	// DeployInterrupted, of a deployment only: it began, and nobody saw it end. What runs there has
-	// to be looked at.
+	// DeployInterrupted, deployments only: it began, and its end is not recorded. A person must check the
+	// environment.
 	DeployInterrupted Outcome = C.TINYCI_OUTCOME_INTERRUPTED
-	// DeployRetired, in a history of deployments only: nothing runs in the environment any more.
+	// DeployRetired, in a list of deployments only: nothing is deployed to the environment now.
 	DeployRetired Outcome = C.TINYCI_OUTCOME_RETIRED
 )
 
-// Passed tells whether it is green.
+// Passed returns true for Success.
 func (o Outcome) Passed() bool { return o == Success }
 
-// String is the outcome's name, as JSON has it: "success", "timed_out", …
+// String returns the name of the outcome as in JSON: "success", "timed_out", …
 func (o Outcome) String() string {
 	if name := C.tinyci_outcome_name(C.int32_t(o)); name != nil {
 		return C.GoString(name)
@@ -48,8 +48,8 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("outcome %d", int32(o))
 }
 
-// UnmarshalJSON reads an outcome's name. One that the library does not know becomes 0, which has
-// not passed.
+// UnmarshalJSON reads the name of an outcome. A name that the library does not know becomes 0, which is not
+// passed.
 func (o *Outcome) UnmarshalJSON(text []byte) error {
 	var name string
 	if err := json.Unmarshal(text, &name); err != nil {
@@ -64,94 +64,95 @@ func (o *Outcome) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the outcome's name.
+// MarshalJSON writes the name of the outcome.
 func (o Outcome) MarshalJSON() ([]byte, error) { return json.Marshal(o.String()) }
 
-// A Record is what remains of one attempt at one commit.
+// A Record is the record of one job.
 type Record struct {
-	// Commit is the full id.
+	// Commit is the full id of the commit.
 	Commit string
-	// Tree is the full id of its tree.
+	// Tree is the full id of the commit's tree.
 	Tree string
-	// Branch that the commit was judged for, in git's own bytes; "" where there is none.
+	// Branch is the branch that the commit was tested for, in git's own bytes; "" if there is none.
 	Branch string
-	// Outcome is what became of it.
+	// Outcome is the outcome of the job.
 	Outcome Outcome
-	// Passed tells whether the commit is green: the one test for it.
+	// Passed is true if the commit is green. Use only this field to decide that.
 	Passed bool
-	// Reason says why, where the steps do not: an invalid config, a broken executor, a cancel.
+	// Reason says why, if the steps do not: an invalid config, a broken executor, a cancellation.
 	Reason string
-	// Job is the name of the attempt, which its events have too.
-	Job string
-	// Host is the name of the machine.
-	Host string
-	// Started is when the attempt began, Finished when it ended.
+	// JobID is the id of the job, as in its events.
+	JobID string
+	// Machine is the name of the machine.
+	Machine string
+	// Started is when the job began, Finished when it ended.
 	Started, Finished time.Time
-	// Duration is how long it took, on a clock that is never set back.
+	// Duration is how long the job took, on a clock that never goes back.
 	Duration time.Duration
-	// Steps are the phases and hooks that ran or were skipped, in their order.
+	// Steps are the steps that ran or were skipped, in order.
 	Steps []StepRecord
-	// Remembered is what the script kept for later runs.
+	// Remembered is what the script stored for later runs.
 	Remembered map[string]any
-	// JSON is all of it, as the line that refs/notes/runs/tinyci keeps.
+	// JSON is the complete record, as in refs/notes/runs/tinyci.
 	JSON json.RawMessage
 }
 
-// A StepRecord is what remains of a phase or hook.
+// A StepRecord is the record of one step.
 type StepRecord struct {
-	// Name is "build", "after_test" and so on.
+	// Name is the name of the step, such as "build" or "after_test".
 	Name string
-	// Outcome is what became of it.
+	// Outcome is the outcome of the step.
 	Outcome Outcome
-	// Error says why it failed or was skipped, where no command does: the program's refusal, a tag
-	// that could not be filled in, the error of a script.
+	// Error says why the step failed or was skipped, if no command does: a refusal of the program, a
+	// placeholder that could not be filled in, an error of a script.
 	Error string
-	// Duration is how long it took.
+	// Duration is how long the step took.
 	Duration time.Duration
-	// Commands are what it ran, in their order.
+	// Commands are the commands that the step ran, in order.
 	Commands []CommandRecord
 }
 
-// A CommandRecord is what remains of a command.
+// A CommandRecord is the record of one command.
 type CommandRecord struct {
-	// Command is its text.
+	// Command is the command as in the config.
 	Command string
-	// ExitCode is what it exited with; -1 where it did not exit by itself.
+	// ExitCode is the exit code; -1 if the command did not exit by itself.
 	ExitCode int
-	// Signal that ended it; 0 for none.
+	// Signal is the number of the signal that ended the command; 0 for none.
 	Signal int
-	// TimedOut and Canceled tell whether a limit or a cancel ended it.
+	// TimedOut is true if a time limit ended the command, Canceled if a cancellation did.
 	TimedOut, Canceled bool
-	// Duration is how long it took.
+	// Duration is how long the command took.
 	Duration time.Duration
 }
 
-// UnmarshalJSON reads a record as tinyci writes it, also a later one, as far as it is known here.
+// UnmarshalJSON reads a record as tinyci writes it. It ignores unknown fields of later versions.
 func (r *Record) UnmarshalJSON(text []byte) error {
-	var mirror struct {
-		Commit, Tree, Branch, Reason, Run, Host string
-		BranchHex                               string `json:"branch_hex"`
-		Outcome                                 Outcome
-		Started, Finished                       time.Time
-		Duration                                int64 `json:"duration_ms"`
-		Steps                                   []StepRecord
-		Remembered                              map[string]any
+	var read struct {
+		Commit, Tree, Branch, Reason, Machine string
+		JobID                                 string `json:"job_id"`
+		BranchHex                             string `json:"branch_hex"`
+		Outcome                               Outcome
+		Started, Finished                     time.Time
+		Duration                              int64 `json:"duration_ms"`
+		Steps                                 []StepRecord
+		Remembered                            map[string]any
 	}
-	if err := json.Unmarshal(text, &mirror); err != nil {
+	if err := json.Unmarshal(text, &read); err != nil {
 		return err
 	}
 	*r = Record{
-		Commit: mirror.Commit, Tree: mirror.Tree, Branch: mirror.Branch,
-		Outcome: mirror.Outcome, Passed: mirror.Outcome.Passed(), Reason: mirror.Reason,
-		Job: mirror.Run, Host: mirror.Host, Started: mirror.Started, Finished: mirror.Finished,
-		Duration: time.Duration(mirror.Duration) * time.Millisecond,
-		Steps:    mirror.Steps, Remembered: mirror.Remembered,
+		Commit: read.Commit, Tree: read.Tree, Branch: read.Branch,
+		Outcome: read.Outcome, Passed: read.Outcome.Passed(), Reason: read.Reason,
+		JobID: read.JobID, Machine: read.Machine, Started: read.Started, Finished: read.Finished,
+		Duration: time.Duration(read.Duration) * time.Millisecond,
+		Steps:    read.Steps, Remembered: read.Remembered,
 		JSON: append(json.RawMessage(nil), text...),
 	}
-	return exact(&r.Branch, mirror.BranchHex)
+	return exact(&r.Branch, read.BranchHex)
 }
 
-// UnmarshalJSON reads a step as it stands in a record.
+// UnmarshalJSON reads a step of a record.
 func (s *StepRecord) UnmarshalJSON(text []byte) error {
 	var mirror struct {
 		Name, Error string
@@ -165,7 +166,7 @@ func (s *StepRecord) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// UnmarshalJSON reads a command as it stands in a record.
+// UnmarshalJSON reads a command of a record.
 func (c *CommandRecord) UnmarshalJSON(text []byte) error {
 	mirror := struct {
 		Command  string
@@ -181,35 +182,35 @@ func (c *CommandRecord) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// A Filter says which records to look for.
-type Filter struct {
-	// Selection is of revisions or ranges; the zero value is every commit that the selected refs
-	// reach.
+// A RecordFilter selects records.
+type RecordFilter struct {
+	// Selection selects commits by revisions or ranges. Default: all commits reachable from the selected
+	// refs.
 	Selection Selection
-	// Outcome is the only one looked for; 0 for all.
+	// Outcome selects records with this outcome; 0 for any.
 	Outcome Outcome
-	// Limit is how many records at most; 0 for all.
+	// Limit is the maximum number of records; 0 for no limit.
 	Limit int
 }
 
-func (f Filter) limit() C.size_t {
+func (f RecordFilter) limit() C.size_t {
 	if f.Limit < 0 {
 		return 0
 	}
 	return C.size_t(f.Limit)
 }
 
-// with makes the filter's selection for one call: NULL, which is every commit, for the zero value.
-func (f Filter) with(do func(c *C.tinyci_selection) error) error {
+// with makes the filter's selection for one call. The zero value becomes NULL, which is every commit.
+func (f RecordFilter) with(do func(c *C.tinyci_selection) error) error {
 	if f.Selection.isPending() {
 		return do(nil)
 	}
 	return f.Selection.with(do)
 }
 
-// Records asks for what is kept of earlier runs: of each commit the record that its verdict rests
-// on, the newest commit first.
-func (e *Engine) Records(filter Filter) (records []Record, err error) {
+// Records returns the records of earlier runs, newest commit first. For each commit it returns the record
+// behind its verdict.
+func (e *Engine) Records(filter RecordFilter) (records []Record, err error) {
 	err = e.with(func(c *C.tinyci_engine) error {
 		return filter.with(func(s *C.tinyci_selection) error {
 			records, err = recordsFrom(func(out **C.tinyci_records, err **C.tinyci_error) C.tinyci_code {
@@ -221,7 +222,7 @@ func (e *Engine) Records(filter Filter) (records []Record, err error) {
 	return records, err
 }
 
-// recordsFrom copies a list that the library makes.
+// recordsFrom copies a list of the library.
 func recordsFrom(do func(**C.tinyci_records, **C.tinyci_error) C.tinyci_code) (records []Record, err error) {
 	var list *C.tinyci_records
 	if _, err := call(func(err **C.tinyci_error) C.tinyci_code { return do(&list, err) }); err != nil {
@@ -230,10 +231,10 @@ func recordsFrom(do func(**C.tinyci_records, **C.tinyci_error) C.tinyci_code) (r
 	defer C.tinyci_records_free(list)
 	for {
 		var c *C.tinyci_record
-		status, err := call(func(err **C.tinyci_error) C.tinyci_code {
+		code, err := call(func(err **C.tinyci_error) C.tinyci_code {
 			return C.tinyci_records_next(list, &c, err)
 		})
-		if err != nil || status == C.TINYCI_DONE {
+		if err != nil || code == C.TINYCI_DONE {
 			return records, err
 		}
 		record, err := recordOf(c)
@@ -244,7 +245,7 @@ func recordsFrom(do func(**C.tinyci_records, **C.tinyci_error) C.tinyci_code) (r
 	}
 }
 
-// recordOf copies a record. The library has the last word on what passed.
+// recordOf copies a record. The library decides what passed.
 func recordOf(c *C.tinyci_record) (record Record, err error) {
 	err = json.Unmarshal([]byte(C.GoString(C.tinyci_record_json(c))), &record)
 	record.Outcome = Outcome(C.tinyci_record_outcome(c))

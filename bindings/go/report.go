@@ -5,27 +5,27 @@ import "C"
 
 import "encoding/json"
 
-// A Plan says what a run would do.
+// A Plan says which jobs a run would start.
 type Plan struct {
-	// Jobs are the commits that would be worked on, in their order.
+	// Jobs are the jobs, in order.
 	Jobs []Job
-	// Held are the full ids of commits that are out of attempts, and wait for a Retry.
-	Held []string
-	// Baselined are the full ids of commits that were there before tinyci, and stay without a verdict.
+	// OutOfAttempts are the full ids of commits that are out of attempts: only a Retry tests them.
+	OutOfAttempts []string `json:"out_of_attempts"`
+	// Baselined are the full ids of commits below the baseline. They stay without a verdict.
 	Baselined []string
-	// JSON is all of it, as `tinyci plan --json` prints it.
+	// JSON is the complete plan, as `tinyci plan --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A Job is a commit to be worked on.
+// A Job is a commit that a run would test.
 type Job struct {
-	// Reason is "pending", "interrupted", "named" or "retry".
-	Reason string
-	// Commit is which.
+	// Trigger is why: "pending", "unfinished", "named" or "retry". Later libraries may have others.
+	Trigger string
+	// Commit is the commit.
 	Commit Commit
 }
 
-// Plan tells what a run would do, without doing it.
+// Plan returns what a run would do, without doing it.
 func (e *Engine) Plan(selection Selection) (plan *Plan, err error) {
 	err = selection.with(func(s *C.tinyci_selection) error {
 		plan = new(Plan)
@@ -40,31 +40,31 @@ func (e *Engine) Plan(selection Selection) (plan *Plan, err error) {
 	return plan, nil
 }
 
-// A Check says what is wrong with a config.
+// A Check lists the problems of a config.
 type Check struct {
-	// File is what was checked.
+	// File is the checked file.
 	File string
-	// Valid tells whether it can be run.
+	// Valid is true if the config can be run.
 	Valid bool
-	// Problems are what is wrong with it, and what is valid and perhaps not meant.
+	// Problems are the errors, and the warnings about valid code that is probably a mistake.
 	Problems []Problem
-	// JSON is all of it, as `tinyci check --json` prints it.
+	// JSON is the complete report, as `tinyci check --json` prints it.
 	JSON json.RawMessage `json:"-"`
 }
 
-// A Problem is something that is wrong with a config, or perhaps not meant.
+// A Problem is an error or a warning about a config.
 type Problem struct {
-	// Severity is "error", or "warning" where the config is valid all the same.
+	// Severity is "error" or "warning". A config with warnings only is valid.
 	Severity string
-	// File is where; "" where it is about no file.
+	// File is the file; "" if the problem is about no file.
 	File string
-	// Line and Column are where in it, from 1; 0 where there is no position.
+	// Line and Column are the position, from 1; 0 if the problem has none.
 	Line, Column int
-	// Message says what.
+	// Message describes the problem.
 	Message string
 }
 
-// Check tells what is wrong with the config of a commit. That is no error: Valid tells.
+// Check checks the config of a commit. An invalid config is not an error; see Valid.
 func (e *Engine) Check(revision string) (*Check, error) {
 	var t texts
 	rev := t.of("revision", revision)
@@ -73,8 +73,7 @@ func (e *Engine) Check(revision string) (*Check, error) {
 	})
 }
 
-// CheckText tells what is wrong with a config that is not committed yet, which the report calls by
-// the name, such as ".tinyci.yml".
+// CheckText checks a config that is not committed. The name, such as ".tinyci.yml", is for the report.
 func (e *Engine) CheckText(text string, format Format, name string) (*Check, error) {
 	var t texts
 	config, called := t.raw(text), t.of("name", name)
@@ -93,9 +92,9 @@ func (e *Engine) check(t *texts, do textCall) (*Check, error) {
 	return check, nil
 }
 
-// Results tells what became of commits, newest first: of each commit the record that its verdict
-// rests on, or with allAttempts every one.
-func (e *Engine) Results(filter Filter, allAttempts bool) (records []Record, err error) {
+// Results returns records, newest commit first: for each commit the record behind its verdict, or with
+// allAttempts the records of all its jobs.
+func (e *Engine) Results(filter RecordFilter, allAttempts bool) (records []Record, err error) {
 	var flags C.uint32_t
 	if allAttempts {
 		flags |= C.TINYCI_RESULTS_ALL_ATTEMPTS
@@ -116,33 +115,34 @@ func (e *Engine) Results(filter Filter, allAttempts bool) (records []Record, err
 	return records, err
 }
 
-// A RepositoryStatus says how the repository stands.
+// A RepositoryStatus is the status of a repository.
 type RepositoryStatus struct {
-	// Due are the commits that a run would work on.
-	Due []Commit
-	// Interrupted are the full ids of commits whose attempt nobody saw end, Held of those that were
-	// tried too often.
-	Interrupted, Held []string
-	// Environments are where something is deployed, or could be.
+	// Pending are the commits that a run would test.
+	Pending []Commit
+	// Unfinished are the full ids of commits whose last job has no end on record.
+	Unfinished []string
+	// OutOfAttempts are the full ids of commits that are out of attempts.
+	OutOfAttempts []string `json:"out_of_attempts"`
+	// Environments are the environments with a deployment, or with a commit that could be deployed.
 	Environments []EnvironmentStatus
-	// Warnings are for a person: what should be looked at.
+	// Warnings are messages for a person.
 	Warnings []string
-	// JSON is all of it, as `tinyci status --json` prints it: also what runs, the branches, and the
-	// space that is left.
+	// JSON is the complete status, as `tinyci status --json` prints it, with the active run, the branches
+	// and the free disk space.
 	JSON json.RawMessage `json:"-"`
 }
 
-// An EnvironmentStatus says what is deployed where.
+// An EnvironmentStatus is the status of an environment.
 type EnvironmentStatus struct {
-	// Name is the environment's.
+	// Name is the name of the environment.
 	Name string
-	// Deployed is what runs there, Latest what was tried last; nil for nothing.
+	// Deployed is the deployment that is live now, Latest the last one that was started; nil if none.
 	Deployed, Latest *Deployment
-	// Next is what would be deployed; nil for nothing.
+	// Next is the commit that would be deployed next; nil if none.
 	Next *Commit
 }
 
-// Status tells how the repository stands.
+// Status returns the status of the repository.
 func (e *Engine) Status() (*RepositoryStatus, error) {
 	status := new(RepositoryStatus)
 	var err error
@@ -155,21 +155,24 @@ func (e *Engine) Status() (*RepositoryStatus, error) {
 	return status, nil
 }
 
-// A SettingInfo is what a repository can set, and what is set.
+// A SettingInfo is a setting of a repository, with its values.
 type SettingInfo struct {
-	// Key is the setting's, without `tinyci.`.
+	// Key is the name as `git config` takes it: `tinyci.jobs`.
 	Key string
-	// Values are what is set; none where the default holds.
+	// Values are the values that are set. It is empty if the default applies.
 	Values []string
-	// Origin is where it is set.
+	// Origin is the file that sets the last of them.
 	Origin string
-	// Default is what holds otherwise.
-	Default string
-	// Meaning is a sentence about it.
-	Meaning string
+	// Default is the default as a value that `git config` takes. It is nil if no value has the same
+	// effect.
+	Default *string
+	// DefaultDescription is the default for people: the value, or words such as `no limit`.
+	DefaultDescription string `json:"default_description"`
+	// Description is the purpose of the setting, with units.
+	Description string
 }
 
-// Settings tells every setting that a repository can have, and what is set.
+// Settings returns all settings of a repository and their values.
 func (e *Engine) Settings() (settings []SettingInfo, err error) {
 	text, err := e.text(&texts{}, func(c *C.tinyci_engine, out **C.char, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_settings_json(c, out, err)
@@ -184,7 +187,7 @@ func (e *Engine) Settings() (settings []SettingInfo, err error) {
 	return settings, err
 }
 
-// report makes a call that stores JSON, and reads that.
+// report makes a call that returns JSON, and decodes it.
 func (e *Engine) report(t *texts, into any, do textCall) (json.RawMessage, error) {
 	text, err := e.text(t, do)
 	if err != nil {

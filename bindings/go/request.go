@@ -11,66 +11,64 @@ import (
 	"time"
 )
 
-// firstRequest is the kind from which on events are requests.
+// firstRequest is the smallest kind of event that is a request.
 const firstRequest = 32
 
-// A Refusal is an error with which a hook, function, secret, approval or command says no. The step
-// fails, or a script catches it. Every other error is a fault of the program and says nothing about
-// the commit: no script catches it, the commit gets no verdict, and it comes out of [Run.Err].
+// A Refusal is the error with which a callback says no: it fails the step, and a script can catch it. Any
+// other error is a fault of the program: no script catches it, the commit gets no verdict, and [Run.Err]
+// returns it.
 type Refusal struct {
 	// Message says why, for the record.
 	Message string
-	// Code is a number of the program's own, which stands in the record behind the message; 0 for
-	// none.
+	// Code is a number of your choice, which the record shows after the message; 0 for none.
 	Code int32
 }
 
-// Refuse makes a Refusal without a code.
+// Refuse returns a Refusal without a code.
 func Refuse(format string, values ...any) error {
 	return &Refusal{Message: fmt.Sprintf(format, values...)}
 }
 
-// Error is the message.
+// Error returns the message.
 func (r *Refusal) Error() string { return r.Message }
 
-// A Request is what hooks, functions, secrets, approvals and commands are told.
+// A Request has the fields that every call of a callback has.
 type Request struct {
-	// Name is the hook's, the function's, the secret's, the environment's that is to be approved of, or
-	// the command's text.
+	// Name is the name of the hook, function, secret or environment, or the command.
 	Name string
-	// Commit is the full id of the commit in work.
+	// Commit is the full id of the commit that is being tested or deployed.
 	Commit string
-	// Job is the attempt that asks: what its events and its record have.
-	Job string
-	// Step is the phase or hook that asks.
+	// JobID is the id of the job, as in its events and its record.
+	JobID string
+	// Step is the step that the request comes from.
 	Step string
-	// Label is the branch of a script's `parallel`, or its group, that asks; "" where there is none.
+	// Label is the task of a script's `parallel`, or the group, that the request comes from; "" if none.
 	Label string
-	// ExportDir is the folder that holds the commit's tree.
+	// ExportDir is the directory with the commit's files.
 	ExportDir string
 
-	asked *asked
+	pending *pendingRequest
 }
 
-// Context ends when nobody waits for the answer any more: the run was canceled or closed, the time
-// of the step is over, or the answer was given. It has the values of the run's context; but the end
-// of that one alone does not end it, as after_all still runs.
-func (r *Request) Context() context.Context { return r.asked.context() }
+// Context returns a context that ends when the answer is no longer needed: the run was canceled or closed,
+// the time limit of the step was reached, or the request was answered. It has the values of the run's
+// context. The end of the run's context alone does not end it, because after_all still runs.
+func (r *Request) Context() context.Context { return r.pending.context() }
 
 func requestOf(c *C.tinyci_request, ctx context.Context) Request {
 	return Request{
 		Name:      C.GoString(C.tinyci_request_name(c)),
 		Commit:    C.GoString(C.tinyci_request_commit(c)),
-		Job:       C.GoString(C.tinyci_request_job_id(c)),
+		JobID:     C.GoString(C.tinyci_request_job_id(c)),
 		Step:      C.GoString(C.tinyci_request_step(c)),
 		Label:     C.GoString(C.tinyci_request_label(c)),
 		ExportDir: C.GoString(C.tinyci_request_export_dir(c)),
-		asked:     &asked{c: c, run: ctx},
+		pending:   &pendingRequest{c: c, run: ctx},
 	}
 }
 
-// asked is the request itself, until it was answered.
-type asked struct {
+// pendingRequest is a request of the library until it is answered.
+type pendingRequest struct {
 	mu    sync.Mutex
 	c     *C.tinyci_request
 	run   context.Context
@@ -78,27 +76,27 @@ type asked struct {
 	ended context.CancelFunc
 }
 
-// use makes a call of a request that goes on to be ours.
-func (a *asked) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.c == nil {
+// use makes a call with a request that stays pending.
+func (p *pendingRequest) use(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.c == nil {
 		t.free()
 		return C.TINYCI_INVALID_ARG, closed("request")
 	}
-	return t.call(func(err **C.tinyci_error) C.tinyci_code { return do(a.c, err) })
+	return t.call(func(err **C.tinyci_error) C.tinyci_code { return do(p.c, err) })
 }
 
-// answer gives the request away, unless a text cannot be passed on. An answer that nobody waits for any
-// more is no error: the run itself says how it ended.
-func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) error {
+// answer answers the request, unless a string cannot be passed to C. If the answer is no longer needed, that
+// is not an error: the run itself reports its end.
+func (p *pendingRequest) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.tinyci_code) error {
 	if t.err != nil {
 		t.free()
 		return t.err
 	}
-	defer a.leave()
-	_, err := a.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
-		a.c = nil
+	defer p.leave()
+	_, err := p.use(t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+		p.c = nil
 		return do(c, err)
 	})
 	if errors.Is(err, ErrCanceled) {
@@ -107,39 +105,39 @@ func (a *asked) answer(t *texts, do func(*C.tinyci_request, **C.tinyci_error) C.
 	return err
 }
 
-// leave frees a request without an answer, which fails its step; or does nothing after one.
-func (a *asked) leave() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	C.tinyci_request_free(a.c)
-	a.c = nil
-	if a.ended != nil {
-		a.ended()
+// leave frees a request that has no answer, which fails its step. After an answer it has no effect.
+func (p *pendingRequest) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	C.tinyci_request_free(p.c)
+	p.c = nil
+	if p.ended != nil {
+		p.ended()
 	}
 }
 
-func (a *asked) isCanceled() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.c == nil || C.tinyci_request_canceled(a.c) != 0
+func (p *pendingRequest) isCanceled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.c == nil || C.tinyci_request_canceled(p.c) != 0
 }
 
-func (a *asked) context() context.Context {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.ctx == nil {
-		a.ctx, a.ended = context.WithCancel(valuesOf{a.run})
-		go a.watch(a.ctx, a.ended)
+func (p *pendingRequest) context() context.Context {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx == nil {
+		p.ctx, p.ended = context.WithCancel(valuesOf{p.run})
+		go p.watch(p.ctx, p.ended)
 	}
-	return a.ctx
+	return p.ctx
 }
 
-// watch ends the context once nobody waits. The library calls nobody, so it has to be asked.
-func (a *asked) watch(ctx context.Context, ended context.CancelFunc) {
+// watch ends the context once the answer is no longer needed. The library has no callbacks, so watch polls.
+func (p *pendingRequest) watch(ctx context.Context, ended context.CancelFunc) {
 	defer ended()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	for !a.isCanceled() {
+	for !p.isCanceled() {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
@@ -148,24 +146,24 @@ func (a *asked) watch(ctx context.Context, ended context.CancelFunc) {
 	}
 }
 
-// valuesOf is a context of which only the values are left.
+// valuesOf is a context reduced to its values.
 type valuesOf struct{ context.Context }
 
 func (valuesOf) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (valuesOf) Done() <-chan struct{}       { return nil }
 func (valuesOf) Err() error                  { return nil }
 
-// A desk is where the requests of one run are answered.
-type desk struct {
-	host     *host
+// A dispatcher answers the requests of one run.
+type dispatcher struct {
+	handlers *handlers
 	ctx      context.Context
 	commands sync.WaitGroup
 	mu       sync.Mutex
 	err      error
 }
 
-// A host is what a program answers with.
-type host struct {
+// A handlers has the callbacks that the program registered.
+type handlers struct {
 	hooks     map[string][]func(*Hook) error
 	functions map[string]func(*Call) (any, error)
 	secret    func(*Secret) ([]byte, error)
@@ -173,20 +171,20 @@ type host struct {
 	command   func(*Command) (Exit, error)
 }
 
-func newHost() host {
-	return host{hooks: map[string][]func(*Hook) error{}, functions: map[string]func(*Call) (any, error){}}
+func newHandlers() handlers {
+	return handlers{hooks: map[string][]func(*Hook) error{}, functions: map[string]func(*Call) (any, error){}}
 }
 
-// answer answers a request, or has a goroutine answer it later. One of a kind that is not known here
-// is left to fail.
-func (d *desk) answer(event *C.tinyci_event) {
+// answer answers a request, or starts a goroutine that does. A request of an unknown kind is freed, which
+// fails its step.
+func (d *dispatcher) answer(event *C.tinyci_event) {
 	c := C.tinyci_event_take_request(event)
 	if c == nil {
 		return
 	}
 	request := requestOf(c, d.ctx)
 	kind := C.tinyci_event_kind(event)
-	if kind == C.TINYCI_EVENT_COMMAND && d.host.command != nil {
+	if kind == C.TINYCI_EVENT_COMMAND && d.handlers.command != nil {
 		d.commands.Add(1)
 		go d.runCommand(request)
 		return
@@ -194,10 +192,10 @@ func (d *desk) answer(event *C.tinyci_event) {
 	returned := false
 	defer func() {
 		if !returned {
-			// It is on its way through Next, which closes the run. Unanswered it would be a failure.
+			// A panic is passing through Next, which closes the run. Without an answer it would be a failure.
 			request.abort("the program panicked")
 		}
-		request.asked.leave()
+		request.pending.leave()
 	}()
 	switch kind {
 	case C.TINYCI_EVENT_HOOK:
@@ -212,18 +210,18 @@ func (d *desk) answer(event *C.tinyci_event) {
 	returned = true
 }
 
-// abort answers that the program itself failed.
+// abort answers that the program failed.
 func (r *Request) abort(why string) {
 	var t texts
 	text := t.raw(printable(why))
-	// If it was answered, or nobody waits any more, there is nothing left to say.
-	_ = r.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+	// If the request was answered or is no longer needed, there is nothing to report.
+	_ = r.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_abort(c, text, 0, err)
 	})
 }
 
-// settle answers, or says why not.
-func (d *desk) settle(request Request, err error, answer func() error) {
+// settle answers the request, with the error if there is one.
+func (d *dispatcher) settle(request Request, err error, answer func() error) {
 	if err == nil {
 		err = answer()
 	}
@@ -233,19 +231,19 @@ func (d *desk) settle(request Request, err error, answer func() error) {
 	var refusal *Refusal
 	if !errors.As(err, &refusal) {
 		message := fmt.Sprintf("%s in %s of commit %.10s: %v", request.Name, request.Step, request.Commit, err)
-		d.blame(&Error{Status: ErrHostFault, Message: message, cause: err})
+		d.blame(&Error{Code: ErrHostFault, Message: message, cause: err})
 		request.abort(err.Error())
 		return
 	}
 	var t texts
 	text := t.raw(printable(err.Error()))
-	_ = request.asked.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
+	_ = request.pending.answer(&t, func(c *C.tinyci_request, err **C.tinyci_error) C.tinyci_code {
 		return C.tinyci_request_fail(c, text, C.int32_t(refusal.Code), err)
 	})
 }
 
-// blame remembers the first fault of the program.
-func (d *desk) blame(err error) {
+// blame stores the first fault of the program.
+func (d *dispatcher) blame(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err == nil {
@@ -253,7 +251,7 @@ func (d *desk) blame(err error) {
 	}
 }
 
-func (d *desk) fault() error {
+func (d *dispatcher) fault() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.err

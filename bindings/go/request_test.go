@@ -23,7 +23,7 @@ func TestAHookSetsVariables(t *testing.T) {
 		check(t, "step", h.Step, "before_build")
 		check(t, "commit", h.Commit, repo.git("rev-parse", "HEAD"))
 		check(t, "config there", exists(filepath.Join(h.ExportDir, ".tinyci.yml")), true)
-		if h.Job == "" || h.Context().Err() != nil {
+		if h.JobID == "" || h.Context().Err() != nil {
 			t.Errorf("%+v", h)
 		}
 		if err := h.SetVar("no name", "x"); !errors.Is(err, tinyci.ErrInvalidArg) {
@@ -51,7 +51,7 @@ func TestAnErrorOfAHookLeavesNoVerdictAndComesOutOfTheLoop(t *testing.T) {
 	}
 	record := run.Records()[0]
 	check(t, "kind", errors.Is(run.Err(), tinyci.ErrHostFault), true)
-	check(t, "outcome", record.Outcome, tinyci.NoVerdict)
+	check(t, "outcome", record.Outcome, tinyci.OutcomeError)
 	check(t, "step", strings.HasSuffix(record.Steps[0].Error, cause.Error()), true)
 	check(t, "verdict", repo.verdict("HEAD"), "")
 }
@@ -112,7 +112,7 @@ func TestFunctionsTakeAndGiveEveryKindOfValue(t *testing.T) {
 		}{"ada"}, time.Duration(3), [2]bool{true, false}, []byte(nil)}
 	want := `|()|true|-5|7|9223372036854775807|1.5|2.0|text|a` + "\x00" + `b|up|["a", "b"]|[1.0, 2.5]|`
 	repo := script(t, `fn build() {
-		host::take((), true, -5, 1.5, "a\x00b", [1, 2.0, "a"], #{ k: (), f: 3.0 });
+		handlers::take((), true, -5, 1.5, "a\x00b", [1, 2.0, "a"], #{ k: (), f: 3.0 });
 		let text = "";
 		for n in 0..12 { let v = give(n); text += "|" + if v == () { "()" } else { v.to_string() }; }
 		print(text);
@@ -121,7 +121,7 @@ func TestFunctionsTakeAndGiveEveryKindOfValue(t *testing.T) {
 		print([give(13).name, give(14), give(15)]);
 	}`)
 	engine := repo.open(
-		tinyci.Function("host::take", 0, 7, tinyci.External, "Takes values.", func(c *tinyci.Call) (any, error) {
+		tinyci.Function("handlers::take", 0, 7, tinyci.External, "Takes values.", func(c *tinyci.Call) (any, error) {
 			check(t, "arguments", c.Args, []any{nil, true, int64(-5), 1.5, "a\x00b",
 				[]any{int64(1), 2.0, "a"}, map[string]any{"k": nil, "f": 3.0}})
 			var none any = "still"
@@ -157,7 +157,7 @@ func TestNoScriptCatchesAFault(t *testing.T) {
 	})).Run(context.Background(), tinyci.Pending)
 	pull(run)
 	check(t, "error", errors.Is(run.Err(), fault), true)
-	check(t, "outcome", run.Outcome(), tinyci.NoVerdict)
+	check(t, "outcome", run.Outcome(), tinyci.OutcomeError)
 }
 
 func TestRefusalsOfFunctionsAreTheScriptsToCatch(t *testing.T) {
@@ -190,7 +190,7 @@ func TestWhatAFunctionCannotGiveIsAFault(t *testing.T) {
 			return value, nil
 		})).Run(context.Background(), tinyci.Pending)
 		pull(run)
-		check(t, name+": outcome", run.Outcome(), tinyci.NoVerdict)
+		check(t, name+": outcome", run.Outcome(), tinyci.OutcomeError)
 		if run.Err() == nil || !strings.Contains(run.Err().Error(), "give") {
 			t.Errorf("%s: %v", name, run.Err())
 		}
@@ -199,14 +199,14 @@ func TestWhatAFunctionCannotGiveIsAFault(t *testing.T) {
 
 func TestSecretsComeFromTheProgramAndAreMasked(t *testing.T) {
 	repo := with(t, "build:\n  run: ['printf \"%s\" \"$TOKEN\" | wc -c', 'echo $TOKEN', 'echo $FILE']\n  secrets: [TOKEN, FILE]\n")
-	folder := filepath.Join(t.TempDir(), "secrets")
-	if err := os.Mkdir(folder, 0o700); err != nil {
+	directory := filepath.Join(t.TempDir(), "secrets")
+	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, "FILE"), []byte("opensesame"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, "FILE"), []byte("opensesame"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	engine := repo.open(tinyci.Setting("secretsDir", folder), tinyci.Setting("secretRefs", "refs/heads/*"),
+	engine := repo.open(tinyci.Setting("secretsDir", directory), tinyci.Setting("secretRefs", "refs/heads/*"),
 		tinyci.OnSecret(func(s *tinyci.Secret) ([]byte, error) {
 			if s.Name == "TOKEN" {
 				return []byte("swordfish"), nil
@@ -222,7 +222,7 @@ func TestSecretsComeFromTheProgramAndAreMasked(t *testing.T) {
 func TestTheProgramRunsTheCommands(t *testing.T) {
 	repo := with(t, "build: 'echo $WHO; echo $TINYCI_STEP >&2; pwd; exit 4'\nhooks: {after_all: kill -TERM $$}\n")
 	var calls atomic.Int32
-	run := repo.open(tinyci.Env("WHO", "ada"), tinyci.UnsetEnv("HOME"), tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+	run := repo.open(tinyci.Env("WHO", "ada"), tinyci.UnsetEnv("HOME"), tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		calls.Add(1)
 		cmd := c.Cmd()
 		cmd.Args = []string{"/bin/sh", "-c", "echo wrapped ${HOME-nowhere}; " + c.Shell}
@@ -245,7 +245,7 @@ func TestACommandHasItsOwnEnvironmentAndNothingOfThePrograms(t *testing.T) {
 	t.Setenv("TOKEN", "secret")
 	t.Setenv("LC_ODD", "a\xff")
 	repo := with(t, "build: env\n")
-	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+	run := repo.open(tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		check(t, "odd", c.Env["LC_ODD"], "a\xff")
 		return c.Run(c.Cmd())
 	})).Run(context.Background(), tinyci.Pending)
@@ -260,7 +260,7 @@ func TestCommandsOfSeveralJobsRunAtOnce(t *testing.T) {
 	repo := with(t, "build: together\n")
 	repo.commit("more", "x")
 	meeting := make(chan bool)
-	engine := repo.open(tinyci.Jobs(2), tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+	engine := repo.open(tinyci.Jobs(2), tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		// Each waits for the other.
 		select {
 		case meeting <- true:
@@ -278,7 +278,7 @@ func TestMuchOutputOfTheProgramsCommandsComesWhole(t *testing.T) {
 	repo := with(t, "build: much\n")
 	line := strings.Repeat("x", 1023) + "\n"
 	const count = 8 << 10
-	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+	run := repo.open(tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		for n := 0; n < count; n++ {
 			if _, err := c.Stdout.Write([]byte(line)); err != nil {
 				return tinyci.Exit{}, err
@@ -298,19 +298,19 @@ func TestMuchOutputOfTheProgramsCommandsComesWhole(t *testing.T) {
 
 func TestAnErrorOfTheExecutorIsAFault(t *testing.T) {
 	repo := with(t, "build: anything\n")
-	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) {
+	run := repo.open(tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) {
 		return c.Run(exec.Command("/no/such/program"))
 	})).Run(context.Background(), tinyci.Pending)
 	pull(run)
 	check(t, "error", errors.Is(run.Err(), os.ErrNotExist), true)
-	check(t, "outcome", run.Outcome(), tinyci.NoVerdict)
+	check(t, "outcome", run.Outcome(), tinyci.OutcomeError)
 }
 
 func TestACancelEndsTheProgramsCommandsAndStillRunsAfterAll(t *testing.T) {
 	repo := with(t, sleeping)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) { return c.Run(c.Cmd()) })).
+	run := repo.open(tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) { return c.Run(c.Cmd()) })).
 		Run(ctx, tinyci.Pending)
 	for run.Next() {
 		if _, ok := run.Event().(tinyci.Output); ok {
@@ -325,7 +325,7 @@ func TestACancelEndsTheProgramsCommandsAndStillRunsAfterAll(t *testing.T) {
 
 func TestCloseWaitsForTheProgramsCommands(t *testing.T) {
 	repo := with(t, sleeping)
-	run := repo.open(tinyci.OnCommand(func(c *tinyci.Command) (tinyci.Exit, error) { return c.Run(c.Cmd()) })).
+	run := repo.open(tinyci.Executor(func(c *tinyci.Command) (tinyci.Exit, error) { return c.Run(c.Cmd()) })).
 		Run(context.Background(), tinyci.Pending)
 	for run.Next() {
 		if _, ok := run.Event().(tinyci.Output); ok {
@@ -337,7 +337,7 @@ func TestCloseWaitsForTheProgramsCommands(t *testing.T) {
 	check(t, "alive", alive(pid), false)
 }
 
-func TestAHookLearnsThatNobodyWaits(t *testing.T) {
+func TestAHookLearnsThatItsAnswerIsNotNeeded(t *testing.T) {
 	repo := with(t, "build: ':'\n")
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), status("key"), "value"))
 	defer cancel()

@@ -40,7 +40,7 @@ func TestARunTellsItsEventsAndLeavesRecords(t *testing.T) {
 		switch event := event.(type) {
 		case tinyci.Planned:
 			check(t, "planned", event.Jobs[0].Commit.Subject, "change .tinyci.yml")
-			check(t, "reason", event.Jobs[0].Reason, "pending")
+			check(t, "reason", event.Jobs[0].Trigger, "pending")
 		case tinyci.JobStarted:
 			check(t, "started", event.Details.ID, repo.git("rev-parse", "HEAD"))
 		case tinyci.Exported:
@@ -51,7 +51,7 @@ func TestARunTellsItsEventsAndLeavesRecords(t *testing.T) {
 			check(t, "step", event.Step, "build")
 		case tinyci.JobFinished:
 			check(t, "record", event.Record.Outcome, tinyci.Failure)
-			check(t, "job", event.Record.Job, event.Job)
+			check(t, "job", event.Record.JobID, event.JobID)
 		case tinyci.Finished:
 			check(t, "outcome", event.Outcome, tinyci.Failure)
 		}
@@ -283,7 +283,7 @@ func TestAnEngineCanBeUsedByManyGoroutinesAndClosedMeanwhile(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for n := 0; n < 20; n++ {
-				_, err := engine.Records(tinyci.Filter{})
+				_, err := engine.Records(tinyci.RecordFilter{})
 				if err != nil && !errors.Is(err, os.ErrClosed) {
 					t.Error(err)
 				}

@@ -8,47 +8,46 @@ import (
 	"time"
 )
 
-// A Selection says which commits to look at. The zero value is [Pending]: all that is pending.
+// A Selection selects commits. The zero value is [Pending].
 type Selection struct {
-	// Revisions are single commits in git's syntax: "HEAD", "main~3", a tag, a short id. What is
-	// named is due whatever refs and baseline say.
+	// Revisions are single commits in git's revision syntax: "HEAD", "main~3", a tag, a short id. A named
+	// commit is pending even if no selected ref reaches it or it is below the baseline.
 	Revisions []string
-	// Ranges are ranges in git's syntax, such as "v1.0..main".
+	// Ranges are ranges in git's revision syntax, such as "v1.0..main".
 	Ranges []string
-	// Updates are refs that were pushed. They say whose verdicts are waited for; a run covers all
-	// selected refs.
+	// Updates are the pushed refs. Only their verdicts are awaited; the run covers all selected refs.
 	Updates []Update
-	// HookLines is what a post-receive hook reads on its standard input: the same as Updates.
+	// HookLines are the lines that git writes to the standard input of a post-receive hook. They mean the
+	// same as Updates.
 	HookLines []byte
-	// PushOptions are what was said with the push, `git push -o`: "ci.skip" leaves what it brought
-	// untested.
+	// PushOptions are the options of `git push -o`. With "ci.skip" the pushed commits are not tested.
 	PushOptions []string
-	// Wait is what to do where another run works in the repository: 0 is ErrBusy at once, above 0
-	// follows it for so long at most, below 0 for as long as it takes.
+	// Wait is how long to follow another run in the repository: 0 returns ErrBusy at once, below 0 waits
+	// without a limit.
 	Wait time.Duration
-	// Retry runs named commits again though they have a verdict or are out of attempts.
+	// Retry tests named commits again that have a verdict or are out of attempts.
 	Retry bool
-	// ReplaceLive lets a retry make the build anew of a commit that is deployed, in the place of what
-	// runs. Without it such a retry is refused.
+	// ReplaceLive allows a retry to replace the build of a commit that is deployed. Without it, such a retry
+	// is refused.
 	ReplaceLive bool
-	// AllHistory looks under the baseline too, which holds what was there before tinyci.
+	// AllHistory includes the commits below the baseline, which are older than the use of tinyci.
 	AllHistory bool
 	// Assume is the output that Plan assumes of commands.
 	Assume []Assumption
-	// Pipeline judges every selected commit, in the place of its own config.
+	// Pipeline replaces the config of every selected commit.
 	Pipeline *Pipeline
 }
 
-// Pending is the selection of all that is pending.
+// Pending selects all pending commits.
 var Pending = Selection{}
 
-// An Update is a ref that was pushed: a line of what git tells a post-receive hook.
+// An Update is a pushed ref: one line of the input of a post-receive hook.
 type Update struct {
-	// Old is the full id that the ref had; forty zeros for a new one.
+	// Old is the full id that the ref had; all zeros for a new ref.
 	Old string
-	// New is the full id that it has now; forty zeros for a deleted one.
+	// New is the full id that the ref has now; all zeros for a deleted ref.
 	New string
-	// Ref is its full name, such as "refs/heads/main".
+	// Ref is the full name of the ref, such as "refs/heads/main".
 	Ref string
 }
 
@@ -116,26 +115,26 @@ func (s Selection) fillRest(c *C.tinyci_selection) error {
 	var t texts
 	hookLines := t.raw(string(s.HookLines))
 	_, err := t.call(func(err **C.tinyci_error) C.tinyci_code {
-		status := C.tinyci_code(C.TINYCI_OK)
+		code := C.tinyci_code(C.TINYCI_OK)
 		if len(s.HookLines) > 0 {
-			status = C.tinyci_selection_add_hook_lines(c, hookLines, C.size_t(len(s.HookLines)), err)
+			code = C.tinyci_selection_add_hook_lines(c, hookLines, C.size_t(len(s.HookLines)), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_selection_set_wait_ms(c, s.waitMilliseconds(), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_selection_set_wait_ms(c, s.waitMilliseconds(), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_selection_set_retry(c, flag(s.Retry), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_selection_set_retry(c, flag(s.Retry), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_selection_set_replace_live(c, flag(s.ReplaceLive), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_selection_set_replace_live(c, flag(s.ReplaceLive), err)
 		}
-		if status == C.TINYCI_OK {
-			status = C.tinyci_selection_set_all_history(c, flag(s.AllHistory), err)
+		if code == C.TINYCI_OK {
+			code = C.tinyci_selection_set_all_history(c, flag(s.AllHistory), err)
 		}
-		if status == C.TINYCI_OK && s.Pipeline != nil {
-			status = C.tinyci_selection_set_pipeline(c, s.Pipeline.c, err)
+		if code == C.TINYCI_OK && s.Pipeline != nil {
+			code = C.tinyci_selection_set_pipeline(c, s.Pipeline.c, err)
 		}
-		return status
+		return code
 	})
 	runtime.KeepAlive(s.Pipeline)
 	return err
@@ -148,7 +147,7 @@ func (s Selection) waitMilliseconds() C.int64_t {
 	return C.int64_t(milliseconds(s.Wait))
 }
 
-// isPending tells whether nothing is said.
+// isPending returns true if no field is set that selects records.
 func (s Selection) isPending() bool {
 	return len(s.Revisions)+len(s.Ranges)+len(s.Updates)+len(s.HookLines)+len(s.PushOptions) == 0 &&
 		s.Wait == 0 && !s.Retry && !s.AllHistory && s.Pipeline == nil

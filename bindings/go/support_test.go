@@ -72,7 +72,7 @@ func (r *repository) commit(name, text string) string {
 	return r.git("rev-parse", "HEAD")
 }
 
-// verdict is the word in the notes; "" where there is none.
+// verdict returns the verdict in the notes; "" if there is none.
 func (r *repository) verdict(revision string) string {
 	cmd := exec.Command("git", "-C", r.path, "notes", "--ref=tinyci-result", "show", revision)
 	out, err := cmd.Output()
@@ -153,7 +153,7 @@ func gone(t *testing.T, pid int) {
 	})
 }
 
-// alive tells whether a process runs: one that only its parent has not asked about does not.
+// alive returns true if a process runs. A zombie does not run.
 func alive(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"unsafe"
 )
 
-// texts are Go's strings as C takes them, for one call.
+// texts are the C strings of one call.
 type texts struct {
 	made []*C.char
 	err  error
 }
 
-// of copies a text, which must hold no NUL: C would take it for the end. The first that does is
-// remembered, and reported by call.
+// of copies a string to C. A string with a NUL byte is an error, since C would end it there; call returns
+// the first such error.
 func (t *texts) of(what, text string) *C.char {
 	if strings.IndexByte(text, 0) >= 0 && t.err == nil {
-		message := fmt.Sprintf("%s %q holds a NUL byte", what, text)
-		t.err = &Error{Status: ErrInvalidArg, Message: message}
+		message := fmt.Sprintf("%s %q contains a NUL byte", what, text)
+		t.err = &Error{Code: ErrInvalidArg, Message: message}
 	}
 	return t.raw(text)
 }
 
-// optional is NULL for an empty text.
+// optional returns NULL for an empty string.
 func (t *texts) optional(what, text string) *C.char {
 	if text == "" {
 		return nil
@@ -35,14 +35,14 @@ func (t *texts) optional(what, text string) *C.char {
 	return t.of(what, text)
 }
 
-// raw copies a text whose length is told beside it.
+// raw copies a string that may contain NUL bytes.
 func (t *texts) raw(text string) *C.char {
 	made := C.CString(text)
 	t.made = append(t.made, made)
 	return made
 }
 
-// call calls a function that was given these texts, and frees them.
+// call calls a function with these strings and frees them.
 func (t *texts) call(do func(err **C.tinyci_error) C.tinyci_code) (C.tinyci_code, error) {
 	defer t.free()
 	if t.err != nil {
@@ -58,13 +58,13 @@ func (t *texts) free() {
 	t.made = nil
 }
 
-// taken is a text that the library made for the caller.
+// taken copies a string that the library allocated for the caller, and frees it.
 func taken(text *C.char) string {
 	defer C.tinyci_string_free(text)
 	return C.GoString(text)
 }
 
-// lines are what stands in a text line by line.
+// lines splits a string into its lines.
 func lines(text string) []string {
 	text = strings.TrimSuffix(text, "\n")
 	if text == "" {
@@ -78,7 +78,7 @@ func bytesOf(data *C.uint8_t, length C.size_t) []byte {
 	return C.GoBytes(unsafe.Pointer(data), C.int(length))
 }
 
-// pointer is where bytes stand; good only during a call.
+// pointer returns the address of bytes; it is valid only during a call.
 func pointer(data []byte) *C.uint8_t {
 	if len(data) == 0 {
 		return nil
@@ -86,12 +86,12 @@ func pointer(data []byte) *C.uint8_t {
 	return (*C.uint8_t)(unsafe.Pointer(&data[0]))
 }
 
-// printable is a message that C can take, whatever a program wrote into it.
+// printable replaces what C does not accept in a message.
 func printable(message string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(message, "\x00", "\uFFFD"), "\uFFFD")
 }
 
-// milliseconds rounds up, so that a short limit does not become none.
+// milliseconds rounds up, so that a limit below one millisecond does not become 0, which is no limit.
 func milliseconds(d time.Duration) int64 {
 	rounded := int64(d / time.Millisecond)
 	if d%time.Millisecond > 0 {

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// A token carries the end of a context, or a Cancel, to the library.
+// A token passes the end of a context, or a call of Cancel, to the library.
 type token struct {
 	mu      sync.Mutex
 	c       *C.tinyci_cancel
@@ -16,7 +16,7 @@ type token struct {
 	watched sync.WaitGroup
 }
 
-// watch makes a token that is raised once when the context ends.
+// watch makes a token that is triggered once when the context ends.
 func watch(ctx context.Context) *token {
 	t := &token{c: C.tinyci_cancel_new(), unwatch: make(chan struct{})}
 	if ctx.Done() == nil {
@@ -49,7 +49,7 @@ func (t *token) free() {
 	t.c = nil
 }
 
-// stoppable makes a call that the end of the context stops.
+// stoppable makes a call that stops when the context ends.
 func stoppable(ctx context.Context, do func(cancel *C.tinyci_cancel) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -59,9 +59,9 @@ func stoppable(ctx context.Context, do func(cancel *C.tinyci_cancel) error) erro
 	return because(ctx, do(t.c))
 }
 
-// because gives an error that a cancel led to its reason, the context's.
+// because sets the context's error as the cause of an error that a cancellation led to.
 func because(ctx context.Context, err error) error {
-	if failed, ok := err.(*Error); ok && failed.Status == ErrCanceled && failed.cause == nil {
+	if failed, ok := err.(*Error); ok && failed.Code == ErrCanceled && failed.cause == nil {
 		failed.cause = ctx.Err()
 	}
 	return err

@@ -1,44 +1,44 @@
 /// <reference types="node" />
 
-/** The version of the library that is loaded. */
+/** The version of the loaded library. */
 export const version: string;
 
-/** Whether the library was built with a feature: `rhai` for pipelines that are scripts. */
+/** Returns true if the library was built with a feature, such as `rhai` (pipelines that are scripts). */
 export function hasFeature(name: string): boolean;
 
-/** Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder. */
+/** Opens the repository at exactly this path: a bare one, the top of a working tree, or a `.git` directory. */
 export function open(path: Path, options?: Options): Promise<Engine>;
 
-/** Opens the repository that a directory is in: the nearest one at the directory or above it. */
+/** Opens the nearest repository: the one at the directory, or in the nearest directory above it. */
 export function discover(dir?: Path, options?: Options): Promise<Engine>;
 
-/** The form of the script API's reference: JSON, a page for people, or a file for language servers. */
+/** The format of the script API reference: JSON, a page for people, or a file for language servers. */
 export type DefinitionsFormat = "json" | "markdown" | "rhai";
 
-/** The reference of the script API: what `tinyci defs` prints. */
+/** Returns the script API reference, as `tinyci defs` prints it. */
 export function definitions(format?: DefinitionsFormat): Promise<string>;
 
 /**
- * Reads a pipeline from a text that stands in no commit. A script imports nothing and gets no
- * functions here: see {@link Engine.parsePipeline}.
+ * Parses a pipeline that is not in a commit. A script can import no files and call no registered functions
+ * here: see {@link Engine.parsePipeline}.
  */
 export function parsePipeline(text: string | Uint8Array, options?: ConfigOptions): Promise<Pipeline>;
 
 /**
- * Fills the tags of a template in: `<%= name %>` becomes the variable's value. A value goes in only
- * if a shell can take it for no more than a word.
+ * Fills in the placeholders of a template: `<%= name %>` becomes the value of the variable. Throws if a
+ * shell could take a value for more than one word.
  */
 export function interpolate(template: string, vars?: Record<string, string>): string;
 
-/** A path. One that is not UTF-8 is given as its bytes. */
+/** A path. Pass its bytes if it is not UTF-8. */
 export type Path = string | URL | Uint8Array;
 
-/** Only `success` is green. Read one that you do not know as not passed. */
+/** How a step or a job ended. Only `success` is green. Read one that you do not know as not passed. */
 export type Outcome = "success" | "failure" | "timed_out" | "skipped" | "error" | "canceled" | "unknown";
 
 /**
- * Of a deployment: it waits for a person, is under way, or nobody saw it end; of an environment that it
- * was retired; or as any other.
+ * How a deployment ended: as any job, or: a person must approve it, it is in progress, or its end is not
+ * recorded. `retired`, in lists of deployments: nothing is deployed now.
  */
 export type DeployOutcome = Outcome | "awaiting_approval" | "running" | "interrupted" | "retired";
 
@@ -54,58 +54,70 @@ export type HookPoint =
   | "after_all";
 
 /**
- * That tinyci could not work. A red build is no error but an outcome. What is wrong already with
- * the type of an argument is a `TypeError` or `RangeError`.
+ * A failed call: tinyci could not do what the program asked for. A failed build is not an error. Wrong types
+ * of arguments are a `TypeError` or `RangeError` instead.
  */
 export class TinyciError extends Error {
   readonly name: "TinyciError";
-  /** What kind: `not_found`, `not_a_repo`, `config`, `busy`, … as the header's `TINYCI_*`. */
-  readonly status: string;
-  /** The file or repository that it met. */
+  /** The kind of error: `not_found`, `not_a_repo`, `config`, `busy`, … as in `TINYCI_*` of the C header. */
+  readonly code: string;
+  /** The file or repository that the error is about. */
   readonly file: string | null;
   /** The line of the config, script or template, from 1. */
   readonly line: number | null;
   /** The column in characters, from 1. */
   readonly column: number | null;
-  /** The causes, which the message ends with, the nearest first. */
+  /** The causes at the end of the message, nearest first. */
   readonly causes: string[];
-  /** The number that a handler gave with its refusal, or 0. */
+  /** The code of the {@link Refusal} that caused the error, or 0. */
   readonly hostCode: number;
 }
 
-/** What is set for one engine, beside `git config tinyci.*`. */
+/**
+ * The error with which a callback says no: the step fails, unless a script catches it. Any other error is a
+ * fault of the program: no script catches it, the commit gets no verdict, and the loop throws it after the
+ * end of the run.
+ */
+export class Refusal extends Error {
+  /** The message is for the record, which shows the code after it; 0 for no code. */
+  constructor(message?: string, code?: number);
+  readonly name: "Refusal";
+  readonly code: number;
+}
+
+/** What you set for one engine, besides `git config tinyci.*`. */
 export interface Options {
-  /** Patterns of the refs whose commits are run: `refs/heads/*`. */
+  /** Globs of the refs whose commits are tested: `refs/heads/*`. */
   refs?: string[];
-  /** How many commits are worked on at once. */
+  /** How many commits are tested at the same time. */
   jobs?: number;
-  /** How long one commit may take, in milliseconds. */
-  timeoutMs?: number;
-  /** Where build folders stand. */
+  /** The time limit of one job, in milliseconds. */
+  jobTimeoutMs?: number;
+  /** The directory of the builds. */
   buildsDir?: Path;
-  /** How many bytes of one build's output its log keeps. */
+  /** How many bytes of output the log keeps per job. */
   logLimit?: number;
-  /** What `git config tinyci.<key> <value>` would set, or the many values of one key. */
+  /** Values of `git config tinyci.<key>`; an array for a key with several values. */
   settings?: Record<string, Setting | Setting[]>;
-  /** Variables in the environment of every command; null takes one out of it. */
+  /** Environment variables of every command; null removes one. */
   env?: Record<string, string | null>;
-  /** Variables that every command can use in a tag. */
+  /** Variables that every command can use as placeholders. */
   vars?: Record<string, string>;
-  /** Who acts, as records name it; else whom git's configuration names. */
+  /** The actor that records name. Default: git's user.name and user.email. */
   by?: { name: string; address: string };
-  /** What is called at points of every run, before the config's own hook of that name. */
+  /** Hook callbacks by hook; each is called before the config's own hook. */
   hooks?: Partial<Record<HookPoint, (hook: Hook) => unknown>>;
   /** Functions that scripts can call, by `name` or `module::name`. */
   functions?: Record<string, HostCallable | HostFunction>;
-  /** Answers for secrets; with null, the folder of `tinyci.secretsDir` is looked into. */
+  /** Returns the value of a secret; for null, tinyci looks in the directory of `tinyci.secretsDir`. */
   secrets?: (name: string, request: Request) => Awaitable<string | Uint8Array | null | undefined>;
   /**
-   * Asked where a deployment wants an approval, and none in the repository counts: gives who approves,
-   * such as `Ada <ada@example.org>`, or true; else the deployment waits. Where `tinyci.approvers` lists
-   * somebody, it is asked only if this process runs as an account there.
+   * Called if a deployment needs an approval and the repository has none that counts. Returns the approver,
+   * such as `Ada <ada@example.org>`, or true; else the deployment awaits approval. If `tinyci.approvers` is
+   * set, it is called only if the account of this process is listed there.
    */
   approvals?: (request: ApprovalRequest) => Awaitable<string | boolean | null | undefined>;
-  /** Runs the commands, instead of the local machine. */
+  /** Runs the commands instead of the local machine. */
   executor?: (command: Command) => Awaitable<number | Ended>;
 }
 
@@ -113,117 +125,127 @@ export type Setting = string | number | boolean;
 
 export type Awaitable<T> = T | Promise<T>;
 
-/** A value of a script. Whole numbers that a `number` cannot hold are a `bigint`. */
+/** A value of a script. An integer that a `number` cannot represent is a `bigint`. */
 export type Value = null | undefined | boolean | number | bigint | string | Value[] | { [name: string]: Value };
 
-/**
- * A function that is lent to scripts. An error that it throws is a mistake of the host's: no script
- * catches it, and the commit gets no verdict. What it refuses by `this.fail()` a script can catch.
- */
+/** A function for scripts. To say no, throw a {@link Refusal} or call `this.fail()`. */
 export type HostCallable = (this: Request, ...args: any[]) => Awaitable<Value>;
 
-/** A function that is lent to scripts, with more than its code says. */
+/** A function for scripts, with more settings than a callable has. */
 export interface HostFunction {
   call: HostCallable;
-  /** How many arguments it takes, at least and at most; else as many as it names. */
+  /** The minimum and maximum number of arguments; default: as many as the function names. */
   args?: [least: number, most: number];
-  /** What calling it does to the world; `external` unless said, so that a plan does not call it. */
+  /**
+   * `pure` (computes or reads), `control` (directs the script) or `external` (changes something). A dry run
+   * calls the first two. Default: `external`.
+   */
   effect?: "pure" | "control" | "external";
-  /** A sentence for the reference of the script language. */
+  /** One sentence for the script reference. */
   doc?: string;
-  /** Makes of every number that it returns one with a fraction; else `2` is a whole number. */
+  /** Returns all numbers as floats; by default, `2` is an int. */
   returns?: "float";
 }
 
-/** How a command ended: what the `close` event of a child process tells. */
+/** How a command ended, as in the `close` event of a child process. */
 export interface Ended {
   code?: number | null;
   signal?: NodeJS.Signals | number | null;
 }
 
-/** What a handler is told of what it is asked. */
+/** What every callback gets. */
 export interface Request {
-  /** The hook's name, the function's, the secret's, or the command's text. */
+  /** The name of the hook, function, secret or environment, or the command. */
   readonly name: string;
+  /** The full id of the commit that is being tested or deployed. */
   readonly commit: string;
-  /** The attempt at the commit, which tells apart what several jobs ask at once. */
-  readonly job: string;
+  /** The id of the job. It separates the requests of concurrent jobs. */
+  readonly jobId: string;
+  /** The step that the request comes from. */
   readonly step: string;
-  /** The branch of a script's `parallel`, or its group. */
+  /** The task of a script's `parallel`, or the group, that the request comes from. */
   readonly label: string | null;
-  /** The folder that holds the commit's tree. */
+  /** The directory with the commit's files. */
   readonly exportDir: string;
-  /** Aborted once nobody waits for the answer any more. */
+  /** Aborted when the answer is no longer needed. */
   readonly signal: AbortSignal;
-  /**
-   * Refuses, whatever the handler returns: the step fails, unless a script catches it. An error that
-   * the handler throws leaves no verdict instead, and comes out of the loop when the run has ended.
-   */
-  fail(message?: string | null, code?: number): void;
+  /** Throws a {@link Refusal}. */
+  fail(message?: string, code?: number): never;
 }
 
 export interface Hook extends Request {
   readonly name: HookPoint;
-  /** What is known of the commit so far. */
+  /** The outcome of the commit so far. */
   readonly outcome: Outcome | null;
-  /** Sets a variable that the commands from here on can use in a tag, once the hook has passed. */
+  /** Sets a variable for the placeholders of all later commands, if the callback succeeds. */
   setVar(name: string, value: string): void;
-  /** Passes, and leaves out what the config has there. */
+  /** Keeps the config's own hook from running, if the callback succeeds. */
   skip(reason?: string | null): void;
 }
 
 export interface ApprovalRequest extends Request {
   readonly environment: string;
-  /** What a script asks; null where the config only says that somebody has to approve. */
+  /** The question that a script asks the approver; null if the config only requires an approval. */
   readonly question: string | null;
 }
 
 export interface Command extends Request {
-  /** A text for `/bin/sh -c`; null where there is `argv`. */
+  /** A script for `/bin/sh -c`; null if `argv` is set. */
   readonly shell: string | null;
   readonly argv: string[] | null;
   readonly cwd: string;
-  /** The whole environment, for `spawn`: nothing of the host's own beside it. */
+  /** The complete environment, for `spawn`. Pass no other variables. */
   readonly env: Record<string, string>;
-  /** How far it is to stand back when others need the processor: 0 to 19. */
+  /** The niceness of the command, 0 to 19; see nice(1). */
   readonly nice: number;
-  /** For its standard input. */
+  /** The standard input. */
   readonly input: Buffer;
-  /** How long it may still take, in milliseconds. */
+  /** The time that is left, in milliseconds; null for no limit. */
   readonly timeoutMs: number | null;
-  /** Whether its two streams are told apart. */
+  /** `split` if stdout and stderr must be passed on separately. */
   readonly output: "merged" | "split";
-  /** Passes on what it writes, as fast as the run's events are read. Rejected once nobody waits. */
+  /**
+   * Passes on output of the command. The promise waits while the event buffer is full, and is rejected when
+   * the result of the command is no longer needed.
+   */
   write(data: string | Uint8Array, stream?: "stdout" | "stderr"): Promise<void>;
 }
 
-/** Which commits to look at; a string or strings are revisions. Without any: all that is pending. */
+/** Selects commits; strings are revisions. Default: all pending commits. */
 export type Selected = string | string[] | Selection;
 
 export interface Selection {
-  /** Commits in any of git's revision syntax. What is named is due whatever refs and baseline say. */
+  /**
+   * Commits in git's revision syntax. A named commit is pending even if no selected ref reaches it or it is
+   * below the baseline.
+   */
   revisions?: string | string[];
   /** Ranges, such as `v1.0..main`. */
   ranges?: string | string[];
-  /** Refs that were pushed, with their full names and ids. */
+  /** Pushed refs, with their full names and ids. */
   updates?: Update | Update[];
-  /** What a `post-receive` hook reads on its standard input. */
+  /** The input of a `post-receive` hook. */
   hookLines?: string | Uint8Array;
-  /** What was said with the push, `git push -o`: `ci.skip` leaves what it brought untested. */
+  /** The options of `git push -o`. With `ci.skip` the pushed commits are not tested. */
   pushOptions?: string | string[];
-  /** How long to follow another run in the repository instead of failing as `busy`; `Infinity` for ever. */
+  /** How long to follow another run in the repository before it fails with `busy`; `Infinity` for no limit. */
   waitMs?: number;
-  /** Whether commits that are named run again though they have a verdict. */
+  /** Tests named commits again that have a verdict or are out of attempts. */
   retry?: boolean;
-  /** Whether such a retry may make the build anew of a commit that is deployed, in the place of what runs. */
+  /** Allows a retry to replace the build of a commit that is deployed. */
   replaceLive?: boolean;
-  /** Whether to look under the baseline too, which holds what was there before tinyci. */
+  /** Includes the commits below the baseline, which are older than the use of tinyci. */
   allHistory?: boolean;
-  /** Judges every selected commit by this one, instead of its own config. */
+  /** Replaces the config of every selected commit. */
   pipeline?: Pipeline;
-  /** The output that plans of named commits assume of commands. */
+  /** The output that a dry run assumes of commands. */
   assume?: Assumed;
 }
+
+/**
+ * The output that dry runs assume of commands, since they run none: globs over the commands, and the outputs.
+ * The first match applies.
+ */
 
 /**
  * The output that plans assume of commands, since plans run nothing: globs over the commands and the
@@ -238,39 +260,39 @@ export interface Update {
 }
 
 export interface RunOptions extends Selection {
-  /** Aborted, it stops the run as {@link Run.cancel} does: the loop ends, and records say `canceled`. */
+  /** If aborted, stops the run as {@link Run.cancel} does: the loop ends, and records say `canceled`. */
   signal?: AbortSignal;
 }
 
-export interface Filter extends Selection {
+export interface RecordFilter extends Selection {
   outcome?: Outcome;
-  /** At most so many; 0 for all. */
+  /** The maximum number of results; 0 for no limit. */
   limit?: number;
 }
 
 export interface ConfigOptions {
-  /** `yaml` unless said. */
+  /** Default: `yaml`. */
   format?: "yaml" | "rhai";
-  /** What errors call it, such as `nightly.yml`. */
+  /** The name in error messages, such as `nightly.yml`. */
   name?: string;
 }
 
-/** What to deploy: the newest commit that is green, unless said. */
-export interface DeployWords {
-  /** Where to; `production` unless said. */
+/** Selects what to deploy. Default: the newest green commit. */
+export interface DeployOptions {
+  /** The target environment. Default: `production`. */
   environment?: string;
   revision?: string;
-  /** Whether to deploy also what is not green. */
+  /** Deploys even a commit that is not green. */
   force?: boolean;
-  /** Whether to deploy the commit's files at once, without what a build adds. */
+  /** Deploys the commit's files at once, without a build. */
   bare?: boolean;
-  /** Whether to go back to what was deployed before. */
+  /** Deploys what was deployed before the current deployment. */
   rollback?: boolean;
-  /** Exactly what was planned, and only if nothing else was deployed there meanwhile. */
+  /** Carries out exactly this plan. Fails if the deployed commit has changed. */
   plan?: any;
   /** The output that a plan assumes of commands. */
   assume?: Assumed;
-  /** Who deploys; else whom git's configuration names. */
+  /** The person who deploys. Default: git's user.name and user.email. */
   by?: { name: string; address: string };
 }
 
@@ -282,72 +304,74 @@ export interface Deployment {
   readonly [more: string]: any;
 }
 
-/** One repository's continuous integration. */
+/** The continuous integration of one repository. */
 export class Engine implements AsyncDisposable {
   private constructor();
-  /** The folder that holds `builds/`. */
+  /** The directory that contains `builds/`. */
   readonly path: string;
-  /** Whether the repository has no working tree. */
+  /** True if the repository has no working tree. */
   readonly isBare: boolean;
   /**
-   * Warnings about the repository, for a person to read: unknown settings, a repository that was moved,
-   * paths that commands cannot use.
+   * Returns messages for a person: unknown settings, a repository that was moved, paths that commands cannot
+   * use.
    */
   warnings(): Promise<string[]>;
-  /** The URL that pushes to a remote go to; `origin` unless said. */
+  /** Returns the URL that pushes to a remote go to. Default: `origin`. */
   remoteUrl(remote?: string): Promise<string>;
-  /** The full id of the commit that a revision names. */
+  /** Returns the full id of the commit that a revision names. */
   resolve(revision: string): Promise<string>;
-  /** The commit that a revision names. */
+  /** Returns the commit that a revision names. */
   commit(revision: string): Promise<Commit>;
-  /** The commits that revisions name, in their order; far cheaper than a call for each. */
+  /** Returns the commits that revisions name, in their order. Much faster than a call for each. */
   commits(revisions: string | string[]): Promise<Commit[]>;
   /**
-   * Reads the log of a commit's last job, or of all runs. Its lines come as output. `lines` is how many
-   * of the last lines to begin with, all unless said; `follow` continues with lines as they are written,
-   * until the job of the commit is over or the run is canceled. Runs nothing, and has no records.
+   * Reads the log of a commit's last job, or of all runs. Its lines come as output. `lines` is the number of
+   * last lines to begin with; default: all. `follow` continues with new lines until the commit's job ends or
+   * the run is canceled. Runs no commands, and has no records.
    */
   log(options?: { revision?: string; lines?: number; follow?: boolean; signal?: AbortSignal }): Run;
-  /** Starts a run. It goes on as far as its events are iterated. */
+  /** Starts a run. Keep iterating its events: if the event buffer is full, the run blocks. */
   run(selected?: string | string[] | RunOptions): Run;
   /**
-   * Starts steps of one commit by hand, in an export of their own until one fails. Each command comes
-   * as `output` before it runs. Nothing is recorded; `keep` leaves the export for a day.
+   * Runs steps of one commit in a separate export directory, until one fails. Each command comes as `output`
+   * before it runs. Nothing is recorded; `keep` keeps the export directory for a day.
    */
   runStep(revision: string, steps: string | string[], options?: { keep?: boolean; signal?: AbortSignal }): Run;
-  /** Follows a run of another process: what it writes comes as `output`. Runs nothing itself. */
+  /** Follows a run of another process; its log comes as `output`. Runs no commands. */
   follow(selected?: string | string[] | RunOptions): Run;
   /**
-   * Starts a deployment, and asks nobody whether it may begin: show a {@link deployPlan} first. One
-   * that fails or waits is no error: `run.deployment.outcome` tells.
+   * Starts a deployment. There is no confirmation: show a {@link deployPlan} first. A deployment that fails or
+   * awaits approval is not an error; see `run.deployment.outcome`.
    */
-  deploy(words?: DeployWords & { signal?: AbortSignal }): Run<Deployment>;
-  /** Starts going back to what was deployed before; doing it again goes back further. */
-  rollback(words?: { environment?: string; signal?: AbortSignal }): Run<Deployment>;
-  /** The commits that are due, oldest first. */
+  deploy(options?: DeployOptions & { signal?: AbortSignal }): Run<Deployment>;
+  /**
+   * Starts a deployment of what was deployed before the current deployment. A second rollback goes to the
+   * deployment before that.
+   */
+  rollback(options?: { environment?: string; signal?: AbortSignal }): Run<Deployment>;
+  /** Returns the pending commits, oldest first. */
   pendingCommits(selected?: Selected): Promise<Commit[]>;
-  /** What is kept of earlier runs: of each commit what its verdict rests on, the newest first. */
-  records(filter?: string | string[] | Filter): Promise<RunRecord[]>;
-  /** The pipeline that a commit's config asks for. */
+  /** Returns the records behind verdicts, newest commit first. */
+  records(filter?: string | string[] | RecordFilter): Promise<RunRecord[]>;
+  /** Loads the pipeline of a commit. */
   pipeline(revision: string): Promise<Pipeline>;
-  /** Reads a pipeline from a text, with this engine's imports and functions. */
+  /** Parses a pipeline that is not in a commit, with this engine's files and registered functions. */
   parsePipeline(text: string | Uint8Array, options?: ConfigOptions): Promise<Pipeline>;
-  /** What a run would do: what `tinyci plan --json` prints. */
+  /** Returns what a run would do, as `tinyci plan --json` does. */
   plan(selected?: Selected): Promise<any>;
-  /** What is wrong with a commit's config: what `tinyci check --commit REV --json` prints. */
+  /** Checks the config of a commit, as `tinyci check --commit REV --json` does. */
   check(revision: string): Promise<any>;
   /**
-   * What is wrong with a config that is not committed: what `tinyci check FILE --json` prints. A script
-   * imports from the commit of `revision`, or from the files below the engine's path.
+   * Checks a config that is not committed, as `tinyci check FILE --json` does. A script imports files from the
+   * commit of `revision`, or from the engine's path.
    */
   checkText(text: string | Uint8Array, options?: ConfigOptions & { revision?: string }): Promise<any>;
-  /** The reference of the script API with this engine's functions: what `tinyci defs` prints. */
+  /** Returns the script API reference with this engine's functions, as `tinyci defs` does. */
   definitions(format?: DefinitionsFormat): Promise<string>;
   /**
-   * Runs the tests of a script: what `tinyci test-pipeline --json` prints. Nothing of the script is run.
-   * Without a revision the files of `dir` are meant, or those at the path that the engine was opened
-   * with. `filters` are parts of the names of the tests to run; `coverage` finds out which lines no
-   * test runs.
+   * Runs the tests of a script, as `tinyci test-pipeline --json` does. Runs no commands. The script is that of
+   * `revision`, or else in `dir`; default: the path that the engine was opened with. `filters` are substrings
+   * of test names; `coverage` reports which lines the tests run.
    */
   testPipeline(options?: {
     revision?: string;
@@ -355,59 +379,96 @@ export class Engine implements AsyncDisposable {
     filters?: string | string[];
     coverage?: boolean;
   }): Promise<any>;
-  /** The lines among a commit's records that tinyci cannot read: damaged, another program's, or forged. */
+  /**
+   * Returns the lines in a commit's records that tinyci cannot read: damaged or forged lines, or lines of
+   * another program.
+   */
   unrecognizedLines(revision: string): Promise<string[]>;
-  /** What became of commits, newest first: what `tinyci results --json` prints. */
-  results(filter?: string | string[] | (Filter & { allAttempts?: boolean })): Promise<any[]>;
-  /** How the repository stands: what `tinyci status --json` prints. */
+  /** Returns the results of commits, newest first, as `tinyci results --json` does. */
+  results(filter?: string | string[] | (RecordFilter & { allAttempts?: boolean })): Promise<any[]>;
+  /** Returns what is running, pending and deployed, as `tinyci status --json` does. */
   status(): Promise<any>;
-  /** Every setting, and what is set: what `tinyci settings --json` prints. */
+  /** Returns all settings and their values, as `tinyci settings --json` does. */
   settings(): Promise<any[]>;
-  /** What a deployment would do: what `tinyci deploy --dry-run --json` prints. */
-  deployPlan(words?: DeployWords): Promise<any>;
-  /** What is deployed to an environment now, `production` unless said; null for nothing. */
+  /** Returns what a deployment would do, as `tinyci deploy --dry-run --json` does. */
+  deployPlan(options?: DeployOptions): Promise<any>;
+  /** Returns the deployment that is live in an environment, or null. Default: `production`. */
   deployed(environment?: string): Promise<Deployment | null>;
-  /** What was deployed, newest first. `onWarning` gets lines that a person should see. */
-  deployments(filter?: { environment?: string; limit?: number; onWarning?: (line: string) => void }): Promise<Deployment[]>;
-  /** Approves of a commit in an environment. Its `reference` is the ref to push to the server. */
+  /** Returns deployments, newest first. `onWarning` gets messages about unreadable entries. */
+  deployments(filter?: {
+    environment?: string;
+    limit?: number;
+    onWarning?: (line: string) => void;
+  }): Promise<Deployment[]>;
+  /** Approves the deployment of a commit. Push the `reference` of the result to send it to the server. */
   approve(revision: string, environment?: string): Promise<any>;
-  /** Says why an environment whose last deployment was interrupted can go on; false if none was. */
+  /**
+   * Allows deployments again after an interrupted one, once a person has checked the environment. The reason
+   * is recorded. Returns false if there was nothing to unlock.
+   */
   unlockDeployments(reason: string, environment?: string): Promise<boolean>;
-  /** Puts on record that nothing runs in an environment any more, so that its builds are no longer pinned; false if it was. */
+  /**
+   * Records that an environment has no deployment now, so that its builds are no longer protected. Returns
+   * false if that was recorded already.
+   */
   retire(environment?: string): Promise<boolean>;
-  /** Has `git fetch` bring a remote's results; `origin` unless said. Gives the new lines of git's configuration. */
+  /**
+   * Configures the repository so that `git fetch` also fetches a remote's results. Default: `origin`. Returns
+   * the added lines of git's configuration.
+   */
   setupRemote(remote?: string): Promise<string[]>;
-  /** Takes those lines out again. */
+  /** Removes those lines and returns them. */
   undoSetupRemote(remote?: string): Promise<string[]>;
-  /** Merges the results that were last fetched of a remote; false if nothing was new. */
+  /** Merges the results that were last fetched from a remote. Returns false if nothing was new. */
   mergeResults(remote?: string): Promise<boolean>;
-  /** Writes a commit's tree to a folder, which must not exist or be empty. */
+  /** Writes the files of a commit to a directory, which must be empty or not exist. */
   export(revision: string, dir: Path, options?: { signal?: AbortSignal }): Promise<void>;
-  /** The files that a job kept: what `tinyci artifacts --json` prints. Without a job, of the newest that kept any. */
-  artifacts(revision: string, options?: { job?: string; paths?: string | string[] }): Promise<any>;
-  /** Copies such files to a directory, each checked against the record. Gives the list of what was copied. */
+  /**
+   * Lists the files that a job kept, as `tinyci artifacts --json` does. Without a `jobId`, it is the commit's
+   * newest job that kept files.
+   */
+  artifacts(revision: string, options?: { jobId?: string; paths?: string | string[] }): Promise<any>;
+  /** Copies such files to a directory, and checks each against the record. Returns the list of the copied files. */
   copyArtifacts(
     revision: string,
     dir: Path,
-    options?: { job?: string; paths?: string | string[]; force?: boolean; signal?: AbortSignal },
+    options?: { jobId?: string; paths?: string | string[]; force?: boolean; signal?: AbortSignal },
   ): Promise<any>;
-  /** Installs the git hook that runs what is pushed. Gives lines that a person should see. */
-  install(options?: { command?: string; hideRefs?: boolean; sharedHooks?: boolean; adoptBuilds?: boolean }): Promise<string[]>;
-  /** Takes the hook out again. */
+  /** Installs the git hook that tests pushed commits. Returns messages for a person. */
+  install(options?: {
+    /** The command of the git hook. Default: `tinyci`. */
+    command?: string;
+    /** Makes git refuse pushes to the refs that contain verdicts. */
+    hideRefs?: boolean;
+    /** Allows a hooks directory that several repositories use. */
+    sharedHooks?: boolean;
+    /** Takes over the builds in `tinyci.buildsDir` from a repository that no longer exists. */
+    adoptBuilds?: boolean;
+  }): Promise<string[]>;
+  /** Removes the git hook. Returns messages for a person. */
   uninstall(): Promise<string[]>;
-  /** Packs all but the newest builds, and those to leave: what `tinyci compact --json` prints. */
-  compact(options?: { newest?: number; leave?: string[]; signal?: AbortSignal }): Promise<any>;
-  /** Removes old builds by these rules, else by those of the settings: what `tinyci prune --json` prints. */
+  /**
+   * Packs all builds but the newest `keep` (default: 1) and those that `keepBuilds` names, as
+   * `tinyci compact --json` does.
+   */
+  compact(options?: { keep?: number; keepBuilds?: string[]; signal?: AbortSignal }): Promise<any>;
+  /**
+   * Removes old builds, as `tinyci prune --json` does. Without a rule, the repository's settings apply.
+   */
   prune(options?: {
+    /** Keeps the N builds that ran last. */
     keep?: number;
+    /** Removes builds that last ran longer ago than this. */
     maxAgeMs?: number;
+    /** Removes the oldest builds until the others fit. */
     maxBytes?: number;
+    /** Removes nothing, and reports what would be removed. */
     dryRun?: boolean;
     signal?: AbortSignal;
   }): Promise<any>;
   /**
-   * Ends the job of a commit in whatever process it is, or the whole run without a revision, and waits
-   * until it has ended: what `tinyci cancel --json` prints. The signal ends the wait.
+   * Cancels the job of a commit, or the whole run without a revision, in any process, and waits until it has
+   * ended. The signal ends the wait. Returns what `tinyci cancel --json` prints.
    */
   cancel(options?: {
     revision?: string;
@@ -415,66 +476,69 @@ export class Engine implements AsyncDisposable {
     by?: { name: string; address: string };
     /** Kills at once, without a grace period and without `after_all`. */
     kill?: boolean;
-    /** How long to wait; `Infinity` unless said. */
+    /** How long to wait. Default: `Infinity`. */
     waitMs?: number;
     signal?: AbortSignal;
   }): Promise<any>;
-  /** Leaves a commit untested, and gives the record; a job of it is ended first. */
+  /**
+   * Gives a commit the verdict `skipped`, so that it is not tested. An active job of it is canceled first.
+   * Returns the record.
+   */
   skip(
     revision: string,
     options?: { reason?: string; by?: { name: string; address: string }; signal?: AbortSignal },
   ): Promise<any>;
-  /** Takes a commit's verdict away, so that it is due again; false if it had none. */
+  /** Deletes a commit's verdict, so that it is tested again. Returns false if it had none. */
   forget(revision: string): Promise<boolean>;
   /**
-   * Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's refs,
-   * which each run restores: what `tinyci results --forget-all --json` prints.
+   * Deletes the verdicts and records of all commits, and accepts the loss of refs that other programs deleted,
+   * which runs otherwise restore. Returns what `tinyci results --forget-all --json` prints.
    */
   forgetAll(): Promise<any>;
-  /** Stops its runs, waits for its calls, and frees it. */
+  /** Stops the engine's runs, waits for its calls, and frees it. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A run under way, to be iterated once: that keeps it going, and calls the handlers. */
+/** An active run, deployment or log. Iterate it once: that keeps it going, and calls the callbacks. */
 export class Run<Result = RunRecord[]> implements AsyncIterable<RunEvent>, AsyncDisposable {
   private constructor();
+  /** True if the run has ended. */
   readonly isOver: boolean;
-  /** What remains of the run, once it is over; else an error, and the run's own if it could not begin. */
+  /** The records after the end. Throws before the end, and throws the run's own error if it could not start. */
   readonly records: RunRecord[];
   /**
-   * The summary of a run, once it is over: what `tinyci run --json` prints last. Beside the records it
-   * has the commits that were not run, the deployments that followed, and as `fault` why the run had to
-   * stop. Not for deployments.
+   * The last line of `tinyci run --json`, after the end. Besides the records, it has the commits that were not
+   * tested, the deployments that followed, and `error` if the run had to stop early. Not for deployments.
    */
   readonly summary: any;
-  /** What became of a deployment, once it is over; null for other runs. */
+  /** The record of a deployment after its end; null for other runs. */
   readonly deployment: Deployment | null;
-  /** Once: ends the running command and still runs `after_all`. Twice: kills and stops. */
+  /** Stops the run. The first call ends the running command and still runs `after_all`; the second kills. */
   cancel(): void;
-  /** Iterates to the end, and gives the records, or the deployment. */
+  /** Iterates to the end, and returns the records, or the deployment. */
   wait(): Promise<Result>;
-  /** Kills and stops, if it is not over, and waits for that. */
+  /** Kills an active run, and waits until it has ended. */
   close(): Promise<void>;
-  /** Leaving the loop early closes the run. An error of a handler comes out at the end. */
+  /** Leaving the loop early closes the run. The loop throws an error of a callback at the end. */
   [Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 interface EventBase {
-  /** Its place among the events and requests of its run, from 1. */
+  /** The number of the event among the events and requests of its run, from 1. */
   readonly sequence: number;
   readonly time: Date;
   readonly commit: string | null;
-  /** The attempt at the commit, which tells apart what several jobs do at once. */
-  readonly job: string | null;
-  /** The phase or hook. */
+  /** The id of the job. It separates the events of concurrent jobs. */
+  readonly jobId: string | null;
+  /** The event's step. */
   readonly step: string | null;
-  /** The branch of a script's `parallel`, or its group. */
+  /** The task of a script's `parallel`, or the group, that the event comes from. */
   readonly label: string | null;
-  /** What the log has for this event, without the time. */
+  /** The event's lines in the log. */
   readonly logLines: string;
-  /** All of it, as `tinyci run --json` prints it. */
+  /** The event as `tinyci run --json` prints it. */
   toJSON(): any;
 }
 
@@ -490,32 +554,33 @@ export type RunEvent = EventBase &
     | { readonly kind: "warning" | "waiting"; readonly message: string }
   );
 
-/** What remains of one attempt at one commit. */
+/** The record of one job. */
 export interface RunRecord {
   readonly commit: string;
   readonly branch: string | null;
   readonly branchBytes: Buffer | null;
   readonly outcome: Outcome;
-  /** Whether the commit is green: the one test for it. */
+  /** True if the commit is green. Use only this field to decide that. */
   readonly passed: boolean;
-  /** Why, where the steps do not say it. */
+  /** Why, if the steps do not say so. */
   readonly reason: string | null;
   readonly started: Date;
   readonly durationMs: number;
   readonly steps: StepRecord[];
-  /** All of it, as `refs/notes/runs/tinyci` keeps it. */
+  /** The complete record, as in `refs/notes/runs/tinyci`. */
   toJSON(): any;
 }
 
+/** The record of one step. */
 export interface StepRecord {
   readonly name: string;
   readonly outcome: Outcome;
-  /** Of its last command; 128 and the signal's number for a signal; null where none ended by itself. */
+  /** Of the last command; 128 plus the number of the signal that ended it; null if no command ended. */
   readonly exitCode: number | null;
   readonly error: string | null;
 }
 
-/** What git knows of a commit. */
+/** Git's data about a commit. */
 export interface Commit {
   readonly id: string;
   readonly tree: string;
@@ -526,21 +591,21 @@ export interface Commit {
   /** `Name <address>`. */
   readonly author: string;
   readonly authorBytes: Buffer;
-  /** The whole message. */
+  /** The complete message. */
   readonly message: string;
   readonly messageBytes: Buffer;
-  /** The full ids of its parents, in git's order. */
+  /** The full ids of the parents, in git's order. */
   readonly parents: string[];
   readonly time: Date;
-  /** All of it, as tinyci writes it. */
+  /** All fields, as tinyci writes them. */
   toJSON(): any;
 }
 
-/** What one config says. */
+/** The steps of one config. */
 export class Pipeline {
   private constructor();
-  /** Its phases and hooks, in the order of a run. */
+  /** The names of its steps, in the order of a run. */
   readonly steps: string[];
-  /** A script that does the same, of a pipeline in YAML: what `tinyci convert` prints. */
+  /** Converts a YAML pipeline to an equivalent script, as `tinyci convert` does. */
   toRhai(): string;
 }

@@ -1,9 +1,9 @@
-"""Writes what the package knows of the C library: src/tinyci/_ffi.py and _constants.py.
+"""Generates src/tinyci/_ffi.py and _constants.py from the C library's description.
 
-    python generate.py [FOLDER]
+    python generate.py [DIRECTORY]
 
-Their sources are ../prototypes.h and ../../include/tinyci.json. Both are committed, so that neither
-a compiler nor a parser of C is needed where the package is used; a test compares them.
+The sources are ../prototypes.h and ../../include/tinyci.json. The generated files are committed, so
+that the package needs neither a C compiler nor a C parser. A test compares them with their sources.
 """
 
 import json
@@ -49,9 +49,9 @@ def names(header: dict[str, Any], group: dict[str, Any]) -> Iterator[tuple[int, 
             yield constant["value"], json.dumps(name)
 
 
-def main(folder: pathlib.Path) -> None:
-    write_ffi(folder / "_ffi.py")
-    write_constants(folder / "_constants.py")
+def main(directory: pathlib.Path) -> None:
+    write_ffi(directory / "_ffi.py")
+    write_constants(directory / "_constants.py")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Puts the shared library into the wheel, so that nothing else has to be installed.
 
-With TINYCI_LIBRARY in the environment, the file that it names goes in beside the package, and the
-wheel is one for this platform and any Python. Without it, the wheel is for any platform, and the
-library is looked for in the system.
+If TINYCI_LIBRARY is set, the file that it names is added to the package, and the wheel is for this
+platform and any Python. Else, the wheel is for any platform, and the library must be installed in
+the system.
 """
 
 import os

@@ -1,11 +1,13 @@
 #!/bin/sh
 # Builds the gem for this platform, with the shared library in it.
 #
-#   sh bindings/ruby/package.sh PREFIX FOLDER     PREFIX holds a library that build-library.sh made
-#                                                 (for users: with --release); the gem comes to FOLDER
+#   sh bindings/ruby/package.sh PREFIX DIRECTORY
+#
+# PREFIX is where bindings/build-library.sh has installed the library (for users: with --release). The gem
+# is written to DIRECTORY.
 set -eu
 
-[ $# -eq 2 ] || { echo 'usage: package.sh PREFIX FOLDER' >&2; exit 2; }
+[ $# -eq 2 ] || { echo 'usage: package.sh PREFIX DIRECTORY' >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
 library=$1/lib/$(readlink "$1/lib/libtinyci.so")
 mkdir -p "$2"

@@ -5,7 +5,7 @@ require_relative "lib/tinyci/version"
 Gem::Specification.new do |spec|
   spec.name = "tinyci"
   spec.version = TinyCI::VERSION
-  spec.summary = "Continuous integration as a library: no daemon, state inside the git repository"
+  spec.summary = "An embeddable CI system: no daemon, results stored in the git repository"
   spec.description = "Runs the build, tests and hooks of pushed commits inside a Ruby program, " \
                      "keeps verdicts in git notes, and deploys what is green. The successor of TinyCI 0.5."
   spec.authors = ["The tinyci authors"]

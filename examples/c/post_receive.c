@@ -1,11 +1,12 @@
-/* The post-receive hook of a git server: runs what was pushed, shows it live to who pushed, and
- * tells what became of each commit.
+/* A post-receive hook for a git server. It tests the pushed commits, shows the run to the person who
+ * pushes, and prints the outcome of each commit.
  *
  *   cc post_receive.c $(pkg-config --cflags --libs tinyci) -o /srv/git/app.git/hooks/post-receive
  *
  * git starts it in the repository, with a line `old new ref` for each pushed ref on its standard
- * input. It exits with 0 if all is green, 1 if something is red, 4 if tinyci could not work, and 130
- * if it was stopped; git has taken the push in any case. Who hangs up stops nothing. */
+ * input. Exit codes: 0 if all commits are green, 1 if one is red, 4 if tinyci could not work, 130 if
+ * the run was canceled. git has accepted the push in every case. If the person who pushed disconnects,
+ * the run continues. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +19,11 @@ static void on_signal(int number) {
     tinyci_cancel_trigger(stop);
 }
 
-/* Keeps SIGPIPE from ending this program when the other side is gone. A handler, unlike SIG_IGN, is
- * not inherited by the commands. */
-static void on_hang_up(int number) { (void)number; }
+/* Keeps SIGPIPE and SIGHUP from ending this program when the other side disconnects. Commands do not
+ * inherit a handler, unlike SIG_IGN. */
+static void on_disconnect(int number) { (void)number; }
 
-/* All of standard input. NULL if memory is short. */
+/* Reads all of standard input. Returns NULL if there is not enough memory. */
 static char *read_input(size_t *length) {
     size_t room = 4096;
     char *text = malloc(room);
@@ -40,7 +41,7 @@ static char *read_input(size_t *length) {
     return text;
 }
 
-/* Shows what `tinyci run` would show. git passes it on to who pushed. */
+/* Prints what `tinyci run` prints. git sends it to the person who pushes. */
 static void show(const tinyci_event *event) {
     size_t length;
     const uint8_t *data = tinyci_event_data(event, &length);
@@ -50,7 +51,7 @@ static void show(const tinyci_event *event) {
     fflush(stdout);
 }
 
-/* As `tinyci run` exits. What a later version may add counts as red. */
+/* Returns the exit code of `tinyci run`. An unknown outcome counts as red. */
 static int exit_code(const tinyci_record *record) {
     if (tinyci_record_passed(record)) return 0;
     switch (tinyci_record_outcome(record)) {
@@ -61,7 +62,7 @@ static int exit_code(const tinyci_record *record) {
     }
 }
 
-/* A line for each commit; the exit code for all of them. */
+/* Prints a line for each commit. Returns the exit code for all of them. */
 static int report(tinyci_run *run, tinyci_error **err) {
     tinyci_records *records;
     const tinyci_record *record;
@@ -91,8 +92,8 @@ int main(void) {
     stop = tinyci_cancel_new();
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    signal(SIGPIPE, on_hang_up);
-    signal(SIGHUP, on_hang_up);
+    signal(SIGPIPE, on_disconnect);
+    signal(SIGHUP, on_disconnect);
     signal(SIGCHLD, SIG_DFL);
     if (lines != NULL && tinyci_selection_add_hook_lines(pushed, lines, length, &err) == TINYCI_OK
         && tinyci_selection_set_wait_ms(pushed, -1, &err) == TINYCI_OK

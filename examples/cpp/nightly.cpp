@@ -1,12 +1,12 @@
-// Judges the tips of branches by a pipeline of the night's own, which is more than a push can wait
-// for, and prints a table of the verdicts.
+// Tests the tips of branches with a nightly pipeline, which takes too long for a push. Prints a table
+// of the outcomes.
 //
-//   nightly REPOSITORY PIPELINE.yml [BRANCH...]     (main, unless said)
+//   nightly REPOSITORY PIPELINE.yml [BRANCH...]     (default: main)
 //
-// What the builds write goes to standard error as they write it. Commands find the date in the tag
-// <%= night %>. Ends with 0 if all is green, 1 if something is red, 4 if tinyci could not work, and
-// 130 if it was interrupted: the first Ctrl-C ends the command and still cleans up, the second
-// kills.
+// The output of the builds goes to standard error at once. Commands can use the date with the
+// placeholder <%= night %>. Exit codes: 0 if all commits are green, 1 if one is red, 4 if tinyci could
+// not work, 130 if the run was interrupted. The first Ctrl-C ends the command and still runs
+// `after_all`; the second kills.
 
 #include <csignal>
 #include <ctime>
@@ -27,7 +27,7 @@ void on_interrupt(int) { stop->cancel(); }
 
 std::string read_file(const std::string &path) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) throw tinyci::error(tinyci::status::not_found, path + ": cannot be read");
+    if (!file) throw tinyci::error(tinyci::code::not_found, path + ": cannot be read");
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
@@ -38,8 +38,8 @@ std::string today() {
     return text;
 }
 
-/// Where it went wrong: the first step that is not green, and why if that is known.
-std::string trouble(const tinyci::record &record) {
+/// Returns the first step that is not green and its reason, or the reason of the record.
+std::string failure(const tinyci::record &record) {
     for (const tinyci::step &step : record.steps) {
         if (step.outcome == tinyci::outcome::success) continue;
         if (!step.error.empty()) return step.name + ": " + step.error;
@@ -54,11 +54,11 @@ void print(const std::vector<tinyci::record> &records) {
         std::cout << std::setw(10) << record.commit.substr(0, 8) << std::setw(16) << record.branch
                   << std::setw(12) << to_string(record.outcome) << std::right << std::setw(8)
                   << static_cast<double>(record.duration.count()) / 1000 << " s  " << std::left
-                  << trouble(record) << '\n';
+                  << failure(record) << '\n';
     }
 }
 
-/// As `tinyci run` exits. What a later version may add counts as red.
+/// Returns the exit code of `tinyci run`. An unknown outcome counts as red.
 int exit_code(const std::vector<tinyci::record> &records) {
     int worst = 0;
     for (const tinyci::record &record : records) {
@@ -71,10 +71,10 @@ int exit_code(const std::vector<tinyci::record> &records) {
     return worst;
 }
 
-int judge(const std::string &repository, const std::string &file,
+int test(const std::string &repository, const std::string &file,
           const std::vector<std::string> &branches, const tinyci::cancel_token &cancel) {
     tinyci::options options;
-    options.jobs(2).timeout(std::chrono::hours(4));
+    options.jobs(2).job_timeout(std::chrono::hours(4));
     options.hook("before_build", [](tinyci::request &hook) { hook.set_var("night", today()); });
     const tinyci::engine engine(repository, options);
 
@@ -106,7 +106,7 @@ int main(int argc, char **argv) {
     try {
         std::vector<std::string> branches(argv + 3, argv + argc);
         if (branches.empty()) branches.emplace_back("main");
-        code = judge(argv[1], argv[2], branches, cancel);
+        code = test(argv[1], argv[2], branches, cancel);
     } catch (const tinyci::error &error) {
         std::cerr << "nightly: " << error.what() << '\n';
     }

@@ -1,10 +1,10 @@
-// A page that shows what is built, live, and starts builds for a push.
+// A web page that shows runs live, and starts a run for each push.
 //
 //   node live.js /srv/git/app.git [PORT]          then open the address that it prints
 //   curl -X POST http://127.0.0.1:8080/push       from a post-receive hook, or by hand
 //
-// One program that serves pages while it builds: nothing of tinyci holds the event loop up. Ctrl-C
-// ends what runs in an orderly way; a second one at once, and the commit stays due.
+// One program serves pages and tests commits: tinyci does not block the event loop. The first Ctrl-C
+// ends the running command and still runs `after_all`. The second kills, and the commit stays pending.
 import { createServer } from "node:http";
 import { open } from "tinyci";
 
@@ -18,21 +18,21 @@ const engine = await open(path);
 const stop = new AbortController();
 const watchers = new Set();
 
-function tell(text) {
+function send(text) {
   for (const watcher of watchers) watcher.write(`data: ${JSON.stringify(text)}\n\n`);
 }
 
-/** Runs what is pending, and tells of it. */
+/** Tests the pending commits, and sends the log to the watchers. */
 async function build() {
   try {
     for await (const event of engine.run({ signal: stop.signal })) {
-      tell(event.kind === "output" ? event.data.toString() : event.logLines);
+      send(event.kind === "output" ? event.data.toString() : event.logLines);
     }
   } catch (error) {
-    // A run that is under way looks again before it ends: this push will not be missed.
-    if (error.status === "busy") return;
+    // Another run is active. It checks for new commits before it ends, so it also tests this push.
+    if (error.code === "busy") return;
     console.error(error.message);
-    tell(`${error.message}\n`);
+    send(`${error.message}\n`);
   }
 }
 
@@ -46,7 +46,7 @@ function start() {
 const ESCAPES = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const html = (text) => String(text).replace(/[&<>"]/g, (letter) => ESCAPES[letter]);
 
-/** The newest commits and what became of them. */
+/** Returns a page with the newest commits and their outcomes. */
 async function page() {
   const records = await engine.records({ limit: 20 });
   const rows = records.map(

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Runs all pending commits of a repository, shows what they print, and ends with a table.
+"""Tests all pending commits of a repository, shows the output, and prints a table.
 
     run_pending.py [--jobs N] [--quiet] [REPOSITORY]
 
-Exits with 0 if every commit is green or was skipped, with 1 if one is red, with 130 if it was
-interrupted, and with 4 if tinyci itself could not work. Ctrl-C once lets the running commit clean
-up, twice kills.
+Exit codes: 0 if every commit is green or skipped, 1 if one is red, 130 if the run was interrupted,
+4 if tinyci could not work. The first Ctrl-C still runs `after_all`; the second kills.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ EXIT_CODES = {"success": 0, "skipped": 0, "failure": 1, "timed_out": 1, "cancele
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Runs all pending commits of a repository, and ends with a table."
+        description="Test all pending commits of a repository, and print a table."
     )
     parser.add_argument("repository", nargs="?", default=".", metavar="REPOSITORY")
-    parser.add_argument("--jobs", type=int, help="how many commits to work on at once")
-    parser.add_argument("--quiet", action="store_true", help="show the table only")
+    parser.add_argument("--jobs", type=int, help="test N commits at once")
+    parser.add_argument("--quiet", action="store_true", help="print only the table")
     return parser.parse_args()
 
 
 def show(event: tinyci.Event) -> None:
-    """What `tinyci run` shows: the lines of the log, and what commands print."""
+    """Prints what `tinyci run` prints: the log lines and the output of commands."""
     sys.stdout.write(event.log_lines)
     sys.stdout.flush()
     if event.kind == "output":

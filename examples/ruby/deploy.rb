@@ -1,17 +1,17 @@
 #!/usr/bin/env ruby
 # frozen_string_literal: true
 
-# Deploys the newest green commit of a repository to a folder on this machine: shows what changes,
+# Deploys the newest green commit of a repository to a directory on this machine. Shows the changes,
 # asks, and switches a link.
 #
 #   ruby deploy.rb [--yes] [--branch NAME] REPOSITORY TARGET
 #
-#   TARGET/releases/<commit>   the trees that were deployed; the newest five are kept
-#   TARGET/current             a link to the one that is live, always to a whole one
+#   TARGET/releases/<commit>   the deployed files of a commit; the newest five are kept
+#   TARGET/current             a link to the live release, which is always complete
 #
-# Exits with 0 if it is deployed or was already, 1 if nobody agreed or nothing is green, 2 if it was
-# called in a wrong way, and 4 if tinyci could not work. (The `deploy` of a pipeline does more: it
-# is recorded, and can be approved of and taken back.)
+# Exit codes: 0 if the commit is live, 1 if you declined or no commit is green, 2 for wrong arguments,
+# 4 if tinyci could not work. (`deploy` in a config does more: tinyci records the deployment, and you
+# can approve it and roll it back.)
 
 require "fileutils"
 require "optparse"
@@ -19,11 +19,11 @@ require "tinyci"
 
 KEEP = 5
 
-# One folder that releases are deployed to.
+# A directory with releases.
 class Target
-  def initialize(folder)
-    @current = File.join(folder, "current")
-    @releases = File.join(folder, "releases")
+  def initialize(dir)
+    @current = File.join(dir, "current")
+    @releases = File.join(dir, "releases")
   end
 
   # The commit that is live, or nil.
@@ -32,12 +32,12 @@ class Target
   def deploy(engine, commit)
     release = File.join(@releases, commit)
     unless File.exist?(release)
-      # Under its own name only once it is whole.
-      coming = "#{release}.coming"
-      FileUtils.rm_rf(coming)
+      # Rename it only when it is complete.
+      incomplete = "#{release}.incomplete"
+      FileUtils.rm_rf(incomplete)
       FileUtils.mkdir_p(@releases)
-      engine.export(commit, coming)
-      File.rename(coming, release)
+      engine.export(commit, incomplete)
+      File.rename(incomplete, release)
     end
     FileUtils.touch(release)
     File.symlink("releases/#{commit}", "#{@current}.new")
@@ -59,13 +59,13 @@ end
 
 def show(repository, live, record)
   since = record.started_at + record.duration
-  puts "#{record.commit[0, 10]} of #{record.branch} is green since #{since}"
+  puts "#{record.commit[0, 10]} of #{record.branch} has been green since #{since}"
   range = live ? "#{live}..#{record.commit}" : record.commit
   puts git(repository, "log", "--oneline", "--no-decorate", "--max-count=20", range)
 end
 
 def agreed?
-  abort "not a terminal: say --yes to deploy without being asked" unless $stdin.tty?
+  abort "not a terminal: use --yes to deploy without confirmation" unless $stdin.tty?
 
   print "Deploy? [y/N] "
   $stdin.gets.to_s.strip.casecmp?("y")
@@ -85,8 +85,8 @@ def main
 
   repository, target = arguments[0], Target.new(arguments[1])
   TinyCI.open(repository) do |engine|
-    record = newest_green(engine, branch) or abort "nothing is green yet"
-    return puts("#{record.commit[0, 10]} is live already") if record.commit == target.live
+    record = newest_green(engine, branch) or abort "no commit is green yet"
+    return puts("#{record.commit[0, 10]} is already live") if record.commit == target.live
 
     show(repository, target.live, record)
     abort "nothing was deployed" unless yes || agreed?

@@ -113,7 +113,7 @@ impl PruneReport {
     }
 
     /// As one line of JSON: `removed`, each with `name`, `bytes` and as `reason` one of `count`,
-    /// `age` and `size`; `in_use`; `pinned`, each with `name`, `bytes` and `why`, a list of words;
+    /// `age` and `size`; `in_use`; `protected`, each with `name`, `bytes` and `why`, a list of words;
     /// `not_removed`, each with `path` and `reason`; `freed_bytes`, `warnings` and `dry_run`.
     ///
     /// ```
@@ -129,12 +129,12 @@ impl PruneReport {
             bytes: build.bytes,
             reason: build.reason.name(),
         });
-        wire::json(&PruningJson {
+        wire::json(&PruneReportJson {
             v: wire::VERSION,
             dry_run: self.dry_run,
             removed: removed.collect(),
             in_use: &self.in_use,
-            pinned: self.protected.iter().map(PinnedJson::of).collect(),
+            protected: self.protected.iter().map(ProtectedJson::of).collect(),
             not_removed: NotRemovedJson::list(&self.not_removed),
             freed_bytes: self.freed_bytes(),
             warnings: &self.warnings,
@@ -143,25 +143,25 @@ impl PruneReport {
 }
 
 #[derive(Serialize)]
-struct PruningJson<'a> {
+struct PruneReportJson<'a> {
     v: u32,
     dry_run: bool,
     removed: Vec<PrunedJson<'a>>,
     in_use: &'a [String],
-    pinned: Vec<PinnedJson<'a>>,
+    protected: Vec<ProtectedJson<'a>>,
     not_removed: Vec<NotRemovedJson<'a>>,
     freed_bytes: u64,
     warnings: &'a [String],
 }
 
 #[derive(Serialize)]
-struct PinnedJson<'a> {
+struct ProtectedJson<'a> {
     name: &'a str,
     bytes: u64,
     why: &'a [String],
 }
 
-impl<'a> PinnedJson<'a> {
+impl<'a> ProtectedJson<'a> {
     fn of(build: &'a ProtectedBuild) -> Self {
         Self { name: &build.name, bytes: build.bytes, why: &build.why }
     }
@@ -272,8 +272,7 @@ fn too_many(pinned: &[ProtectedBuild], options: &PruneOptions) -> Option<String>
     });
     let each: Vec<String> = each.collect();
     Some(format!(
-        "the builds that are never removed are {} and take {}, more than the {limit} that may be \
-         kept: {}",
+        "{} builds with {} are protected, more than the limit of {limit}: {}",
         pinned.len(),
         format_bytes(bytes),
         each.join(", ")

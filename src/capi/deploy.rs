@@ -12,7 +12,7 @@ use super::{
     run::{started, tinyci_run},
     selection::assumption,
     status::tinyci_code,
-    text::{CText, c_text},
+    text::{CText, c_text, environment_of},
 };
 use crate::{
     CancelToken, Error, ErrorKind,
@@ -57,10 +57,6 @@ fn wanted(
     let wanted = optional(request)?.cloned().unwrap_or_default();
     let environment = wanted.environment(environment.optional("environment")?)?;
     Ok((environment, wanted.request))
-}
-
-pub(super) fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
-    Ok(environment.optional("environment")?.unwrap_or(DeployRules::PRODUCTION))
 }
 
 /// Makes a request for the newest commit that is green.

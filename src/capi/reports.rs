@@ -3,7 +3,6 @@
 use std::{ffi::c_char, mem::MaybeUninit, path::Path};
 
 use super::{
-    deploy::environment_of,
     engine::tinyci_engine,
     error::{ErrorOut, Failure},
     guard,
@@ -12,7 +11,7 @@ use super::{
     pipeline::{FormatNumber, format_of},
     selection::{SelectionHandle, filter_of, tinyci_selection},
     status::{TINYCI_OK, tinyci_code},
-    text::{CText, c_text, lines},
+    text::{CText, c_text, environment_of, lines},
 };
 use crate::{
     Engine, Error, ErrorKind, Record,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::error::Failure;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, deploy::DeployRules};
 
 /// A C string that the host hands in: NULL, or bytes up to a NUL that stay as they are for as long
 /// as the call lasts.
@@ -159,6 +159,11 @@ impl Owned {
         // does not use it again.
         (!self.0.is_null()).then(|| unsafe { CString::from_raw(self.0) })
     }
+}
+
+/// Returns the environment that a caller named, or the usual one.
+pub(super) fn environment_of(environment: CText<'_>) -> Result<&str, Failure> {
+    Ok(environment.optional("environment")?.unwrap_or(DeployRules::PRODUCTION))
 }
 
 #[cfg(test)]

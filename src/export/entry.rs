@@ -32,8 +32,8 @@ impl fmt::Display for Refusal {
             Self::Empty => f.write_str("has an empty name"),
             Self::Dots => f.write_str("is named `.` or `..`"),
             Self::Separator => f.write_str("has a slash in its name"),
-            Self::GitDir => f.write_str("is a name that some system takes for `.git`"),
-            Self::Mode(mode) => write!(f, "has the mode {mode:06o}, which git does not know"),
+            Self::GitDir => f.write_str("is a name that some systems read as `.git`"),
+            Self::Mode(mode) => write!(f, "has the unknown mode {mode:06o}"),
         }
     }
 }

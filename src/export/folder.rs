@@ -79,7 +79,7 @@ impl Folder {
     pub(super) fn parent(&self, expected: Identity) -> io::Result<Self> {
         let parent = self.child(b"..")?;
         if parent.identity != expected {
-            return Err(io::Error::other("the folder was moved away meanwhile"));
+            return Err(io::Error::other("the directory was moved during the export"));
         }
         Ok(parent)
     }
@@ -132,15 +132,16 @@ impl<'a> Target<'a> {
         let is_new = match rustix::fs::mkdirat(CWD, path, FOLDER) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            Err(error) => return Err(Error::io("make the folder", path, error.into())),
+            Err(error) => return Err(Error::io("create the directory", path, error.into())),
         };
         let folder = match Folder::open(path, sharing) {
             Err(error) if !is_new && is_no_folder(&error) => return Err(occupied(path)),
-            opened => opened.map_err(|error| Error::io("open the folder", path, error))?,
+            opened => opened.map_err(|error| Error::io("open the directory", path, error))?,
         };
         if is_new {
             let shared = sharing.adjust_open(&folder.fd);
-            shared.map_err(|error| Error::io("share the folder", path, error))?;
+            shared
+                .map_err(|error| Error::io("set the permissions of the directory", path, error))?;
         }
         let names = folder.names().map_err(|error| Error::io("list", path, error))?;
         if !names.is_empty() {
@@ -168,9 +169,7 @@ fn is_no_folder(error: &io::Error) -> bool {
 
 fn occupied(path: &Path) -> Error {
     let path_text = path.display();
-    let message = format!(
-        "cannot export to `{path_text}`: name a folder that is empty or does not exist yet"
-    );
+    let message = format!("cannot export to `{path_text}`: expected a new or empty directory");
     Error::new(ErrorKind::InvalidArg, message).with_path(path)
 }
 

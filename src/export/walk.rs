@@ -178,7 +178,7 @@ impl<'a> Walk<'a> {
             Kind::Link => self.link(entry)?,
             Kind::Submodule => {
                 let made = self.folder.make(&entry.name);
-                made.map_err(|error| self.unwritable("make the folder", error))?;
+                made.map_err(|error| self.unwritable("create the directory", error))?;
             }
             Kind::Folder => return self.folder(entry),
         }
@@ -188,20 +188,20 @@ impl<'a> Walk<'a> {
 
     fn folder(&mut self, entry: &TreeEntry) -> Result<(), Error> {
         if self.levels.len() >= DEPTH_MAX {
-            return Err(self.refused(&format!("lies deeper than {DEPTH_MAX} folders")));
+            return Err(self.refused(&format!("is nested more than {DEPTH_MAX} directories deep")));
         }
         let made = self.folder.make(&entry.name);
-        self.folder = made.map_err(|error| self.unwritable("make the folder", error))?;
+        self.folder = made.map_err(|error| self.unwritable("create the directory", error))?;
         self.enter(TreeId::from_bytes(entry.id))
     }
 
     fn link(&mut self, entry: &TreeEntry) -> Result<(), Error> {
         let text = self.objects.blob(entry.id).map_err(|error| self.unreadable(&error))?;
         if text.bytes().is_empty() || text.bytes().contains(&0) {
-            return Err(self.refused("is a symbolic link whose text is empty or has a NUL"));
+            return Err(self.refused("is a symbolic link with an empty or invalid target"));
         }
         let made = self.folder.link(&entry.name, text.bytes());
-        made.map_err(|error| self.unwritable("make the link", error))?;
+        made.map_err(|error| self.unwritable("create the link", error))?;
         self.files += 1;
         Ok(())
     }
@@ -215,7 +215,7 @@ impl<'a> Walk<'a> {
         let fills = assigned.is_some_and(|assigned| assigned.export_subst == State::Set);
         let (conversion, undone) = Conversion::of(assigned, &self.settings);
         let file = self.folder.file(&entry.name, executable);
-        let mut file = file.map_err(|error| self.unwritable("make the file", error))?;
+        let mut file = file.map_err(|error| self.unwritable("create the file", error))?;
         self.files += 1;
         undone.into_iter().for_each(|undone| self.warnings.add(&self.path, undone));
         if let Some((reader, size)) = self.objects.large_blob(entry.id, STREAMED_BYTES_MIN)
@@ -316,7 +316,7 @@ impl<'a> Walk<'a> {
     /// from the tree: the target was empty.
     fn unwritable(&self, what: &str, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::AlreadyExists {
-            return self.refused("is there twice, at least to this file system");
+            return self.refused("has the same name as another entry on this file system");
         }
         let path: PathBuf = self.target.join(OsStr::from_bytes(&self.path));
         Error::io(what, &path, error)

@@ -23,23 +23,22 @@ impl fmt::Display for ExportWarning {
             Self::Filter(driver) => {
                 write!(
                     f,
-                    "the filter `{}` is not run; the contents stay as committed",
+                    "tinyci does not run the filter `{}`; the contents stay as committed",
                     show(driver)
                 )
             }
-            Self::NoEncoding => f.write_str("its `working-tree-encoding` names no encoding"),
+            Self::NoEncoding => f.write_str("its `working-tree-encoding` is empty"),
             Self::Encoding(name) => write!(
                 f,
-                "the `working-tree-encoding` `{}` is not one that tinyci writes; the contents stay \
-                 UTF-8",
+                "unsupported `working-tree-encoding` `{}`; the contents stay UTF-8",
                 show(name)
             ),
             Self::Unencodable => f.write_str(
-                "its contents cannot be written in its `working-tree-encoding`; they stay as \
+                "cannot convert its contents to its `working-tree-encoding`; they stay as \
                  committed",
             ),
             Self::Placeholder(text) => {
-                write!(f, "`export-subst` does not fill in `{}`; the text stays", show(text))
+                write!(f, "`export-subst` does not support `{}`; it stays as written", show(text))
             }
         }
     }
@@ -90,6 +89,6 @@ mod tests {
         }
         let texts = warnings.into_texts();
         assert_eq!(texts.len(), 2);
-        assert!(texts[0].starts_with("`a\\nb`: the filter `lfs` is not run"), "{texts:?}");
+        assert!(texts[0].starts_with("`a\\nb`: tinyci does not run the filter `lfs`"), "{texts:?}");
     }
 }

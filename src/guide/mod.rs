@@ -1,21 +1,21 @@
-//! The guide: from the first push to the fine print.
+//! The guide to tinyci.
 //!
-//! | chapter | for |
+//! | chapter | contents |
 //! |---|---|
-//! | [`getting_started`] | a server and a project, from nothing to a green push |
-//! | [`configuration`] | everything that `.tinyci.yml` can say |
-//! | [`scripts`] | pipelines that need conditions: `.tinyci.rhai` |
-//! | [`script_api`] | everything that a script can use |
-//! | [`globs`] | which paths, branches and tags a glob matches |
-//! | [`commands`] | what a command finds: tags, environment, limits |
-//! | [`deploy`] | from a green commit to where it runs: plans, approvals, rollbacks |
-//! | [`vps`] | a server from nothing to push-to-deploy, over ssh |
-//! | [`results`] | verdicts, records, logs, and how to ask for them |
-//! | [`operating`] | settings, the queue, retries, disk space, what survives a crash |
-//! | [`embedding`] | running it from a Rust program |
-//! | [`moving_over`] | coming from TinyCI, the Ruby gem |
+//! | [`getting_started`] | set up a server and a project, up to the first green push |
+//! | [`configuration`] | all keys of `.tinyci.yml` |
+//! | [`scripts`] | pipelines with conditions and loops: `.tinyci.rhai` |
+//! | [`script_api`] | the functions, constants and properties of scripts |
+//! | [`globs`] | how globs match paths, branches and tags |
+//! | [`commands`] | how commands run: placeholders, environment variables, limits |
+//! | [`deploy`] | deploy a green commit: plans, approvals, rollbacks |
+//! | [`vps`] | set up a new server for push-to-deploy over ssh |
+//! | [`results`] | verdicts, records, logs and artifacts |
+//! | [`operating`] | settings, runs, disk space, security |
+//! | [`embedding`] | use tinyci as a library |
+//! | [`moving_over`] | move from TinyCI, the Ruby gem |
 //!
-//! The commands and configs in these chapters are run by the tests.
+//! Tests run the commands and configs in these chapters.
 
 #[doc = include_str!("getting_started.md")]
 pub mod getting_started {}
@@ -48,7 +48,27 @@ pub mod results {}
 pub mod operating {}
 
 #[doc = include_str!("embedding.md")]
-pub mod embedding {}
+pub mod embedding {
+    #[doc = include_str!("../../bindings/cpp/README.md")]
+    pub mod cpp {}
+
+    #[doc = include_str!("../../bindings/python/README.md")]
+    pub mod python {}
+
+    #[doc = include_str!("../../bindings/ruby/README.md")]
+    pub mod ruby {}
+
+    #[doc = include_str!("../../bindings/go/README.md")]
+    pub mod go {}
+
+    #[doc = include_str!("../../bindings/node/README.md")]
+    pub mod node {}
+}
 
 #[doc = include_str!("moving_over.md")]
 pub mod moving_over {}
+
+// Compiles the program in it.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

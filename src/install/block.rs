@@ -20,7 +20,7 @@ const END: &[u8] = b"# <<< tinyci <<<";
 
 /// What a script of our own begins with, before the block.
 const OWN_SCRIPT: &str = "#!/bin/sh
-# Made by `tinyci install`. Lines of your own belong below the block.
+# Made by `tinyci install`. Add your own lines below the block.
 ";
 
 /// Shells whose scripts can hold the block.
@@ -34,10 +34,10 @@ pub(super) fn block(tinyci: &OsStr) -> Vec<u8> {
     let lines: [&[u8]; 6] = [
         BEGIN,
         b"
-# Runs what was pushed. `tinyci uninstall` takes these lines away and no others.
+# Runs tinyci for the push. `tinyci uninstall` removes only these lines.
 tinyci_updates=$(cat)
 ( (
-\t# The pusher sees the run live, and may hang up at any time: the run goes on.
+\t# You see the run live; if you disconnect, it continues.
 \ttrap '' HUP INT QUIT
 \tcd \"$(git rev-parse --git-common-dir)\" || exit
 \tunset $(git rev-parse --local-env-vars)
@@ -48,7 +48,7 @@ tinyci_updates=$(cat)
         b") <<tinyci_updates & )
 $tinyci_updates
 tinyci_updates
-# What follows gets the same lines.
+# The rest of the hook reads the same input.
 exec <<tinyci_updates
 $tinyci_updates
 tinyci_updates
@@ -116,20 +116,20 @@ fn find(script: &[u8]) -> Result<Option<Range<usize>>, &'static str> {
     match (begins.as_slice(), ends.as_slice()) {
         ([], []) => Ok(None),
         ([begin], [end]) if begin < end => Ok(Some(*begin..*end)),
-        _ => Err("holds a damaged tinyci block: take the lines of it away by hand first"),
+        _ => Err("contains a damaged tinyci block; remove its lines by hand"),
     }
 }
 
 /// Whether a script that begins so is one of a shell that reads the block as it is meant.
 fn check_first_line(line: &[u8]) -> Result<(), &'static str> {
     if line.starts_with(b"\xef\xbb\xbf") {
-        return Err("begins with a byte order mark, which keeps it from running at all");
+        return Err("begins with a byte order mark, so it cannot run");
     }
     let Some(line) = line.strip_prefix(b"#!") else {
-        return Err("is not a shell script (its first line names no shell)");
+        return Err("is not a shell script: its first line has no `#!`");
     };
     if line.ends_with(b"\r\n") {
-        return Err("has Windows line ends (CRLF), which no shell reads: convert it first");
+        return Err("has Windows line endings (CRLF), so it cannot run");
     }
     let text = std::str::from_utf8(line).unwrap_or_default();
     let mut words = text.split_ascii_whitespace().map(|word| word.rsplit('/').next().unwrap_or(""));
@@ -217,9 +217,9 @@ mod tests {
     fn only_scripts_of_posix_shells_take_the_block() {
         let block = block("tinyci".as_ref());
         for (script, reason) in [
-            (&b""[..], "names no shell"),
-            (b"echo hello\n", "names no shell"),
-            (b"\x7fELF\x02\x01", "names no shell"),
+            (&b""[..], "has no `#!`"),
+            (b"echo hello\n", "has no `#!`"),
+            (b"\x7fELF\x02\x01", "has no `#!`"),
             (b"\xef\xbb\xbf#!/bin/sh\n", "byte order mark"),
             (b"#!/bin/sh\r\necho\r\n", "CRLF"),
             (b"#!/usr/bin/python3\n", "not a shell script"),

@@ -85,10 +85,10 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
     let path = hook_path(hooks_dir);
     let change = match Hook::read(&path)? {
         None => {
-            let failed = |source| Error::io("make the hooks folder", hooks_dir, source);
+            let failed = |source| Error::io("create the hooks directory", hooks_dir, source);
             options.sharing.create_dir_all(hooks_dir).map_err(failed)?;
             write(&path, &own_script(&block), None)?;
-            let failed = |source| Error::io("share the hook", &path, source);
+            let failed = |source| Error::io("set the permissions of the hook", &path, source);
             options.sharing.adjust(&path).map_err(failed)?;
             Change::Created
         }
@@ -142,10 +142,10 @@ impl Hook {
             metadata => metadata.map_err(failed)?,
         };
         if metadata.is_symlink() {
-            return Ok(Some(Hook::Other("is a symbolic link, and belongs to what it points to")));
+            return Ok(Some(Hook::Other("is a symbolic link")));
         }
         if !metadata.is_file() {
-            return Ok(Some(Hook::Other("is not a file")));
+            return Ok(Some(Hook::Other("is not a regular file")));
         }
         let text = fs::read(path).map_err(failed)?;
         Ok(Some(Hook::Script { text, metadata }))
@@ -158,8 +158,7 @@ impl Hook {
         };
         let new = with_block(&text, block).map_err(|reason| refusal(path, reason))?;
         if metadata.permissions().mode() & 0o111 == 0 {
-            let reason = "is not executable, so that git ignores it: remove it, or make it \
-                          executable if it is meant to run";
+            let reason = "is not executable, so git ignores it";
             return Err(refusal(path, reason));
         }
         if new == text {
@@ -174,12 +173,10 @@ impl Hook {
 
 /// Why a hook is left alone, and what its owner can do.
 fn refusal(path: &Path, reason: &str) -> Error {
-    let message = format!(
-        "`{}` {reason}; to start runs from a hook of your own, give a copy of its standard input \
-         to `sh -c 'unset $(git rev-parse --local-env-vars); exec tinyci run --hook'`",
-        path.display()
-    );
-    Error::new(ErrorKind::Unsupported, message).with_path(path)
+    let message = format!("cannot change the hook: `{}` {reason}", path.display());
+    let hint = "pass your own hook's standard input to `sh -c 'unset $(git rev-parse \
+                --local-env-vars); exec tinyci run --hook'`";
+    Error::new(ErrorKind::Unsupported, message).with_path(path).with_hint(hint)
 }
 
 /// The file that takes the hook.
@@ -198,12 +195,13 @@ fn check_inside(hooks_dir: &Path, options: &HookOptions) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "the hooks of this repository are in `{}`, outside of it (core.hooksPath, or a link): a \
-         hook there runs for every repository that uses that folder; `tinyci install \
-         --shared-hooks` installs it all the same, or set core.hooksPath for this repository alone",
+        "refusing to install a hook in `{}`: it is outside of the repository (`core.hooksPath`, or \
+         a link), and other repositories may use it",
         hooks_dir.display()
     );
-    Err(Error::new(ErrorKind::Unsupported, message).with_path(hooks_dir))
+    Err(Error::new(ErrorKind::Unsupported, message)
+        .with_path(hooks_dir)
+        .with_hint("`tinyci install --shared-hooks` installs it anyway"))
 }
 
 /// The path without links, as far as it exists.
@@ -248,8 +246,7 @@ fn replace_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
         let failed = |source| Error::io("rename the hook", &path, source);
         fs::rename(&path, &kept).map_err(failed)?;
         return Ok(Some(format!(
-            "`{}` is what TinyCI installed: it is not needed any more, and is kept as \
-             `{ANCESTOR_KEPT}`",
+            "renamed the hook of TinyCI 0.5 to `{ANCESTOR_KEPT}`: `{}` is no longer needed",
             path.display()
         )));
     }
@@ -257,8 +254,7 @@ fn replace_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
     let calls = text.windows(name.len()).any(|part| part == name);
     Ok(calls.then(|| {
         format!(
-            "`{}` mentions tinyci too and is left as it is: a run that it starts comes on top of \
-             the new hook's",
+            "`{}` mentions tinyci too and is unchanged: it may start a second run for each push",
             path.display()
         )
     }))
@@ -273,11 +269,11 @@ fn restore_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
     }
     if Hook::read(&path)?.is_some() {
         let (path, kept) = (path.display(), kept.display());
-        return Ok(Some(format!("`{path}` is new since the install, so `{kept}` stays there")));
+        return Ok(Some(format!("`{kept}` stays: `{path}` was added after the install")));
     }
-    let failed = |source| Error::io("put the hook back at", &path, source);
+    let failed = |source| Error::io("restore the hook", &path, source);
     fs::rename(&kept, &path).map_err(failed)?;
-    Ok(Some(format!("`{}` is back as TinyCI installed it", path.display())))
+    Ok(Some(format!("restored the hook of TinyCI 0.5: `{}`", path.display())))
 }
 
 #[cfg(test)]
@@ -503,7 +499,7 @@ mod tests {
             let before = state(&push.hook("post-receive", text));
             let error = push.install().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
-            let message = error.to_string();
+            let message = error.report();
             assert!(message.contains("hooks/post-receive") && message.contains("run --hook"));
             assert_eq!(state(&push.hooks_dir().join("post-receive")), before);
         }
@@ -584,7 +580,7 @@ mod tests {
         let foreign = push.hook("post-update", &text.replace("--all", "--all || true"));
         let before = state(&foreign);
         let installed = push.install().unwrap();
-        assert!(installed.notes[0].contains("left as it is"), "{:?}", installed.notes);
+        assert!(installed.notes[0].contains("is unchanged"), "{:?}", installed.notes);
         uninstall(&push.hooks_dir()).unwrap();
         assert_eq!(state(&foreign), before);
     }

@@ -36,7 +36,7 @@ mod repository;
 pub(crate) use self::{
     refspecs::{protect, warnings as refspec_warnings},
     remote::{setup_remote, undo_setup_remote},
-    repository::{FORGEABLE, hides_refs, install, is_installed, uninstall},
+    repository::{forgeable, hides_refs, install, is_installed, uninstall},
 };
 pub use self::{
     remote::RemoteSetup,

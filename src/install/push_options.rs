@@ -13,14 +13,14 @@ const ON: &str = "true";
 
 /// What there is to say of an install that has switched it on.
 const SWITCHED_ON: &str =
-    "`git push -o ci.skip` leaves what is pushed untested (receive.advertisePushOptions)";
+    "`git push -o ci.skip` now leaves the pushed commits untested (`receive.advertisePushOptions`)";
 
 /// The file of the state that says that an install switched it on.
 const MEMORY: &str = state::INSTALLED;
 
 /// What there is to say where somebody has switched it off.
 const SWITCHED_OFF: &str =
-    "receive.advertisePushOptions is off here, so that `git push -o ci.skip` is refused";
+    "git refuses `git push -o ci.skip`: `receive.advertisePushOptions` is off";
 
 /// Has git take options with a push, unless it is set already, either way. What was done, or could
 /// not be, is a sentence.

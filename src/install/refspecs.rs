@@ -9,6 +9,7 @@ use crate::model::stored_names::state;
 use crate::{
     model::error::Error,
     repo::{Repo, TakingRefspec},
+    util::suggestion::hinted,
 };
 
 /// The file of the state that says which lines of git's configuration an install added.
@@ -23,17 +24,15 @@ const SINCE: (u32, u32) = (2, 29);
 ///
 /// [`Git`](crate::ErrorKind::Git) where git's configuration cannot be read.
 pub(crate) fn warnings(repo: &Repo) -> Result<Vec<String>, Error> {
-    let warning = |it: TakingRefspec| {
-        format!("{}: `tinyci install` has such fetches leave them alone", danger(&it))
-    };
+    let warning = |it: TakingRefspec| hinted(&danger(&it), "`tinyci install` protects them");
     Ok(repo.taking_refspecs()?.into_iter().map(warning).collect())
 }
 
 fn danger(taking: &TakingRefspec) -> String {
     let TakingRefspec { remote, refspec, .. } = taking;
     format!(
-        "`remote.{remote}.fetch = {refspec}` has a fetch replace tinyci's refs, and with --prune \
-         delete them"
+        "fetches from `{remote}` replace tinyci's refs, and delete them with `--prune` \
+         (`remote.{remote}.fetch = {refspec}`)"
     )
 }
 
@@ -59,7 +58,7 @@ pub(crate) fn protect(
             repo.config_add(&key, value)?;
         }
         notes.push(format!(
-            "fetches from `{remote}` leave tinyci's refs alone from now on ({key} = {})",
+            "fetches from `{remote}` no longer change tinyci's refs (`{key} = {}`)",
             remedies.join(", ")
         ));
     }
@@ -68,15 +67,15 @@ pub(crate) fn protect(
 
 fn unprotected(taking: &TakingRefspec, git: Option<(u32, u32)>) -> String {
     let git = match git {
-        Some((major, minor)) => format!("git {major}.{minor} does"),
-        None => "it is not known which git this machine has, and one before 2.29 does".to_owned(),
+        Some((major, minor)) => format!("git {major}.{minor} is too old"),
+        None => "the version of git is unknown".to_owned(),
     };
-    format!(
-        "{}; {git} not know refspecs that prevent it, such as `{}`: fetch by \
-         `+refs/heads/*:refs/heads/*` and `+refs/tags/*:refs/tags/*` instead, or install git 2.29",
+    let message = format!(
+        "{}; tinyci cannot add `{}`, because that needs git 2.29 and {git}",
         danger(taking),
         taking.remedies.join("`, `")
-    )
+    );
+    hinted(&message, "fetch `+refs/heads/*:refs/heads/*` and `+refs/tags/*:refs/tags/*` instead")
 }
 
 /// Takes out what [`protect`] added and is still there, and says what that was.

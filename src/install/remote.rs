@@ -37,7 +37,7 @@ fn lines(remote: &str) -> [(String, String); 4] {
     [
         (fetch.clone(), format!("+refs/notes/tinyci*:refs/notes/remotes/{remote}/tinyci*")),
         (fetch.clone(), format!("+refs/notes/runs/*:refs/notes/remotes/{remote}/runs/*")),
-        (fetch, format!("+refs/tinyci/deployments/*:refs/tinyci/remotes/{remote}/deploys/*")),
+        (fetch, format!("+refs/tinyci/deployments/*:refs/tinyci/remotes/{remote}/deployments/*")),
         ("notes.displayRef".to_owned(), format!("refs/notes/remotes/{remote}/tinyci-result")),
     ]
 }

@@ -7,7 +7,7 @@ use super::{
     push_options, refspecs,
 };
 use crate::model::stored_names::refs;
-use crate::{model::error::Error, repo::Repo};
+use crate::{model::error::Error, repo::Repo, util::suggestion::hinted};
 
 /// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
 const SERVER_REFS: [&str; 4] =
@@ -15,9 +15,11 @@ const SERVER_REFS: [&str; 4] =
 
 const HIDE_REFS: &str = "receive.hideRefs";
 
-/// What there is to say of a server that does not hide them.
-pub(crate) const FORGEABLE: &str = "whoever can push can forge verdicts: `tinyci install --hide-refs` has such pushes refused \
-     (receive.hideRefs)";
+/// The warning about a server that does not hide them.
+pub(crate) fn forgeable() -> String {
+    let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
+    hinted("anyone who can push can forge verdicts", hint)
+}
 
 /// How [`Engine::install`](crate::Engine::install) goes about it.
 ///
@@ -113,7 +115,7 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
     };
     if done.change == Change::Added {
         let hook = installed.hook.display();
-        installed.notes.push(format!("`{hook}` was there and keeps its own lines"));
+        installed.notes.push(format!("`{hook}` already existed and keeps its own lines"));
     }
     let (advertised, said) = push_options::advertise(repo)?;
     installed.changed |= advertised;
@@ -122,12 +124,12 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
         if hide(repo)? {
             installed.changed = true;
             installed.notes.push(
-                "pushes to the refs that hold verdicts are refused from now on (receive.hideRefs)"
+                "git now refuses pushes to the refs that contain verdicts (`receive.hideRefs`)"
                     .to_owned(),
             );
         }
     } else if !hides_refs(repo)? {
-        installed.notes.push(FORGEABLE.to_owned());
+        installed.notes.push(forgeable());
     }
     Ok(installed)
 }

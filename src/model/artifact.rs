@@ -152,8 +152,10 @@ impl<R: Read> ArtifactReader<R> {
     }
 
     fn differs(&self, how: &str) -> io::Error {
-        let message =
-            format!("`{}` is not what the job kept: {how}", self.artifact.path.escape_debug());
+        let message = format!(
+            "artifact `{}` was changed after the job: {how}",
+            self.artifact.path.escape_debug()
+        );
         io::Error::new(io::ErrorKind::InvalidData, message)
     }
 }

@@ -49,7 +49,7 @@ macro_rules! object_id {
             fn from_str(text: &str) -> Result<Self, Error> {
                 let mut bytes = [0; 20];
                 hex::decode_into(text.as_bytes(), &mut bytes).ok_or_else(|| {
-                    let message = format!("`{text}` is not a full {} id (40 hexadecimal digits)", $noun);
+                    let message = format!("invalid {} id `{text}`: expected 40 hexadecimal digits", $noun);
                     Error::new(ErrorKind::InvalidArg, message)
                 })?;
                 Ok(Self(bytes))

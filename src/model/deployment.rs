@@ -112,7 +112,7 @@ impl FromStr for DeployOutcome {
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = DeployOutcome::ALL.into_iter().find(|outcome| outcome.name() == text);
         known.ok_or_else(|| {
-            let message = format!("`{text}` is not an outcome of a deployment");
+            let message = format!("unknown deployment outcome `{text}`");
             Error::new(ErrorKind::InvalidArg, message)
         })
     }
@@ -179,7 +179,7 @@ impl Deployment {
         match self.outcome {
             DeployOutcome::Running => format!("Deploying {short} to {environment}"),
             DeployOutcome::Success if self.bare => {
-                format!("Deployed {short} to {environment}, its files alone")
+                format!("Deployed the files of {short} to {environment}, without a build")
             }
             DeployOutcome::Success if self.rollback => {
                 format!("Rolled {environment} back to {short}")
@@ -191,7 +191,7 @@ impl Deployment {
                 format!("Canceled the deployment of {short} to {environment}")
             }
             DeployOutcome::AwaitingApproval => {
-                format!("Waiting for an approval to deploy {short} to {environment}")
+                format!("Awaiting approval to deploy {short} to {environment}")
             }
             DeployOutcome::Interrupted => {
                 format!("Interrupted the deployment of {short} to {environment}")
@@ -493,7 +493,7 @@ impl fmt::Display for ApprovalProof {
             }
             ApprovalProof::Account(account) => write!(f, "given here by the account {account}"),
             ApprovalProof::Program(account) => {
-                write!(f, "told by a program of the account {account}")
+                write!(f, "reported by a program of the account {account}")
             }
         }
     }

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::util::suggestion::hinted;
+
 /// What went wrong, for programs. One to one with the statuses of the C ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -93,6 +95,7 @@ struct Inner {
     path: Option<PathBuf>,
     position: Option<Position>,
     excerpt: Option<String>,
+    hint: Option<String>,
     #[cfg(feature = "capi")]
     host_code: i32,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -112,7 +115,7 @@ impl Error {
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (path, position, excerpt, source) = (None, None, None, None);
+        let (path, position, excerpt, hint, source) = (None, None, None, None, None);
         Self {
             inner: Box::new(Inner {
                 kind,
@@ -120,6 +123,7 @@ impl Error {
                 path,
                 position,
                 excerpt,
+                hint,
                 #[cfg(feature = "capi")]
                 host_code: 0,
                 source,
@@ -144,6 +148,13 @@ impl Error {
     /// The same error with the lines that show its place to a person.
     pub(crate) fn with_excerpt(mut self, excerpt: String) -> Self {
         self.inner.excerpt = Some(excerpt);
+        self
+    }
+
+    /// The same error with a hint: a command that helps, in backticks, and what it does.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = Some(hint.into());
         self
     }
 
@@ -174,9 +185,10 @@ impl Error {
             .with_source(source)
     }
 
-    /// The same error in other words, which hold its causes.
+    /// The same error in other words, which hold its causes and its hint.
     pub(crate) fn with_message(mut self, message: String) -> Self {
         self.inner.message = message;
+        self.inner.hint = None;
         self.inner.source = None;
         self
     }
@@ -192,8 +204,8 @@ impl Error {
         let message = match path.as_os_str().is_empty() {
             true => "the path is empty".to_owned(),
             false => format!(
-                "`{shown}` is relative to the current directory, which does not exist anymore or \
-                 cannot be read: use an absolute path"
+                "cannot resolve `{shown}`: the current directory is missing or unreadable; use an \
+                 absolute path"
             ),
         };
         Self::new(kind, message).with_path(path)
@@ -226,8 +238,14 @@ impl Error {
     }
 
     /// The sentence and its causes, joined by `: `, for a log or a terminal. An error in a script
-    /// comes with its [`excerpt`](Error::excerpt) on the lines below the sentence.
+    /// comes with its [`excerpt`](Error::excerpt) on the lines below the sentence. If a command
+    /// helps, the last line names it and begins with `hint: `.
     pub fn report(&self) -> String {
+        let text = self.sentence_and_causes();
+        self.inner.hint.as_ref().map_or_else(|| text.clone(), |hint| hinted(&text, hint))
+    }
+
+    fn sentence_and_causes(&self) -> String {
         if let Some(excerpt) = &self.inner.excerpt {
             return format!("{}\n{excerpt}", self.inner.message);
         }
@@ -258,6 +276,7 @@ impl fmt::Debug for Error {
             .field("message", &self.inner.message)
             .field("path", &self.inner.path)
             .field("position", &self.inner.position)
+            .field("hint", &self.inner.hint)
             .field("source", &self.inner.source)
             .finish()
     }
@@ -277,5 +296,17 @@ mod tests {
         assert_eq!(error.to_string(), ".tinyci.yml:3:5: expected a command");
         assert_eq!(error.report(), ".tinyci.yml:3:5: expected a command: disk on fire");
         assert_eq!(error.message(), "expected a command");
+    }
+
+    #[test]
+    fn a_hint_is_the_last_line_of_the_report_alone() {
+        let error = Error::new(ErrorKind::NotFound, "no remote `origin` in `/r`")
+            .with_hint("`git remote add origin URL`")
+            .with_source(std::io::Error::other("not listed"));
+        let report = "no remote `origin` in `/r`: not listed\nhint: `git remote add origin URL`";
+        assert_eq!(error.report(), report);
+        assert_eq!(error.to_string(), "no remote `origin` in `/r`");
+        let other = error.with_message("nothing was fetched".to_owned());
+        assert_eq!(other.report(), "nothing was fetched");
     }
 }

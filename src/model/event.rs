@@ -158,8 +158,8 @@ impl Event {
             EventKind::StepStarted { opens } => step_started_lines(self.meta.step, *opens),
             EventKind::StepFinished { record, .. } => step_finished_lines(record),
             EventKind::JobFinished { record, .. } => lines(job_finished_line(record)),
-            EventKind::Warning { message, .. } => vec![format!("warning: {message}")],
-            EventKind::Waiting { message, .. } => vec![message.clone()],
+            EventKind::Warning { message, .. } => lines(Some(format!("warning: {message}"))),
+            EventKind::Waiting { message, .. } => lines(Some(message.clone())),
             EventKind::DeployStarted { deployment, .. } => {
                 vec![format!("Deploying {} to {}", deployment.commit, deployment.environment)]
             }
@@ -172,7 +172,7 @@ impl Event {
     }
 }
 
-/// An error in a script comes with the lines that show its place.
+/// An error in a script comes with the lines that show its place, other texts with their hint.
 fn lines(text: Option<String>) -> Vec<String> {
     text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
 }

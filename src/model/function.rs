@@ -153,15 +153,15 @@ impl HostFunction {
         let words: Vec<&str> = name.split("::").collect();
         if words.len() > 2 || !words.iter().all(|word| is_word(word)) {
             let message = format!(
-                "`{name}` is not the name of a function: it is `name` or `module::name`, of a-z, \
+                "invalid function name `{name}`: expected `name` or `module::name`, made of a-z, \
                  0-9 and `_`"
             );
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         if arguments.is_empty() || *arguments.end() > ARGUMENTS_MAX {
             let message = format!(
-                "the function `{name}` takes {} to {} arguments; from 0 to {ARGUMENTS_MAX} can be \
-                 had, the smaller number first",
+                "invalid number of arguments for `{name}` ({} to {}): expected 0 to \
+                 {ARGUMENTS_MAX}, the minimum first",
                 arguments.start(),
                 arguments.end()
             );

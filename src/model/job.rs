@@ -67,10 +67,10 @@ impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Trigger::Pending => "has no verdict",
-            Trigger::Unfinished => "has no verdict, though an earlier attempt is on record",
+            Trigger::Unfinished => "has no verdict, although an earlier job was recorded",
             Trigger::Named => "was named",
-            Trigger::Retry => "was named for a retry",
-            Trigger::Rebuild => "is to be deployed, and has no build for that",
+            Trigger::Retry => "was named with `--retry`",
+            Trigger::Rebuild => "is deployed next, and has no build",
             Trigger::Retest => "is tested again",
             Trigger::Tag => "was tagged",
         })

@@ -43,7 +43,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Exit::Code(code) => write!(f, "failed with status {code}"),
-            Exit::Signal(signal) => write!(f, "was ended by signal {signal}"),
+            Exit::Signal(signal) => write!(f, "was killed by signal {signal}"),
             Exit::TimedOut => f.write_str("timed out"),
             Exit::Canceled => f.write_str("was canceled"),
         }
@@ -145,7 +145,7 @@ impl FromStr for Outcome {
         let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == text);
         known.ok_or_else(|| {
             let hint = did_you_mean_or_list(text, &Outcome::ALL.map(Outcome::name));
-            Error::new(ErrorKind::InvalidArg, format!("`{text}` is not an outcome{hint}"))
+            Error::new(ErrorKind::InvalidArg, format!("unknown outcome `{text}`{hint}"))
         })
     }
 }
@@ -212,7 +212,7 @@ mod tests {
         }
         let error = |word: &str| word.parse::<Outcome>().unwrap_err().to_string();
         assert!(error("sucess").ends_with("; did you mean `success`?"), "{}", error("sucess"));
-        assert!(error("green").ends_with("skipped, no_verdict, canceled)"), "{}", error("green"));
+        assert!(error("green").ends_with("skipped, error, canceled)"), "{}", error("green"));
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl FromStr for StepName {
     fn from_str(text: &str) -> Result<Self, Error> {
         let known = StepName::ALL.into_iter().find(|step| step.as_str() == text);
         known.ok_or_else(|| {
-            Error::new(ErrorKind::InvalidArg, format!("`{text}` is not a phase or hook"))
+            Error::new(ErrorKind::InvalidArg, format!("unknown phase or hook `{text}`"))
         })
     }
 }
@@ -338,8 +338,8 @@ pub(crate) fn stays_below(path: &str) -> bool {
 }
 
 /// What an environment can be called, for messages.
-pub(crate) const ENVIRONMENT_NAME: &str = "names of letters, digits, `-`, `_` and `.` that begin \
-                                           with a letter or digit, 64 of them at most";
+pub(crate) const ENVIRONMENT_NAME: &str =
+    "at most 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
 
 /// Whether this can name an environment: it becomes a part of refs and file names.
 pub(crate) fn is_environment(name: &str) -> bool {

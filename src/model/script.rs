@@ -18,7 +18,7 @@ pub(crate) trait Tree {
 
     /// What is said of an import whose file is absent.
     fn lacks(&self, path: &str) -> String {
-        format!("the commit has no file `{path}` to import")
+        format!("cannot import `{path}`: the commit has no such file")
     }
 }
 

@@ -200,7 +200,7 @@ pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<RefUpdate>, Error> {
         parse_update(line).ok_or_else(|| {
             let text = String::from_utf8_lossy(line);
             let message = format!(
-                "line {} is not `<old id> <new id> <ref>`, as git's post-receive hook gets it: `{text}`",
+                "invalid hook line {}: expected `<old id> <new id> <ref>`, got `{text}`",
                 index + 1
             );
             Error::new(ErrorKind::InvalidArg, message)

@@ -1,19 +1,21 @@
-//! [`Setting`]: a key of the repository's settings, and what is set.
+//! [`Setting`]: a setting of a repository, with its values.
 
 /// One of the settings, `git config tinyci.*`, as [`Engine::settings`](crate::Engine::settings)
 /// lists them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
-    /// What `git config` calls it: `tinyci.jobs`.
+    /// The name as `git config` takes it: `tinyci.jobs`.
     pub key: String,
-    /// What is set and holds: several values of a key that takes several, else one; none where the
-    /// default holds.
+    /// The values that are set: one, or several if the key takes several. Empty if nothing is set, so
+    /// that the default applies.
     pub values: Vec<String>,
-    /// The file that the last of them stands in.
+    /// The file that sets the last of them; `None` if nothing is set.
     pub origin: Option<String>,
-    /// What holds where nothing is set: a value, or a word about it.
-    pub default: &'static str,
-    /// What it is for.
+    /// The default as a value that `git config` takes; `None` if no value has the same effect.
+    pub default: Option<&'static str>,
+    /// The default for people: the value, or words such as `no limit`.
+    pub default_description: &'static str,
+    /// The purpose of the setting, with units.
     pub description: &'static str,
 }

@@ -28,7 +28,8 @@ use crate::{
 };
 
 /// What a command says, and the status that it fails with, whose leftovers had to be killed.
-const DEFUSED: &str = "killed what the command left behind: it started more and more processes\n";
+const DEFUSED: &str =
+    "killed the processes that the command left behind: their number kept growing\n";
 const DEFUSED_STATUS: i32 = 137;
 
 /// Said, since the standard library would look for it in the environment, which is not ours to read
@@ -161,7 +162,7 @@ fn carry(
 }
 
 fn no_room(what: &str, error: io::Error) -> Error {
-    Error::new(ErrorKind::Spawn, format!("cannot get {what} to watch a command")).with_source(error)
+    Error::new(ErrorKind::Spawn, format!("cannot create {what} for a command")).with_source(error)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub(crate) fn ask(
     command.args(arguments).current_dir(dir).env_clear().envs(env).stdin(Stdio::from(input));
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let done = child.wait_with_output().map_err(|source| {
-        let message = format!("the end of `{program}` cannot be known");
+        let message = format!("cannot get the exit code of `{program}`");
         Error::new(ErrorKind::ChildLost, message).with_source(source)
     })?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

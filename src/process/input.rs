@@ -23,7 +23,7 @@ pub(super) fn file(bytes: Option<&[u8]>) -> Result<File, Error> {
         Ok(file)
     });
     filled.map_err(|error| {
-        Error::new(ErrorKind::Io, "cannot hold a command's input in a file").with_source(error)
+        Error::new(ErrorKind::Io, "cannot write a command's input to a file").with_source(error)
     })
 }
 

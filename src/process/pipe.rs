@@ -36,7 +36,7 @@ impl Pipes {
     /// Makes the pipes, and what a command is to have as standard output and error.
     pub(super) fn new(mode: OutputMode) -> Result<(Self, [PipeWriter; 2]), Error> {
         Self::try_new(mode).map_err(|error| {
-            Error::new(ErrorKind::Spawn, "cannot make a pipe for a command's output")
+            Error::new(ErrorKind::Spawn, "cannot create a pipe for a command's output")
                 .with_source(error)
         })
     }

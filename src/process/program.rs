@@ -77,7 +77,7 @@ fn words<'a>(command: &'a Command, cwd: &Path) -> Result<io::Result<Words<'a>>, 
         Program::Argv(words) => words,
     };
     let Some(name) = words.first() else {
-        return Err(Error::new(ErrorKind::InvalidArg, "a command names no program"));
+        return Err(Error::new(ErrorKind::InvalidArg, "cannot start an empty command"));
     };
     let path = find(name, cwd, search_path(&command.env));
     Ok(path.map(|path| (path, words.iter().map(OsStr::new).collect())))

@@ -73,7 +73,7 @@ impl Launch<'_> {
                 env.pointers.as_ptr(),
             )
         })?;
-        Pid::from_raw(pid).ok_or_else(|| io::Error::other("the new process has no number"))
+        Pid::from_raw(pid).ok_or_else(|| io::Error::other("the new process has no process id"))
     }
 }
 

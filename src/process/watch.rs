@@ -146,7 +146,7 @@ impl Watchdog<'_> {
 fn lost() -> Error {
     Error::new(
         ErrorKind::ChildLost,
-        "other code in this process took a command's exit status: it must neither ignore SIGCHLD \
-         nor wait for children that are not its own",
+        "cannot get the exit code of a command: other code in this process collected it, or \
+         ignores SIGCHLD",
     )
 }

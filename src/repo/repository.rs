@@ -53,6 +53,9 @@ impl fmt::Display for Repo {
     }
 }
 
+/// The hint for objects that are missing or broken.
+pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
+
 /// git2's error as ours.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
     Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
@@ -70,13 +73,16 @@ pub(super) fn because(error: Error, source: &git2::Error) -> Error {
 /// An id as git2 has it.
 pub(super) fn oid(id: CommitId) -> Result<git2::Oid, Error> {
     git2::Oid::from_bytes(id.as_bytes())
-        .map_err(|source| git_error(format!("`{id}` is no id that git knows"), source))
+        .map_err(|source| git_error(format!("invalid object id `{id}`"), source))
 }
 
 /// The twenty bytes of an id of git2.
 pub(super) fn id_bytes(oid: git2::Oid) -> Result<[u8; 20], Error> {
     oid.as_bytes().try_into().map_err(|_| {
-        Error::new(ErrorKind::Unsupported, format!("`{oid}` is not a SHA-1 id of twenty bytes"))
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("unsupported object id `{oid}`: it is not SHA-1"),
+        )
     })
 }
 

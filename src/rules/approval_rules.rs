@@ -76,8 +76,8 @@ impl ApprovalRules {
     }
 }
 
-const OWN: &str = "it is of the author or committer of the commit, and `tinyci.fourEyes` wants \
-                   somebody else's";
+const OWN: &str =
+    "the approver wrote or committed the commit, and `tinyci.fourEyes` requires another person";
 
 /// What is known of an approval.
 #[derive(Clone, Debug)]
@@ -157,8 +157,8 @@ impl Evidence<'_> {
     }
 }
 
-const UNPROVEN: &str = "it is neither signed with an ssh key nor given on this machine, and \
-                        `tinyci.approvers` says who may approve";
+const UNPROVEN: &str = "`tinyci.approvers` is set, and the approval is neither signed with an ssh \
+                        key nor given on this machine";
 
 /// Whether two addresses or names are the same, in any case of letters. Nobody's is nobody's.
 fn same(one: &str, other: &str) -> bool {

@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use crate::model::executor::EnvChange;
+use crate::{model::executor::EnvChange, util::suggestion::hinted};
 
 /// A whole environment.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
@@ -150,15 +150,18 @@ impl KeptBack {
                 1 => ("an output directory", "it"),
                 _ => ("output directories", "one of them"),
             };
-            format!(
-                "not passed to commands: {}, {what} that all commits would share, so that a rollback \
-                 could deploy another commit's build; to pass {one} all the same: `git config --add \
-                 tinyci.passEnv +{first}`",
+            let message = format!(
+                "not passed to commands: {}, {what} that all commits would share; a rollback could \
+                 deploy another commit's build",
                 listed(&self.output_dirs)
+            );
+            hinted(
+                &message,
+                &format!("`git config --add tinyci.passEnv +{first}` passes {one} anyway"),
             )
         });
         let others = (!self.others.is_empty()).then(|| {
-            format!("not passed to commands (see tinyci.passEnv): {}", listed(&self.others))
+            format!("not passed to commands (see `tinyci.passEnv`): {}", listed(&self.others))
         });
         dirs.into_iter().chain(others).collect()
     }
@@ -299,7 +302,7 @@ mod tests {
         assert!(notices.contains("KBUILD_OUTPUT, output directories that"), "{notices}");
         let notices = resolved(false, &["+CARGO_TARGET_DIR"]).kept_back.notices();
         let expected =
-            ["not passed to commands (see tinyci.passEnv): DEPLOY, DEPLOY_KEY, GOCACHE, TOKEN"];
+            ["not passed to commands (see `tinyci.passEnv`): DEPLOY, DEPLOY_KEY, GOCACHE, TOKEN"];
         assert_eq!(notices, expected);
         assert_eq!(resolved(true, &["+CARGO_TARGET_DIR"]).kept_back.notices(), [""; 0]);
         let names: Vec<String> = (10..40).map(|number| format!("N{number}")).collect();

@@ -92,8 +92,8 @@ impl Vars {
         let name = name.into();
         if !is_variable_name(&name) {
             let message = format!(
-                "`{name}` is not a variable's name, which is made of a-z, 0-9 and `_` and does not \
-                 begin with a digit"
+                "invalid placeholder name `{name}`: expected a-z, 0-9 and `_`, not beginning with \
+                 a digit"
             );
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
@@ -104,7 +104,7 @@ impl Vars {
     /// Sets a variable of an embedding program's: any but tinyci's own.
     pub(crate) fn set_own(&mut self, name: &str, value: impl Into<String>) -> Result<(), Error> {
         if is_built_in(name) {
-            let message = format!("the variable `{name}` is tinyci's own; choose another name");
+            let message = format!("placeholder name `{name}` is reserved; choose another");
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         self.set(name, value)
@@ -181,9 +181,7 @@ pub(crate) type Expressions<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
 /// Where there is no script language, tags take plain names.
 pub(crate) fn no_expressions(expression: &str) -> Result<String, String> {
-    Err(format!(
-        "`{expression}` is not a name; a tag takes the name of a variable and runs no Ruby"
-    ))
+    Err(format!("invalid placeholder `{expression}`: expected a name, not Ruby code"))
 }
 
 /// Fills in the placeholders of a text of a config, whose errors name their place in it.
@@ -294,13 +292,13 @@ fn fill_or(
 /// What stands in a tag and what behind it, from the text behind its `<%`.
 fn split_tag(tag: &str) -> Result<(&str, &str), String> {
     let Some(tag) = tag.strip_prefix('=') else {
-        let message = "`<%` begins a tag, and the only one there is has the form `<%= name %>`; \
-                       Ruby is not run; write `<%%` for the two characters themselves";
+        let message =
+            "invalid placeholder: expected `<%= name %>`; write `<%%` for the characters `<%`";
         return Err(message.into());
     };
     match tag.split_once("%>") {
         Some((inside, behind)) if !inside.contains("<%") => Ok((inside, behind)),
-        _ => Err("the tag that begins here is not closed by `%>`".into()),
+        _ => Err("unclosed placeholder: `%>` is missing".into()),
     }
 }
 
@@ -313,19 +311,19 @@ fn value<'v>(
         return safe(name, value).map(Cow::Borrowed);
     }
     let known = match vars.names().collect::<Vec<_>>() {
-        names if names.is_empty() => "there are no variables here".to_owned(),
+        names if names.is_empty() => "there are no placeholders here".to_owned(),
         names => format!("there are {}", names.join(", ")),
     };
     let word = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if name.is_empty() {
-        return Err(format!("the tag is empty; it takes the name of a variable: {known}"));
+        return Err(format!("empty placeholder: expected a name ({known})"));
     }
     if name == OF_DEPLOY {
-        return Err(format!("`{name}` exists in `deploy` only ({known})"));
+        return Err(format!("the placeholder `{name}` exists only in `deploy` ({known})"));
     }
     if name == OF_TAG {
-        let message = "`tag` has no value here: no pushed tag asks for this commit, and no `when` of \
-                       this step, of its phase or of the whole config names tags";
+        let message = "the placeholder `tag` has no value: no tag of this commit was pushed, and \
+                       no `when` of the step, its phase or the config has `tag`";
         return Err(format!("{message} ({known})"));
     }
     if vars.may_be_more && is_variable_name(name) {
@@ -333,7 +331,7 @@ fn value<'v>(
     }
     if name.chars().all(word) {
         let hint = did_you_mean(name, vars.names());
-        return Err(format!("there is no variable `{name}`{hint} ({known})"));
+        return Err(format!("unknown placeholder `{name}`{hint} ({known})"));
     }
     let value = expressions(name).map_err(|why| format!("{why} ({known})"))?;
     safe(name, &value).map(|value| Cow::Owned(value.to_owned()))
@@ -362,7 +360,7 @@ fn fault_in(value: &str, is_path: bool) -> Option<String> {
     let foreign =
         |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';
     match value.chars().find(|letter| !(plain(*letter) || is_path && foreign(*letter))) {
-        Some(letter) => Some(format!("holds {letter:?}")),
+        Some(letter) => Some(format!("contains {letter:?}")),
         None if value.is_empty() => Some("is empty".to_owned()),
         None if value.starts_with('-') => Some("begins with `-`".to_owned()),
         None => None,
@@ -381,11 +379,11 @@ fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
     };
     let Some(reason) = fault_in(value, PATHS.contains(&fact)) else { return Ok(value) };
     let way_out = if IN_ENVIRONMENT.contains(&fact) {
-        format!("write \"$TINYCI_{}\" in its place", fact.to_uppercase())
+        format!("write \"$TINYCI_{}\" instead", fact.to_uppercase())
     } else {
-        "it may hold A-Z a-z 0-9 _ . / : @ + , = - and not begin with `-`".to_owned()
+        "only A-Z a-z 0-9 _ . / : @ + , = - are allowed, and no `-` at the start".to_owned()
     };
-    Err(format!("the value of `{name}` {reason} and cannot stand in a command as it is; {way_out}"))
+    Err(format!("unsafe in a command: the value of `{name}` {reason}; {way_out}"))
 }
 
 /// True if a placeholder of this text is `tag` and nothing else.
@@ -477,8 +475,8 @@ mod tests {
             for bad in ascii.chain(beyond) {
                 let error = filled(&format!("/srv/a{bad}b")).unwrap_err();
                 let expected = format!(
-                    "1:8: the value of `{name}` holds {bad:?} and cannot stand in a command as it \
-                     is; write \"$TINYCI_{}\" in its place",
+                    "1:8: unsafe in a command: the value of `{name}` contains {bad:?}; write \
+                     \"$TINYCI_{}\" instead",
                     name.to_uppercase()
                 );
                 assert_eq!(error.to_string(), expected);
@@ -511,20 +509,20 @@ mod tests {
             (
                 "echo <%= commti %>",
                 (1, 6),
-                "no variable `commti`; did you mean `commit`? (there are",
+                "unknown placeholder `commti`; did you mean `commit`? (there are",
             ),
             ("echo é <%= nothing_near %>", (1, 8), "there are branch, commit, export"),
-            ("a\nbé <%= commit", (2, 4), "not closed"),
-            ("<%= commit <%= commit %>", (1, 1), "not closed"),
-            ("x <% puts 1 %>", (1, 3), "only one there is"),
-            ("x <%- commit %>", (1, 3), "only one there is"),
-            ("x <%# commit %>", (1, 3), "only one there is"),
-            ("x <%", (1, 3), "only one there is"),
-            ("<%= commit[0..6] %>", (1, 1), "runs no Ruby"),
-            ("<%= commit -%>", (1, 1), "runs no Ruby"),
-            ("<%= `date` %>", (1, 1), "runs no Ruby"),
-            ("<%= %>", (1, 1), "the tag is empty"),
-            ("<%=%>", (1, 1), "the tag is empty"),
+            ("a\nbé <%= commit", (2, 4), "unclosed"),
+            ("<%= commit <%= commit %>", (1, 1), "unclosed"),
+            ("x <% puts 1 %>", (1, 3), "invalid placeholder: expected"),
+            ("x <%- commit %>", (1, 3), "invalid placeholder: expected"),
+            ("x <%# commit %>", (1, 3), "invalid placeholder: expected"),
+            ("x <%", (1, 3), "invalid placeholder: expected"),
+            ("<%= commit[0..6] %>", (1, 1), "not Ruby code"),
+            ("<%= commit -%>", (1, 1), "not Ruby code"),
+            ("<%= `date` %>", (1, 1), "not Ruby code"),
+            ("<%= %>", (1, 1), "empty placeholder"),
+            ("<%=%>", (1, 1), "empty placeholder"),
         ];
         for (template, (line, column), expected) in cases {
             let error = interpolate(template, &vars()).unwrap_err();
@@ -533,7 +531,7 @@ mod tests {
             assert!(error.message().contains(expected), "{template}: {error}");
         }
         let error = interpolate("<%= x %>", &Vars::new()).unwrap_err();
-        assert!(error.message().ends_with("(there are no variables here)"), "{error}");
+        assert!(error.message().ends_with("(there are no placeholders here)"), "{error}");
     }
 
     #[test]
@@ -578,7 +576,7 @@ mod tests {
             let mut vars = Vars::new();
             vars.set("version", bad).unwrap();
             let error = interpolate("<%= version %>", &vars).unwrap_err();
-            assert!(error.message().contains("it may hold A-Z"), "{bad:?}: {error}");
+            assert!(error.message().contains("only A-Z"), "{bad:?}: {error}");
         }
     }
 
@@ -587,8 +585,8 @@ mod tests {
         let text = |template| interpolate(template, &vars()).unwrap_err().to_string();
         assert_eq!(
             text("echo '<%= subject %>'"),
-            "1:7: the value of `subject` holds ' ' and cannot stand in a command as it is; write \
-             \"$TINYCI_SUBJECT\" in its place"
+            "1:7: unsafe in a command: the value of `subject` contains ' '; write \
+             \"$TINYCI_SUBJECT\" instead"
         );
         assert!(!text("echo <%= note %>").contains("TINYCI"));
     }
@@ -603,9 +601,10 @@ mod tests {
         let found = pipeline.check_tags_with(&Vars::new(), &|_, _| Ok(()));
         let places: Vec<_> =
             found.iter().map(|it| (it.position.line, it.position.column)).collect();
-        assert_eq!(places, [(2, 33), (4, 8), (3, 14), (6, 25)]);
+        assert_eq!(places, [(2, 32), (4, 8), (3, 14), (6, 25)]);
         for warning in &found {
-            let expected = "`environment` exists in `deploy` only (there are author, branch, ";
+            let expected =
+                "the placeholder `environment` exists only in `deploy` (there are author, branch, ";
             assert!(warning.message.starts_with(expected), "{warning:?}");
         }
     }
@@ -632,7 +631,7 @@ mod tests {
                 .unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");
         };
-        check("echo <%= nope %>", ".tinyci.yml:3:13: there is no variable `nope`");
+        check("echo <%= nope %>", ".tinyci.yml:3:13: unknown placeholder `nope`");
         check("echo é\nx <%= nope %>", ".tinyci.yml:4:10: ");
         let template = Template::new("echo <%= release %>", Position::new(1, 1));
         assert_eq!(

@@ -10,7 +10,7 @@
 //! | `hex` | bytes as hexadecimal digits |
 //! | `lock` | locks after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
-//! | `suggestion` | "did you mean" |
+//! | `suggestion` | "did you mean", and `hint:` lines |
 //! | `threads` | threads with a large stack, and the text of a panic |
 //! | `version_order` | which of two version numbers is newer |
 

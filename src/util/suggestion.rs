@@ -1,4 +1,4 @@
-//! The known word that a person most likely meant by an unknown one.
+//! What a message suggests: the known word most like an unknown one, or a command that helps.
 
 /// A longer word is no slip of the fingers, and comparing costs the product of both lengths.
 const WORD_LENGTH_MAX: usize = 40;
@@ -9,6 +9,13 @@ const WORD_LENGTH_MAX: usize = 40;
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = nearest(word, known);
     nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
+}
+
+/// A message with a command that helps, on a line of its own.
+///
+/// Every hint is made here, so that a terminal, a log, JSON and C show the same text.
+pub(crate) fn hinted(message: &str, hint: &str) -> String {
+    format!("{message}\nhint: {hint}")
 }
 
 /// The same, or all that is known where no word of it is near.

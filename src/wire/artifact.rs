@@ -118,7 +118,7 @@ impl ArtifactList {
     /// [`NewerFormat`](ErrorKind::NewerFormat) for one of a later version (`v`).
     pub fn from_json(line: &str) -> Result<Self, Error> {
         let read: ArtifactListJson = serde_json::from_str(line).map_err(|source| {
-            Error::new(ErrorKind::InvalidArg, "this is not a list of artifacts").with_source(source)
+            Error::new(ErrorKind::InvalidArg, "not a list of artifacts").with_source(source)
         })?;
         unknown::check_version("list of artifacts", read.v)?;
         let place = match read.place.as_str() {

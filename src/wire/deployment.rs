@@ -64,7 +64,7 @@ impl Deployment {
         unknown::check_version("deployment", mirror.v)?;
         let id = |text: &str| text.parse::<CommitId>();
         let outcome = mirror.outcome.parse::<DeployOutcome>();
-        let unknown = || format!("this version of tinyci does not know `{}`", mirror.outcome);
+        let unknown = || format!("unknown outcome `{}` of a newer tinyci", mirror.outcome);
         let unknown = outcome.is_err().then(unknown);
         Ok(Self {
             commit: id(&mirror.commit)?,
@@ -219,7 +219,7 @@ impl Approval {
 }
 
 fn foreign(what: &str, source: serde_json::Error) -> Error {
-    let message = format!("the text is not a tinyci {what}");
+    let message = format!("not a tinyci {what}");
     Error::new(ErrorKind::InvalidArg, message).with_source(source)
 }
 

@@ -74,8 +74,7 @@ impl Record {
     /// of which commit and tree had which outcome, and when it finished.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let mirror: RecordJson = serde_json::from_str(text).map_err(|source| {
-            Error::new(ErrorKind::InvalidArg, "the text is not a record of tinyci")
-                .with_source(source)
+            Error::new(ErrorKind::InvalidArg, "not a tinyci record").with_source(source)
         })?;
         mirror.into_record()
     }
@@ -626,7 +625,7 @@ pub(super) fn read_outcome(name: &str) -> (Outcome, Option<String>) {
     match name.parse() {
         Ok(outcome) => (outcome, None),
         Err(_) => {
-            let reason = format!("this version of tinyci does not know the outcome `{name}`");
+            let reason = format!("unknown outcome `{name}` of a newer tinyci");
             (Outcome::Error, Some(reason))
         }
     }
@@ -646,7 +645,7 @@ fn shortened(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
         return Cow::Borrowed(text);
     }
-    let mark = format!("… [{} bytes in all]", text.len());
+    let mark = format!("… [{} bytes in total]", text.len());
     let most = bytes_max.saturating_sub(mark.len());
     Cow::Owned(format!("{}{mark}", cut(text, most)))
 }
@@ -847,7 +846,7 @@ mod tests {
         let once = read(&record.to_json());
         for text in [&once.steps[0].commands[0].command, once.reason.as_ref().unwrap()] {
             assert!(text.len() <= TEXT_BYTES_MAX && text.len() > TEXT_BYTES_MAX - 4);
-            assert!(text.ends_with("é… [10000 bytes in all]"), "{text}");
+            assert!(text.ends_with("é… [10000 bytes in total]"), "{text}");
         }
         assert_eq!(read(&once.to_json()), once);
     }
@@ -878,7 +877,7 @@ mod tests {
 
         let error = Record::from_json(&line.replace("\"v\":1", "\"v\":2")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NewerFormat);
-        assert!(error.to_string().contains("has version 2"), "{error}");
+        assert!(error.to_string().contains("(version 2; "), "{error}");
     }
 
     #[test]
@@ -897,7 +896,7 @@ mod tests {
         {
             assert!(Record::from_json(bad).is_err(), "{bad}");
         }
-        for key in ["finished", "outcome", "run", "commit", "tree"] {
+        for key in ["finished", "outcome", "job_id", "commit", "tree"] {
             let bad = line.replacen(&format!("\"{key}\""), "\"other\"", 1);
             assert!(Record::from_json(&bad).is_err(), "{key}");
         }

@@ -84,8 +84,8 @@ impl Needed {
             return Ok(());
         }
         let message = format!(
-            "cannot {what} the tinyci state of {repository}: it has format {}, which needs tinyci \
-             {} or later; this is tinyci {}, which knows formats up to {FORMAT}",
+            "cannot {what} the tinyci state of {repository}: format {} needs tinyci {} or later, \
+             and this is tinyci {} (formats up to {FORMAT})",
             self.format,
             self.release,
             env!("CARGO_PKG_VERSION")

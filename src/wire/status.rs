@@ -17,7 +17,8 @@ use crate::model::{
 };
 
 impl Setting {
-    /// As one line of JSON: `key`, `values`, `origin` where something is set, `default`, `meaning`.
+    /// Returns one line of JSON: `key`, `values`, `origin` if something is set, `default` (a string
+    /// that `git config` takes, or null), `default_description` and `description`.
     pub fn to_json(&self) -> String {
         super::record::json(&SettingJson {
             v: VERSION,
@@ -25,6 +26,7 @@ impl Setting {
             values: &self.values,
             origin: self.origin.as_deref(),
             default: self.default,
+            default_description: self.default_description,
             description: self.description,
         })
     }
@@ -37,7 +39,8 @@ struct SettingJson<'a> {
     values: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'a str>,
-    default: &'a str,
+    default: Option<&'a str>,
+    default_description: &'a str,
     description: &'a str,
 }
 

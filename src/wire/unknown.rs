@@ -29,8 +29,8 @@ pub(crate) fn check_version(what: &str, v: u32) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!(
-        "this {what} has version {v}, and tinyci {} reads versions up to {VERSION}: a newer version \
-         of tinyci wrote it",
+        "cannot read this {what}: a newer tinyci wrote it (version {v}; tinyci {} reads up to \
+         {VERSION})",
         env!("CARGO_PKG_VERSION")
     );
     Err(Error::new(ErrorKind::NewerFormat, message))

@@ -31,7 +31,7 @@ impl Value {
     /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not valid JSON.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let value: serde_json::Value = serde_json::from_str(text).map_err(|source| {
-            Error::new(ErrorKind::InvalidArg, "the value is not JSON").with_source(source)
+            Error::new(ErrorKind::InvalidArg, "invalid JSON").with_source(source)
         })?;
         Ok(read_value(value))
     }

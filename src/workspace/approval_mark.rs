@@ -69,12 +69,12 @@ impl Workspace {
         let wanted = text_of(approval);
         let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
-            return Err(no_proof(&path, "others than its owner could have written it"));
+            return Err(no_proof(&path, "other accounts can write to it"));
         }
         file.take(most).read_to_end(&mut text).map_err(failed)?;
         match text == wanted {
             true => Ok(Some(meta.uid())),
-            false => Err(no_proof(&path, "it was written for something else")),
+            false => Err(no_proof(&path, "it belongs to another approval")),
         }
     }
 
@@ -84,7 +84,7 @@ impl Workspace {
 }
 
 fn no_proof(path: &Path, why: &str) -> Error {
-    let message = format!("`{}` proves nothing: {why}", path.display());
+    let message = format!("cannot trust `{}`: {why}", path.display());
     Error::new(ErrorKind::Io, message).with_path(path)
 }
 
@@ -115,14 +115,14 @@ mod tests {
         for mode in [0o664, 0o646, 0o666] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let error = workspace.approval_account(id).unwrap_err().to_string();
-            assert!(error.contains("others than its owner"), "{mode:o}: {error}");
+            assert!(error.contains("other accounts can write"), "{mode:o}: {error}");
         }
         fs::set_permissions(&path, Permissions::from_mode(MODE)).unwrap();
         // The mark of another approval under this one's name, a link to it, and half of it.
         let other = CommitId::from_bytes([8; 20]);
         fs::rename(&path, workspace.mark_path(other)).unwrap();
         let error = workspace.approval_account(other).unwrap_err().to_string();
-        assert!(error.contains("written for something else"), "{error}");
+        assert!(error.contains("belongs to another approval"), "{error}");
         fs::rename(workspace.mark_path(other), repo.outside().join("mark")).unwrap();
         symlink(repo.outside().join("mark"), &path).unwrap();
         assert!(workspace.approval_account(id).is_err());

@@ -62,7 +62,9 @@ impl ArtifactWriter {
         for artifact in artifacts {
             if !artifact.has_plain_path() {
                 let path = artifact.path.escape_debug();
-                let message = format!("`{path}` is not a path below a directory");
+                let message = format!(
+                    "invalid artifact path `{path}`: expected a relative path inside the directory"
+                );
                 return Err(Error::new(ErrorKind::InvalidArg, message));
             }
             let path = self.dir.join(&artifact.path);
@@ -144,7 +146,7 @@ fn copy(
     let mut piece = vec![0; PIECE];
     loop {
         if cancel.level() > 0 {
-            return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were fetched"));
+            return Err(Error::new(ErrorKind::Canceled, "canceled while fetching artifacts"));
         }
         let read = match contents.read(&mut piece) {
             Ok(0) => return Ok(()),
@@ -156,6 +158,6 @@ fn copy(
 }
 
 fn exists(path: &Path) -> Error {
-    let message = format!("`{}` exists already, and is not replaced", path.display());
+    let message = format!("refusing to replace `{}`: it already exists", path.display());
     Error::new(ErrorKind::InvalidArg, message).with_path(path)
 }

@@ -202,7 +202,7 @@ impl ArtifactStore {
             true => Ok(file),
             false => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                "it is not what the job kept: another file is there now",
+                "the file was changed after the job",
             )),
         }
     }
@@ -322,7 +322,7 @@ impl Walk<'_> {
     fn real(&self, path: &Path) -> Result<PathBuf, Denied> {
         let text = path.to_str().ok_or_else(|| {
             let path = path.display();
-            Denied::refused(format!("the name of `{path}` is not UTF-8, and a record is"))
+            Denied::refused(format!("cannot keep `{path}`: its name is not UTF-8"))
         })?;
         if let Some(refused) = (self.wanted.refuses)(text) {
             return Err(refused);
@@ -350,7 +350,9 @@ fn taken(source: &mut io::Error) -> io::Error {
 /// The error for an artifact that is something else than a file of the export.
 pub(crate) fn no_file(path: &Path) -> Denied {
     let path = path.display();
-    Denied::refused(format!("`{path}` is not a regular file of the export and cannot be kept"))
+    Denied::refused(format!(
+        "cannot keep `{path}`: it is not a regular file in the export directory"
+    ))
 }
 
 fn odd_file(path: &Path, kind: fs::FileType) -> Denied {
@@ -371,28 +373,27 @@ pub(crate) fn link_to_dir(path: &Path) -> Denied {
 fn not_kept(path: &Path, what: &str) -> Denied {
     let path = path.display();
     Denied::refused(format!(
-        "`{path}` is {what}, not a regular file of the export, and cannot be kept: take it away \
-         with `!{path}`"
+        "cannot keep `{path}`: it is {what}, not a regular file; exclude it with `!{path}`"
     ))
 }
 
 fn too_many() -> Denied {
     Denied::refused(format!(
-        "more than {ARTIFACTS_MAX} files are to be kept: make an archive of them, and keep that"
+        "cannot keep more than {ARTIFACTS_MAX} artifacts; keep an archive of the files"
     ))
 }
 
 fn changed(path: &Path) -> Denied {
     let path = path.display();
-    Denied::refused(format!("`{path}` changed while it was kept: what writes to it must end first"))
+    Denied::refused(format!("cannot keep `{path}`: it changed while tinyci copied it"))
 }
 
 /// A copy that cannot be written is no fault of the commit.
 fn unwritten(path: &Path, source: io::Error) -> Denied {
-    Denied::Fault(Error::io("keep a copy of", path, source))
+    Denied::Fault(Error::io("copy", path, source))
 }
 
 /// The error for work that nobody waits for anymore.
 pub(crate) fn given_up() -> Denied {
-    Denied::Refused(Error::new(ErrorKind::Canceled, "canceled while files were kept"))
+    Denied::Refused(Error::new(ErrorKind::Canceled, "canceled while keeping artifacts"))
 }

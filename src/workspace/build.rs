@@ -70,7 +70,7 @@ pub(crate) struct BuildLock {
 impl BuildLock {
     /// Another descriptor of the same lock, which lasts until all of them are closed.
     pub(super) fn share(&self, dir: &Path) -> Result<File, Error> {
-        self.folder.try_clone().map_err(|source| Error::io("share the lock of", dir, source))
+        self.folder.try_clone().map_err(|source| Error::io("duplicate the lock of", dir, source))
     }
 }
 
@@ -176,7 +176,7 @@ impl Build {
     pub(crate) fn write_stamp_text(&self, stamp: &str) -> Result<(), Error> {
         let path = self.stamp_path();
         replace_file(&path, format!("{stamp}\n").as_bytes(), self.sharing())
-            .map_err(|source| Error::io("write down the job in", &path, source))
+            .map_err(|source| Error::io("write", &path, source))
     }
 
     /// Takes the stamp away: what will stand in the folder is of no job.
@@ -247,7 +247,7 @@ impl Build {
         is_canceled: &dyn Fn() -> bool,
         lock: fn(&File) -> Result<(), TryLockError>,
     ) -> Result<BuildLock, Error> {
-        let failed = |source| Error::io("occupy the build folder", &self.dir, source);
+        let failed = |source| Error::io("lock the build directory", &self.dir, source);
         let begun = Instant::now();
         loop {
             self.workspace.prepare()?;
@@ -263,15 +263,11 @@ impl Build {
                 Err(TryLockError::WouldBlock) => {}
             }
             if is_canceled() {
-                let message = "canceled while the build folder was in use";
+                let message = "canceled while waiting for the build directory";
                 return Err(Error::new(ErrorKind::Canceled, message));
             }
             if begun.elapsed() >= PATIENCE {
-                let message = format!(
-                    "`{}` is in use by a deployment, a run or a compaction; try again when that \
-                     is over",
-                    self.dir.display()
-                );
+                let message = format!("`{}` is in use; try again later", self.dir.display());
                 return Err(Error::new(ErrorKind::Busy, message).with_path(&self.dir));
             }
             thread::sleep(PAUSE);
@@ -285,7 +281,7 @@ impl Build {
     ///
     /// [`Io`](crate::ErrorKind::Io) where it cannot be opened or locked.
     pub(crate) fn take(&self) -> Result<Option<BuildLock>, Error> {
-        let failed = |source| Error::io("take the build folder", &self.dir, source);
+        let failed = |source| Error::io("lock the build directory", &self.dir, source);
         let folder = match File::open(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             folder => folder.map_err(failed)?,
@@ -341,7 +337,7 @@ impl Build {
         }
         let aside = self.retire()?;
         fs::rename(&new, &export)
-            .map_err(|source| Error::io("put the finished export in place at", &export, source))?;
+            .map_err(|source| Error::io("move the finished export to", &export, source))?;
         Ok(aside.and_then(remove_or_tell))
     }
 
@@ -353,7 +349,7 @@ impl Build {
     ///
     /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed, or the folder not be read.
     pub(crate) fn clean(&self, kept: &[String]) -> Result<Vec<NotRemoved>, Error> {
-        let failed = |source| Error::io("clean the build folder", &self.dir, source);
+        let failed = |source| Error::io("clean the build directory", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
             Ok(there) if there.is_dir() => {}
             Ok(_) => return self.workspace.make_real_dir(&self.dir).map(|()| Vec::new()),

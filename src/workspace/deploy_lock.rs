@@ -57,7 +57,8 @@ impl DeployLock {
     /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
     pub(crate) fn share(&self) -> Result<File, Error> {
         self.file.try_clone().map_err(|source| {
-            Error::new(ErrorKind::Io, "cannot share the lock of a deployment").with_source(source)
+            Error::new(ErrorKind::Io, "cannot duplicate the lock of a deployment")
+                .with_source(source)
         })
     }
 

@@ -60,17 +60,19 @@ impl Workspace {
         let path = self.builds_dir();
         let dir = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            dir => dir.map_err(|source| Error::io("open the builds folder", path, source))?,
+            dir => dir.map_err(|source| Error::io("open the builds directory", path, source))?,
         };
         match dir.try_lock() {
             Ok(()) => Ok(Some(BuildsFolder { workspace: self, path, dir })),
             Err(TryLockError::WouldBlock) => {
-                let message =
-                    format!("another process packs or removes builds in `{}`", path.display());
+                let message = format!(
+                    "another process is packing or removing builds in `{}`",
+                    path.display()
+                );
                 Err(Error::new(ErrorKind::Busy, message).with_path(path))
             }
             Err(TryLockError::Error(source)) => {
-                Err(Error::io("lock the builds folder", path, source))
+                Err(Error::io("lock the builds directory", path, source))
             }
         }
     }
@@ -150,7 +152,7 @@ impl BuildsFolder<'_> {
 
     /// Everything in the folder whose name is a text, as the names of tinyci's own are.
     fn names(&self) -> Result<Vec<String>, Error> {
-        let failed = |source| Error::io("read the builds in", self.path, source);
+        let failed = |source| Error::io("list the builds in", self.path, source);
         let mut names = Vec::new();
         for entry in fs::read_dir(self.path).map_err(failed)? {
             names.extend(entry.map_err(failed)?.file_name().into_string().ok());
@@ -195,7 +197,7 @@ impl BuildsFolder<'_> {
     ///
     /// [`Io`](ErrorKind::Io) where the disk refuses.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.dir.sync_all().map_err(|source| Error::io("write to disk", self.path, source))
+        self.dir.sync_all().map_err(|source| Error::io("sync", self.path, source))
     }
 }
 

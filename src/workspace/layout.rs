@@ -102,7 +102,7 @@ impl Workspace {
         let is_owned = self.own_builds()?;
         if self.named {
             let made = self.sharing.create_dir_all(&self.builds);
-            made.map_err(|source| Error::io("make the builds folder", &self.builds, source))?;
+            made.map_err(|source| Error::io("create the builds directory", &self.builds, source))?;
         } else {
             self.make_real_dir(&self.builds)?;
         }
@@ -118,9 +118,8 @@ impl Workspace {
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
         let there = [&self.builds, &self.root].into_iter().find(|path| path.exists());
         let path = there.unwrap_or(&self.common_dir);
-        let disk = statvfs(path).map_err(|error| {
-            Error::io("ask for the free space of the disk at", path, error.into())
-        })?;
+        let disk = statvfs(path)
+            .map_err(|error| Error::io("read the free disk space at", path, error.into()))?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
@@ -134,7 +133,7 @@ impl Workspace {
         let Ok(inside) = self.builds.strip_prefix(&self.root) else { return Ok(()) };
         let pattern = exclude_pattern(inside);
         let path = self.common_dir.join("info/exclude");
-        let failed = |source| Error::io("hide the builds from git in", &path, source);
+        let failed = |source| Error::io("exclude the builds from git in", &path, source);
         let text = match fs::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(failed)?,
@@ -167,7 +166,7 @@ impl Workspace {
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
         let dir = self.common_dir.join(state::DIR);
         let made = self.sharing.create_dir_all(&dir);
-        made.map_err(|source| Error::io("make the folder", &dir, source))
+        made.map_err(|source| Error::io("create the directory", &dir, source))
     }
 
     /// Replaces a file of the state, as [`replace_file`] does.
@@ -178,7 +177,7 @@ impl Workspace {
     /// Makes this folder and those above it; what stands there already must be a folder and no
     /// link.
     pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
-        let failed = |source| Error::io("make the build folder", dir, source);
+        let failed = |source| Error::io("create the build directory", dir, source);
         match fs::symlink_metadata(dir) {
             Ok(there) if there.is_dir() => Ok(()),
             Ok(there) => Err(no_real_dir(dir, &there)),
@@ -212,13 +211,11 @@ pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Re
 
 /// The error for what stands in the place of a folder.
 fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
-    let what = if there.is_symlink() { "a symbolic link" } else { "not a folder" };
-    let message = format!(
-        "`{}` is {what}, and builds are never written through one: remove it, or name the folder \
-         that is meant with `git config tinyci.buildsDir`",
-        dir.display()
-    );
-    Error::new(ErrorKind::Unsupported, message).with_path(dir)
+    let what = if there.is_symlink() { "a symbolic link" } else { "not a directory" };
+    let message = format!("cannot write builds to `{}`: it is {what}", dir.display());
+    Error::new(ErrorKind::Unsupported, message)
+        .with_path(dir)
+        .with_hint("`git config tinyci.buildsDir DIR` names another directory")
 }
 
 /// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies

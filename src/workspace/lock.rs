@@ -53,7 +53,7 @@ impl Workspace {
             self.sharing().adjust_open(&file)?;
             file.write_all(b"\n")
         });
-        asked.map_err(|source| Error::io("ask for a look in", &path, source))
+        asked.map_err(|source| Error::io("request a scan in", &path, source))
     }
 
     /// The counter that [`request_scan`](Self::wake) moves. Only its moving means something.
@@ -135,7 +135,9 @@ impl Workspace {
             file.lock_shared()?;
             Ok(file)
         });
-        Ok(Waiter { file: file.map_err(|source| Error::io("wait in", &path, source))? })
+        Ok(Waiter {
+            file: file.map_err(|source| Error::io("wait for the lock in", &path, source))?,
+        })
     }
 
     /// Whether anybody waits for the lock. To be asked by its holder alone.
@@ -194,7 +196,7 @@ impl RunLock {
     /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
     pub(crate) fn share(&self) -> Result<File, Error> {
         let path = self.workspace.state_path(state::LOCK);
-        self.file.try_clone().map_err(|source| Error::io("share the lock", &path, source))
+        self.file.try_clone().map_err(|source| Error::io("duplicate the lock", &path, source))
     }
 
     /// Says who holds the lock: on which machine, and in which run. Only messages are made of it,
@@ -328,11 +330,11 @@ pub(crate) struct ActiveJob {
 
 impl Holder {
     fn text(&self) -> String {
-        let Holder { pid, machine: host, id: run, since, commits } = self;
-        let mut text = format!("pid {pid}\nhost {host}\nrun {run}\nsince {}\n", stamp(*since));
-        for ActiveJob { commit, job_id: job, since, step } in commits {
+        let Holder { pid, machine, id, since, commits } = self;
+        let mut text = format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", stamp(*since));
+        for ActiveJob { commit, job_id, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
-            text += &format!("commit {commit} {job} {} {step}\n", stamp(*since));
+            text += &format!("commit {commit} {job_id} {} {step}\n", stamp(*since));
         }
         text
     }

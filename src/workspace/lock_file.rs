@@ -42,7 +42,7 @@ pub(super) fn is_taken(
     looked_for: &str,
     try_lock: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<bool, Error> {
-    let failed = |source| Error::io(&format!("look for {looked_for} in"), path, source);
+    let failed = |source| Error::io(&format!("check for {looked_for} in"), path, source);
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => file.map_err(failed)?,

@@ -36,7 +36,7 @@ impl LogLimiter {
         if self.lost > 0 && !self.said {
             self.said = true;
             let remark = format!(
-                "{prefix}the log has reached its limit of {} bytes: from here on it keeps the last \
+                "{prefix}the log reached its limit of {} bytes; from here it keeps the last \
                  {TAIL_BYTES} bytes of each step\n",
                 self.limit
             );
@@ -54,7 +54,7 @@ impl LogLimiter {
                 self.tail.drain(..=end);
                 self.lost += end as u64 + 1;
             }
-            let remark = format!("{prefix}({} bytes are left out here)\n", self.lost);
+            let remark = format!("{prefix}({} bytes are omitted here)\n", self.lost);
             self.end_line(to);
             self.pass(remark.as_bytes(), to);
         }

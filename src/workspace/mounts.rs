@@ -96,8 +96,9 @@ pub(crate) fn mounted(at: &Path, others: usize) -> Error {
         0 => String::new(),
         others => format!(" (and {others} more in the same tree)"),
     };
-    let message = format!("something is mounted at `{}`{others}: unmount it first", at.display());
-    Error::new(ErrorKind::Io, message).with_path(at)
+    let message = format!("a file system is mounted at `{}`{others}", at.display());
+    let hint = format!("`umount '{}'`", at.display());
+    Error::new(ErrorKind::Io, message).with_path(at).with_hint(hint)
 }
 
 /// A path whose last part may be a link, but none of those above it.

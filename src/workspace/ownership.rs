@@ -27,7 +27,7 @@ use crate::model::stored_names::{builds, state};
 use crate::{
     model::error::{Error, ErrorKind},
     rules::retention::BuildName,
-    util::sharing::Sharing,
+    util::{sharing::Sharing, suggestion::hinted},
     wire,
     workspace::layout::Workspace,
 };
@@ -44,7 +44,7 @@ struct Mark {
     repository: String,
     /// The git directory, which holds its own mark.
     git_dir: String,
-    host: String,
+    machine: String,
     /// What a newer version wrote.
     #[serde(flatten)]
     unknown: Map<String, Value>,
@@ -142,7 +142,7 @@ impl Workspace {
             return None;
         };
         Some(format!(
-            "this repository was moved from `{from}` to `{}`; its builds in `{}` stay its own",
+            "this repository was moved from `{from}` to `{}`; it still owns its builds in `{}`",
             self.root().display(),
             self.builds_dir().display()
         ))
@@ -183,7 +183,7 @@ impl Workspace {
     fn alone(&self) -> Result<Alone, Error> {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
-        let failed = |source| Error::io("lock the folder", &dir, source);
+        let failed = |source| Error::io("lock the directory", &dir, source);
         let file = File::open(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(Alone(file))
@@ -279,8 +279,8 @@ impl Workspace {
         let owner = builds.parent().filter(|above| builds.ends_with("builds") && has_runs(above));
         if let Some(owner) = owner.map(|owner| owner.display().to_string()) {
             let builds = self.builds_dir().display();
-            let message =
-                format!("`{builds}` is where the repository `{owner}` keeps its builds; {REMEDY}");
+            let message = format!("cannot use `{builds}` for builds: it belongs to `{owner}`");
+            let message = hinted(&message, ANOTHER_DIR);
             return Ok(Some(Taken { message, by_none: false, owner }));
         }
         for (inner, outer) in builds.ancestors().zip(builds.ancestors().skip(1)) {
@@ -290,10 +290,9 @@ impl Workspace {
             }
             if let Found::Mark(mark) = read(&outer.join(builds::OWNER))? {
                 let (builds, owner) = (self.builds_dir().display(), mark.repository);
-                let message = format!(
-                    "`{builds}` lies inside a build of the repository `{owner}`, with which it \
-                     would be removed; {REMEDY}"
-                );
+                let message =
+                    format!("cannot use `{builds}` for builds: it is inside a build of `{owner}`");
+                let message = hinted(&message, ANOTHER_DIR);
                 return Ok(Some(Taken { message, by_none: false, owner }));
             }
         }
@@ -302,19 +301,19 @@ impl Workspace {
 
     fn damaged(&self) -> Taken {
         let mark = self.builds_dir().join(builds::OWNER);
-        let message = format!(
-            "`{}` does not say whose builds these are; if no other repository keeps its builds \
-             there, remove that file",
-            mark.display()
-        );
+        let shown = mark.display();
+        let message = format!("cannot find out the owner of the builds: `{shown}` is damaged");
+        let hint = format!("if no other repository uses this directory, `rm '{shown}'`");
+        let message = hinted(&message, &hint);
         Taken { message, by_none: false, owner: String::new() }
     }
 
     fn taken_from_copy(&self, of: &str) -> Taken {
         let message = format!(
-            "this repository is a copy of `{of}`, which keeps its builds in `{}`; {REMEDY}",
+            "cannot use `{}` for builds: it belongs to `{of}`, and this repository is a copy of it",
             self.builds_dir().display()
         );
+        let message = hinted(&message, ANOTHER_DIR);
         Taken { message, by_none: false, owner: of.to_owned() }
     }
 
@@ -322,27 +321,28 @@ impl Workspace {
         let builds = self.builds_dir().display();
         let owner = &mark.repository;
         let is_gone = !self.is_another(mark);
-        let is_elsewhere = is_gone && mark.host != host_name() && !self.is_at(mark);
-        let advice = if is_elsewhere {
+        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at(mark);
+        let hint = if is_elsewhere {
             format!(
-                "; if that one, on the machine `{}`, is gone for good, remove `{builds}/{}`",
-                mark.host,
+                "if that repository, on the machine `{}`, is gone for good, `rm '{builds}/{}'`",
+                mark.machine,
                 builds::OWNER
             )
         } else if is_gone {
-            "; that one is gone, and `tinyci install --adopt-builds` takes its builds over"
+            "that repository is gone; `tinyci install --adopt-builds` takes its builds over"
                 .to_owned()
         } else {
-            String::new()
+            ANOTHER_DIR.to_owned()
         };
         let message = if self.is_at(mark) {
             format!(
-                "`{builds}` holds the builds of another repository, which stood at `{owner}` \
-                 before this one; {REMEDY}{advice}"
+                "cannot use `{builds}` for builds: it belongs to another repository, which was at \
+                 `{owner}` before this one"
             )
         } else {
-            format!("`{builds}` holds the builds of the repository `{owner}`; {REMEDY}{advice}")
+            format!("cannot use `{builds}` for builds: it belongs to `{owner}`")
         };
+        let message = hinted(&message, &hint);
         Taken { message, by_none: is_gone && !is_elsewhere, owner: owner.clone() }
     }
 
@@ -353,7 +353,7 @@ impl Workspace {
             id: claim.id.clone().unwrap_or_else(new_id),
             repository: self.root().to_string_lossy().into_owned(),
             git_dir: self.common_dir().to_string_lossy().into_owned(),
-            host: host_name(),
+            machine: host_name(),
             unknown: claim.unknown.clone(),
         };
         let (replaces_builds, replaces_own) = claim.replaces;
@@ -375,9 +375,8 @@ impl Workspace {
     }
 }
 
-/// What to do about a folder that is another's.
-const REMEDY: &str = "a folder of builds has one owner: name another one for this repository with \
-                      `git config tinyci.buildsDir FOLDER`";
+/// The hint for a directory that belongs to another repository.
+const ANOTHER_DIR: &str = "`git config tinyci.buildsDir DIR` names another directory";
 
 /// The marks that make a folder this repository's. That the repository was moved is worth telling if
 /// the folder lies elsewhere and is marked.
@@ -411,7 +410,7 @@ fn read(path: &Path) -> Result<Found, Error> {
             Ok(mark.map_or(Found::Damaged, Found::Mark))
         }
         Err(error) if absent.contains(&error.kind()) => Ok(Found::Nothing),
-        Err(error) => Err(Error::io("read whose builds these are in", path, error)),
+        Err(error) => Err(Error::io("read the owner of builds in", path, error)),
     }
 }
 

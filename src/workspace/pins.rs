@@ -75,11 +75,11 @@ fn follow_links_in(
 
 fn unreadable(dir: &Path, source: io::Error) -> Error {
     let message = format!(
-        "`tinyci.pin` names `{}`, and it cannot be read which builds its links lead into, so that \
-         none is packed or removed: make it readable, or take it out of git's configuration",
+        "refusing to pack or remove builds: cannot read the links in `{}` of `tinyci.pin`",
         dir.display()
     );
-    Error::new(ErrorKind::Io, message).with_path(dir).with_source(source)
+    let hint = "make it readable, or `git config --unset-all tinyci.pin`";
+    Error::new(ErrorKind::Io, message).with_path(dir).with_source(source).with_hint(hint)
 }
 
 /// The names of the builds that a path leads into, in this folder of builds, and of the part of each.

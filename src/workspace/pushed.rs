@@ -46,7 +46,7 @@ impl Workspace {
     pub(crate) fn leave_pushed(&self, lines: &[u8]) -> Result<(), Error> {
         self.prepare_state()?;
         let dir = self.state_path(state::PUSHED);
-        let failed = |source| Error::io("leave word of a push in", &dir, source);
+        let failed = |source| Error::io("record a push in", &dir, source);
         self.sharing().create_dir_all(&dir).map_err(failed)?;
         let mut file = self.sharing().new_file_in(&dir, "new.").map_err(failed)?;
         file.write_all(lines).map_err(failed)?;

@@ -429,12 +429,12 @@ mod tests {
                 for (tree, at) in [("top", "top"), ("tree", "tree/file"), ("alone", "alone")] {
                     for removal in [remove, take_apart] {
                         let error = removal(&around.join(tree)).unwrap_err().to_string();
-                        let expected = format!("something is mounted at `{}`", path(at));
+                        let expected = format!("a file system is mounted at `{}`", path(at));
                         assert!(error.starts_with(&expected), "{error}");
                     }
                 }
                 let error = remove_file(&around.join("alone")).unwrap_err().to_string();
-                assert!(error.starts_with("something is mounted at"), "{error}");
+                assert!(error.starts_with("a file system is mounted at"), "{error}");
             });
             assert_eq!(fs::read_to_string(around.join("kept/file")).unwrap(), "kept/file");
         }

@@ -82,7 +82,7 @@ impl Scratch {
     /// [`Io`](crate::ErrorKind::Io) if that cannot be written down.
     pub(crate) fn keep(self) -> Result<(), Error> {
         let path = self.build.dir().join(KEPT);
-        fs::write(&path, "").map_err(|source| Error::io("keep the export, with", &path, source))
+        fs::write(&path, "").map_err(|source| Error::io("keep the export with", &path, source))
     }
 
     /// Removes it. Returns what does not go.

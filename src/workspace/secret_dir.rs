@@ -40,11 +40,11 @@ impl SecretDir {
     /// As [`read`](Self::read).
     pub(crate) fn find(&self, name: &str) -> Result<Option<PathBuf>, Error> {
         if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
-            let message = format!("`{name}` cannot be the name of a secret: it is a file's");
+            let message = format!("invalid secret name `{name}`: expected the name of a file");
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         let folder = stat(&self.path)?.ok_or_else(|| {
-            let message = format!("there is no folder `{}` of secrets", self.path.display());
+            let message = format!("secrets directory `{}` does not exist", self.path.display());
             Error::new(ErrorKind::Io, message).with_path(&self.path)
         })?;
         private(&self.path, &folder, folder.is_dir(), "0700")?;
@@ -52,7 +52,7 @@ impl SecretDir {
         let Some(file) = stat(&path)? else { return Ok(None) };
         private(&path, &file, file.is_file(), "0600")?;
         if file.len() > SIZE_MAX {
-            let message = format!("`{}` is larger than a secret may be", path.display());
+            let message = format!("secret file `{}` is too large", path.display());
             return Err(Error::new(ErrorKind::Io, message).with_path(path));
         }
         Ok(Some(path))
@@ -70,19 +70,21 @@ fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
 
 /// Refuses what others can read or write, and what is not of the expected kind.
 fn private(path: &Path, found: &fs::Metadata, of_kind: bool, mode: &str) -> Result<(), Error> {
-    let fault = |why: String| {
-        let message = format!("`{}` {why}", path.display());
-        Err(Error::new(ErrorKind::Io, message).with_path(path))
-    };
     if !of_kind {
-        return fault("is not the regular file or folder that secrets are kept in".to_owned());
+        let shown = path.display();
+        let message =
+            format!("cannot read secrets from `{shown}`: it is not a regular file or directory");
+        return Err(Error::new(ErrorKind::Io, message).with_path(path));
     }
     let others = found.mode() & 0o077;
     if others != 0 {
         let found = found.mode() & 0o777;
-        return fault(format!(
-            "holds secrets and can be reached by others (mode {found:04o}): `chmod {mode}` it"
-        ));
+        let message = format!(
+            "`{}` contains secrets, and other accounts can access it (mode {found:04o})",
+            path.display()
+        );
+        let hint = format!("`chmod {mode} '{}'`", path.display());
+        return Err(Error::new(ErrorKind::Io, message).with_path(path).with_hint(hint));
     }
     Ok(())
 }
@@ -102,7 +104,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("secrets");
         let secrets = SecretDir::new(path.clone());
-        assert!(secrets.read("A").unwrap_err().message().contains("no folder"));
+        assert!(secrets.read("A").unwrap_err().message().contains("does not exist"));
         fs::create_dir(&path).unwrap();
         fs::write(path.join("A"), b"raw\xff\n").unwrap();
         set(&path, 0o700);
@@ -114,10 +116,10 @@ mod tests {
         }
         set(&path.join("A"), 0o640);
         let error = secrets.read("A").unwrap_err();
-        assert!(error.message().contains("chmod 0600"), "{error}");
+        assert!(error.report().contains("chmod 0600"), "{error}");
         set(&path.join("A"), 0o600);
         set(&path, 0o755);
-        assert!(secrets.read("A").unwrap_err().message().contains("chmod 0700"));
+        assert!(secrets.read("A").unwrap_err().report().contains("chmod 0700"));
         set(&path, 0o700);
         std::os::unix::fs::symlink("A", path.join("L")).unwrap();
         assert!(secrets.read("L").is_err());

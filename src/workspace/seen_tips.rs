@@ -40,7 +40,7 @@ impl Workspace {
         }
         lock_file::hold(&path, self.sharing())
             .and_then(|file| append(file, &lines))
-            .map_err(|source| Error::io("remember what was pushed in", &path, source))
+            .map_err(|source| Error::io("record the pushed tips in", &path, source))
     }
 
     /// The commits that each branch was seen to name, the oldest first, by the branch's short name.

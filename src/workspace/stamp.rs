@@ -79,7 +79,7 @@ fn is_export_name(name: &str) -> bool {
 #[derive(Serialize, Deserialize)]
 struct StampJson {
     v: u32,
-    run: String,
+    job_id: String,
     started: wire::Time,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     finished: Option<wire::Time>,
@@ -102,7 +102,7 @@ impl JobStamp {
     pub(crate) fn to_json(&self) -> String {
         wire::json(&StampJson {
             v: wire::VERSION,
-            run: self.job_id.clone(),
+            job_id: self.job_id.clone(),
             started: wire::Time(self.started),
             finished: self.finished.map(wire::Time),
             export: match &self.export {
@@ -115,7 +115,7 @@ impl JobStamp {
     }
 
     fn from_json(text: &[u8]) -> Option<Self> {
-        let StampJson { v, run, started, finished, export, discarded, unknown } =
+        let StampJson { v, job_id, started, finished, export, discarded, unknown } =
             serde_json::from_slice(text).ok()?;
         let known = v == wire::VERSION && export.as_deref().is_none_or(is_export_name);
         let export = match export {
@@ -125,7 +125,7 @@ impl JobStamp {
         };
         let finished = finished.map(|time| time.0);
         let unknown_fields = wire::unknown::kept(unknown);
-        known.then_some(Self { job_id: run, started: started.0, finished, export, unknown_fields })
+        known.then_some(Self { job_id, started: started.0, finished, export, unknown_fields })
     }
 
     /// The stamp in this file; none where there is none, or something else.

@@ -71,7 +71,7 @@ impl Workspace {
             .and_then(|()| fs::write(&unfinished, request.text()))
             .and_then(|()| sharing.adjust(&unfinished))
             .and_then(|()| fs::rename(&unfinished, &path));
-        written.map_err(|source| Error::io("ask for a cancel in", &path, source))?;
+        written.map_err(|source| Error::io("request a cancellation in", &path, source))?;
         Ok(SentRequest(path))
     }
 
@@ -106,10 +106,10 @@ pub(crate) fn dismiss(path: &Path) -> io::Result<()> {
 
 impl StopRequest {
     fn text(&self) -> String {
-        let Self { run, job_id: job, kill, intervention } = self;
+        let Self { run, job_id, kill, intervention } = self;
         let mut text = format!("run {run}\n");
-        if let Some(job) = job {
-            text += &format!("job {job}\n");
+        if let Some(job) = job_id {
+            text += &format!("job_id {job}\n");
         }
         if *kill {
             text += "kill yes\n";
@@ -130,8 +130,8 @@ impl StopRequest {
         let kind = value("kind")?;
         let kind = InterventionKind::ALL.into_iter().find(|it| it.name() == kind)?;
         Some(StopRequest {
-            run: value("id")?.to_owned(),
-            job_id: value("job").map(str::to_owned),
+            run: value("run")?.to_owned(),
+            job_id: value("job_id").map(str::to_owned),
             kill: value("kill").is_some(),
             intervention: Intervention::new(kind, value("by")?, value("reason"))
                 .with_account(value("account")),

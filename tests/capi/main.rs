@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `declarations` | the header, read as a naive parser reads it |
-//! | `facts/` | what that header cannot say, read from the sources, for the JSON |
+//! | `facts` | what that header cannot say, read from the sources, for the JSON |
 //! | `header` | that header, JSON and prototypes are what the sources say, and documented |
 //! | `library` | the libraries that `bindings/build-library.sh` builds |
 //! | `reach` | what Rust can call, C can call, or there is a reason |

@@ -58,7 +58,7 @@ struct test {
     test(const char *name, void (*run)());
 };
 
-/// A repository in a folder of its own, made by the real git, gone with this object.
+/// A repository in a separate directory, made by the real git; deleted with this object.
 class repository {
 public:
     repository();

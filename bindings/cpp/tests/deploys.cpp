@@ -16,7 +16,7 @@ using tinyci::event_kind;
 using tinyci::options;
 using tinyci::outcome;
 using tinyci::request;
-using tinyci::status;
+using tinyci::code;
 using tinyci::value;
 
 namespace {
@@ -68,7 +68,7 @@ TEST(a_deployment_is_planned_done_and_taken_back) {
     deploy_request what;
     what.revision("HEAD~1").by("Ada", "ada@example.org");
     tinyci::run early = opened.deploy("", what);
-    EQUAL(THROWN(tinyci::error, pull(early)).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, pull(early)).code(), code::invalid_arg);
     EQUAL(early.deploy_outcome(), outcome::none);
     judge(opened);
 
@@ -85,7 +85,7 @@ TEST(a_deployment_is_planned_done_and_taken_back) {
     tinyci::run planned = opened.deploy("", exactly);
     EQUAL(pull(planned), "deployed " + second + "\n");
     tinyci::run again = opened.deploy("", exactly);
-    EQUAL(THROWN(tinyci::error, pull(again)).status(), status::busy);
+    EQUAL(THROWN(tinyci::error, pull(again)).code(), code::busy);
 
     tinyci::run back = opened.deploy("", deploy_request().by("Ada", "ada@example.org").rollback());
     EQUAL(pull(back), "deployed " + first + "\n");
@@ -121,7 +121,7 @@ TEST(a_deployment_waits_for_an_approval_of_the_repositorys_or_the_hosts) {
     judge(asking);
     tinyci::run waiting = asking.deploy();
     EQUAL(pull(waiting), "");
-    EQUAL(waiting.deploy_outcome(), outcome::waiting);
+    EQUAL(waiting.deploy_outcome(), outcome::awaiting_approval);
     person = "Grace <grace@example.org>";
     tinyci::run approved = asking.deploy();
     EQUAL(pull(approved), "live\n");
@@ -133,7 +133,7 @@ TEST(a_deployment_waits_for_an_approval_of_the_repositorys_or_the_hosts) {
     judge(opened);
     tinyci::run alone = opened.deploy();
     pull(alone);
-    EQUAL(alone.deploy_outcome(), outcome::waiting);
+    EQUAL(alone.deploy_outcome(), outcome::awaiting_approval);
     options joan;
     joan.by("Joan", "joan@example.org").setting("approvers", "grace@example.org");
     const std::string joans = engine(repo.path(), joan).approve("", "HEAD").to_json();
@@ -146,7 +146,7 @@ TEST(a_deployment_waits_for_an_approval_of_the_repositorys_or_the_hosts) {
 
     tinyci::run back = opened.rollback();
     pull(back);
-    EQUAL(back.deploy_outcome(), outcome::waiting);
+    EQUAL(back.deploy_outcome(), outcome::awaiting_approval);
 }
 
 TEST(a_hosts_refusal_of_an_approval_keeps_the_deployment_from_beginning) {
@@ -159,7 +159,7 @@ TEST(a_hosts_refusal_of_an_approval_keeps_the_deployment_from_beginning) {
     judge(opened);
     tinyci::run run = opened.deploy();
     const auto refused = THROWN(tinyci::error, pull(run));
-    EQUAL(refused.status(), status::host_abort);
+    EQUAL(refused.code(), code::host_abort);
     CHECK(std::string(refused.what()).find("not on a Friday (code 5)") != std::string::npos);
 }
 
@@ -173,7 +173,7 @@ TEST(what_is_thrown_in_place_of_an_approval_comes_out_of_the_loop) {
     judge(opened);
     tinyci::run run = opened.deploy();
     THROWN(std::domain_error, pull(run));
-    EQUAL(THROWN(tinyci::error, run.next()).status(), status::host_fault);
+    EQUAL(THROWN(tinyci::error, run.next()).code(), code::host_fault);
     EQUAL(run.deploy_outcome(), outcome::none);
 }
 
@@ -182,7 +182,7 @@ TEST(builds_are_pruned_and_results_shared) {
     repo.git("remote add origin .");
     const engine opened(repo.path());
     judge(opened);
-    EQUAL(THROWN(tinyci::error, opened.prune()).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, opened.prune()).code(), code::invalid_arg);
     tinyci::prune_rules rules;
     rules.keep = 0;
     rules.max_age = std::chrono::hours(0);
@@ -194,6 +194,6 @@ TEST(builds_are_pruned_and_results_shared) {
     repo.git("fetch -q");
     CHECK(!opened.merge_results());
     CHECK(!opened.undo_setup_remote().empty());
-    EQUAL(THROWN(tinyci::error, opened.setup_remote("none")).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, opened.setup_remote("none")).code(), code::not_found);
     EQUAL(opened.forget_all().at("removed").at(0).as<std::string>(), "refs/notes/tinyci-result");
 }

@@ -12,7 +12,7 @@ using tinyci::engine;
 using tinyci::format;
 using tinyci::options;
 using tinyci::selection;
-using tinyci::status;
+using tinyci::code;
 
 namespace {
 
@@ -41,13 +41,13 @@ TEST(a_repository_is_discovered_and_tells_of_itself) {
     repo.git("remote add origin /srv/git/app.git");
     const auto below = repo.path() / "below";
     std::filesystem::create_directory(below);
-    EQUAL(THROWN(tinyci::error, engine(below)).status(), status::not_a_repo);
+    EQUAL(THROWN(tinyci::error, engine(below)).code(), code::not_a_repo);
     const engine found = engine::discover(below, options().jobs(2));
     EQUAL(found.path(), repo.path());
     CHECK(!found.is_bare());
     CHECK(has(found.warnings(), "tinyci.jobz"));
     EQUAL(found.remote_url(), "/srv/git/app.git");
-    EQUAL(THROWN(tinyci::error, found.remote_url("upstream")).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, found.remote_url("upstream")).code(), code::not_found);
 }
 
 TEST(commits_are_found_by_revisions) {
@@ -66,15 +66,15 @@ TEST(commits_are_found_by_revisions) {
     EQUAL(commit.message, "second\n");
     EQUAL(commit.message_bytes, commit.message);
     EQUAL(tinyci::value::parse(commit.json).at("id").as<std::string>(), second);
-    EQUAL(THROWN(tinyci::error, opened.resolve("nowhere")).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, opened.resolve("nowhere")).code(), code::not_found);
 }
 
 TEST(logs_are_read) {
     const repository repo("build: echo built\n");
     const engine opened(repo.path());
-    EQUAL(THROWN(tinyci::error, run_all(opened.log("HEAD"))).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, run_all(opened.log("HEAD"))).code(), code::not_found);
     tinyci::run run = opened.run();
-    EQUAL(THROWN(tinyci::error, run.summary()).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, run.summary()).code(), code::invalid_arg);
     for (const tinyci::event &event : run) (void)event;
     EQUAL(run.summary().at("records").at(0).at("outcome").as<std::string>(), "success");
     const auto whole = lines_of(opened.log("HEAD"));
@@ -83,9 +83,9 @@ TEST(logs_are_read) {
     CHECK(lines_of(opened.log("HEAD", 0)).empty());
     CHECK(lines_of(opened.log("HEAD", {}, tinyci::log_follow)) == whole);
     tinyci::run following = opened.log("", 1, tinyci::log_follow);
-    EQUAL(following.next(), status::ok);
+    EQUAL(following.next(), code::ok);
     following.cancel();
-    EQUAL(following.next(), status::done);
+    EQUAL(following.next(), code::done);
 }
 
 TEST(scripts_are_converted_checked_and_tested) {
@@ -111,7 +111,7 @@ TEST(scripts_are_converted_checked_and_tested) {
     for (const auto &source : {tinyci::test_source{}, tinyci::test_source{"", repo.path()}}) {
         const tinyci::value right = opened.test_pipeline(source, {"right"});
         CHECK(right.at("passed").as<bool>());
-        EQUAL(right.at("left_out").as<std::int64_t>(), 1);
+        EQUAL(right.at("filtered_out").as<std::int64_t>(), 1);
     }
     const std::string text = "import \"lib\" as lib;\nfn build(ctx) { lib::make(); }\n";
     CHECK(opened.check(text, format::rhai, "a.rhai", "HEAD").at("valid").as<bool>());

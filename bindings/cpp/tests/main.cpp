@@ -44,7 +44,7 @@ bool is_alive(const std::string &process) {
 
 repository::repository() {
     std::string name = (std::filesystem::temp_directory_path() / "tinyci-cpp-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw failure("no folder " + name);
+    if (mkdtemp(name.data()) == nullptr) throw failure("no directory " + name);
     folder_ = std::filesystem::canonical(name);
     std::filesystem::create_directory(path());
     git("init -q -b main");
@@ -95,7 +95,7 @@ std::size_t repository::verdicts() const {
 }  // namespace check
 
 int main(int argc, char **argv) {
-    // Who may have started this has said nothing about tests: git's own folder, ignored signals.
+    // The process inherits settings that must not affect the tests: git's environment, ignored signals.
     for (const char *name : {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}) unsetenv(name);
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
     setenv("GIT_CONFIG_NOSYSTEM", "1", 1);

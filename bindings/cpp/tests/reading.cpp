@@ -16,7 +16,7 @@ using tinyci::format;
 using tinyci::options;
 using tinyci::outcome;
 using tinyci::selection;
-using tinyci::status;
+using tinyci::code;
 
 namespace {
 
@@ -39,39 +39,39 @@ TEST(the_library_is_the_headers) {
     EQUAL(tinyci::version_number(), static_cast<std::uint32_t>(TINYCI_VERSION_NUMBER));
     EQUAL(tinyci::abi(), static_cast<std::uint32_t>(TINYCI_ABI));
     CHECK(!tinyci::has_feature("no such thing"));
-    EQUAL(to_string(status::not_a_repo), "not_a_repo");
+    EQUAL(to_string(code::not_a_repo), "not_a_repo");
     EQUAL(to_string(outcome::timed_out), "timed_out");
     EQUAL(to_string(static_cast<outcome>(4711)), "unknown");
-    EQUAL(to_string(static_cast<status>(-4711)), "unknown");
+    EQUAL(to_string(static_cast<code>(-4711)), "unknown");
 }
 
 TEST(errors_say_what_and_where) {
     const auto none = THROWN(tinyci::error, engine("/nonexistent/repository"));
-    EQUAL(none.status(), status::not_a_repo);
+    EQUAL(none.code(), code::not_a_repo);
     CHECK(std::string(none.what()).find("/nonexistent/repository") != std::string::npos);
     EQUAL(none.file(), "/nonexistent/repository");
     EQUAL(none.line(), 0u);
 
     const auto bad = THROWN(
         tinyci::error, tinyci::pipeline::parse("build: [", format::yaml, "nightly.yml"));
-    EQUAL(bad.status(), status::config);
+    EQUAL(bad.code(), code::config);
     EQUAL(bad.file(), "nightly.yml");
     CHECK(bad.line() > 0 && bad.column() > 0);
     const tinyci::error copy = bad;
     EQUAL(std::string(copy.what()), bad.what());
 
-    EQUAL(THROWN(tinyci::error, options().hook("no_such_point")).status(), status::invalid_arg);
-    EQUAL(THROWN(tinyci::error, options().jobs(0)).status(), status::invalid_arg);
-    EQUAL(THROWN(tinyci::error, options().var("name", std::string("a\0b", 3))).status(),
-          status::invalid_arg);
-    EQUAL(THROWN(tinyci::error, options().var("name", "\xff")).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, options().hook("no_such_point")).code(), code::invalid_arg);
+    EQUAL(THROWN(tinyci::error, options().jobs(0)).code(), code::invalid_arg);
+    EQUAL(THROWN(tinyci::error, options().var("name", std::string("a\0b", 3))).code(),
+          code::invalid_arg);
+    EQUAL(THROWN(tinyci::error, options().var("name", "\xff")).code(), code::invalid_arg);
 }
 
 TEST(options_reach_the_run) {
     const repository repo("build: 'echo $COLOUR $HOME <%= release %> >seen'\n");
     repo.git("branch other");
     options set;
-    set.ref("refs/heads/main").jobs(2).timeout(std::chrono::minutes(5)).builds_dir("ci-builds");
+    set.ref("refs/heads/main").jobs(2).job_timeout(std::chrono::minutes(5)).builds_dir("ci-builds");
     set.log_limit(1 << 20).setting("gracePeriod", "1s").env("COLOUR", "green");
     set.env("HOME", std::nullopt).var("release", "42");
     set.function("host::now", 0, tinyci::effect::pure, nullptr, "The time.");
@@ -99,25 +99,25 @@ TEST(commits_are_found_and_exported) {
     const std::string first = repo.git("rev-parse HEAD");
     const std::string second = repo.commit("second");
     const engine opened(repo.path());
-    const std::vector<tinyci::commit> due = opened.pending_commits();
-    EQUAL(due.size(), 2u);
-    EQUAL(due[0].id, first);
-    EQUAL(due[0].tree, repo.git("rev-parse HEAD~1^{tree}"));
-    EQUAL(due[1].subject, "second");
-    EQUAL(due[1].subject_bytes, "second");
-    EQUAL(due[1].branch, "main");
-    EQUAL(due[1].branch_bytes, "main");
-    EQUAL(std::to_string(std::chrono::system_clock::to_time_t(due[1].time)),
+    const std::vector<tinyci::commit> pending = opened.pending_commits();
+    EQUAL(pending.size(), 2u);
+    EQUAL(pending[0].id, first);
+    EQUAL(pending[0].tree, repo.git("rev-parse HEAD~1^{tree}"));
+    EQUAL(pending[1].subject, "second");
+    EQUAL(pending[1].subject_bytes, "second");
+    EQUAL(pending[1].branch, "main");
+    EQUAL(pending[1].branch_bytes, "main");
+    EQUAL(std::to_string(std::chrono::system_clock::to_time_t(pending[1].time)),
           repo.git("log -1 --format=%ct"));
     EQUAL(opened.pending_commits(selection().revision("HEAD~1")).size(), 1u);
     EQUAL(opened.pending_commits(selection().range("HEAD~1..HEAD")).at(0).id, second);
     const std::string lines = first + " " + second + " refs/heads/main\n";
     EQUAL(opened.pending_commits(selection().hook_lines(lines)).size(), 2u);
     EQUAL(opened.pending_commits(selection().update(first, second, "refs/heads/main")).size(), 2u);
-    EQUAL(THROWN(tinyci::error, opened.pending_commits(selection().revision("none"))).status(),
-          status::not_found);
-    EQUAL(THROWN(tinyci::error, selection().hook_lines("not such lines")).status(),
-          status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, opened.pending_commits(selection().revision("none"))).code(),
+          code::not_found);
+    EQUAL(THROWN(tinyci::error, selection().hook_lines("not such lines")).code(),
+          code::invalid_arg);
 
     opened.export_commit("HEAD", repo.outside("tree"));
     EQUAL(check::read_file(repo.outside("tree") / ".tinyci.yml"), "build: 'true'\n");
@@ -131,7 +131,7 @@ TEST(commits_are_found_and_exported) {
     EQUAL(canceled.level(), 1);
     const auto stopped = THROWN(
         tinyci::error, opened.export_commit("HEAD", repo.outside("other"), canceled));
-    EQUAL(stopped.status(), status::canceled);
+    EQUAL(stopped.code(), code::canceled);
 }
 
 TEST(pipelines_are_read_and_tags_filled_in) {
@@ -141,12 +141,12 @@ TEST(pipelines_are_read_and_tags_filled_in) {
     CHECK(steps == std::vector<std::string>({"before_build", "build", "test"}));
     EQUAL(tinyci::pipeline::parse("build: x", format::yaml, "x.yml").steps().size(), 1u);
     EQUAL(opened.parse("build: x", format::yaml, "x.yml").steps().at(0), "build");
-    EQUAL(THROWN(tinyci::error, opened.pipeline("none")).status(), status::not_found);
+    EQUAL(THROWN(tinyci::error, opened.pipeline("none")).code(), code::not_found);
 
     EQUAL(tinyci::interpolate("make -j<%= jobs %>", {{"jobs", "4"}}), "make -j4");
     EQUAL(tinyci::interpolate("<%%"), "<%");
     const auto bad = THROWN(tinyci::error, tinyci::interpolate("a <%= b %>", {{"b", "; rm"}}));
-    EQUAL(bad.status(), status::interpolate);
+    EQUAL(bad.code(), code::interpolate);
     EQUAL(bad.line(), 1u);
 }
 
@@ -198,12 +198,12 @@ TEST(commits_are_canceled_and_skipped_by_name) {
         CHECK(!done.at("whole_run").as<bool>());
     }
     EQUAL(run.records().at(0).outcome, outcome::canceled);
-    EQUAL(THROWN(tinyci::error, opened.cancel()).status(), status::not_found);
-    EQUAL(THROWN(tinyci::error, opened.cancel("HEAD", {}, tinyci::job_cancel_kill)).status(),
-          status::not_found);
+    EQUAL(THROWN(tinyci::error, opened.cancel()).code(), code::not_found);
+    EQUAL(THROWN(tinyci::error, opened.cancel("HEAD", {}, tinyci::job_cancel_kill)).code(),
+          code::not_found);
     const tinyci::value record = opened.skip("HEAD", ada);
     EQUAL(record.at("intervention").at("kind").as<std::string>(), "skip");
-    EQUAL(THROWN(tinyci::error, opened.skip("HEAD")).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, opened.skip("HEAD")).code(), code::invalid_arg);
 
     const std::string before = repo.git("rev-parse HEAD");
     repo.commit("second");

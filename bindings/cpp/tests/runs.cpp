@@ -25,7 +25,7 @@ using tinyci::outcome;
 using tinyci::record;
 using tinyci::request;
 using tinyci::selection;
-using tinyci::status;
+using tinyci::code;
 using tinyci::value;
 
 namespace {
@@ -39,7 +39,7 @@ std::string output_of(tinyci::run &run) {
     return all;
 }
 
-/// The commit that was judged already.
+/// The commit that was tested already.
 selection head_again() {
     selection which;
     which.revision("HEAD").retry();
@@ -67,7 +67,7 @@ TEST(events_tell_a_run) {
             EQUAL(event.step(), "build");
             EQUAL(event.data(), "built " + repo.git("rev-parse --short HEAD") + "\n");
             CHECK(event.stream() == tinyci::stream::standard_output);
-            CHECK(!event.job().empty() && event.label().empty());
+            CHECK(!event.job_id().empty() && event.label().empty());
         }
         CHECK(event.record().has_value() == (event.kind() == event_kind::job_finished));
         if (event.kind() == event_kind::step_finished) EQUAL(event.outcome(), outcome::success);
@@ -77,7 +77,7 @@ TEST(events_tell_a_run) {
     CHECK(std::count(kinds.begin(), kinds.end(), event_kind::output) == 1);
     CHECK(!log.empty() && log.back() == '\n');
     EQUAL(run.records().at(0).outcome, outcome::success);
-    EQUAL(run.next(), status::done);
+    EQUAL(run.next(), code::done);
 }
 
 TEST(a_hook_sets_variables_skips_refuses_or_throws) {
@@ -95,7 +95,7 @@ TEST(a_hook_sets_variables_skips_refuses_or_throws) {
             EQUAL(hook.step(), "before_build");
             EQUAL(hook.commit(), repo.git("rev-parse HEAD"));
             CHECK(std::filesystem::exists(hook.export_dir() / ".tinyci.yml"));
-            CHECK(!hook.canceled() && !hook.job().empty() && hook.label().empty());
+            CHECK(!hook.canceled() && !hook.job_id().empty() && hook.label().empty());
             CHECK(hook.command().is_null() && hook.argument_count() == 0);
             hook.set_var("release", "42");
         });
@@ -133,11 +133,11 @@ TEST(a_hook_sets_variables_skips_refuses_or_throws) {
         const record one = run.records().at(0);
         EQUAL(one.outcome, outcome::error);
         CHECK(!known || one.steps.at(0).error.find("a mistake of the host's") != std::string::npos);
-        EQUAL(run.next(), status::done);
+        EQUAL(run.next(), code::done);
     }
 }
 
-TEST(a_request_that_nobody_answers_fails_its_step) {
+TEST(a_request_without_an_answer_fails_its_step) {
     const repository repo("build: 'true'\n");
     const selection again = head_again();
     options set;
@@ -214,7 +214,7 @@ TEST(no_script_catches_what_a_function_throws) {
     // What cannot be given is a mistake as any other.
     set.function("bad", 0, tinyci::effect::external, [](request &) { return value("\xff"); });
     tinyci::run run = engine(repo.path(), set).run();
-    EQUAL(THROWN(tinyci::error, output_of(run)).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, output_of(run)).code(), code::invalid_arg);
     EQUAL(run.records().at(0).outcome, outcome::error);
 }
 
@@ -249,7 +249,7 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
     std::atomic<int> at_once{0};
     options set;
     setenv("OF_THE_HOST", "1", 1);
-    set.jobs(2).commands([&](request &command) {
+    set.jobs(2).executor([&](request &command) {
         EQUAL(command.command().at("shell").as<std::string>(), "first");
         CHECK(command.command().at("env").find("TINYCI_COMMIT") != nullptr);
         CHECK(command.command().at("env").find("PATH") != nullptr);
@@ -275,9 +275,9 @@ TEST(the_host_runs_the_commands_on_threads_of_its_own) {
 TEST(a_command_of_the_hosts_can_fail_in_every_way) {
     const repository repo("build: first\n");
     const selection again = head_again();
-    const auto build_of = [&](tinyci::command_function commands) {
+    const auto build_of = [&](tinyci::executor_function commands) {
         options set;
-        set.commands(std::move(commands));
+        set.executor(std::move(commands));
         tinyci::run run = engine(repo.path(), set).run(again);
         output_of(run);
         const record one = run.records().at(0);
@@ -354,11 +354,11 @@ TEST(one_that_runs_already_is_busy_and_can_be_followed) {
                           "until test -e ../../../go-on; do sleep 0.01; done'\n");
     const engine opened(repo.path());
     tinyci::run first = opened.run();
-    while (first.next() == status::ok && first.event().kind() != event_kind::output) continue;
+    while (first.next() == code::ok && first.event().kind() != event_kind::output) continue;
     EQUAL(first.event().data(), "going\n");
     tinyci::run second = opened.run();
-    EQUAL(THROWN(tinyci::error, second.next()).status(), status::busy);
-    EQUAL(THROWN(tinyci::error, first.records()).status(), status::invalid_arg);
+    EQUAL(THROWN(tinyci::error, second.next()).code(), code::busy);
+    EQUAL(THROWN(tinyci::error, first.records()).code(), code::invalid_arg);
 
     std::string followed;
     std::thread follower([&] {
@@ -375,10 +375,10 @@ TEST(a_descriptor_tells_when_there_is_something) {
     const repository repo("build: sleep 0.2\n");
     tinyci::run run = engine(repo.path()).run();
     int pulled = 0;
-    for (status given = status::again; given != status::done;) {
+    for (code given = code::again; given != code::done;) {
         pollfd ready{run.fd(), POLLIN, 0};
         CHECK(poll(&ready, 1, 120000) == 1);
-        while ((given = run.next(std::chrono::milliseconds(0))) == status::ok) pulled++;
+        while ((given = run.next(std::chrono::milliseconds(0))) == code::ok) pulled++;
     }
     CHECK(pulled > 4);
     CHECK(run.records().at(0).passed);
@@ -405,14 +405,14 @@ TEST(a_forked_child_is_told_and_the_parent_goes_on) {
     const repository repo("build: echo built\n");
     const engine opened(repo.path());
     tinyci::run run = opened.run();
-    CHECK(run.next() == status::ok);
+    CHECK(run.next() == code::ok);
     const pid_t child = fork();
     if (child == 0) {
         bool told = false;
         try {
             run.next();
         } catch (const tinyci::error &error) {
-            told = error.status() == status::wrong_process;
+            told = error.code() == code::wrong_process;
         }
         { const tinyci::run gone = std::move(run); }
         // Another program, since valgrind would look for leaks at the end of this one: what the

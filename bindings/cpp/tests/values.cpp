@@ -8,7 +8,7 @@
 
 #include <tinyci.hpp>
 
-using tinyci::status;
+using tinyci::code;
 using tinyci::value;
 
 TEST(values_hold_what_they_were_given) {
@@ -55,7 +55,7 @@ TEST(what_is_not_json_is_refused) {
                              "\"\\x\"", "\"\\u12g4\"", "\"\\u12", "\"\\ud800\"",
                              "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\n\"", "\"\\", "1e999", "[1}",
                              "\xff"}) {
-        EQUAL(THROWN(tinyci::error, value::parse(text)).status(), status::invalid_arg);
+        EQUAL(THROWN(tinyci::error, value::parse(text)).code(), code::invalid_arg);
     }
     EQUAL(THROWN(tinyci::error, value::parse("[true, x]")).what(),
           std::string("not JSON: a value is missing at byte 7"));

@@ -1,12 +1,12 @@
 import { now } from "./native.js";
 
-/** The tokens of calls under way. */
+/** The tokens of active calls. */
 const tokens = new Set();
 
-// Node waits for the threads of its pool when it exits: what they do for us is to end soon.
+// When Node exits it waits for the threads of its pool, so their calls must end soon.
 process.on("exit", () => tokens.forEach((token) => now.cancel_trigger(token)));
 
-/** Makes a tinyci_cancel for the time of a call that `signal` can abort. */
+/** Makes a tinyci_cancel for one call, which `signal` can abort. */
 export async function withCancel(signal, call) {
   signal?.throwIfAborted();
   const token = now.cancel_new();
@@ -16,7 +16,7 @@ export async function withCancel(signal, call) {
   try {
     return await call(token);
   } catch (error) {
-    if (error.status === "canceled") signal?.throwIfAborted();
+    if (error.code === "canceled") signal?.throwIfAborted();
     throw error;
   } finally {
     signal?.removeEventListener("abort", stop);

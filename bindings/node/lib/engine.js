@@ -9,15 +9,15 @@ import { outcomeNumber } from "./outcome.js";
 import { Pipeline, config, definitionsOf } from "./pipeline.js";
 import { readRecords } from "./record.js";
 import { Run } from "./run.js";
-import { select, wordsOf } from "./selection.js";
+import { optionsOf, select } from "./selection.js";
 import { known, lines } from "./values.js";
 
 const freed = new FinalizationRegistry((pointer) => now.engine_free(pointer));
 
-/** A sum of flags. */
-const flags = (...pairs) => pairs.reduce((sum, [said, flag]) => (said ? sum | flag : sum), 0);
+/** Adds up flags. */
+const flags = (...pairs) => pairs.reduce((sum, [isSet, flag]) => (isSet ? sum | flag : sum), 0);
 
-/** Opens exactly this repository. */
+/** Opens the repository at exactly this path. */
 export async function open(path, options = {}) {
   return opened(later.engine_open, path, options);
 }
@@ -30,24 +30,24 @@ export async function discover(dir = ".", options = {}) {
 async function opened(openEngine, path, options) {
   const pointer = now.options_new();
   try {
-    const host = setOptions(pointer, options);
-    return new Engine(await openEngine(absolute(path), pointer), host);
+    const handlers = setOptions(pointer, options);
+    return new Engine(await openEngine(absolute(path), pointer), handlers);
   } finally {
     now.options_free(pointer);
   }
 }
 
-/** One repository's continuous integration. */
+/** The continuous integration of one repository. */
 export class Engine {
   #pointer;
-  #host;
+  #handlers;
   #runs = [];
   #calls = new Set();
   #closing = null;
 
-  constructor(pointer, host) {
+  constructor(pointer, handlers) {
     this.#pointer = pointer;
-    this.#host = host;
+    this.#handlers = handlers;
     this.path = now.engine_path(pointer);
     this.isBare = now.engine_is_bare(pointer) !== 0;
     freed.register(this, pointer, this);
@@ -61,20 +61,20 @@ export class Engine {
     return this.#runSelected(now.follow_start, selected);
   }
 
-  deploy(words = {}) {
-    const request = deployRequest(words, ["environment", "signal"]);
+  deploy(options = {}) {
+    const request = deployRequest(options, ["environment", "signal"]);
     try {
-      return this.#start(words.signal, (engine, cancel) =>
-        now.deploy_start(engine, words.environment, request, cancel),
+      return this.#start(options.signal, (engine, cancel) =>
+        now.deploy_start(engine, options.environment, request, cancel),
       );
     } finally {
       now.deploy_request_free(request);
     }
   }
 
-  rollback(words = {}) {
-    known("word of a rollback", words, ["environment", "signal"]);
-    return this.#start(words.signal, (engine, cancel) => now.rollback_start(engine, words.environment, cancel));
+  rollback(options = {}) {
+    known("option of a rollback", options, ["environment", "signal"]);
+    return this.#start(options.signal, (engine, cancel) => now.rollback_start(engine, options.environment, cancel));
   }
 
   runStep(revision, steps, options = {}) {
@@ -112,7 +112,9 @@ export class Engine {
   }
 
   pendingCommits(selected) {
-    return this.#select(selected, [], async (engine, selection) => readCommits(await later.pendingCommits(engine, selection)));
+    return this.#select(selected, [], async (engine, selection) =>
+      readCommits(await later.pending_commits(engine, selection)),
+    );
   }
 
   records(filter) {
@@ -165,8 +167,8 @@ export class Engine {
   }
 
   results(filter) {
-    return this.#select(filter, ["outcome", "limit", "allAttempts"], async (engine, selection, words) => {
-      const { outcome, limit = 0, allAttempts } = words;
+    return this.#select(filter, ["outcome", "limit", "allAttempts"], async (engine, selection, options) => {
+      const { outcome, limit = 0, allAttempts } = options;
       const which = flags([allAttempts, constants.RESULTS_ALL_ATTEMPTS]);
       return lines(await later.results_json(engine, selection, outcomeNumber(outcome), limit, which)).map(JSON.parse);
     });
@@ -180,11 +182,11 @@ export class Engine {
     return this.#call(async (engine) => lines(await later.settings_json(engine)).map(JSON.parse));
   }
 
-  deployPlan(words = {}) {
+  deployPlan(options = {}) {
     return this.#call(async (engine) => {
-      const request = deployRequest(words, ["environment"]);
+      const request = deployRequest(options, ["environment"]);
       try {
-        return JSON.parse(await later.deploy_plan_json(engine, words.environment, request));
+        return JSON.parse(await later.deploy_plan_json(engine, options.environment, request));
       } finally {
         now.deploy_request_free(request);
       }
@@ -200,9 +202,9 @@ export class Engine {
 
   deployments(filter = {}) {
     return this.#call(async (engine) => {
-      known("word of a filter", filter, ["environment", "limit", "onWarning"]);
+      known("option of deployments", filter, ["environment", "limit", "onWarning"]);
       const { environment, limit = 0, onWarning = () => {} } = filter;
-      const { out, warnings } = await later.deploys_json(engine, environment, limit);
+      const { out, warnings } = await later.deployments_json(engine, environment, limit);
       for (const warning of lines(warnings)) onWarning(warning);
       return lines(out).map(JSON.parse);
     });
@@ -241,18 +243,19 @@ export class Engine {
 
   artifacts(revision, options = {}) {
     return this.#call(async (engine) => {
-      known("option of artifacts", options, ["job", "paths"]);
-      const { job, paths = [] } = options;
-      return JSON.parse(await later.artifacts_json(engine, revision, job, [paths].flat().join("\n")));
+      known("option of artifacts", options, ["jobId", "paths"]);
+      const { jobId, paths = [] } = options;
+      return JSON.parse(await later.artifacts_json(engine, revision, jobId, [paths].flat().join("\n")));
     });
   }
 
   copyArtifacts(revision, dir, options = {}) {
     return this.#call(async (engine) => {
-      known("option of artifacts", options, ["job", "paths", "force", "signal"]);
-      const { job, paths = [], force, signal } = options;
-      const words = [revision, job, [paths].flat().join("\n"), absolute(dir), flags([force, constants.ARTIFACTS_FORCE])];
-      return JSON.parse(await withCancel(signal, (token) => later.artifacts_copy(engine, ...words, token)));
+      known("option of artifacts", options, ["jobId", "paths", "force", "signal"]);
+      const { jobId, paths = [], force, signal } = options;
+      const how = flags([force, constants.ARTIFACTS_FORCE]);
+      const args = [revision, jobId, [paths].flat().join("\n"), absolute(dir), how];
+      return JSON.parse(await withCancel(signal, (token) => later.artifacts_copy(engine, ...args, token)));
     });
   }
 
@@ -275,11 +278,11 @@ export class Engine {
 
   compact(options = {}) {
     return this.#call(async (engine) => {
-      known("option of packing", options, ["newest", "leave", "signal"]);
-      const { newest = 1, leave = [], signal } = options;
-      // A name alone is that of a build, wherever the process is.
-      const left = leave.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
-      return JSON.parse(await withCancel(signal, (token) => later.compact(engine, newest, left, token)));
+      known("option of packing", options, ["keep", "keepBuilds", "signal"]);
+      const { keep = 1, keepBuilds = [], signal } = options;
+      // A name without a slash is that of a build, whatever the working directory is.
+      const builds = keepBuilds.map((build) => (build.includes("/") ? absolute(build) : build)).join("\n");
+      return JSON.parse(await withCancel(signal, (token) => later.compact(engine, keep, builds, token)));
     });
   }
 
@@ -294,7 +297,7 @@ export class Engine {
 
   cancel(options = {}) {
     return this.#call(async (engine) => {
-      known("option of a cancel", options, ["revision", "reason", "by", "kill", "waitMs", "signal"]);
+      known("option of a cancellation", options, ["revision", "reason", "by", "kill", "waitMs", "signal"]);
       const { revision = null, reason = null, by, kill, waitMs = Infinity, signal } = options;
       const how = flags([kill, constants.JOB_CANCEL_KILL]);
       const wait = waitMs === Infinity ? -1 : waitMs;
@@ -346,29 +349,29 @@ export class Engine {
 
   #open() {
     if (this.#pointer === null)
-      throw new TinyciError("the engine is closed", { status: "invalid_arg", file: this.path });
+      throw new TinyciError("the engine is closed", { code: "invalid_arg", file: this.path });
     return this.#pointer;
   }
 
-  /** Starts something that gives a run, on selected commits. */
+  /** Starts a run on selected commits. */
   #runSelected(start, selected) {
-    const words = wordsOf(selected);
-    const selection = select(words, ["signal"]);
+    const options = optionsOf(selected);
+    const selection = select(options, ["signal"]);
     try {
-      return this.#start(words.signal, (engine, cancel) => start(engine, selection, cancel));
+      return this.#start(options.signal, (engine, cancel) => start(engine, selection, cancel));
     } finally {
       now.selection_free(selection);
     }
   }
 
   #start(signal, start) {
-    const run = new Run((cancel) => start(this.#open(), cancel), this.#host, signal);
-    // Weakly, so that a run which nobody has any more is stopped.
+    const run = new Run((cancel) => start(this.#open(), cancel), this.#handlers, signal);
+    // A weak reference, so that a run which the program dropped is collected and stopped.
     this.#runs = [...this.#runs.filter((one) => one.deref()?.isOver === false), new WeakRef(run)];
     return run;
   }
 
-  /** The engine is not freed before the call is over. */
+  /** Makes a call, during which the engine is not freed. */
   async #call(make) {
     const call = make(this.#open());
     this.#calls.add(call);
@@ -381,10 +384,10 @@ export class Engine {
 
   #select(selected, others, make) {
     return this.#call(async (engine) => {
-      const words = wordsOf(selected);
-      const selection = select(words, others);
+      const options = optionsOf(selected);
+      const selection = select(options, others);
       try {
-        return await make(engine, selection, words);
+        return await make(engine, selection, options);
       } finally {
         now.selection_free(selection);
       }

@@ -1,8 +1,8 @@
-/** That tinyci could not work. What became of a build is no error but an outcome. */
+/** A failed call: tinyci could not do what the program asked for. A failed build is not an error. */
 export class TinyciError extends Error {
-  constructor(message, { status, file = null, line = null, column = null, causes = [], hostCode = 0 }) {
+  constructor(message, { code, file = null, line = null, column = null, causes = [], hostCode = 0 }) {
     super(message);
-    this.status = status;
+    this.code = code;
     this.file = file;
     this.line = line;
     this.column = column;
@@ -11,5 +11,17 @@ export class TinyciError extends Error {
   }
 }
 
-// Not a field of each error, which would be printed with it.
+/** The error with which a callback says no. */
+export class Refusal extends Error {
+  constructor(message = "refused", code = 0) {
+    super(message);
+    if (!Number.isInteger(code) || code !== (code | 0)) {
+      throw new RangeError(`\`code\` must be a 32-bit integer, not ${String(code)}`);
+    }
+    this.code = code;
+  }
+}
+
+// On the prototypes, because a field of each error would be printed with it.
 TinyciError.prototype.name = "TinyciError";
+Refusal.prototype.name = "Refusal";

@@ -6,7 +6,7 @@ import { RunRecord } from "./record.js";
 const KINDS = names.event;
 const STREAMS = names.stream;
 
-/** One thing that happened in a run. Plain data: it outlives the run. */
+/** One thing that happened in a run. Plain data, which outlives the run. */
 export class RunEvent {
   #json;
 
@@ -15,7 +15,7 @@ export class RunEvent {
     this.sequence = Number(now.event_sequence(pointer));
     this.time = new Date(Number(now.event_time_ms(pointer)));
     this.commit = now.event_commit(pointer);
-    this.job = now.event_job(pointer);
+    this.jobId = now.event_job_id(pointer);
     this.step = now.event_step(pointer);
     this.label = now.event_label(pointer);
     this.logLines = now.event_log_lines(pointer) ?? "";
@@ -32,13 +32,13 @@ export class RunEvent {
     if (kind.startsWith("deploy_")) this.deployment = this.toJSON().deployment;
   }
 
-  /** All of it, as `tinyci run --json` prints it. */
+  /** The event as `tinyci run --json` prints it. */
   toJSON() {
     return JSON.parse(this.#json);
   }
 }
 
-/** Copies an event; null for a kind that only a later version knows. */
+/** Copies an event; returns null for a kind of a later version. */
 export function readEvent(pointer) {
   const kind = KINDS[now.event_kind(pointer)];
   return kind === undefined ? null : new RunEvent(pointer, kind);

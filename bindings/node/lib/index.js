@@ -1,19 +1,19 @@
-// tinyci for Node: what a program imports.
+// tinyci for Node: the exports of the package.
 import { now } from "./native.js";
 
 export { discover, open, Engine } from "./engine.js";
-export { TinyciError } from "./error.js";
+export { Refusal, TinyciError } from "./error.js";
 export { Pipeline, definitions, parsePipeline } from "./pipeline.js";
 
-/** The version of the library that is loaded. */
+/** The version of the loaded library. */
 export const version = now.version();
 
-/** Whether the library was built with a feature, such as `rhai`. */
+/** Returns true if the library was built with a feature, such as `rhai`. */
 export function hasFeature(name) {
   return now.has_feature(name) === 1;
 }
 
-/** Fills the tags of a template in. */
+/** Fills in the placeholders of a template. */
 export function interpolate(template, vars = {}) {
   const pointer = now.vars_new();
   try {

@@ -1,23 +1,23 @@
-// Finds libtinyci, refuses one that this package was not written for, and loads it for good.
+// Finds libtinyci, checks its version, and loads it for the lifetime of the process.
 import koffi from "koffi";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { constants } from "./abi.js";
 import { TinyciError } from "./error.js";
 
-/** The name under which a system has the library of this ABI. */
+/** The library's file name for this ABI. */
 const SONAME = process.platform === "darwin" ? `libtinyci.${constants.ABI}.dylib` : `libtinyci.so.${constants.ABI}`;
 
 const RTLD_NOW = 2;
 
-/** `TINYCI_LIBRARY`, else the one beside this module, else the system's. */
+/** Returns `TINYCI_LIBRARY`, else the library next to this module, else the system's. */
 function where() {
   const bundled = fileURLToPath(new URL(SONAME, import.meta.url));
   return process.env.TINYCI_LIBRARY || (existsSync(bundled) ? bundled : SONAME);
 }
 
 function refuse(path, why) {
-  throw new TinyciError(`${path} cannot be used: ${why}`, { status: "unsupported", file: path });
+  throw new TinyciError(`cannot use ${path}: ${why}`, { code: "unsupported", file: path });
 }
 
 function open(path) {
@@ -25,9 +25,9 @@ function open(path) {
     return koffi.load(path);
   } catch (error) {
     const message =
-      `the library of tinyci cannot be loaded from ${path}: ${error.message}; set TINYCI_LIBRARY to the path of ${SONAME}, ` +
-      `or install it where the system finds it`;
-    throw new TinyciError(message, { status: "not_found", file: path, causes: [error.message] });
+      `cannot load the tinyci library from ${path}: ${error.message}; set TINYCI_LIBRARY to the path of ${SONAME}, ` +
+      `or install it in a library directory of the system`;
+    throw new TinyciError(message, { code: "not_found", file: path, causes: [error.message] });
   }
 }
 
@@ -41,16 +41,15 @@ function number(library, path, name) {
 
 function check(library, path) {
   const abi = number(library, path, "tinyci_abi");
-  if (abi !== constants.ABI) refuse(path, `its ABI is ${abi}, and this package needs ${constants.ABI}`);
+  if (abi !== constants.ABI) refuse(path, `it has ABI ${abi}, but this package needs ABI ${constants.ABI}`);
   if (number(library, path, "tinyci_version_number") < constants.VERSION_NUMBER) {
     const version = library.func("tinyci_version", "str", [])();
-    refuse(path, `it is version ${version}, and this package needs ${constants.VERSION} or newer`);
+    refuse(path, `it is version ${version}, but this package needs ${constants.VERSION} or newer`);
   }
 }
 
-// koffi unloads a library as soon as nothing in JavaScript refers to it: when a worker ends, and
-// when the process does. The library's own threads may run then, so it is opened once more and
-// never closed.
+// koffi unloads a library when nothing in JavaScript refers to it: when a worker ends, and when the process
+// does. The library's own threads may run at that time, so it is opened once more and never closed.
 function pin(path) {
   koffi.load(null).func("dlopen", "void *", ["str", "int"])(path, RTLD_NOW);
 }

@@ -1,16 +1,15 @@
-// Every function of the header as a function of JavaScript: `now.plan_json(engine, selection)`.
+// Makes a JavaScript function for each function of the C header: `now.plan_json(engine, selection)`.
 //
-// `err` is left out, and becomes a TinyciError that is thrown. An output is left out too and
-// becomes the result: a pointer, or a string that is freed here; of two, an object by their names;
-// or one of the numbers DONE and AGAIN. Functions without an output give their status. Bytes come as
-// a Buffer of their own.
+// `err` is omitted, and is thrown as a TinyciError. Outputs are omitted too, and are the result: a pointer, or
+// a string that is freed here; several outputs are an object by their names. The codes DONE and AGAIN are
+// returned as numbers. A function without an output returns its code. Bytes are copied to a Buffer.
 //
-// `later.plan_json(…)` does the same on a thread of libuv's pool, and gives a promise. It is for
-// work that ends by itself. What waits, such as a run, must never be called that way: four of those
-// would stop all files of the process, and its exit would wait for them.
+// `later.plan_json(…)` does the same on a thread of libuv's pool, and returns a promise. Use it only for calls
+// that end by themselves. A call that waits, such as that of a run, must never be made that way: four of them
+// would block all file operations of the process and its exit.
 //
-// koffi is not configured, since its settings are the whole process's: the stack of 128 KiB on
-// which it makes calls is four times what the library asks for.
+// koffi keeps its default configuration, which is global to the process. Its stack of 128 KiB for calls is four
+// times what the library needs.
 import koffi from "koffi";
 import { promisify } from "node:util";
 import { functions } from "./abi.js";
@@ -21,7 +20,7 @@ import { checks } from "./values.js";
 const library = load();
 const memcpy = koffi.load(null).func("memcpy", "void *", ["void *", "void *", "size_t"]);
 
-/** How koffi is told of a type; every other one is a pointer that it need not look into. */
+/** The types that koffi must know; every other type is an opaque pointer. */
 const TYPES = {
   void: "void",
   double: "double",
@@ -41,7 +40,7 @@ const isOutput = (role) => role === "out" || role === "text" || role === "error"
 
 function typeOf(type, role) {
   if (isOutput(role)) return OUTPUT;
-  // Texts with their length beside them are bytes, and may have a NUL in them.
+  // A string with a length parameter is bytes, and may contain NUL.
   return role === "bytes" ? "void *" : (TYPES[type] ?? "void *");
 }
 
@@ -56,18 +55,18 @@ const string = (pointer) => (pointer === null ? null : koffi.decode.string(point
 
 const raw = {
   string_free: declare("string_free", ...functions.string_free),
-  status_name: declare("status_name", ...functions.status_name),
+  code_name: declare("code_name", ...functions.code_name),
 };
 for (const [name, [returns, parameters]] of Object.entries(functions)) {
   if (/tinyci_error \*$/.test(parameters[0]?.[1])) raw[name] = declare(name, returns, parameters);
 }
 
-/** What the library says went wrong. */
-function failure(status, pointer) {
+/** Makes an error from the library's error. */
+function failure(code, pointer) {
   const causes = [];
   for (let cause; (cause = raw.error_cause(pointer, causes.length)) !== null;) causes.push(cause);
-  const error = new TinyciError(raw.error_message(pointer) ?? "no more is known", {
-    status: raw.status_name(status) ?? String(status),
+  const error = new TinyciError(raw.error_message(pointer) ?? "unknown error", {
+    code: raw.code_name(code) ?? String(code),
     file: raw.error_file(pointer),
     line: raw.error_line(pointer) || null,
     column: raw.error_column(pointer) || null,
@@ -78,7 +77,7 @@ function failure(status, pointer) {
   return error;
 }
 
-/** The value of an output: a pointer, or a text that is freed here. */
+/** Returns the value of an output: a pointer, or a string that is freed here. */
 function value(role, stored) {
   if (role !== "text") return stored;
   const text = string(stored);
@@ -86,14 +85,14 @@ function value(role, stored) {
   return text;
 }
 
-/** What a function gives: its output, or an object of those that it has, with OK; else the status. */
-function result(outputs, status, stored) {
-  if (outputs.length === 0 || status > 0) return status;
+/** Returns the output of a function, or an object of several, if the code is OK; else the code. */
+function result(outputs, code, stored) {
+  if (outputs.length === 0 || code > 0) return code;
   const values = outputs.map(([name, , role], index) => [name, value(role, stored[index][0])]);
   return values.length === 1 ? values[0][1] : Object.fromEntries(values);
 }
 
-/** Refuses what koffi would cut to size: numbers out of range, texts with a NUL in them. */
+/** Rejects what koffi would cut off: numbers out of range, strings with NUL. */
 function checked(parameters, given) {
   return parameters.map(([name, type, role], index) => {
     const value = given[index] ?? null;
@@ -102,15 +101,15 @@ function checked(parameters, given) {
   });
 }
 
-/** A function with a status: `now` and `later` of it. */
+/** Makes `now` and `later` of a function that returns a code. */
 function acting(name, returns, parameters) {
   const native = declare(name, returns, parameters);
   const given = parameters.filter(([, , role]) => !isOutput(role));
   const outputs = parameters.filter(([, , role]) => isOutput(role) && role !== "error");
   const room = () => [...outputs.map(() => [null]), [null]];
-  const settle = (status, rest) => {
-    if (status < 0) throw failure(status, rest.at(-1)[0]);
-    return result(outputs, status, rest);
+  const settle = (code, rest) => {
+    if (code < 0) throw failure(code, rest.at(-1)[0]);
+    return result(outputs, code, rest);
   };
   const now = (...args) => {
     const rest = room();
@@ -118,17 +117,17 @@ function acting(name, returns, parameters) {
   };
   const later = async (...args) => {
     const rest = room();
-    // They come back with the status, so that buffers among them live as long as the call.
+    // The arguments are resolved with the code, so that buffers among them live as long as the call.
     const passed = checked(given, args);
-    const { status } = await new Promise((resolve, reject) => {
-      native.async(...passed, ...rest, (error, status) => (error ? reject(error) : resolve({ status, passed })));
+    const { code } = await new Promise((resolve, reject) => {
+      native.async(...passed, ...rest, (error, code) => (error ? reject(error) : resolve({ code, passed })));
     });
-    return settle(status, rest);
+    return settle(code, rest);
   };
   return { now, later };
 }
 
-/** A function whose result is bytes, with their number beside it. */
+/** Makes a function that returns bytes, whose number the C function stores. */
 function bytes(name, returns, parameters) {
   const native = declare(name, returns, parameters);
   return (pointer) => {

@@ -6,13 +6,13 @@ import { known, numberOf } from "./values.js";
 
 const EFFECTS = names.effect;
 
-/** What a lent function can be told of. */
+/** The members of a HostFunction. */
 const FUNCTION = ["call", "args", "effect", "doc", "returns"];
 
-/** A path as the header takes it. */
+/** Converts a path for C. */
 export const pathOf = (path) => (path instanceof URL ? fileURLToPath(path) : path);
 
-/** The same, absolute: the call that takes it runs on another thread, maybe after a process.chdir(). */
+/** Converts a path to an absolute one: the call may run on another thread, after a process.chdir(). */
 export function absolute(given) {
   const path = pathOf(given);
   if (typeof path === "string") return path === "" ? path : resolve(path);
@@ -27,29 +27,29 @@ function callable(what, value) {
   return value;
 }
 
-/** A lent function in full. Alone it takes as many arguments as it names, and acts. */
-function lent(name, given) {
-  const said = typeof given === "function" ? { call: given } : given;
-  known(`word of the function \`${name}\``, said, FUNCTION);
-  const call = callable(`the function \`${name}\``, said.call);
-  const [least, most] = said.args ?? [call.length, call.length];
-  const effect = numberOf("effect", EFFECTS, said.effect ?? "external");
-  if (said.returns !== undefined && said.returns !== "float")
-    throw new TypeError(`\`returns\` of \`${name}\` can only be "float"`);
-  return { call, least, most, effect, doc: said.doc, returns: said.returns };
+/** Completes a registered function. By default it takes as many arguments as it names, and is external. */
+function registered(name, given) {
+  const options = typeof given === "function" ? { call: given } : given;
+  known(`option of the function \`${name}\``, options, FUNCTION);
+  const call = callable(`the function \`${name}\``, options.call);
+  const [least, most] = options.args ?? [call.length, call.length];
+  const effect = numberOf("effect", EFFECTS, options.effect ?? "external");
+  if (options.returns !== undefined && options.returns !== "float")
+    throw new TypeError(`\`returns\` of \`${name}\` must be "float"`);
+  return { call, least, most, effect, doc: options.doc, returns: options.returns };
 }
 
-/** An option that has the host answer for something. */
-const answering = (name, answer) => (to, handler, host) => {
-  host[name] = callable(`\`${name}\``, handler);
-  host.answers |= answer;
+/** Returns the setter of an option that registers a callback. */
+const registering = (name, flag) => (to, callback, handlers) => {
+  handlers[name] = callable(`\`${name}\``, callback);
+  handlers.mask |= flag;
 };
 
-/** What each option sets, and leaves in `host` for later. */
+/** The setter of each option. Callbacks are stored in `handlers`. */
 const OPTIONS = {
   refs: (to, refs) => refs.forEach((glob) => now.options_add_ref(to, glob)),
   jobs: now.options_set_jobs,
-  timeoutMs: now.options_set_job_timeout_ms,
+  jobTimeoutMs: now.options_set_job_timeout_ms,
   buildsDir: (to, dir) => now.options_set_builds_dir(to, pathOf(dir)),
   logLimit: now.options_set_log_limit,
   settings: (to, settings) =>
@@ -59,29 +59,29 @@ const OPTIONS = {
   env: (to, env) => each(env, (name, value) => now.options_set_env(to, name, value)),
   vars: (to, vars) => each(vars, (name, value) => now.options_set_var(to, name, value)),
   by: (to, { name, address }) => now.options_set_by(to, name, address),
-  hooks: (to, hooks, host) =>
+  hooks: (to, hooks, handlers) =>
     each(hooks, (point, hook) => {
-      host.hooks[point] = callable(`the hook \`${point}\``, hook);
+      handlers.hooks[point] = callable(`the hook \`${point}\``, hook);
       now.options_add_hook(to, point);
     }),
-  functions: (to, functions, host) =>
+  functions: (to, functions, handlers) =>
     each(functions, (name, given) => {
-      const one = lent(name, given);
-      host.functions[name] = one;
+      const one = registered(name, given);
+      handlers.functions[name] = one;
       now.options_add_function(to, name, one.least, one.most, one.effect, one.doc);
     }),
-  secrets: answering("secrets", constants.HANDLER_SECRET),
-  approvals: answering("approvals", constants.HANDLER_APPROVAL),
-  executor: answering("executor", constants.HANDLER_EXECUTOR),
+  secrets: registering("secrets", constants.HANDLER_SECRET),
+  approvals: registering("approvals", constants.HANDLER_APPROVAL),
+  executor: registering("executor", constants.HANDLER_EXECUTOR),
 };
 
-/** Sets what was given, and tells which handlers were among it. */
+/** Sets the options, and returns the registered callbacks. */
 export function setOptions(to, given) {
   known("option", given, Object.keys(OPTIONS));
-  const host = { hooks: {}, functions: {}, answers: 0 };
+  const handlers = { hooks: {}, functions: {}, mask: 0 };
   each(given, (name, value) => {
-    if (value !== undefined) OPTIONS[name](to, value, host);
+    if (value !== undefined) OPTIONS[name](to, value, handlers);
   });
-  now.options_set_handlers(to, host.answers);
-  return host;
+  now.options_set_handlers(to, handlers.mask);
+  return handlers;
 }

@@ -4,10 +4,10 @@ import { numberOf } from "./values.js";
 
 const OUTCOMES = names.outcome;
 
-/** The name of an outcome: `unknown` for one of a later version, null for none. */
+/** Returns the name of an outcome: `unknown` for one of a later version, null for none. */
 export function outcomeName(number) {
   return number === 0 ? null : (now.outcome_name(number) ?? "unknown");
 }
 
-/** The number of an outcome that somebody asks for; 0 for none. */
+/** Returns the number of an outcome's name; 0 for none. */
 export const outcomeNumber = (name) => numberOf("outcome", OUTCOMES, name);

@@ -2,7 +2,7 @@ import { constants } from "./abi.js";
 import { now } from "./native.js";
 import { outcomeName } from "./outcome.js";
 
-/** What remains of one attempt at one commit. Plain data: it outlives the list it was read from. */
+/** The record of one job. Plain data, which outlives the list it was read from. */
 export class RunRecord {
   #json;
 
@@ -24,7 +24,7 @@ export class RunRecord {
     this.#json = now.record_json(pointer);
   }
 
-  /** All of it, as `refs/notes/runs/tinyci` keeps it. */
+  /** The complete record, as in `refs/notes/runs/tinyci`. */
   toJSON() {
     return JSON.parse(this.#json);
   }

@@ -1,24 +1,24 @@
-// What a run asks of its host, and the answers.
+// The requests of a run, and their answers.
 import { constants as system } from "node:os";
 import { constants, names } from "./abi.js";
-import { TinyciError } from "./error.js";
+import { Refusal, TinyciError } from "./error.js";
 import { now } from "./native.js";
 import { outcomeName } from "./outcome.js";
-import { checks, decode, encode, numberOf, plain, sized } from "./values.js";
+import { decode, encode, numberOf, plain, sized } from "./values.js";
 
 const STREAMS = names.stream;
 
-/** As much as is passed on at once of what a command writes. */
+/** The most bytes of output that one call passes on. */
 const PIECE = 65536;
 
-/** A request that was taken: it is answered once, and its pointer is not used after that. */
-export class Taken {
+/** A request that was taken from its event. It is answered once, and its pointer is not used after that. */
+export class PendingRequest {
   #pointer;
   #stop = new AbortController();
-  /** What the handler said before it returned: a function of the header, and its arguments. */
+  /** The answer that the callback chose before it returned: a function of the C header, and its arguments. */
   decision = null;
 
-  /** `room` gives a promise of room for more output. */
+  /** `room` returns a promise that resolves when there may be room for more output. */
   constructor(pointer, room) {
     this.#pointer = pointer;
     this.room = room;
@@ -28,13 +28,13 @@ export class Taken {
     return this.#stop.signal;
   }
 
-  /** Asks for something, or adds to the answer. */
+  /** Reads the request, or adds to its answer. */
   ask(accessor, ...args) {
-    if (this.#pointer === null) throw new TinyciError("the request was answered already", { status: "invalid_arg" });
+    if (this.#pointer === null) throw new TinyciError("the request was answered already", { code: "invalid_arg" });
     return accessor(this.#pointer, ...args);
   }
 
-  /** Answers, unless that was done or nobody waits any more. */
+  /** Answers, unless that was done before or the answer is no longer needed. */
   answer(how, ...args) {
     const pointer = this.#pointer;
     if (pointer === null) return;
@@ -42,18 +42,18 @@ export class Taken {
     try {
       how(pointer, ...args);
     } catch (error) {
-      // An argument that was refused here never came to the library, which takes requests for good.
+      // If an argument was rejected here, the library was not called and did not consume the request.
       if (!(error instanceof TinyciError)) this.#pointer = pointer;
-      if (error.status !== "canceled") throw error;
+      if (error.code !== "canceled") throw error;
     }
   }
 
-  /** Aborts the signal if nobody waits any more. */
+  /** Aborts the signal if the answer is no longer needed. */
   look() {
     if (this.#pointer !== null && now.request_canceled(this.#pointer) === 1) this.#stop.abort();
   }
 
-  /** The run is over, so nobody will ever wait for it. */
+  /** Frees the request after the end of its run. */
   drop() {
     this.#stop.abort();
     if (this.#pointer !== null) now.request_free(this.#pointer);
@@ -61,78 +61,77 @@ export class Taken {
   }
 }
 
-/** What every handler is told. */
+/** What every callback gets. */
 class Request {
-  #taken;
+  #pending;
 
-  constructor(taken) {
-    this.#taken = taken;
-    this.name = taken.ask(now.request_name);
-    this.commit = taken.ask(now.request_commit);
-    this.job = taken.ask(now.request_job);
-    this.step = taken.ask(now.request_step);
-    this.label = taken.ask(now.request_label);
-    this.exportDir = taken.ask(now.request_export_dir);
+  constructor(pending) {
+    this.#pending = pending;
+    this.name = pending.ask(now.request_name);
+    this.commit = pending.ask(now.request_commit);
+    this.jobId = pending.ask(now.request_job_id);
+    this.step = pending.ask(now.request_step);
+    this.label = pending.ask(now.request_label);
+    this.exportDir = pending.ask(now.request_export_dir);
   }
 
   get signal() {
-    return this.#taken.signal;
+    return this.#pending.signal;
   }
 
-  fail(message = null, code = 0) {
-    const why = message === null ? null : plain(message);
-    this.#taken.decision = [now.request_fail, why, checks.int32_t("code", code)];
+  fail(message, code) {
+    throw new Refusal(message, code);
   }
 }
 
-/** A point of a run at which the host wants to be asked. */
+/** One call of a hook callback. */
 class Hook extends Request {
-  #taken;
+  #pending;
 
-  constructor(taken, event) {
-    super(taken);
-    this.#taken = taken;
+  constructor(pending, event) {
+    super(pending);
+    this.#pending = pending;
     this.outcome = outcomeName(now.event_outcome(event));
   }
 
   setVar(name, value) {
-    this.#taken.ask(now.request_set_var, name, value);
+    this.#pending.ask(now.request_set_var, name, value);
   }
 
   skip(reason = null) {
-    this.#taken.decision = [now.request_skip, reason === null ? null : plain(reason)];
+    this.#pending.decision = [now.request_skip, reason === null ? null : plain(reason)];
   }
 }
 
-/** A script's call of a function: `this` of the function that is lent. */
+/** One call of a registered function by a script; `this` of the function. */
 class FunctionCall extends Request {}
 
-/** A secret that a pipeline asks for. */
+/** A request for the value of a secret. */
 class SecretRequest extends Request {}
 
-/** A deployment that somebody has to approve of. */
+/** A deployment that needs an approval. */
 class ApprovalRequest extends Request {
-  constructor(taken) {
-    super(taken);
+  constructor(pending) {
+    super(pending);
     this.environment = this.name;
-    this.question = taken.ask(now.request_question);
+    this.question = pending.ask(now.request_question);
   }
 }
 
-/** A command that the host is to run. */
+/** A command for the program's executor. */
 class Command extends Request {
-  #taken;
+  #pending;
 
-  constructor(taken) {
-    super(taken);
-    this.#taken = taken;
+  constructor(pending) {
+    super(pending);
+    this.#pending = pending;
     const { shell, argv, cwd, env, nice, input, input_hex, timeout_ms, output } = JSON.parse(
-      taken.ask(now.request_command_json),
+      pending.ask(now.request_command_json),
     );
     this.shell = shell ?? null;
     this.argv = argv ?? null;
     this.cwd = cwd;
-    // Node's own environments are text, so that what is not UTF-8 has U+FFFD in it.
+    // Node's own environments are strings, with U+FFFD for bytes that are not UTF-8.
     this.env = env;
     this.nice = nice ?? 0;
     this.input = input_hex === undefined ? Buffer.from(input ?? "") : Buffer.from(input_hex, "hex");
@@ -145,32 +144,32 @@ class Command extends Request {
     const [bytes, length] = sized("data", data);
     for (let at = 0; at < length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);
-      while (this.#offer(number, piece) === constants.AGAIN) await this.#taken.room();
+      while (this.#offer(number, piece) === constants.AGAIN) await this.#pending.room();
     }
   }
 
   #offer(stream, piece) {
-    this.#taken.look();
+    this.#pending.look();
     this.signal.throwIfAborted();
-    return this.#taken.ask(now.request_command_output, stream, piece, piece.length);
+    return this.#pending.ask(now.request_command_output, stream, piece, piece.length);
   }
 }
 
-/** The value of an argument. Its JSON tells of a NUL in a text, and `arg_string` does not. */
-function argument(taken, index) {
-  switch (taken.ask(now.request_arg_kind, index)) {
+/** Returns an argument. Strings are read from JSON, because `arg_string` ends at a NUL. */
+function argument(pending, index) {
+  switch (pending.ask(now.request_arg_kind, index)) {
     case constants.VALUE_BOOL:
-      return taken.ask(now.request_arg_int, index) !== 0;
+      return pending.ask(now.request_arg_int, index) !== 0;
     case constants.VALUE_INT:
-      return taken.ask(now.request_arg_int, index);
+      return pending.ask(now.request_arg_int, index);
     case constants.VALUE_FLOAT:
-      return taken.ask(now.request_arg_float, index);
+      return pending.ask(now.request_arg_float, index);
     default:
-      return decode(taken.ask(now.request_arg_json, index));
+      return decode(pending.ask(now.request_arg_json, index));
   }
 }
 
-/** The answer that says a value. `2` is a whole number unless the function returns floats. */
+/** Returns the answer for a value. `2` is an int, unless the function returns floats. */
 function returned(value, isFloat) {
   switch (typeof value) {
     case "undefined":
@@ -188,7 +187,7 @@ function returned(value, isFloat) {
   }
 }
 
-/** The answer to a command: an exit code, or what `child_process` tells: a code or a signal. */
+/** Returns the answer to a command, from an exit code or an object with a code or a signal. */
 function finished(ended) {
   const { code, signal = null } = typeof ended === "number" ? { code: ended } : (ended ?? {});
   const number = typeof signal === "string" ? system.signals[signal] : (signal ?? 0);
@@ -199,53 +198,60 @@ function finished(ended) {
   return [now.request_command_finish, Number.isInteger(code) ? code : 0, number];
 }
 
-/** The answer that says who approves: somebody, the host, or nobody yet. */
+/** Returns the answer to an approval: the approver, yes, or not yet. */
 function approved(by) {
   if (typeof by === "string") return [now.request_return_string, by];
   if (by === true) return [now.request_ok];
   if (by === false || by === null || by === undefined) return [now.request_return_null];
-  throw new TypeError("`approvals` must return who approves, or true or false");
+  throw new TypeError("`approvals` must return the approver, true or false");
 }
 
-/** What is done for each kind of request: it gives the answer. */
-const SERVED = {
-  [constants.EVENT_HOOK]: async (taken, event, host) => {
-    const hook = new Hook(taken, event);
-    await host.hooks[hook.name](hook);
+/** Calls the callback for each kind of request, and returns the answer. */
+const CALLERS = {
+  [constants.EVENT_HOOK]: async (pending, event, handlers) => {
+    const hook = new Hook(pending, event);
+    await handlers.hooks[hook.name](hook);
     return [now.request_ok];
   },
-  [constants.EVENT_FUNCTION]: async (taken, event, host) => {
-    const call = new FunctionCall(taken);
-    const lent = host.functions[call.name];
-    const args = Array.from({ length: Number(taken.ask(now.request_arg_count)) }, (_, index) => argument(taken, index));
-    return returned(await lent.call.apply(call, args), lent.returns === "float");
+  [constants.EVENT_FUNCTION]: async (pending, event, handlers) => {
+    const call = new FunctionCall(pending);
+    const registered = handlers.functions[call.name];
+    const count = Number(pending.ask(now.request_arg_count));
+    const args = Array.from({ length: count }, (_, index) => argument(pending, index));
+    return returned(await registered.call.apply(call, args), registered.returns === "float");
   },
-  [constants.EVENT_SECRET]: async (taken, event, host) => {
-    const request = new SecretRequest(taken);
-    const value = (await host.secrets(request.name, request)) ?? null;
+  [constants.EVENT_SECRET]: async (pending, event, handlers) => {
+    const request = new SecretRequest(pending);
+    const value = (await handlers.secrets(request.name, request)) ?? null;
     return value === null ? [now.request_return_null] : [now.request_return_bytes, ...sized("a secret", value)];
   },
-  [constants.EVENT_APPROVAL]: async (taken, event, host) => approved(await host.approvals(new ApprovalRequest(taken))),
-  [constants.EVENT_COMMAND]: async (taken, event, host) => finished(await host.executor(new Command(taken))),
+  [constants.EVENT_APPROVAL]: async (pending, event, handlers) =>
+    approved(await handlers.approvals(new ApprovalRequest(pending))),
+  [constants.EVENT_COMMAND]: async (pending, event, handlers) =>
+    finished(await handlers.executor(new Command(pending))),
 };
 
-/** Whether requests of this kind are known. Others are left, which fails them. */
-export const isServed = (kind) => kind in SERVED;
+/** Returns true for a known kind of request. Others are not taken, which fails them. */
+export const isServed = (kind) => kind in CALLERS;
 
 /**
- * Has the host's handler answer a request, while the run goes on. Gives `{ error, commit, step }` for
- * an error that the handler threw while somebody waited for it: a mistake of the host's.
+ * Answers a request with a callback, while the run continues. Returns `{ error, commit, step }` if the callback
+ * threw an error that is a fault of the program, and the answer was still needed.
  */
-export async function serve(kind, taken, event, host) {
-  const [commit, step] = [taken.ask(now.request_commit), taken.ask(now.request_step)];
+export async function serve(kind, pending, event, handlers) {
+  const [commit, step] = [pending.ask(now.request_commit), pending.ask(now.request_step)];
   try {
-    const answer = await SERVED[kind](taken, event, host);
-    taken.answer(...(taken.decision ?? answer));
+    const answer = await CALLERS[kind](pending, event, handlers);
+    pending.answer(...(pending.decision ?? answer));
     return null;
   } catch (error) {
-    taken.look();
+    if (error instanceof Refusal) {
+      pending.answer(now.request_fail, plain(error.message), error.code);
+      return null;
+    }
+    pending.look();
     const isPlain = error instanceof Error && error.name === "Error";
-    taken.answer(now.request_abort, plain(isPlain ? error.message : error), 0);
-    return taken.signal.aborted ? null : { error, commit, step };
+    pending.answer(now.request_abort, plain(isPlain ? error.message : error), 0);
+    return pending.signal.aborted ? null : { error, commit, step };
   }
 }

@@ -1,32 +1,32 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { constants } from "./abi.js";
-import { Bell } from "./bell.js";
+import { Notifier } from "./notifier.js";
 import { TinyciError } from "./error.js";
 import { readEvent } from "./event.js";
 import { later, now } from "./native.js";
 import { readRecords } from "./record.js";
-import { Taken, isServed, serve } from "./request.js";
+import { PendingRequest, isServed, serve } from "./request.js";
 
-/** How long events may follow each other before the rest of the program has its turn. */
+/** How long events may follow each other before the rest of the program gets a turn. */
 const TURN_MS = 10;
 
-/** How often it is looked at whether anybody still waits for what handlers work on. */
+/** How often pending requests are checked for cancellation. */
 const LOOK_MS = 100;
 
-/** How long a run that was stopped is waited for here. The library has a limit of its own. */
+/** How long to wait for a stopped run. The library has its own limit. */
 const STOP_MS = 30_000;
 
-/** The pointers of runs that are not over. */
+/** The pointers of active runs. */
 const live = new Set();
 
-/** Stops a run that nobody has any more. */
+/** Stops a run that the program dropped. */
 function abandon(native, free) {
   if (!live.delete(native)) return;
   now.cancel_trigger(native.cancel);
   now.cancel_trigger(native.cancel);
   now.cancel_free(native.cancel);
-  native.bell.close();
+  native.notifier.close();
   free(native.run);
 }
 
@@ -34,7 +34,7 @@ const onThread = (run) => later.run_free(run);
 
 const abandoned = new FinalizationRegistry((native) => abandon(native, onThread));
 
-// The library outlives a worker. It does not outlive the process, and kills what it started then.
+// The library outlives a worker, whose runs are stopped here. At the end of the process it stops them itself.
 if (!isMainThread) {
   process.on("exit", () => {
     for (const native of live) abandon(native, now.run_free);
@@ -42,10 +42,10 @@ if (!isMainThread) {
 }
 
 function begin(start) {
-  const native = { run: null, cancel: now.cancel_new(), bell: null };
+  const native = { run: null, cancel: now.cancel_new(), notifier: null };
   try {
     native.run = start(native.cancel);
-    native.bell = new Bell(now.run_fd(native.run));
+    native.notifier = new Notifier(now.run_fd(native.run));
     live.add(native);
     return native;
   } catch (error) {
@@ -55,10 +55,10 @@ function begin(start) {
   }
 }
 
-/** A run under way. To go through its events is what keeps it going. */
+/** An active run. Iterating its events keeps it going. */
 export class Run {
   #native;
-  #host;
+  #handlers;
   #pending = new Set();
   #looking = null;
   #rooms = [];
@@ -67,23 +67,23 @@ export class Run {
   #records = null;
   #deployment = null;
   #summary = null;
-  /** What kept it from beginning. */
+  /** The error, if the run could not start. */
   #failure = null;
-  /** The first error of a handler, as `{ error, commit, step }`. */
+  /** The first error of a callback, as `{ error, commit, step }`. */
   #raised = null;
   #unlisten = () => {};
 
-  /** `start(cancel)` gives the pointer of the run. `host` has the handlers. */
-  constructor(start, host, signal) {
+  /** `start(cancel)` returns the pointer of the run. `handlers` has the callbacks. */
+  constructor(start, handlers, signal) {
     if (signal !== undefined && !(signal instanceof AbortSignal))
       throw new TypeError("`signal` must be an AbortSignal");
     this.#native = begin(start);
-    this.#host = host;
+    this.#handlers = handlers;
     abandoned.register(this, this.#native, this);
     if (signal) this.#listen(signal);
   }
 
-  /** Whether it has ended, for whatever reason. */
+  /** True if the run has ended. */
   get isOver() {
     return this.#over;
   }
@@ -116,9 +116,9 @@ export class Run {
     while (!this.#over && performance.now() < until) {
       await this.#takeTurns();
       // Requests among the events are not taken, and fail.
-      if (this.#next() === constants.AGAIN) await this.#native.bell.wait(until - performance.now());
+      if (this.#next() === constants.AGAIN) await this.#native.notifier.wait(until - performance.now());
     }
-    if (!this.#over) this.#end(new TinyciError("the run did not stop in time", { status: "busy" }), onThread);
+    if (!this.#over) this.#end(new TinyciError("the run did not stop in time", { code: "busy" }), onThread);
   }
 
   async [Symbol.asyncDispose]() {
@@ -131,16 +131,16 @@ export class Run {
       if (this.#failure !== null) throw this.#failure;
     } finally {
       await this.close();
-      // In the place of what the library made of it. An error of the loop itself comes before this one.
+      // Replaces the library's error. An error of the loop itself comes before this one.
       if (this.#raised !== null) throw this.#explained(this.#raised);
     }
   }
 
-  /** A handler's error, whose `cause` is what the library made of it, unless it has one. */
+  /** Returns the error of a callback. Its `cause`, unless it has one, is the library's error. */
   #explained({ error, commit, step }) {
     const record = this.#records?.find((one) => one.commit === commit);
-    const said = record?.steps.find((one) => one.name === step)?.error ?? this.#deployment?.reason;
-    const made = said && new TinyciError(`\`${step}\` of ${commit.slice(0, 10)}: ${said}`, { status: "host_fault" });
+    const reason = record?.steps.find((one) => one.name === step)?.error ?? this.#deployment?.reason;
+    const made = reason && new TinyciError(`\`${step}\` of ${commit.slice(0, 10)}: ${reason}`, { code: "host_fault" });
     const cause = this.#failure ?? made;
     if (error instanceof Error && Object.isExtensible(error) && !("cause" in error) && cause)
       Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
@@ -150,7 +150,7 @@ export class Run {
   #result(result) {
     if (this.#failure !== null) throw this.#failure;
     if (result !== null) return result;
-    throw new TinyciError("the run is not over: go through its events first", { status: "invalid_arg" });
+    throw new TinyciError("the run has not ended: iterate its events first", { code: "invalid_arg" });
   }
 
   #listen(signal) {
@@ -160,13 +160,13 @@ export class Run {
     this.#unlisten = () => signal.removeEventListener("abort", stop);
   }
 
-  /** The next event that the host is to see; null after the last. */
+  /** Returns the next event that is not a request; null after the last. */
   async #pull() {
     while (!this.#over) {
       await this.#takeTurns();
       const event = this.#next();
       if (event === constants.AGAIN) {
-        await this.#native.bell.wait();
+        await this.#native.notifier.wait();
         this.#turned = performance.now();
       } else if (event !== null && !this.#serves(event)) {
         const read = readEvent(event);
@@ -176,14 +176,14 @@ export class Run {
     return null;
   }
 
-  /** Lets the rest of the program have its turn, if it had none for a while. */
+  /** Gives the rest of the program a turn, if it had none for a while. */
   async #takeTurns() {
     if (performance.now() - this.#turned < TURN_MS) return;
     await turn();
     this.#turned = performance.now();
   }
 
-  /** An event's pointer, which is good until the next call; AGAIN if there is none; null at the end. */
+  /** Returns an event's pointer, valid until the next call; AGAIN if there is none; null at the end. */
   #next() {
     if (this.#over) return null;
     let event;
@@ -207,24 +207,24 @@ export class Run {
     else this.#summary = JSON.parse(now.run_summary_json(run));
   }
 
-  /** Starts a handler, if this is a request. */
+  /** Starts a callback, if the event is a request. */
   #serves(event) {
     const kind = now.event_kind(event);
     if (!isServed(kind)) return false;
     const room = () => new Promise((resolve) => (this.#over ? resolve() : this.#rooms.push(resolve)));
-    const taken = new Taken(now.event_take_request(event), room);
-    this.#pending.add(taken);
+    const pending = new PendingRequest(now.event_take_request(event), room);
+    this.#pending.add(pending);
     this.#looking ??= setInterval(() => this.#look(), LOOK_MS).unref();
-    serve(kind, taken, event, this.#host).then((raised) => {
+    serve(kind, pending, event, this.#handlers).then((raised) => {
       this.#raised ??= raised;
-      this.#pending.delete(taken);
+      this.#pending.delete(pending);
       if (this.#pending.size === 0) this.#rest();
     });
     return true;
   }
 
   #look() {
-    for (const taken of this.#pending) taken.look();
+    for (const pending of this.#pending) pending.look();
   }
 
   #rest() {
@@ -237,7 +237,7 @@ export class Run {
     this.#failure = failure;
     this.#unlisten();
     this.#rest();
-    for (const taken of this.#pending) taken.drop();
+    for (const pending of this.#pending) pending.drop();
     for (const resolve of this.#rooms.splice(0)) resolve();
     abandoned.unregister(this);
     abandon(this.#native, free);

@@ -1,11 +1,11 @@
-// How values of JavaScript become those of the C header, and back.
+// Converts values of JavaScript to those of the C header, and back.
 import { randomUUID } from "node:crypto";
 
 const INT64 = [-(2n ** 63n), 2n ** 63n - 1n];
 
 const show = (value) => (typeof value === "string" ? JSON.stringify(value) : String(value));
 
-/** A text, as koffi passes it on: it would end it at the first NUL. Bytes get a NUL behind them. */
+/** Checks a string, which C would end at the first NUL. Bytes get a NUL at the end. */
 function text(name, value) {
   if (value === null) return null;
   if (value instanceof Uint8Array) {
@@ -23,7 +23,7 @@ function whole(least, most) {
     const number = typeof value === "boolean" ? Number(value) : value;
     const is = typeof number === "bigint" || Number.isSafeInteger(number);
     if (!is || number < least || number > most) {
-      throw new RangeError(`\`${name}\` must be a whole number from ${least} to ${most}, not ${show(value)}`);
+      throw new RangeError(`\`${name}\` must be an integer from ${least} to ${most}, not ${show(value)}`);
     }
     return number;
   };
@@ -34,7 +34,7 @@ function float(name, value) {
   return value;
 }
 
-/** What is to be checked of an argument, by its type in the header. */
+/** The check of an argument, by its type in the C header. */
 export const checks = {
   "const char *": text,
   int32_t: whole(-(2 ** 31), 2 ** 31 - 1),
@@ -45,12 +45,12 @@ export const checks = {
   double: float,
 };
 
-/** A text for the record, whatever is in it. */
+/** Converts any value to a string for the record. */
 export function plain(value) {
   return String(value).replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
-/** The bytes of a text or of bytes, and their number. C wants a pointer even to none. */
+/** Returns the bytes of a string or of bytes, and their number. C needs a pointer even for no bytes. */
 export function sized(name, value) {
   if (typeof value !== "string" && !(value instanceof Uint8Array)) {
     throw new TypeError(`\`${name}\` must be a string or a Uint8Array, not ${show(value)}`);
@@ -59,28 +59,28 @@ export function sized(name, value) {
   return [bytes.length > 0 ? bytes : Buffer.alloc(1), bytes.length];
 }
 
-/** The lines of a text, without their ends. */
+/** Returns the lines of a string. */
 export function lines(value) {
   return value === null ? [] : value.split("\n").filter((line) => line !== "");
 }
 
-/** Refuses names that nothing looks at: a hook that is spelled wrongly would never be called. */
+/** Rejects unknown names, since a callback with a misspelled name would never be called. */
 export function known(what, given, names) {
   for (const name of Object.keys(given)) {
-    if (!names.includes(name)) throw new TypeError(`unknown ${what} \`${name}\`: it is one of ${names.join(", ")}`);
+    if (!names.includes(name)) throw new TypeError(`unknown ${what} \`${name}\`: expected one of ${names.join(", ")}`);
   }
 }
 
-/** The number that stands for one of some names, or for none. */
+/** Returns the number of a name; 0 for none. */
 export function numberOf(what, names, name) {
   if (name === undefined || name === null) return 0;
   const found = Object.keys(names).find((number) => names[number] === name);
   if (found === undefined)
-    throw new TypeError(`unknown ${what} ${show(name)}: it is one of ${Object.values(names).join(", ")}`);
+    throw new TypeError(`unknown ${what} ${show(name)}: expected one of ${Object.values(names).join(", ")}`);
   return Number(found);
 }
 
-/** JSON of any value that a script can have. Unlike `JSON.stringify` it refuses what it cannot say. */
+/** Writes JSON. Unlike `JSON.stringify` it throws for a value that JSON cannot represent. */
 export function encode(value) {
   if (value === null || value === undefined) return "null";
   if (typeof value?.toJSON === "function") return encode(value.toJSON());
@@ -100,14 +100,14 @@ export function encode(value) {
       return `{${members.map(([name, member]) => `${encode(name)}:${encode(member)}`).join(",")}}`;
     }
   }
-  throw new TypeError(`a script cannot have ${show(value)}`);
+  throw new TypeError(`scripts have no equivalent of ${show(value)}`);
 }
 
 const LONG = `${randomUUID()}:`;
 
-/** The value of JSON. Whole numbers that a `number` cannot hold become a `bigint`. */
+/** Parses JSON. An integer that a `number` cannot represent becomes a `bigint`. */
 export function decode(json) {
-  // A text is matched whole, so that digits within it stay what they are.
+  // A string is matched as a whole, so that digits in it do not change.
   const marked = json.replace(/"(?:[^"\\]|\\.)*"|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g, (part) => {
     return part.startsWith('"') || Number.isSafeInteger(Number(part)) ? part : `"${LONG}${part}"`;
   });
@@ -116,5 +116,5 @@ export function decode(json) {
   });
 }
 
-/** The output that plans assume of commands: globs over commands, and texts. */
+/** Returns assumptions as pairs of a glob over commands and an output. */
 export const assumed = (assume) => (Array.isArray(assume) ? assume : Object.entries(assume));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { test } from "node:test";
-import { open } from "tinyci";
+import { open, Refusal } from "tinyci";
 import { Repository, eventsOf, outputOf } from "./support.js";
 
 const approving = "build: 'true'\ndeploy:\n  run: echo deployed\n  approve: true\n";
@@ -60,7 +60,7 @@ test("a deployment waits for an approval, and goes on with it", async (t) => {
   const by = { name: "Joan", address: "joan@example.org" };
   const others = await open(repository.path, { by, settings: { approvers: "grace@example.org" } });
   const joans = await others.approve(commit);
-  assert.equal(joans.by, "Joan <joan@example.org>");
+  assert.equal(joans.approved_by, "Joan <joan@example.org>");
   assert.match(joans.problem, /does not list/);
   await others.close();
   repository.git("update-ref", "-d", joans.reference);
@@ -83,15 +83,15 @@ test("the host approves, does not, refuses, and fails", async (t) => {
   };
   for (const none of [null, undefined, false]) assert.equal((await deploy(() => none)).outcome, "awaiting_approval");
   await assert.rejects(
-    deploy((request) => request.fail("not on Fridays", 5)),
-    { status: "host_abort", message: /not on Fridays/ },
+    deploy(() => Promise.reject(new Refusal("not on Fridays", 5))),
+    { code: "host_abort", message: /not on Fridays/ },
   );
   const oops = new Error("the desk is closed");
   await assert.rejects(
     deploy(() => Promise.reject(oops)),
     oops,
   );
-  assert.equal(oops.cause.status, "host_fault");
+  assert.equal(oops.cause.code, "host_fault");
   await assert.rejects(
     deploy(() => 1),
     TypeError,
@@ -104,24 +104,24 @@ test("the host approves, does not, refuses, and fails", async (t) => {
 test("what cannot be deployed is an error, and what fails is an outcome", async (t) => {
   const { repository, engine } = await green(t, "build: 'true'\ndeploy: 'false'\n");
   const run = engine.deploy();
-  assert.throws(() => run.deployment, { status: "invalid_arg" });
+  assert.throws(() => run.deployment, { code: "invalid_arg" });
   assert.equal((await run.wait()).outcome, "failure");
-  await assert.rejects(engine.deploy({ environment: "nowhere" }).wait(), { status: "invalid_arg" });
-  await assert.rejects(engine.deploy({ revision: "nothing" }).wait(), { status: "not_found" });
-  assert.throws(() => engine.deploy({ env: "production" }), /unknown word of a deployment `env`/);
-  assert.throws(() => engine.deploy({ plan: { no: "plan" } }), { status: "invalid_arg" });
+  await assert.rejects(engine.deploy({ environment: "nowhere" }).wait(), { code: "invalid_arg" });
+  await assert.rejects(engine.deploy({ revision: "nothing" }).wait(), { code: "not_found" });
+  assert.throws(() => engine.deploy({ env: "production" }), /unknown option of a deployment `env`/);
+  assert.throws(() => engine.deploy({ plan: { no: "plan" } }), { code: "invalid_arg" });
   assert.throws(() => engine.rollback({ revision: "HEAD" }), TypeError);
   assert.equal(await engine.unlockDeployments("nothing happened"), false);
-  await assert.rejects(engine.unlockDeployments(""), { status: "invalid_arg" });
+  await assert.rejects(engine.unlockDeployments(""), { code: "invalid_arg" });
   repository.commit({ ".tinyci.yml": "build: 'false'\ndeploy: 'true'\n" });
   const [red] = await engine.run().wait();
-  await assert.rejects(engine.deploy({ revision: red.commit }).wait(), { status: "invalid_arg" });
+  await assert.rejects(engine.deploy({ revision: red.commit }).wait(), { code: "invalid_arg" });
   assert.equal((await engine.deploy({ revision: red.commit, force: true }).wait()).outcome, "success");
 });
 
 test("an environment is retired once", async (t) => {
   const { engine } = await green(t, "build: 'true'\ndeploy: 'true'\n");
-  await assert.rejects(engine.retire(), { status: "not_found" });
+  await assert.rejects(engine.retire(), { code: "not_found" });
   await engine.deploy().wait();
   assert.equal(await engine.retire("production"), true);
   assert.equal(await engine.retire(), false);
@@ -159,7 +159,7 @@ test("old builds are removed by rules", async (t) => {
   const report = await engine.prune({ keep: 1 });
   assert.equal(typeof report, "object");
   assert.equal(builds(), 1);
-  await assert.rejects(engine.prune(), { status: "invalid_arg" });
+  await assert.rejects(engine.prune(), { code: "invalid_arg" });
   await assert.rejects(engine.prune({ kep: 1 }), TypeError);
 });
 
@@ -169,7 +169,7 @@ test("a clone gets a server's results", async (t) => {
   clone.git("remote", "add", "origin", server.path);
   const engine = await open(clone.path);
   t.after(() => engine.close());
-  await assert.rejects(engine.setupRemote("nowhere"), { status: "not_found" });
+  await assert.rejects(engine.setupRemote("nowhere"), { code: "not_found" });
   assert.ok((await engine.setupRemote()).length > 0);
   assert.deepEqual(await engine.setupRemote("origin"), []);
   clone.git("fetch", "--quiet", "origin");

@@ -19,7 +19,7 @@ async function live(t, path) {
   return { child, url };
 }
 
-/** Collects what a page is told. */
+/** Collects the messages that a page gets. */
 async function watch(url) {
   const response = await fetch(`${url}events`);
   const watched = { text: "" };

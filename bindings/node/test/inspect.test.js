@@ -23,14 +23,14 @@ test("a repository is discovered, and tells of itself", async (t) => {
   repository.git("config", "tinyci.jobz", "2");
   repository.git("remote", "add", "origin", "/srv/git/app.git");
   mkdirSync(repository.file("below"));
-  await assert.rejects(open(repository.file("below")), { status: "not_a_repo" });
+  await assert.rejects(open(repository.file("below")), { code: "not_a_repo" });
   const engine = await discover(repository.file("below"), { jobs: 2 });
   t.after(() => engine.close());
   assert.equal(engine.path, repository.path);
   assert.equal(engine.isBare, false);
   assert.match((await engine.warnings()).join(), /tinyci\.jobz/);
   assert.equal(await engine.remoteUrl("origin"), "/srv/git/app.git");
-  await assert.rejects(engine.remoteUrl("upstream"), { status: "not_found" });
+  await assert.rejects(engine.remoteUrl("upstream"), { code: "not_found" });
 });
 
 test("commits are found by revisions", async (t) => {
@@ -49,13 +49,13 @@ test("commits are found by revisions", async (t) => {
   assert.equal(commit.author, "Ada <ada@example.org>");
   assert.deepEqual([commit.authorBytes, commit.messageBytes].map(String), [commit.author, commit.message]);
   assert.equal(commit.toJSON().time, commit.time.getTime() / 1000);
-  await assert.rejects(engine.resolve("nowhere"), { status: "not_found" });
+  await assert.rejects(engine.resolve("nowhere"), { code: "not_found" });
 });
 
 test("logs are read", async (t) => {
   const repository = new Repository(t, { ".tinyci.yml": "build: echo built\n" });
   const engine = await opened(t, repository);
-  await assert.rejects(engine.log({ revision: "HEAD" }).wait(), { status: "not_found" });
+  await assert.rejects(engine.log({ revision: "HEAD" }).wait(), { code: "not_found" });
   const run = engine.run();
   await run.wait();
   assert.deepEqual(
@@ -90,8 +90,8 @@ test("scripts are converted, checked and tested", async (t) => {
   const report = await engine.testPipeline({ revision: "HEAD", coverage: true });
   assert.deepEqual([report.passed, report.tests.length, typeof report.coverage], [false, 2, "object"]);
   for (const dir of [undefined, repository.path]) {
-    const { passed, left_out } = await engine.testPipeline({ dir, filters: "right" });
-    assert.deepEqual([passed, left_out], [true, 1]);
+    const { passed, filtered_out } = await engine.testPipeline({ dir, filters: "right" });
+    assert.deepEqual([passed, filtered_out], [true, 1]);
   }
   const text = 'import "lib" as lib;\nfn build(ctx) { lib::make(); }\n';
   for (const [revision, valid] of [
@@ -114,6 +114,6 @@ test("plans assume output, and it is known what is deployed", async (t) => {
   assert.equal(await engine.deployed(), null);
   const run = engine.deploy();
   await run.wait();
-  assert.throws(() => run.summary, { status: "invalid_arg" });
+  assert.throws(() => run.summary, { code: "invalid_arg" });
   assert.equal((await engine.deployed("production")).outcome, "success");
 });

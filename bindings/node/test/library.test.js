@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { generate } from "../generate.js";
 import { constants, functions } from "../lib/abi.js";
-import { folder, source } from "./support.js";
+import { directory, source } from "./support.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const SKIPPED = {
   cancel_child: "an AbortSignal follows others by AbortSignal.any()",
   cancel_level: "tokens are AbortSignals here, and only the package sees its own",
-  error_status: "it is what the call returned",
+  error_code: "it is what the call returned",
   request_arg_string: "the argument's JSON says the same, and tells of a NUL",
 };
 
@@ -39,7 +39,7 @@ test("every prototype is bound, and called somewhere", fromSource, () => {
 /** Imports the package in a process of its own, and gives what it says. */
 function load(env, cwd = root) {
   const script =
-    'import("tinyci").then((t) => console.log(t.version), (e) => console.log(e.name, e.status, e.message))';
+    'import("tinyci").then((t) => console.log(t.version), (e) => console.log(e.name, e.code, e.message))';
   const { stdout } = spawnSync(process.execPath, ["-e", script], {
     cwd,
     env: { ...process.env, ...env },
@@ -49,14 +49,14 @@ function load(env, cwd = root) {
 }
 
 test("a library that is not there is named", (t) => {
-  const path = join(folder(t), "libnone.so");
+  const path = join(directory(t), "libnone.so");
   const said = load({ TINYCI_LIBRARY: path });
-  assert.ok(said.startsWith(`TinyciError not_found the library of tinyci cannot be loaded from ${path}`), said);
+  assert.ok(said.startsWith(`TinyciError not_found cannot load the tinyci library from ${path}`), said);
   assert.match(said, /TINYCI_LIBRARY/);
 });
 
 test("a library of another ABI, an older one and a foreign one are refused", (t) => {
-  const dir = folder(t);
+  const dir = directory(t);
   const build = (abi, number) => {
     const path = join(dir, `lib${abi}-${number}.so`);
     const code =
@@ -67,16 +67,16 @@ test("a library of another ABI, an older one and a foreign one are refused", (t)
   };
   const said = (path) => load({ TINYCI_LIBRARY: path });
   const { ABI, VERSION_NUMBER, VERSION } = constants;
-  assert.match(said(build(ABI + 1, VERSION_NUMBER)), /unsupported .*its ABI is 2, and this package needs 1/);
+  assert.match(said(build(ABI + 1, VERSION_NUMBER)), /unsupported .*it has ABI 2, but this package needs ABI 1/);
   const old = said(build(ABI, VERSION_NUMBER - 1));
-  assert.ok(old.includes(`it is version 0.0.1, and this package needs ${VERSION} or newer`), old);
+  assert.ok(old.includes(`it is version 0.0.1, but this package needs ${VERSION} or newer`), old);
   const foreign = join(dir, "foreign.so");
   execFileSync("cc", ["-shared", "-fPIC", "-x", "c", "-o", foreign, "-"], { input: "int nothing;" });
   assert.match(said(foreign), /it has no tinyci_abi\(\)/);
 });
 
 test("the packed package is whole, and finds a library beside it", (t) => {
-  const dir = folder(t);
+  const dir = directory(t);
   const packed = JSON.parse(
     execFileSync("npm", ["pack", "--json", "--pack-destination", dir], { cwd: root, encoding: "utf8" }),
   );
@@ -94,7 +94,7 @@ test("the packed package is whole, and finds a library beside it", (t) => {
 
 test("without a library beside it, the system's is loaded by its versioned name", (t) => {
   assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: dirname(process.env.TINYCI_LIBRARY) }), /^\d+\.\d+\.\d+$/);
-  assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: folder(t) }), /not_found .*libtinyci\.so\.1/);
+  assert.match(load({ TINYCI_LIBRARY: "", LD_LIBRARY_PATH: directory(t) }), /not_found .*libtinyci\.so\.1/);
 });
 
 test(

@@ -5,7 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Engine, Pipeline, TinyciError, hasFeature, interpolate, open, parsePipeline, version } from "tinyci";
-import { Repository, eventsOf, folder, outputOf } from "./support.js";
+import { Repository, eventsOf, directory, outputOf } from "./support.js";
 
 const config = (text) => ({ ".tinyci.yml": text });
 
@@ -23,7 +23,7 @@ async function history(t) {
 
 test("an engine stays that of its repository wherever the process goes", async (t) => {
   const [here, there] = ["here", "there"].map((word) => {
-    const around = folder(t);
+    const around = directory(t);
     const repository = new Repository(t, {
       mark: word,
       ".tinyci.yml": `build: echo built ${word}\ndeploy: echo deployed ${word}\n`,
@@ -44,7 +44,7 @@ test("an engine stays that of its repository wherever the process goes", async (
     assert.equal(plan.jobs[0].commit.id, here.repository.git("rev-parse", "HEAD"));
     assert.equal(outputOf(await eventsOf(engine.run(selected))), "built here\n");
     assert.equal(outputOf(await eventsOf(engine.deploy())), "deployed here\n");
-    const out = folder(t);
+    const out = directory(t);
     process.chdir(dirname(out));
     const exporting = engine.export("HEAD", basename(out));
     process.chdir(there.around);
@@ -67,7 +67,7 @@ test("an engine is opened by a path of any kind", async (t) => {
   await assert.rejects(open(nowhere), (error) => {
     assert.ok(error instanceof TinyciError);
     assert.equal(error.name, "TinyciError");
-    assert.equal(error.status, "not_a_repo");
+    assert.equal(error.code, "not_a_repo");
     assert.equal(error.file, nowhere);
     assert.match(error.message, /käse/);
     assert.deepEqual([error.line, error.column, error.hostCode], [null, null, 0]);
@@ -75,7 +75,7 @@ test("an engine is opened by a path of any kind", async (t) => {
     return true;
   });
   await assert.rejects(open("a\0b"), TypeError);
-  await assert.rejects(open(), { status: "invalid_arg" });
+  await assert.rejects(open(), { code: "invalid_arg" });
 });
 
 test("a scan and a plan tell what is due", async (t) => {
@@ -94,7 +94,7 @@ test("a scan and a plan tell what is due", async (t) => {
     [commits[2]],
   );
   assert.equal((await engine.plan()).jobs[0].commit.id ?? (await engine.plan()).jobs[0].commit, commits[2]);
-  await assert.rejects(engine.pendingCommits("nothing"), { status: "not_found" });
+  await assert.rejects(engine.pendingCommits("nothing"), { code: "not_found" });
 });
 
 test("records and results are found by outcome and number", async (t) => {
@@ -104,8 +104,8 @@ test("records and results are found by outcome and number", async (t) => {
   assert.deepEqual(await ids({ outcome: "success" }), [commits[0]]);
   assert.deepEqual(await ids({ limit: 1 }), [commits[1]]);
   assert.deepEqual(await ids(commits[0]), [commits[0]]);
-  await assert.rejects(ids({ outcome: "green" }), /unknown outcome "green": it is one of success, failure/);
-  await assert.rejects(ids({ outcomes: "success" }), /unknown word of a selection `outcomes`/);
+  await assert.rejects(ids({ outcome: "green" }), /unknown outcome "green": expected one of success, failure/);
+  await assert.rejects(ids({ outcomes: "success" }), /unknown option of a selection `outcomes`/);
   assert.deepEqual(
     (await engine.results({ outcome: "failure" })).map((one) => one.commit),
     [commits[1]],
@@ -121,15 +121,15 @@ test("pipelines are read, and their mistakes are found", async (t) => {
   assert.ok(pipeline instanceof Pipeline);
   assert.deepEqual(pipeline.steps, ["build", "test"]);
   assert.deepEqual((await parsePipeline(Buffer.from("test: make"))).steps, ["test"]);
-  await assert.rejects(parsePipeline(""), { status: "config", message: /the config is empty/ });
+  await assert.rejects(parsePipeline(""), { code: "config", message: /the config is empty/ });
   await assert.rejects(parsePipeline("build: [unclosed", { name: "nightly.yml" }), (error) => {
-    assert.equal(error.status, "config");
+    assert.equal(error.code, "config");
     assert.equal(error.file, "nightly.yml");
     assert.ok(error.line >= 1 && error.column >= 1);
     return true;
   });
   await assert.rejects(parsePipeline("", { format: "toml" }), /unknown format "toml"/);
-  await assert.rejects(engine.pipeline("nothing"), { status: "not_found" });
+  await assert.rejects(engine.pipeline("nothing"), { code: "not_found" });
   assert.equal((await engine.check(commits[2])).valid, true);
   const report = await engine.checkText("build: [unclosed", { name: "new.yml" });
   assert.equal(report.valid, false);
@@ -137,7 +137,7 @@ test("pipelines are read, and their mistakes are found", async (t) => {
   if (hasFeature("rhai")) {
     assert.deepEqual((await engine.parsePipeline("fn build(ctx) {}", { format: "rhai" })).steps, ["build"]);
     await assert.rejects(parsePipeline("fn build(ctx) {", { format: "rhai", name: "x.rhai" }), {
-      status: "script",
+      code: "script",
       file: "x.rhai",
     });
   }
@@ -145,10 +145,10 @@ test("pipelines are read, and their mistakes are found", async (t) => {
 
 test("a commit is exported", async (t) => {
   const { repository, engine } = await history(t);
-  const dir = join(folder(t), "out");
+  const dir = join(directory(t), "out");
   await engine.export("main~1", pathToFileURL(dir));
   assert.equal(readFileSync(join(dir, ".tinyci.yml"), "utf8"), "build: 'false'\n");
-  await assert.rejects(engine.export("main", repository.path), { status: "invalid_arg" });
+  await assert.rejects(engine.export("main", repository.path), { code: "invalid_arg" });
   await assert.rejects(engine.export("main", join(dir, "x"), { signal: AbortSignal.abort() }), { name: "AbortError" });
 });
 
@@ -163,15 +163,15 @@ test("artifacts are listed and copied, and steps run by hand", async (t) => {
   assert.match(output, /^\+ false$/m);
   assert.equal(step.records[0].outcome, "failure");
   assert.equal((await engine.pendingCommits()).length, 1);
-  await assert.rejects(eventsOf(engine.runStep("HEAD", "deploy")), { status: "invalid_arg" });
-  await assert.rejects(engine.artifacts("HEAD"), { status: "not_found" });
+  await assert.rejects(eventsOf(engine.runStep("HEAD", "deploy")), { code: "invalid_arg" });
+  await assert.rejects(engine.artifacts("HEAD"), { code: "not_found" });
   await eventsOf(engine.run());
   const kept = await engine.artifacts("HEAD");
   assert.deepEqual(kept.artifacts.map(({ path }) => path), ["d/a", "d/b"]);
-  const out = join(folder(t), "out");
-  await engine.copyArtifacts("HEAD", out, { job: kept.job_id, paths: "d/b" });
+  const out = join(directory(t), "out");
+  await engine.copyArtifacts("HEAD", out, { jobId: kept.job_id, paths: "d/b" });
   assert.equal(readFileSync(join(out, "d/b"), "utf8"), "b\n");
-  await assert.rejects(engine.copyArtifacts("HEAD", out), { status: "invalid_arg" });
+  await assert.rejects(engine.copyArtifacts("HEAD", out), { code: "invalid_arg" });
   await engine.copyArtifacts("HEAD", out, { force: true });
   assert.equal(readFileSync(join(out, "d/a"), "utf8"), "a\n");
 });
@@ -190,23 +190,23 @@ test("a hook is installed and taken out again", async (t) => {
   assert.deepEqual(hooks(), []);
   await assert.rejects(
     engine.install({ comand: "tinyci" }),
-    /unknown option of an installation `comand`: it is one of command, /,
+    /unknown option of an installation `comand`: expected one of command, /,
   );
 });
 
 test("old builds are packed, and a verdict is taken away", async (t) => {
   const { repository, engine, commits } = await history(t);
-  const packed = await engine.compact({ newest: 1 });
+  const packed = await engine.compact({ keep: 1 });
   const [{ archive }, ...rest] = packed.compacted;
   assert.deepEqual([rest, packed.unmatched, packed.not_removed], [[], [], []]);
   assert.ok(statSync(archive).size > 0);
   assert.match(execFileSync("tar", ["-tzf", archive], { encoding: "utf8" }), /\.tinyci\.yml/);
-  assert.deepEqual((await engine.compact({ newest: 0, leave: commits })).compacted, []);
+  assert.deepEqual((await engine.compact({ keep: 0, keepBuilds: commits })).compacted, []);
   await assert.rejects(engine.compact({ num: 1 }), TypeError);
   assert.equal(await engine.forget(commits[1]), true);
   assert.equal(repository.verdict(commits[1]), null);
   assert.equal(await engine.forget(commits[1]), false);
-  await assert.rejects(engine.forget("nothing"), { status: "not_found" });
+  await assert.rejects(engine.forget("nothing"), { code: "not_found" });
   assert.ok((await engine.forgetAll()).removed.includes("refs/notes/runs/tinyci"));
   assert.ok(existsSync(repository.file("builds")));
 });
@@ -224,15 +224,15 @@ test("commits are canceled and skipped by name", async (t) => {
     assert.deepEqual([canceled.whole_run, canceled.jobs.map((job) => job.commit)], [false, [hung]]);
   }
   assert.equal(run.records[0].outcome, "canceled");
-  await assert.rejects(engine.cancel(), { status: "not_found" });
-  await assert.rejects(engine.cancel({ revision: hung, kill: true }), { status: "not_found" });
+  await assert.rejects(engine.cancel(), { code: "not_found" });
+  await assert.rejects(engine.cancel({ revision: hung, kill: true }), { code: "not_found" });
   await assert.rejects(engine.cancel({ rev: hung }), TypeError);
   const record = await engine.skip(hung, { reason: "no use", by });
   const intervention = { kind: "skip", by: "Ada <ada@example.org>", reason: "no use" };
   const { account, ...told } = record.intervention;
   assert.ok(account);
   assert.deepEqual([record.outcome, told], ["skipped", intervention]);
-  await assert.rejects(engine.skip(hung), { status: "invalid_arg" });
+  await assert.rejects(engine.skip(hung), { code: "invalid_arg" });
 
   const pushed = repository.commit(config("build: 'true'\n"));
   const hookLines = `${hung} ${pushed} refs/heads/main\n`;
@@ -242,9 +242,9 @@ test("commits are canceled and skipped by name", async (t) => {
 
 test("tags are filled in", () => {
   assert.equal(interpolate("make <%= target %> <%% x", { target: "all" }), "make all <% x");
-  assert.throws(() => interpolate("a\n <%= target %>"), { name: "TinyciError", status: "interpolate", line: 2 });
-  assert.throws(() => interpolate("<%= who %>", { who: "a b" }), { status: "interpolate" });
-  assert.throws(() => interpolate("x", { target: null }), { status: "invalid_arg" });
+  assert.throws(() => interpolate("a\n <%= target %>"), { name: "TinyciError", code: "interpolate", line: 2 });
+  assert.throws(() => interpolate("<%= who %>", { who: "a b" }), { code: "interpolate" });
+  assert.throws(() => interpolate("x", { target: null }), { code: "invalid_arg" });
   assert.throws(() => interpolate("x", { target: 5 }), TypeError);
 });
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hasFeature, open } from "tinyci";
+import { hasFeature, open, Refusal } from "tinyci";
 import { Repository, eventsOf, eventually, outputOf } from "./support.js";
 
 /** Runs what is pending, with these options, in a repository of these files. */
@@ -34,7 +34,7 @@ test("hooks are told where they are, and set variables", async (t) => {
     hook.setVar("release", `${hook.name}-1`);
     assert.ok(existsSync(`${hook.exportDir}/.tinyci.yml`));
     assert.match(hook.commit, /^[0-9a-f]{40}$/);
-    assert.ok(hook.job.length > 0);
+    assert.ok(hook.jobId.length > 0);
     assert.equal(hook.label, null);
     assert.equal(hook.signal.aborted, false);
   };
@@ -81,7 +81,7 @@ test("an error in a hook leaves no verdict, and comes out of the loop at the end
     assert.equal(error, oops);
     assert.equal(record.outcome, "error");
     assert.match(record.steps[0].error, /no release on Fridays/);
-    assert.equal(oops.cause.status, "host_fault");
+    assert.equal(oops.cause.code, "host_fault");
     assert.ok(oops.cause.message.endsWith(record.steps[0].error));
     assert.equal(repository.verdict(), null);
   }
@@ -111,7 +111,10 @@ test("an error comes out of a loop that is left early, too, unless the loop thro
 });
 
 test("a hook refuses and skips", async (t) => {
-  const hooks = { before_build: (hook) => hook.fail("frozen\0", 7), after_all: (hook) => hook.skip("no need") };
+  const hooks = {
+    before_build: () => Promise.reject(new Refusal("frozen\0", 7)),
+    after_all: (hook) => hook.skip("no need"),
+  };
   const config = "build: touch ran\nhooks:\n  after_all: echo cleaned\n";
   const { error, record, events } = await run(t, yaml(config), { hooks });
   assert.equal(error, null);
@@ -125,7 +128,7 @@ test("a hook refuses and skips", async (t) => {
 
 test("a hook that asks for nonsense leaves no verdict", async (t) => {
   const wrong = [
-    [(hook) => hook.setVar("Release!", "1"), { name: "TinyciError", status: "invalid_arg" }],
+    [(hook) => hook.setVar("Release!", "1"), { name: "TinyciError", code: "invalid_arg" }],
     [(hook) => hook.setVar("release", "a\0b"), { name: "TypeError" }],
     [(hook) => hook.setVar("release", "\ud800"), { name: "TypeError" }],
     [(hook) => hook.setVar("release", 42), { name: "TypeError" }],
@@ -144,8 +147,8 @@ test("what was kept of a hook is of no use afterwards", async (t) => {
   let kept;
   await run(t, yaml("build: 'true'\n"), { hooks: { before_build: (hook) => void (kept = hook) } });
   assert.equal(kept.name, "before_build");
-  assert.throws(() => kept.setVar("a", "b"), { name: "TinyciError", status: "invalid_arg" });
-  kept.fail("too late");
+  assert.throws(() => kept.setVar("a", "b"), { name: "TinyciError", code: "invalid_arg" });
+  kept.skip("too late");
 });
 
 test("a hook is told that nobody waits for it any more", async (t) => {
@@ -161,7 +164,7 @@ test("a hook is told that nobody waits for it any more", async (t) => {
     reasons.push(hook.signal.reason.name);
     hook.signal.throwIfAborted();
   };
-  const engine = await open(repository.path, { hooks: { before_build }, timeoutMs: 3000 });
+  const engine = await open(repository.path, { hooks: { before_build }, jobTimeoutMs: 3000 });
   t.after(() => engine.close());
   const records = await engine.run().wait();
   assert.deepEqual(
@@ -344,7 +347,7 @@ test("an executor runs the commands, and much output is passed on", async (t) =>
   assert.equal(commands[0].step, "build");
   assert.equal(commands[0].cwd, commands[0].exportDir);
   assert.equal(commands[0].input.length, 0);
-  await assert.rejects(commands[0].write("more"), { name: "TinyciError", status: "invalid_arg" });
+  await assert.rejects(commands[0].write("more"), { name: "TinyciError", code: "invalid_arg" });
 });
 
 test("a command has its own environment and nothing of the host's", async (t) => {
@@ -397,16 +400,16 @@ test("options that mean nothing are refused by name", async (t) => {
     [{ jobs: 1.5 }, RangeError],
     [{ jobs: "2" }, RangeError],
     [{ hooks: { before_build: "echo" } }, /the hook `before_build` must be a function/],
-    [{ hooks: { before_everything() {} } }, { status: "invalid_arg" }],
-    [{ functions: { f: { call() {}, effects: "pure" } } }, /unknown word of the function `f`/],
+    [{ hooks: { before_everything() {} } }, { code: "invalid_arg" }],
+    [{ functions: { f: { call() {}, effects: "pure" } } }, /unknown option of the function `f`/],
     [{ functions: { f: { call() {}, effect: "none" } } }, /unknown effect "none"/],
     [{ functions: { f: { call() {}, returns: "int" } } }, TypeError],
-    [{ functions: { "F!": () => 1 } }, { status: "invalid_arg" }],
+    [{ functions: { "F!": () => 1 } }, { code: "invalid_arg" }],
     [{ secrets: "none" }, TypeError],
-    [{ settings: { nothing: 1 } }, { status: "invalid_arg" }],
-    [{ env: { "A=B": "x" } }, { status: "invalid_arg" }],
-    [{ vars: { commit: "x" } }, { status: "invalid_arg" }],
-    [{ refs: [""] }, { status: "invalid_arg" }],
+    [{ settings: { nothing: 1 } }, { code: "invalid_arg" }],
+    [{ env: { "A=B": "x" } }, { code: "invalid_arg" }],
+    [{ vars: { commit: "x" } }, { code: "invalid_arg" }],
+    [{ refs: [""] }, { code: "invalid_arg" }],
   ];
   for (const [options, expected] of wrong) await assert.rejects(open(path, options), expected, JSON.stringify(options));
 });
@@ -418,10 +421,10 @@ test("options are set", async (t) => {
   const engine = await open(repository.path, {
     refs: ["refs/heads/*"],
     jobs: 1,
-    timeoutMs: 60_000,
+    jobTimeoutMs: 60_000,
     buildsDir: "elsewhere",
     logLimit: 100_000,
-    settings: { gracePeriod: "1s", attempts: 2, refs: ["refs/heads/*", "refs/tags/*"] },
+    settings: { gracePeriod: "1s", maxAttempts: 2, refs: ["refs/heads/*", "refs/tags/*"] },
     env: { COLOR: "blue", HIDDEN: null },
     vars: { who: "me" },
     hooks: undefined,

@@ -21,7 +21,7 @@ test("the program of the README runs what is pending", async (t) => {
 
 test("events tell what happens, in order", async (t) => {
   const repository = new Repository(t, config('build: echo built\ntest: "echo bad >&2; exit 3"\n'));
-  const engine = await open(repository.path, { settings: { env: "*" } });
+  const engine = await open(repository.path, { settings: { passEnv: "*" } });
   t.after(() => engine.close());
   const events = await eventsOf(engine.run());
   const kinds = events.map((event) => (event.step ? `${event.kind} ${event.step}` : event.kind));
@@ -51,7 +51,7 @@ test("events tell what happens, in order", async (t) => {
   assert.equal(finished.outcome, "failure");
   assert.equal(finished.record.steps[1].exitCode, 3);
   assert.match(events[5].logLines + events[8].logLines, /\n$/);
-  assert.equal(new Set(events.slice(1, -1).map((event) => event.job)).size, 1);
+  assert.equal(new Set(events.slice(1, -1).map((event) => event.jobId)).size, 1);
   assert.equal("data" in finished, false);
 });
 
@@ -60,7 +60,7 @@ test("records are there after the last event, and not before", async (t) => {
   const engine = await open(repository.path);
   t.after(() => engine.close());
   const run = engine.run();
-  assert.throws(() => run.records, { name: "TinyciError", status: "invalid_arg" });
+  assert.throws(() => run.records, { name: "TinyciError", code: "invalid_arg" });
   const [record] = await run.wait();
   assert.equal(record, run.records[0]);
   assert.equal(record.branch, "main");
@@ -179,7 +179,7 @@ test("a signal that was aborted before stops a run before it begins", async (t) 
   await engine
     .run({ signal: AbortSignal.abort() })
     .wait()
-    .catch((error) => assert.equal(error.status, "canceled"));
+    .catch((error) => assert.equal(error.code, "canceled"));
   assert.equal(repository.verdict(), null);
 });
 
@@ -193,13 +193,13 @@ test("cancel and close work from outside the loop", async (t) => {
     assert.equal(run.records[0].outcome, "canceled");
     await run.close();
   }
-  // One that nobody has iterated, and one of an engine that is closed.
+  // A run that was not iterated, and one of a closed engine.
   await engine.run().close();
   const run = engine.run();
   await engine.close();
   assert.ok(run.isOver);
-  assert.throws(() => engine.run(), { name: "TinyciError", status: "invalid_arg" });
-  await assert.rejects(engine.pendingCommits(), { name: "TinyciError", status: "invalid_arg" });
+  assert.throws(() => engine.run(), { name: "TinyciError", code: "invalid_arg" });
+  await assert.rejects(engine.pendingCommits(), { name: "TinyciError", code: "invalid_arg" });
   await engine.close();
 });
 
@@ -210,7 +210,7 @@ test("runs and engines can be disposed of", async (t) => {
   await run[Symbol.asyncDispose]();
   assert.ok(run.isOver);
   await engine[Symbol.asyncDispose]();
-  await assert.rejects(engine.plan(), { status: "invalid_arg" });
+  await assert.rejects(engine.plan(), { code: "invalid_arg" });
 });
 
 test("a run that nobody has any more gives the repository back", async (t) => {
@@ -232,7 +232,7 @@ test("two engines run at once, and a second run in one repository is busy", asyn
       if (event.kind !== "output" || began.has(index)) continue;
       began.add(index);
       await eventually("both began", () => began.size === 2);
-      await assert.rejects(engines[index].run().wait(), { name: "TinyciError", status: "busy" });
+      await assert.rejects(engines[index].run().wait(), { name: "TinyciError", code: "busy" });
       await writeFile(repositories[index].file("go"), "");
     }
   };
@@ -270,11 +270,11 @@ test("what keeps a run from beginning comes out of the loop", async (t) => {
   const run = engine.run("nothing-of-this-name");
   await assert.rejects(eventsOf(run), (error) => {
     assert.ok(error instanceof TinyciError);
-    assert.equal(error.status, "not_found");
+    assert.equal(error.code, "not_found");
     assert.match(error.message, /nothing-of-this-name/);
     return true;
   });
-  assert.throws(() => run.records, { status: "not_found" });
+  assert.throws(() => run.records, { code: "not_found" });
 });
 
 test("bytes of a build are what it wrote", async (t) => {
@@ -303,10 +303,10 @@ test("a selection says what to run", async (t) => {
   const pipeline = await engine.parsePipeline("build: 'false'\n", { name: "nightly.yml" });
   const [record] = await engine.run({ revisions: "main", retry: true, pipeline }).wait();
   assert.equal(record.outcome, "failure");
-  assert.throws(() => engine.run({ hookLines: "nonsense\n" }), { status: "invalid_arg" });
+  assert.throws(() => engine.run({ hookLines: "nonsense\n" }), { code: "invalid_arg" });
   assert.throws(() => engine.run({ revision: "main" }), {
     name: "TypeError",
-    message: /unknown word of a selection `revision`/,
+    message: /unknown option of a selection `revision`/,
   });
   assert.throws(() => engine.run({ pipeline: {} }), TypeError);
   assert.throws(() => engine.run({ waitMs: 1.5 }), RangeError);

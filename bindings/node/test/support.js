@@ -24,8 +24,8 @@ export async function eventually(what, probe) {
   }
 }
 
-/** A folder that is gone after the test. */
-export function folder(test) {
+/** Makes a directory that is deleted after the test. */
+export function directory(test) {
   const path = mkdtempSync(join(tmpdir(), "tinyci-node-"));
   test.after(() => rmSync(path, { recursive: true, force: true }));
   return path;
@@ -34,7 +34,7 @@ export function folder(test) {
 /** A repository with one commit of these files. */
 export class Repository {
   constructor(test, files = {}) {
-    this.path = folder(test);
+    this.path = directory(test);
     this.git("init", "--quiet", "--initial-branch", "main");
     this.commit(files);
   }
@@ -59,7 +59,7 @@ export class Repository {
     return join(this.path, name);
   }
 
-  /** The one word that stands for a commit's verdict; null where there is none. */
+  /** Returns a commit's verdict; null if there is none. */
   verdict(commit = "HEAD") {
     const args = ["-C", this.path, "notes", "--ref", "refs/notes/tinyci-result", "show", commit];
     const { status, stdout } = spawnSync("git", args, { encoding: "utf8" });
@@ -100,7 +100,7 @@ export async function ended(child) {
 export function isAlive(pid) {
   try {
     process.kill(pid, 0);
-    // A zombie is gone, though nobody has looked.
+    // A zombie has ended, but its parent has not awaited it.
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;

@@ -1,6 +1,6 @@
-// A program in TypeScript against index.d.ts. The compiler reads it, and nobody runs it.
+// A TypeScript program against index.d.ts. It is compiled, but not run.
 import { spawn } from "node:child_process";
-import { open, interpolate, parsePipeline, TinyciError } from "tinyci";
+import { open, interpolate, parsePipeline, Refusal, TinyciError } from "tinyci";
 import type { Command, Ended, Hook, Outcome, RunRecord } from "tinyci";
 
 async function execute(command: Command): Promise<Ended> {
@@ -19,9 +19,9 @@ function freeze(hook: Hook): void {
 async function main(stop: AbortController): Promise<Outcome | undefined> {
   await using engine = await open(new URL("file:///srv/git/app.git"), {
     jobs: 2,
-    settings: { gracePeriod: "2s", refs: ["refs/heads/*", "refs/tags/*"], backlog: 3 },
+    settings: { gracePeriod: "2s", refs: ["refs/heads/*", "refs/tags/*"], backlogLimit: 3 },
     env: { LANG: "C", HOME: null },
-    hooks: { before_build: freeze, after_all: async (hook) => void hook.fail("no", 3) },
+    hooks: { before_build: freeze, after_all: () => Promise.reject(new Refusal("no", 3)) },
     functions: {
       add: (a: number, b: number) => a + b,
       "time::now": { call: () => Date.now() / 1000, effect: "pure", returns: "float" },
@@ -52,7 +52,7 @@ async function main(stop: AbortController): Promise<Outcome | undefined> {
   try {
     interpolate("<%= missing %>");
   } catch (error) {
-    if (error instanceof TinyciError) console.error(error.status, error.line, error.causes.length);
+    if (error instanceof TinyciError) console.error(error.code, error.line, error.causes.length);
   }
   return green?.outcome ?? records[0]?.outcome;
 }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-# Nobody's own settings take part, in this process or in those that it starts.
+# No settings of the user apply, in this process or in those that it starts.
 os.environ.update(
     GIT_CONFIG_GLOBAL=os.devnull,
     GIT_CONFIG_SYSTEM=os.devnull,
@@ -22,7 +22,7 @@ os.environ.update(
 
 
 def until(condition: Callable[[], object], what: str) -> None:
-    """Waits for what has to come about, however slow the machine."""
+    """Waits for a condition, however slow the machine is."""
     deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, f"waited in vain until {what}"
@@ -30,7 +30,7 @@ def until(condition: Callable[[], object], what: str) -> None:
 
 
 class Repository:
-    """A work tree with one branch, `main`, whose commits are a second apart."""
+    """A working tree with one branch, `main`, whose commits are a second apart."""
 
     def __init__(self, path: pathlib.Path) -> None:
         self.path = path
@@ -59,7 +59,7 @@ class Repository:
         return self.commit(source, ".tinyci.rhai")
 
     def verdict(self, commit: str = "HEAD") -> str | None:
-        """The word in the notes, as git itself shows it."""
+        """Returns the verdict in the notes, as git itself shows it."""
         shown = subprocess.run(
             ["git", "notes", "--ref", "tinyci-result", "show", commit],
             cwd=self.path,
@@ -76,7 +76,7 @@ def repository(tmp_path: pathlib.Path) -> Repository:
 
 @pytest.fixture
 def silent(repository: Repository, tmp_path: pathlib.Path) -> pathlib.Path:
-    """A build that begins, says nothing, and never ends; the file will hold its process group."""
+    """A build that starts, prints nothing, and never ends; the file contains its process group."""
     group = tmp_path / "group"
     repository.commit(
         f"build: echo $$ > {group}.new && mv {group}.new {group}; sleep 1000 & wait\n"
@@ -85,7 +85,7 @@ def silent(repository: Repository, tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def assert_gone(group: pathlib.Path) -> None:
-    """No process of the group is left; one that was killed may still wait for init to notice."""
+    """Waits until no process of the group is left. A killed one may still wait for init."""
 
     def is_gone() -> bool:
         try:

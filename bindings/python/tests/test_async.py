@@ -43,7 +43,7 @@ def test_a_flood_leaves_other_tasks_their_turn(repository: Repository) -> None:
         counter = [0]
         other = asyncio.create_task(ticking(counter))
         events = size = 0
-        engine = tinyci.open(repository.path, settings={"env": "*"})
+        engine = tinyci.open(repository.path, settings={"passEnv": "*"})
         async with engine.run() as run:
             async for event in run:
                 events += 1

@@ -36,10 +36,10 @@ def test_a_deployment_is_planned_done_and_taken_back(repository: Repository, gre
 
     with pytest.raises(tinyci.Error) as raised:
         engine.deploy(plan=plan).wait()
-    assert raised.value.status == "busy"
+    assert raised.value.code == "busy"
     with pytest.raises(tinyci.Error) as raised:
         engine.rollback().wait()
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
 
     second = repository.commit("build: exit 0\ndeploy: echo second\n")
     engine.run().wait()
@@ -58,7 +58,7 @@ def test_what_is_not_green_is_deployed_by_force_only(repository: Repository) -> 
     engine.run().wait()
     with pytest.raises(tinyci.Error) as raised:
         engine.deploy(revision="HEAD").wait()
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
     run = engine.deploy(revision="HEAD", force=True)
     run.wait()
     assert (run.outcome, run.passed, run.deployment["forced"]) == ("failure", False, True)
@@ -66,7 +66,7 @@ def test_what_is_not_green_is_deployed_by_force_only(repository: Repository) -> 
         engine.deploy_plan("no such environment")
     with pytest.raises(tinyci.Error) as raised:
         engine.deploy(plan={"no": "plan"})
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
 
 
 CONFIG = "build: exit 0\ndeploy: {run: exit 0, approve: true}\n"
@@ -93,7 +93,7 @@ def test_a_deployment_waits_for_an_approval(repository: Repository) -> None:
     assert run.passed and "Ada" in str(run.deployment["approved_by"])
     with pytest.raises(tinyci.Error) as raised:
         engine.approve("production", "no-such")
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_host_that_fails_at_an_approval(repository: Repository) -> None:
         run.wait()
     with pytest.raises(tinyci.Error) as raised:
         _ = run.deployment
-    assert raised.value.status == "host_fault"
+    assert raised.value.code == "host_fault"
     assert asked == ["Is it Friday?", None]
 
 
@@ -154,7 +154,7 @@ def test_an_environment_is_retired_once(repository: Repository, green: str) -> N
     engine = tinyci.open(repository.path)
     with pytest.raises(tinyci.Error) as raised:
         engine.retire()
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
     engine.deploy().wait()
     assert engine.retire("production") is True
     assert engine.retire() is False
@@ -166,7 +166,7 @@ def test_unlocking_where_nothing_is_locked(repository: Repository, green: str) -
     assert engine.unlock_deployments(None, "looked at it") is False
     with pytest.raises(tinyci.Error) as raised:
         engine.unlock_deployments("production", "")
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
 
 
 def test_settings_and_prune(repository: Repository) -> None:
@@ -177,7 +177,7 @@ def test_settings_and_prune(repository: Repository) -> None:
     engine.run().wait()
     with pytest.raises(tinyci.Error) as raised:
         engine.prune()
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
     builds = [path for path in repository.path.joinpath("builds").iterdir() if path.is_dir()]
     assert len(builds) == 3
     engine.prune(keep=1, dry_run=True)
@@ -194,7 +194,7 @@ def test_results_of_a_remote(repository: Repository, green: str, tmp_path: pathl
     engine = tinyci.open(clone)
     with pytest.raises(tinyci.Error) as raised:
         engine.setup_remote("no-such")
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
     lines = engine.setup_remote()
     assert lines and engine.setup_remote() == []
     subprocess.run(["git", "fetch", "--quiet"], cwd=clone, check=True, env={**os.environ})

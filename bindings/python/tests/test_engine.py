@@ -18,10 +18,10 @@ def test_opening_what_is_no_repository(tmp_path: pathlib.Path) -> None:
     with pytest.raises(tinyci.Error) as raised:
         tinyci.open(tmp_path)
     error = raised.value
-    assert error.status == "not_a_repo" and str(tmp_path) in str(error)
+    assert error.code == "not_a_repo" and str(tmp_path) in str(error)
     assert error.file is not None and error.host_code == 0
     copy = pickle.loads(pickle.dumps(error))
-    assert (copy.status, str(copy), copy.file) == (error.status, str(error), error.file)
+    assert (copy.code, str(copy), copy.file) == (error.code, str(error), error.file)
 
 
 def test_the_path_and_a_closed_engine(repository: Repository) -> None:
@@ -46,7 +46,7 @@ def test_options_that_cannot_be_used(repository: Repository) -> None:
     for options in mistakes:
         with pytest.raises(tinyci.Error) as raised:
             tinyci.open(repository.path, **options)
-        assert raised.value.status == "invalid_arg"
+        assert raised.value.code == "invalid_arg"
     with pytest.raises(ValueError, match="null"):
         tinyci.open(repository.path, vars={"name": "a\0b"})
     with pytest.raises(OverflowError):
@@ -62,10 +62,10 @@ def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> 
         repository.path,
         refs=["refs/heads/other"],
         jobs=2,
-        timeout=60.5,
+        job_timeout=60.5,
         builds_dir=builds,
         log_limit=1 << 20,
-        settings={"gracePeriod": "1s", "attempts": 2},
+        settings={"gracePeriod": "1s", "maxAttempts": 2},
         env={"NAME": "value", "HOME": None},
         vars={"color": "red"},
     )
@@ -77,7 +77,8 @@ def test_options_take_effect(repository: Repository, tmp_path: pathlib.Path) -> 
 
 def test_a_timeout_is_an_outcome(repository: Repository) -> None:
     repository.commit("build: sleep 1000\n")
-    (record,) = tinyci.open(repository.path, timeout=0.2, settings={"gracePeriod": "1s"}).run().wait()
+    engine = tinyci.open(repository.path, job_timeout=0.2, settings={"gracePeriod": "1s"})
+    (record,) = engine.run().wait()
     assert (record.outcome, record.passed) == ("timed_out", False)
 
 
@@ -110,14 +111,14 @@ def test_scan_and_selections(repository: Repository) -> None:
         tinyci.Selection(wait=math.inf),
     ):
         assert len(engine.pending_commits(selection)) == 2
-    for selection, status in (
+    for selection, code in (
         (tinyci.Selection("no-such"), "not_found"),
         (tinyci.Selection(hook_lines="nonsense\n"), "invalid_arg"),
         (tinyci.Selection(wait=-7), "invalid_arg"),
     ):
         with pytest.raises(tinyci.Error) as raised:
             engine.pending_commits(selection)
-        assert raised.value.status == status
+        assert raised.value.code == code
 
 
 def test_records_and_results(repository: Repository) -> None:
@@ -161,16 +162,16 @@ def test_commits_are_canceled_and_skipped_by_name(repository: Repository) -> Non
     intervention = {"kind": "cancel", "by": "Ada <ada@example.org>", "reason": "it hangs"}
     told = run.records[0].json["intervention"]
     assert told.pop("account") and told == intervention
-    for rev in (None, hung):
+    for revision in (None, hung):
         with pytest.raises(tinyci.Error) as nothing:
-            engine.cancel(rev, kill=True)
-        assert nothing.value.status == "not_found"
+            engine.cancel(revision, kill=True)
+        assert nothing.value.code == "not_found"
 
     record = engine.skip(hung, by=ada)
     assert (record["outcome"], record["intervention"]["kind"]) == ("skipped", "skip")
     with pytest.raises(tinyci.Error) as settled:
         engine.skip(hung)
-    assert settled.value.status == "invalid_arg"
+    assert settled.value.code == "invalid_arg"
 
     pushed = repository.commit("build: exit 0\n")
     lines = f"{hung} {pushed} refs/heads/main\n"
@@ -196,10 +197,10 @@ def test_pipelines(repository: Repository) -> None:
     with pytest.raises(tinyci.Error) as raised:
         tinyci.Pipeline.parse("build: [\n", "yaml", "mine.yml")
     error = raised.value
-    assert error.status == "config" and error.line is not None and "mine.yml" in str(error)
+    assert error.code == "config" and error.line is not None and "mine.yml" in str(error)
     with pytest.raises(tinyci.Error) as raised:
         tinyci.Pipeline.parse("fn build(ctx) {\n  sh(\n}", "rhai", "mine.rhai", engine=engine)
-    assert raised.value.status == "script" and raised.value.line == 3
+    assert raised.value.code == "script" and raised.value.line == 3
     assert raised.value.column is not None
 
     own = tinyci.Pipeline.parse("build: echo of my own\n", "yaml", "mine.yml")
@@ -214,7 +215,7 @@ def test_interpolation() -> None:
     assert tinyci.interpolate("<%= a %>-<%= b %> <%% x", {"a": "1", "b": "zwei"}) == "1-zwei <% x"
     with pytest.raises(tinyci.Error) as raised:
         tinyci.interpolate("\n <%= a %>", {"a": "; rm -rf /"})
-    assert (raised.value.status, raised.value.line, raised.value.column) == ("interpolate", 2, 2)
+    assert (raised.value.code, raised.value.line, raised.value.column) == ("interpolate", 2, 2)
     with pytest.raises(tinyci.Error):
         tinyci.interpolate("", {"Not A Name": ""})
 
@@ -226,13 +227,13 @@ def test_export(repository: Repository, tmp_path: pathlib.Path) -> None:
     assert tmp_path.joinpath("out", ".tinyci.yml").read_text() == "build: exit 0\n"
     with pytest.raises(tinyci.Error) as raised:
         engine.export("HEAD", tmp_path / "out")
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
     token = tinyci.CancelToken()
     token.cancel()
     assert token.level == 1 and "1" in repr(token)
     with pytest.raises(tinyci.Error) as raised:
         engine.export("HEAD", tmp_path / "other", cancel=token)
-    assert raised.value.status == "canceled"
+    assert raised.value.code == "canceled"
 
 
 def test_install_and_uninstall(repository: Repository) -> None:
@@ -249,9 +250,9 @@ def test_compact(repository: Repository) -> None:
     commits = [repository.commit(f"build: echo {number}\n") for number in range(3)]
     engine = tinyci.open(repository.path)
     engine.run().wait()
-    (packed,) = engine.compact(1, leave=[commits[1]])["compacted"]
+    (packed,) = engine.compact(1, keep_builds=[commits[1]])["compacted"]
     assert pathlib.Path(packed["archive"]).exists() and commits[0] in packed["name"]
-    again = engine.compact(1, leave=commits[1])
+    again = engine.compact(1, keep_builds=commits[1])
     assert again["compacted"] == [] and again["not_removed"] == []
 
 
@@ -264,7 +265,7 @@ def test_another_run_is_followed_or_busy(repository: Repository, tmp_path: pathl
         pass
     with pytest.raises(tinyci.Error) as raised:
         engine.run().wait()
-    assert raised.value.status == "busy"
+    assert raised.value.code == "busy"
 
     waiting = engine.run(tinyci.Selection(wait=None))
     while (event := waiting.poll()) is not None and event.kind != "waiting":
@@ -331,12 +332,12 @@ def test_artifacts_are_listed_and_copied(repository: Repository, tmp_path: pathl
     engine = tinyci.open(repository.path)
     with pytest.raises(tinyci.Error) as nothing:
         engine.artifacts("HEAD")
-    assert nothing.value.status == "not_found"
+    assert nothing.value.code == "not_found"
     engine.run().wait()
     kept = engine.artifacts("HEAD")
     assert [it["path"] for it in kept["artifacts"]] == ["d/a", "d/b"]
     out = tmp_path / "out"
-    copied = engine.copy_artifacts("HEAD", out, "d/b", job=kept["job_id"])
+    copied = engine.copy_artifacts("HEAD", out, "d/b", job_id=kept["job_id"])
     assert [it["path"] for it in copied["artifacts"]] == ["d/b"]
     assert (out / "d/b").read_text() == "b\n" and not (out / "d/a").exists()
     with pytest.raises(tinyci.Error):
@@ -356,7 +357,7 @@ def test_a_step_is_run_by_hand(repository: Repository) -> None:
     assert len(engine.pending_commits()) == 1, "nothing is recorded"
     with pytest.raises(tinyci.Error) as refused:
         engine.run_step("HEAD", "deploy").wait()
-    assert refused.value.status == "invalid_arg"
+    assert refused.value.code == "invalid_arg"
 
 
 def test_discovering_and_what_is_known_of_a_repository(repository: Repository) -> None:
@@ -383,7 +384,7 @@ def test_discovering_and_what_is_known_of_a_repository(repository: Repository) -
     assert engine.commit("HEAD").parents == (first,)
     with pytest.raises(tinyci.Error) as raised:
         engine.resolve("nowhere")
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
 
 
 def test_reading_logs(repository: Repository) -> None:
@@ -391,7 +392,7 @@ def test_reading_logs(repository: Repository) -> None:
     engine = tinyci.open(repository.path)
     with pytest.raises(tinyci.Error) as raised:
         list(engine.log("HEAD"))
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
     run = engine.run()
     run.wait()
     assert run.summary["records"][0]["outcome"] == "success" and not run.summary["canceled"]
@@ -430,12 +431,12 @@ def test_scripts_without_running_them(repository: Repository) -> None:
     )
     report = engine.test_pipeline("HEAD", coverage=True)
     assert not report["passed"] and len(report["tests"]) == 2 and report["coverage"]
-    for folder in (None, repository.path):
-        report = engine.test_pipeline(dir=folder, filters="right")
-        assert report["passed"] and report["left_out"] == 1
+    for directory in (None, repository.path):
+        report = engine.test_pipeline(dir=directory, filters="right")
+        assert report["passed"] and report["filtered_out"] == 1
     source = 'import "lib" as lib;\nfn build(ctx) { lib::make(); }\n'
-    assert engine.check_text(source, "rhai", "a.rhai", rev="HEAD")["valid"]
-    assert not engine.check_text(source, "rhai", "a.rhai", rev="HEAD~1")["valid"]
+    assert engine.check_text(source, "rhai", "a.rhai", revision="HEAD")["valid"]
+    assert not engine.check_text(source, "rhai", "a.rhai", revision="HEAD~1")["valid"]
     plan = engine.plan(tinyci.Selection("HEAD", assume={"uname*": "v7", "*": "v8"}))
     assert "echo v7" in str(plan)
     engine.run("HEAD").wait()

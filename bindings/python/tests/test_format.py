@@ -23,7 +23,7 @@ def test_a_newer_version_stops_what_it_has_to(repository: Repository) -> None:
         file.write_text(WRITE)
         with pytest.raises(tinyci.Error, match="needs tinyci 9.9.0 or later") as raised:
             list(engine.run())
-        assert raised.value.status == "newer_format"
+        assert raised.value.code == "newer_format"
         assert len(list(engine.pending_commits())) == 1 and repository.verdict() is None
 
         file.write_text(READ)
@@ -31,4 +31,4 @@ def test_a_newer_version_stops_what_it_has_to(repository: Repository) -> None:
             engine.pending_commits()
     with pytest.raises(tinyci.Error, match="cannot read") as raised:
         tinyci.open(repository.path)
-    assert raised.value.status == "newer_format"
+    assert raised.value.code == "newer_format"

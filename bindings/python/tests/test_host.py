@@ -1,4 +1,4 @@
-"""What a run asks its host for: hooks, functions, secrets, commands."""
+"""The callbacks: hooks, functions, secrets, commands."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_hook_sees_its_commit_and_sets_variables(repository: Repository) -> No
         assert dict(hook.vars) == {"one": "1", "two": "2"}
         with pytest.raises(tinyci.Error, match="commit") as raised:
             hook.vars["commit"] = "mine"
-        assert raised.value.status == "invalid_arg"
+        assert raised.value.code == "invalid_arg"
         with pytest.raises(TypeError):
             hook.vars["number"] = 42  # type: ignore[assignment]
         seen.append(hook)
@@ -163,7 +163,7 @@ def test_an_unknown_hook_is_refused(repository: Repository) -> None:
     repository.commit("build: exit 0\n")
     with pytest.raises(tinyci.Error, match="before_lunch") as raised:
         tinyci.open(repository.path, hooks={"before_lunch": print})
-    assert raised.value.status == "invalid_arg"
+    assert raised.value.code == "invalid_arg"
 
 
 VALUES: list[Any] = [
@@ -293,7 +293,7 @@ def test_an_unknown_secret_fails_its_step_and_a_strange_one_leaves_no_verdict(re
 
 
 def local(command: tinyci.Command) -> int:
-    """An executor such as a host would write, with nothing but `subprocess`."""
+    """An executor as a program would write it, with `subprocess` only."""
     process = subprocess.Popen(
         command.args,
         cwd=command.cwd,
@@ -400,7 +400,7 @@ def test_a_canceled_command_is_told(repository: Repository) -> None:
             while True:
                 command.write(b"still here\n")
         except tinyci.Error as error:
-            assert error.status == "canceled" and command.canceled
+            assert error.code == "canceled" and command.canceled
             told.set()
             raise
 

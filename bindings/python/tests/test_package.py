@@ -101,14 +101,14 @@ def test_other_libraries_are_refused(tmp_path: pathlib.Path) -> None:
     assert importing(build_library(tmp_path / "new.so", abi, number + 1)).returncode == 0
 
 
-def build_wheel(folder: pathlib.Path, environment: dict[str, str]) -> pathlib.Path:
+def build_wheel(directory: pathlib.Path, environment: dict[str, str]) -> pathlib.Path:
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, HERE],
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", directory, HERE],
         env=environment,
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    (wheel,) = folder.glob("*.whl")
+    (wheel,) = directory.glob("*.whl")
     return wheel
 
 

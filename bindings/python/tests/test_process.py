@@ -153,7 +153,7 @@ def child():
         try:
             inherited()
         except tinyci.Error as error:
-            assert error.status == "wrong_process", error.status
+            assert error.code == "wrong_process", error.code
         else:
             raise AssertionError("the parent's is the parent's")
     run.cancel()
@@ -190,7 +190,7 @@ assert run.passed, run.outcome
 
 
 def test_children_of_the_host_are_its_own(repository: Repository) -> None:
-    """A host that starts and awaits programs of its own in mid-run gets their exit codes."""
+    """A program that starts and awaits its own children during a run gets their exit codes."""
     repository.commit("build: echo begun; sleep 0.3\n")
     with tinyci.open(repository.path).run() as run:
         codes = []

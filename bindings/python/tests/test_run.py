@@ -20,10 +20,10 @@ PROGRAM = """
 import sys, threading, tinyci
 
 def freeze(hook):
-    hook.vars["release"] = "42"      # raising leaves no verdict, and re-raises out of the loop
+    hook.vars["release"] = "42"      # if this raises, the commit gets no verdict
 
 with tinyci.open(sys.argv[1], jobs=2, hooks={"before_build": freeze}) as engine:
-    with engine.run() as run:        # all that is pending; leaving the block cancels and waits
+    with engine.run() as run:        # all pending commits; leaving the block cancels and waits
         timer = threading.Timer(600, run.cancel)
         timer.daemon = True
         timer.start()
@@ -50,7 +50,7 @@ def test_the_program_of_the_readme(repository: Repository) -> None:
 
 def test_events_tell_what_happened(repository: Repository) -> None:
     commit = repository.commit("build: printf 'a\\377'\ntest: exit 3\n")
-    engine = tinyci.open(repository.path, settings={"env": "*"})
+    engine = tinyci.open(repository.path, settings={"passEnv": "*"})
     with engine.run() as run:
         events = list(run)
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
@@ -63,7 +63,7 @@ def test_events_tell_what_happened(repository: Repository) -> None:
     assert output.json["text_hex"] == "61ff"
 
     finished = next(event for event in events if event.kind == "job_finished")
-    assert finished.record == run.records[0] and finished.job is not None
+    assert finished.record == run.records[0] and finished.job_id is not None
     assert finished.json["event"] == "job_finished"
     assert "test" in "".join(event.log_lines for event in events)
     assert (run.outcome, run.passed, run.done) == ("failure", False, True)
@@ -91,7 +91,7 @@ def test_what_keeps_a_run_from_beginning_comes_out_of_the_loop(repository: Repos
     run = tinyci.open(repository.path).run("no-such-branch")
     with pytest.raises(tinyci.Error, match="no-such-branch") as raised:
         run.wait()
-    assert raised.value.status == "not_found"
+    assert raised.value.code == "not_found"
     assert run.done and not run.passed
 
 
@@ -100,7 +100,7 @@ def test_records_before_the_end_are_refused(repository: Repository) -> None:
     with tinyci.open(repository.path).run() as run:
         with pytest.raises(tinyci.Error) as raised:
             _ = run.records
-        assert raised.value.status == "invalid_arg"
+        assert raised.value.code == "invalid_arg"
 
 
 def test_polling_beside_a_loop_of_the_hosts_own(repository: Repository) -> None:
@@ -256,7 +256,7 @@ def test_ignored_ends_of_children_are_unsupported(repository: Repository) -> Non
             tinyci.open(repository.path).run()
     finally:
         signal.signal(signal.SIGCHLD, before)
-    assert raised.value.status == "unsupported"
+    assert raised.value.code == "unsupported"
 
 
 def test_two_engines_at_once(tmp_path: pathlib.Path) -> None:

@@ -3,7 +3,7 @@
 require_relative "tinyci/engine"
 require_relative "tinyci/version"
 
-# Continuous integration as a library: state inside the git repository, no daemon.
+# tinyci, a CI system that you can embed. There is no daemon; all state is in the git repository.
 #
 #   TinyCI.open("/srv/git/app.git", jobs: 2) do |engine|
 #     run = engine.run { |event| $stdout.write(event.data) if event.output? }
@@ -11,56 +11,58 @@ require_relative "tinyci/version"
 #   end
 module TinyCI
   class << self
-    # Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder. With a
-    # block, gives it the engine, closes that behind it and returns the block's value.
+    # Opens the repository at exactly this path: a bare one, the top of a working tree, or a `.git`
+    # directory. With a block, passes it the engine, closes the engine afterwards, and returns the
+    # block's value.
     #
-    # Options, each in the place of the repository's own setting:
+    # Options, each of which replaces a setting of the repository:
     #
-    # refs::         full ref names whose commits are run; `*` stands for any letters
-    # jobs::         how many commits are worked on at once
-    # timeout::      how many seconds one commit may take
-    # builds_dir::   where build folders stand
-    # log_limit:: how many bytes of one build's output its log keeps
-    # settings::     what `git config tinyci.<key>` would set; an Array for a key with many values
-    # env::          variables in the environment of every command; nil takes one out
-    # vars::         variables that every command can use in a tag
-    # by::           who acts, as records name it: name and address
+    # refs::         globs of full ref names whose commits are tested; `*` matches any characters
+    # jobs::         how many commits are tested at the same time
+    # job_timeout::  the time limit of one job in seconds
+    # builds_dir::   the directory of the builds
+    # log_limit::    how many bytes of output the log keeps per job
+    # settings::     values of `git config tinyci.<key>`; an Array for a key with several values
+    # env::          environment variables of every command; nil removes one
+    # vars::         variables that every command can use as placeholders
+    # by::           the actor that records name: name and address
     #
-    # What the host answers for, called in the loop that reads the run:
+    # Callbacks, which the loop that reads the run calls:
     #
-    # hooks::        by point, such as `before_build`: called with a Hook
-    # functions::    by name: what scripts can call; a Function where a plan should know more of it
-    # secrets::      a Hash, or called with a Secret; nil has `tinyci.secretsDir` looked into
-    # approvals::    called with an Approval, where none in the repository counts; returns who
-    #                approves, or true, or nil for a deployment that is to wait. Where
-    #                `tinyci.approvers` lists somebody, only if this process runs as an account there
-    # executor::     called with a Command, in a thread of its own; returns its exit code or
+    # hooks::        by hook, such as `before_build`: called with a Hook
+    # functions::    by name: what scripts can call; a Function to set its effect and documentation
+    # secrets::      a Hash, or called with a Secret; for nil tinyci looks in `tinyci.secretsDir`
+    # approvals::    called with an Approval if the repository has none that counts; returns the
+    #                approver, or true, or nil if there is no approval yet. If `tinyci.approvers` is
+    #                set, it is called only if the account of this process is listed there
+    # executor::     called with a Command, on a separate thread; returns its exit code or a
     #                Process::Status
     #
     # Raises Error.
     def open(path, **options, &block) = opened(:tinyci_engine_open, path, block, **options)
 
-    # Opens the repository that a directory is in: the nearest one at the directory or above it. Takes
-    # what `open` takes.
+    # Opens the nearest repository: the one at the directory, or in the nearest directory above it.
+    # Takes the arguments of `open`.
     def discover(dir = ".", **options, &block)
       opened(:tinyci_engine_discover, dir, block, **options)
     end
 
-    # The reference of the script API: what `tinyci defs` prints. `format` is :json, :markdown or
-    # :rhai. Engine#definitions has the host's functions in it, too.
+    # Returns the script API reference, as `tinyci defs` prints it. `format` is :json, :markdown or
+    # :rhai. Engine#definitions also has the registered functions.
     def definitions(format = :markdown)
       Native.text(:tinyci_definitions, 0, Native.number(:DEFINITIONS, format))
     end
 
-    # A pipeline from a YAML text, or from a script that imports nothing and calls no functions of
-    # the host's (Engine#parse for those).
+    # Parses a pipeline in YAML, or a script that imports no files and calls no registered functions
+    # (Engine#parse can do both).
     def parse(text, format: :yaml, name: "pipeline")
       text = Native.utf8(text)
       Pipeline.new(Native.make(:tinyci_pipeline_parse, 0, text, text.bytesize,
                                Native.number(:FORMAT, format), Native.utf8(name)))
     end
 
-    # Fills the tags of a template in, `<%= name %>`, with values that a shell takes for a word.
+    # Fills in the placeholders `<%= name %>` of a template. Raises Error if a shell could take a
+    # value for more than one word.
     def interpolate(template, vars = {})
       Native.with_new(:vars) do |address|
         vars.each do |name, value|
@@ -70,22 +72,22 @@ module TinyCI
       end
     end
 
-    # The version of the library that is used, which may be newer than the gem's VERSION.
+    # Returns the version of the loaded library, which may be newer than the gem's VERSION.
     def library_version = Native.value(:tinyci_version)
 
-    # Where it came from: a path, or a name that the system's loader knows.
+    # Returns the library's path, or its name if the system's loader found it.
     def library_path = Library.path
 
-    # Whether it was built with a feature: "rhai" for pipelines that are scripts.
+    # Returns true if the library was built with a feature, such as "rhai" for scripts.
     def feature?(name) = Native.value(:tinyci_has_feature, Native.utf8(name)) == 1
 
     private
 
     def opened(function, path, block, hooks: {}, functions: {}, secrets: nil, approvals: nil,
                executor: nil, **options)
-      host = Host.new(hooks: hooks, functions: functions, secrets: secrets, approvals: approvals,
-                      executor: executor)
-      engine = Engine.new(path, host, options, function)
+      handlers = Handlers.new(hooks: hooks, functions: functions, secrets: secrets,
+                              approvals: approvals, executor: executor)
+      engine = Engine.new(path, handlers, options, function)
       return engine unless block
 
       begin

@@ -32,7 +32,7 @@ class DeployTest < Minitest::Test
       run = engine.deploy("production", revision: second) { nil }
       assert_equal second, run.deployment["commit"]
       assert_equal first, engine.rollback { nil }.deployment["commit"]
-      assert_equal [first, second, first], engine.deploys.map { |deployment| deployment["commit"] }
+      assert_equal [first, second, first], engine.deployments.map { |deployment| deployment["commit"] }
       newest = engine.deployments("production", limit: 1) { |line| flunk line }
       assert_equal [first], newest.map { |deployment| deployment["commit"] }
       assert_kind_of Hash, engine.status
@@ -44,7 +44,7 @@ class DeployTest < Minitest::Test
     open_engine do |engine|
       engine.run(red) { nil }
       run = engine.deploy(revision: red)
-      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { run.each { nil } }.status
+      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { run.each { nil } }.code
       assert_nil run.deployment
       assert engine.deploy(revision: red, force: true) { nil }.deployment["forced"]
       assert engine.deploy(revision: red, force: true, bare: true) { nil }.deployment["bare"]
@@ -54,7 +54,7 @@ class DeployTest < Minitest::Test
 
   def test_approvals_are_answered_by_the_host
     id = green("build: exit 0\ndeploy: {run: echo live, approve: true}\n")
-    open_engine { |engine| assert_equal :waiting, engine.deploy { nil }.outcome }
+    open_engine { |engine| assert_equal :awaiting_approval, engine.deploy { nil }.outcome }
     asked = []
     answers = [nil, "Ada <ada@example.org>", true]
     approvals = lambda do |approval|
@@ -62,7 +62,7 @@ class DeployTest < Minitest::Test
       answers.shift
     end
     open_engine(approvals: approvals) do |engine|
-      assert_equal :waiting, engine.deploy { nil }.outcome
+      assert_equal :awaiting_approval, engine.deploy { nil }.outcome
       run = engine.deploy { nil }
       assert_equal [true, "Ada <ada@example.org>"], [run.passed?, run.deployment["approved_by"]]
       assert engine.deploy(revision: id) { nil }.passed?
@@ -90,8 +90,8 @@ class DeployTest < Minitest::Test
     green("build: exit 0\ndeploy: {run: echo live, approve: true}\n")
     open_engine(approvals: ->(_) { raise KeyError }) do |engine|
       error = assert_raises(KeyError) { engine.deploy { nil } }
-      assert_equal :host_fault, error.cause.status
-      refute engine.deploys.any? { |deployment| deployment["outcome"] == "success" }
+      assert_equal :host_fault, error.cause.code
+      refute engine.deployments.any? { |deployment| deployment["outcome"] == "success" }
     end
   end
 
@@ -100,7 +100,7 @@ class DeployTest < Minitest::Test
     open_engine do |engine|
       pid = engine.deploy { |event| break Integer(event.text) if event.output? }
       refute alive?(pid)
-      refute engine.deploys.any? { |deployment| deployment["outcome"] == "success" }
+      refute engine.deployments.any? { |deployment| deployment["outcome"] == "success" }
       refute engine.unlock_deployments("looked at it")
     end
   end
@@ -108,11 +108,11 @@ class DeployTest < Minitest::Test
   def test_an_environment_is_retired_once
     green
     open_engine do |engine|
-      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.retire }.status
+      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.retire }.code
       engine.deploy { nil }
       assert engine.retire("production")
       refute engine.retire
-      assert_equal %w[retired success], engine.deploys.map { |deployment| deployment["outcome"] }
+      assert_equal %w[retired success], engine.deployments.map { |deployment| deployment["outcome"] }
     end
   end
 
@@ -132,7 +132,7 @@ class DeployTest < Minitest::Test
     clone = File.join(@dir, "clone")
     git("clone", "--quiet", @repository, clone, dir: @dir)
     TinyCI.open(clone) do |engine|
-      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.merge_results }.status
+      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.merge_results }.code
       refute_empty engine.setup_remote("origin")
       git("fetch", "--quiet", dir: clone)
       assert engine.merge_results

@@ -7,7 +7,7 @@ class EngineTest < Minitest::Test
 
   def test_options_hold
     commit("build: echo <%= where %> $COLOR ${HOME-none}\n")
-    options = { refs: "refs/heads/main", jobs: 2, timeout: 60.5, builds_dir: Pathname("#{@dir}/b"),
+    options = { refs: "refs/heads/main", jobs: 2, job_timeout: 60.5, builds_dir: Pathname("#{@dir}/b"),
                 log_limit: 1 << 20, settings: { gracePeriod: "1s", refs: ["refs/heads/*"] },
                 env: { COLOR: "red", HOME: nil }, vars: { where: "here" } }
     output = +""
@@ -48,10 +48,10 @@ class EngineTest < Minitest::Test
   end
 
   def test_mistakes_in_options_are_errors
-    [{ jobs: 0 }, { timeout: -1 }, { settings: { nonsense: 1 } },
+    [{ jobs: 0 }, { job_timeout: -1 }, { settings: { nonsense: 1 } },
      { vars: { "Bad name" => 1 } }].each do |options|
       error = assert_raises(TinyCI::Error, options.inspect) { open_engine(**options) }
-      assert_equal :invalid_arg, error.status
+      assert_equal :invalid_arg, error.code
     end
     assert_raises(RangeError) { open_engine(jobs: 1 << 32) }
     assert_raises(ArgumentError) { open_engine(job: 1) }
@@ -61,21 +61,21 @@ class EngineTest < Minitest::Test
 
   def test_errors_say_what_and_where
     error = assert_raises(TinyCI::Error) { TinyCI.open(@dir) }
-    assert_equal :not_a_repo, error.status
+    assert_equal :not_a_repo, error.code
     assert_includes error.message, @dir
     error = assert_raises(TinyCI::Error) { TinyCI.parse("build: [\n", name: "nightly.yml") }
-    assert_equal [:config, "nightly.yml"], [error.status, error.file]
+    assert_equal [:config, "nightly.yml"], [error.code, error.file]
     assert_operator error.line, :>, 0
     assert_operator error.column, :>, 0
     error = assert_raises(TinyCI::Error) { TinyCI.interpolate("<%= nothing %>") }
-    assert_equal [:interpolate, 1, 0], [error.status, error.line, error.host_code]
+    assert_equal [:interpolate, 1, 0], [error.code, error.line, error.host_code]
     blocked = File.join(@dir, "blocked")
     File.write(blocked, "")
     commit("build: exit 0\n")
     error = assert_raises(TinyCI::Error) do
       open_engine { |engine| engine.export("HEAD", "#{blocked}/out") }
     end
-    assert_equal :io, error.status
+    assert_equal :io, error.code
     refute_empty error.causes
   end
 
@@ -116,7 +116,7 @@ class EngineTest < Minitest::Test
       updates = [[first, second, "refs/heads/main"]]
       assert_empty engine.pending_commits(updates: updates, all_history: true, wait: 0.5)
       error = assert_raises(TinyCI::Error) { engine.pending_commits(hook_lines: "odd") }
-      assert_equal :invalid_arg, error.status
+      assert_equal :invalid_arg, error.code
       assert_raises(ArgumentError) { engine.run(ranges: "x") }
     end
   end
@@ -131,7 +131,7 @@ class EngineTest < Minitest::Test
       script = engine.parse("fn build(ctx) { sh(`echo ${word()}`) }", format: :rhai, name: "n.rhai")
       run = engine.run("HEAD", pipeline: script, retry: true)
       assert_includes run.filter_map(&:text), "script\n"
-      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { engine.run(pipeline: nil) }.status
+      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { engine.run(pipeline: nil) }.code
       assert_raises(ArgumentError) { engine.parse("", format: :toml) }
     end
   end
@@ -150,7 +150,7 @@ class EngineTest < Minitest::Test
       assert_equal %w[failure success], engine.results.map { |result| result.fetch("outcome") }
       engine.run(red, retry: true) { nil }
       assert_equal 2, engine.results(red, all_attempts: true).size
-      assert_equal engine.records(red)[0].to_h.fetch("run"), engine.results(red)[0].fetch("run")
+      assert_equal engine.records(red)[0].to_h.fetch("job_id"), engine.results(red)[0].fetch("job_id")
       assert engine.forget(red)
       refute engine.forget(red)
       assert_equal [red], engine.pending_commits.map(&:id)
@@ -175,10 +175,10 @@ class EngineTest < Minitest::Test
       assert_equal by, told
       [nil, hung].each do |revision|
         error = assert_raises(TinyCI::Error) { engine.cancel(revision, kill: true) }
-        assert_equal :not_found, error.status
+        assert_equal :not_found, error.code
       end
       assert_equal "skip", engine.skip(hung, by: ada).dig("intervention", "kind")
-      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { engine.skip(hung) }.status
+      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { engine.skip(hung) }.code
 
       pushed = commit("build: exit 0\n")
       lines = "#{hung} #{pushed} refs/heads/main\n"
@@ -198,8 +198,8 @@ class EngineTest < Minitest::Test
       engine.uninstall
       refute File.exist?("#{@dir}/bare.git/hooks/post-receive")
       engine.run { nil }
-      assert_empty engine.compact(newest: 1, leave: id)["compacted"]
-      packed = engine.compact(newest: 1)
+      assert_empty engine.compact(keep: 1, keep_builds: id)["compacted"]
+      packed = engine.compact(keep: 1)
       assert_empty packed["not_removed"]
       archives = packed["compacted"].map { |build| build["archive"] }
       assert_equal [id], archives.map { |path| path[/_(\h+)\.tar\.gz\z/, 1] }
@@ -229,7 +229,7 @@ class EngineTest < Minitest::Test
       kept = engine.artifacts("HEAD")
       assert_equal %w[d/a d/b], kept["artifacts"].map { |it| it["path"] }
       out = "#{@dir}/out"
-      engine.copy_artifacts("HEAD", out, "d/b", job: kept["job_id"])
+      engine.copy_artifacts("HEAD", out, "d/b", job_id: kept["job_id"])
       assert_equal "b\n", File.read("#{out}/d/b")
       assert_raises(TinyCI::Error) { engine.copy_artifacts("HEAD", out) }
       engine.copy_artifacts("HEAD", out, force: true)
@@ -254,7 +254,7 @@ class EngineTest < Minitest::Test
     10.times do
       engine = open_engine
       threads = Array.new(4) do
-        Thread.new { engine.pending_commits.size rescue $!.status }
+        Thread.new { engine.pending_commits.size rescue $!.code }
       end
       engine.close
       assert_empty threads.map(&:value) - [1, :invalid_arg]
@@ -269,7 +269,7 @@ class EngineTest < Minitest::Test
       assert_includes engine.run.filter_map(&:text), "Grüße\n"
     end
     error = assert_raises(TinyCI::Error) { open_engine(vars: { a: "\xFF" }) }
-    assert_equal :invalid_arg, error.status
+    assert_equal :invalid_arg, error.code
   end
 
   def test_the_module

@@ -3,8 +3,8 @@
 require "set"
 require_relative "support"
 
-# Required by a run of all tests: every function of the header has to be called in it, or to be left
-# out for a reason that stands here.
+# Loaded by a run of all tests: every function of the header must be called in it, or be listed here
+# with a reason.
 module EveryFunction
   LEFT_OUT = {
     tinyci_abi: "asked before the others are bound",

@@ -37,7 +37,7 @@ class ExampleTest < Minitest::Test
   def live = File.read("#{@dir}/live/current/.tinyci.yml")
 
   def test_it_deploys_what_is_green
-    assert_equal [1, "nothing is green yet\n"], deploy("--yes")
+    assert_equal [1, "no commit is green yet\n"], deploy("--yes")
     first = green("build: exit 0\n")
     status, output = deploy
     assert_equal [1, true], [status, output.include?("--yes")], "nobody can be asked"
@@ -45,7 +45,7 @@ class ExampleTest < Minitest::Test
     refute File.exist?("#{@dir}/live/current")
     assert_equal 0, deploy_answering("y")
     assert_equal "build: exit 0\n", live
-    assert_equal [0, "#{first[0, 10]} is live already\n"], deploy
+    assert_equal [0, "#{first[0, 10]} is already live\n"], deploy
 
     green("build: exit 1\n")
     assert_equal 0, deploy.first, "a red commit is passed over"
@@ -58,7 +58,7 @@ class ExampleTest < Minitest::Test
   end
 
   def test_mistakes_are_told
-    assert_equal [1, "nothing is green yet\n"], deploy("--branch", "other")
+    assert_equal [1, "no commit is green yet\n"], deploy("--branch", "other")
     assert_equal 2, deploy("--nonsense").first
     FileUtils.rm_rf("#{@repository}/.git")
     status, output = deploy

@@ -5,7 +5,7 @@ require_relative "support"
 class ExecutorTest < Minitest::Test
   include Support
 
-  # What a host's executor comes to: it runs the command, passes its output on and ends it in time.
+  # An executor as a program would write it: it runs the command, passes its output on and ends it.
   RUN = lambda do |command|
     reader, writer = IO.pipe
     pid = Process.spawn(command.env, *command.argv,
@@ -132,7 +132,7 @@ class ExecutorTest < Minitest::Test
     executor = lambda do |command|
       RUN.call(command)
     rescue TinyCI::Error => error
-      ended << error.status
+      ended << error.code
       raise
     end
     open_engine(executor: executor) do |engine|

@@ -63,7 +63,7 @@ class HostTest < Minitest::Test
     assert_equal :error, record.outcome
     said = step(record, "before_build").error
     assert_includes said, "KeyError: no such \uFFFD thing"
-    assert_equal :host_fault, error.cause.status
+    assert_equal :host_fault, error.cause.code
     assert_includes error.cause.message, said
     assert_empty verdicts
   end
@@ -72,7 +72,7 @@ class HostTest < Minitest::Test
     commit("build: exit 0\n")
     bad = ->(hook) { hook.vars["No"] = 1 }
     error = assert_raises(TinyCI::Error) { run_with(hooks: { before_build: bad }) }
-    assert_equal :invalid_arg, error.status
+    assert_equal :invalid_arg, error.code
   end
 
   VALUES = <<~RHAI
@@ -96,7 +96,7 @@ class HostTest < Minitest::Test
     record, = run_with(functions: {
       same: ->(value) { seen << value; value },
       "sum" => ->(first, *rest) { rest.sum(first) },
-      refuse: -> { raise TinyCI::Refused, "no, said the host" }
+      refuse: -> { raise TinyCI::Refusal, "no, said the host" }
     })
     assert record.passed?, record.json
     assert_equal [nil, true, false, 0, -(1 << 63), (1 << 63) - 1, 1.5, "", "a\0b", "é", [],
@@ -119,7 +119,7 @@ class HostTest < Minitest::Test
     error = assert_raises(KeyError) { run_with(functions: { odd: -> { raise own } }) }
     assert_same own, error
     assert_equal :error, open_engine { |engine| engine.records("HEAD").fetch(0).outcome }
-    record, = run_with(functions: { odd: -> { raise TinyCI::Refused } })
+    record, = run_with(functions: { odd: -> { raise TinyCI::Refusal } })
     assert record.passed?, record.json
   end
 
@@ -160,6 +160,6 @@ class HostTest < Minitest::Test
     assert_raises(ArgumentError) { open_engine(executor: 1) }
     assert_raises(ArgumentError) { open_engine(functions: { f: 1 }) }
     error = assert_raises(TinyCI::Error) { open_engine(hooks: { odd: -> {} }) }
-    assert_equal :invalid_arg, error.status
+    assert_equal :invalid_arg, error.code
   end
 end

@@ -20,13 +20,13 @@ class InspectTest < Minitest::Test
     git("config", "tinyci.jobz", "2")
     git("remote", "add", "origin", "/srv/git/app.git")
     below = FileUtils.mkdir_p(File.join(@repository, "below")).first
-    assert_equal :not_a_repo, assert_raises(TinyCI::Error) { TinyCI.open(below) }.status
+    assert_equal :not_a_repo, assert_raises(TinyCI::Error) { TinyCI.open(below) }.code
     TinyCI.discover(below, jobs: 2) do |engine|
       assert_equal File.realpath(@repository), engine.path
       refute_predicate engine, :bare?
       assert_match(/tinyci\.jobz/, engine.warnings.fetch(0))
       assert_equal "/srv/git/app.git", engine.remote_url
-      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.remote_url("x") }.status
+      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.remote_url("x") }.code
     end
   end
 
@@ -43,7 +43,7 @@ class InspectTest < Minitest::Test
       assert_equal found.message.b, found.message_bytes
       assert found.message.start_with?(found.subject)
       assert_equal found.time.to_i, JSON.parse(found.json)["time"]
-      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.resolve("nowhere") }.status
+      assert_equal :not_found, assert_raises(TinyCI::Error) { engine.resolve("nowhere") }.code
     end
   end
 
@@ -51,7 +51,7 @@ class InspectTest < Minitest::Test
     commit("build: echo built\n")
     open_engine do |engine|
       error = assert_raises(TinyCI::Error) { engine.log("HEAD").to_a }
-      assert_equal :not_found, error.status
+      assert_equal :not_found, error.code
       run = engine.run { nil }
       assert_equal ["success"], run.summary["records"].map { |record| record["outcome"] }
       whole = engine.log("HEAD").map(&:data)
@@ -79,7 +79,7 @@ class InspectTest < Minitest::Test
       assert report["coverage"]
       [nil, @repository].each do |dir|
         report = engine.test_pipeline(dir: dir, filters: "right")
-        assert_equal [true, 1], [report["passed"], report["left_out"]], report.to_s
+        assert_equal [true, 1], [report["passed"], report["filtered_out"]], report.to_s
       end
       text = "import \"lib\" as lib;\nfn build(ctx) { lib::make(); }\n"
       valid = %w[HEAD HEAD~1].map { |it| engine.check_text(text, format: :rhai, revision: it)["valid"] }

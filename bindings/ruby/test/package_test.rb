@@ -52,9 +52,9 @@ class PackageTest < Minitest::Test
   def test_another_abi_and_an_older_version_are_refused_and_nothing_else
     header = TinyCI::Header
     loaded, output = loading(other_library(header::ABI + 1, header::VERSION_NUMBER))
-    assert_equal [false, true], [loaded, output.include?("has the ABI #{header::ABI + 1}")], output
+    assert_equal [false, true], [loaded, output.include?("has ABI #{header::ABI + 1}")], output
     loaded, output = loading(other_library(header::ABI, header::VERSION_NUMBER - 1))
-    assert_equal [false, true], [loaded, output.include?("is older")], output
+    assert_equal [false, true], [loaded, output.include?("or newer: install a newer library")], output
     # A newer one would have the functions too.
     _, output = loading(other_library(header::ABI, header::VERSION_NUMBER + 1))
     assert_includes output, "tinyci_version"

@@ -7,7 +7,7 @@ class RunTest < Minitest::Test
 
   def test_events_come_in_order_and_records_remain
     id = commit("build: printf 'one\\ntwo\\n'\ntest: exit 3\n")
-    open_engine(settings: { env: "*" }) do |engine|
+    open_engine(settings: { passEnv: "*" }) do |engine|
       events = []
       run = engine.run { |event| events << event }
       assert_equal (1..events.size).to_a, events.map(&:sequence)
@@ -105,7 +105,7 @@ class RunTest < Minitest::Test
       first = Thread.new { engine.run { |event| exported << event if event.exported? } }
       exported.pop
       busy = assert_raises(TinyCI::Error) { engine.run { flunk } }
-      assert_equal :busy, busy.status
+      assert_equal :busy, busy.code
       followed = engine.follow("HEAD")
       FileUtils.touch("#{@dir}/go")
       assert_includes followed.select(&:output?).map(&:text).join, "done"
@@ -119,7 +119,7 @@ class RunTest < Minitest::Test
     open_engine do |engine|
       run = engine.run("nowhere")
       error = assert_raises(TinyCI::Error) { run.each { flunk } }
-      assert_equal :not_found, error.status
+      assert_equal :not_found, error.code
       assert run.done?
       assert_equal error, assert_raises(TinyCI::Error) { run.records }
     end
@@ -129,7 +129,7 @@ class RunTest < Minitest::Test
     commit("build: exit 0\n")
     open_engine do |engine|
       run = engine.run
-      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { run.records }.status
+      assert_equal :invalid_arg, assert_raises(TinyCI::Error) { run.records }.code
       run.close
       run.close
       error = assert_raises(TinyCI::Error) { run.each { flunk } }

@@ -2,7 +2,7 @@
 
 require_relative "support"
 
-# However a run is left or its process ends: nothing hangs, no command goes on, nothing is judged.
+# However a run or its process ends: nothing hangs, no command continues, no commit gets a verdict.
 class StopTest < Minitest::Test
   include Support
 
@@ -56,7 +56,7 @@ class StopTest < Minitest::Test
       run = engine.run
       pid = nil
       assert_raises(Timeout::Error) do
-        # Once the build has spoken, nothing comes any more until the time is over.
+        # After the pid, no event comes until the timeout.
         Timeout.timeout(5) { run.each { |event| pid = Integer(event.text) if event.output? } }
       end
       assert_stopped(pid) if pid
@@ -216,7 +216,7 @@ class StopTest < Minitest::Test
             begin
               run.poll
             rescue TinyCI::Error => error
-              exit! 1 unless error.status == :wrong_process
+              exit! 1 unless error.code == :wrong_process
             end
             run.cancel
             run.close
@@ -235,16 +235,16 @@ class StopTest < Minitest::Test
     assert_equal "[0]\n[:success]\n", File.read(log)
   end
 
-  # Ruby reaps for itself where SIGCHLD is ignored. Who is first there is chance; but a status that
-  # nobody saw is no success.
-  def test_exit_statuses_that_somebody_else_takes_are_no_success
+  # Ruby reaps children if SIGCHLD is ignored. Either may come first, but an exit code that was taken
+  # does not count as a success.
+  def test_an_exit_code_that_other_code_took_is_not_a_success
     commit("build: exit 3\n")
     pid, log = program(<<~RUBY)
       trap("CLD", "IGNORE")
       TinyCI.open(ARGV[0]) do |engine|
         exit(engine.run { nil }.records.none?(&:passed?) ? 0 : 1)
       rescue TinyCI::Error => error
-        exit(error.status == :unsupported ? 0 : 2)
+        exit(error.code == :unsupported ? 0 : 2)
       end
     RUBY
     assert_equal 0, status_of(pid).exitstatus, File.read(log)
@@ -256,7 +256,7 @@ class StopTest < Minitest::Test
     canceled = TinyCI::CancelToken.new.cancel
     open_engine do |engine|
       error = assert_raises(TinyCI::Error) { engine.export(id, "#{@dir}/out", cancel: canceled) }
-      assert_equal :canceled, error.status
+      assert_equal :canceled, error.code
       refute File.exist?("#{@dir}/out/.tinyci.yml")
       engine.export(id, "#{@dir}/out", cancel: TinyCI::CancelToken.new)
       assert_path_exists "#{@dir}/out/.tinyci.yml"

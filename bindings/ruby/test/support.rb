@@ -9,9 +9,9 @@ require "timeout"
 require "tmpdir"
 require "tinyci"
 
-# Real repositories, and real Ruby programs in processes of their own.
+# Real repositories, and real Ruby programs in separate processes.
 module Support
-  # How long something may take that happens at once on an idle machine.
+  # The time limit for something that takes no time on an idle machine, in seconds.
   PATIENCE = 60
   LIBRARY = File.expand_path("../lib", __dir__)
   GIT = { "GIT_CONFIG_GLOBAL" => "/dev/null", "GIT_CONFIG_SYSTEM" => "/dev/null",
@@ -51,7 +51,7 @@ module Support
 
   def open_engine(**options, &block) = TinyCI.open(@repository, **options, &block)
 
-  # The verdicts in the notes: none for a run that was cut off.
+  # Returns the verdicts in the notes: none for a run that was interrupted.
   def verdicts
     git("notes", "--ref", "tinyci-result", "list").lines
   rescue RuntimeError
@@ -71,26 +71,26 @@ module Support
   end
 
   def alive?(pid)
-    # One that is dead and not waited for is a zombie until its new parent looks.
+    # A dead process that its parent has not awaited yet is a zombie.
     !File.read("/proc/#{pid}/stat").match?(/\) [ZX] /)
   rescue Errno::ENOENT, Errno::ESRCH
     false
   end
 
-  # A config whose build says its pid and then keeps silent for ever. What it said comes as output
-  # once everything knows of the build: an engine that is killed before has no guard for it yet.
+  # A config whose build prints its pid and then prints nothing forever. The pid comes as output
+  # after everything is set up: an engine that is killed before has no guard for the build yet.
   def silent_build
     %(build: "echo $$; exec sleep 1000"\n)
   end
 
-  # The pid that a silent build said to a program of ours.
+  # Returns the pid that a silent build printed to a program of the test.
   def build_pid
     eventually("the build") { File.exist?("#{@dir}/pid") }
     Integer(File.read("#{@dir}/pid"))
   end
 
-  # Starts a Ruby program, in a process group of its own, that has the repository as its argument.
-  # It can tell the tests what the build said.
+  # Starts a Ruby program in a separate process group, with the repository as its argument. It can
+  # pass the build's pid to the test.
   def program(text)
     path = File.join(@dir, "program.rb")
     File.write(path, <<~RUBY)

@@ -1,5 +1,7 @@
-// Command run_pending runs all pending commits of a repository, shows what their commands write, and
-// prints a line for each: go run ./run_pending /srv/git/app.git. Ctrl-C stops it.
+// Command run_pending tests all pending commits of a repository, shows the output, and prints the
+// outcome of each commit. Ctrl-C stops it.
+//
+//	go run ./run_pending /srv/git/app.git
 package main
 
 import (

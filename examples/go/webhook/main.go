@@ -1,11 +1,11 @@
-// Command webhook runs the commits of a repository when a forge says that there are new ones:
+// Command webhook tests the pending commits of a repository when a forge sends a webhook:
 //
 //	webhook -listen 127.0.0.1:8000 -secret-file /etc/webhook.secret -fetch /srv/git/app.git
 //
-// A POST to /push is answered at once, and has all that is pending run; with -secret-file it needs the
-// X-Hub-Signature-256 that GitHub, Gitea and others send. -fetch gets the branches of the remote
-// origin before. GET / lists what became of the newest commits, GET /log shows the run as it goes.
-// SIGINT and SIGTERM stop the running commands, and the program.
+// POST /push answers at once and starts a run. With -secret-file, the request needs a valid
+// X-Hub-Signature-256 header, as GitHub, Gitea and others send it. With -fetch, the program first
+// fetches the branches of the remote origin. GET / lists the outcomes of the newest commits. GET /log
+// shows the run live. SIGINT and SIGTERM stop the running commands, and the program.
 package main
 
 import (
@@ -30,18 +30,18 @@ import (
 	"tinyci"
 )
 
-// A server runs what is pushed to one repository, a run at a time.
+// A server tests the pushes to one repository, one run at a time.
 type server struct {
 	engine *tinyci.Engine
 	secret []byte
 	fetch  bool
-	// pushed holds one push at most: a run looks for all that is pending.
+	// pushed holds at most one push, because a run tests all pending commits.
 	pushed chan struct{}
 }
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8000", "`address` to listen on")
-	secretFile := flag.String("secret-file", "", "`file` that holds the secret of the webhook")
+	secretFile := flag.String("secret-file", "", "`file` with the secret of the webhook")
 	fetch := flag.Bool("fetch", false, "fetch the branches of origin before each run")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -63,7 +63,7 @@ func serve(ctx context.Context, path, listen, secretFile string, fetch bool) err
 			return err
 		}
 		if s.secret = bytes.TrimSpace(secret); len(s.secret) == 0 {
-			return fmt.Errorf("%s holds no secret", secretFile)
+			return fmt.Errorf("%s is empty", secretFile)
 		}
 	}
 	var err error
@@ -81,12 +81,12 @@ func serve(ctx context.Context, path, listen, secretFile string, fetch bool) err
 	mux.HandleFunc("/push", s.push)
 	mux.HandleFunc("/log", s.follow)
 	mux.HandleFunc("/", s.results)
-	// What follows a run ends with the program, too.
+	// Requests that follow a run end with the program, too.
 	base := func(net.Listener) context.Context { return ctx }
 	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, BaseContext: base}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
-	// What was pushed while nobody listened.
+	// Test the pushes that came while the program was not running.
 	s.pushed <- struct{}{}
 	for {
 		select {
@@ -101,7 +101,7 @@ func serve(ctx context.Context, path, listen, secretFile string, fetch bool) err
 	}
 }
 
-// runPending runs what is due. What goes wrong waits for the next push.
+// runPending tests the pending commits. After an error, the next push tries again.
 func (s *server) runPending(ctx context.Context) {
 	if s.fetch {
 		fetch := exec.CommandContext(ctx, "git", "-C", s.engine.Path(), "fetch", "--quiet", "--prune",
@@ -122,13 +122,13 @@ func (s *server) runPending(ctx context.Context) {
 			log.Print(event.Message)
 		}
 	}
-	// Busy is good news: whoever runs looks again before it ends.
+	// If another run is active, it checks for new commits before it ends.
 	if err := run.Err(); err != nil && !errors.Is(err, tinyci.ErrBusy) {
 		log.Print(err)
 	}
 }
 
-// push takes a webhook.
+// push handles a webhook.
 func (s *server) push(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -141,7 +141,7 @@ func (s *server) push(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if s.secret != nil && !s.signed(body, r.Header.Get("X-Hub-Signature-256")) {
-		http.Error(w, "the signature is not the secret's", http.StatusForbidden)
+		http.Error(w, "invalid signature", http.StatusForbidden)
 		return
 	}
 	select {
@@ -157,16 +157,16 @@ func (s *server) signed(body []byte, signature string) bool {
 	return hmac.Equal([]byte("sha256="+hex.EncodeToString(mac.Sum(nil))), []byte(signature))
 }
 
-// results lists what became of the newest commits.
+// results lists the outcomes of the newest commits.
 func (s *server) results(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
 		http.NotFound(w, r)
 		return
 	}
-	records, err := s.engine.Records(tinyci.Filter{Limit: 20})
+	records, err := s.engine.Records(tinyci.RecordFilter{Limit: 20})
 	if err != nil {
 		log.Print(err)
-		http.Error(w, "the results cannot be read", http.StatusInternalServerError)
+		http.Error(w, "cannot read the results", http.StatusInternalServerError)
 		return
 	}
 	for _, record := range records {
@@ -174,7 +174,7 @@ func (s *server) results(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// follow shows what a run writes, until it ends or the client hangs up.
+// follow sends the output of a run until it ends or the client disconnects.
 func (s *server) follow(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -1,4 +1,4 @@
-//! What was said on the command line. What it means, each command decides for itself.
+//! The command line as a whole: its commands and their help.
 
 use std::ffi::OsString;
 
@@ -14,25 +14,27 @@ use crate::{
         setup_remote::SetupRemoteArgs, skip::SkipArgs, status::StatusArgs,
         test_pipeline::TestPipelineArgs,
     },
-    console::failure::EXIT_CODES,
+    console::exit_codes,
     globals::{DEFAULT_REMOTE, Globals},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   tinyci install                    test every push to this repository
-  tinyci run --all                  test what has no verdict yet
-  tinyci results -n 10              show the newest verdicts
-  tinyci deploy                     deploy the newest commit that passed
-  tinyci -r log -f                  follow the log on the host of the remote `origin`";
+  tinyci run --all                  test all pending commits
+  tinyci results -n 10              show the 10 newest results
+  tinyci deploy                     deploy the newest green commit
+  tinyci -r log -f                  follow the log on the server of the remote `origin`";
 
-/// Continuous integration inside a git repository: no daemon, no database.
+/// Test and deploy the commits of a git repository, without a daemon or a database
+///
+/// Verdicts and records are stored in the repository itself, as git notes.
 #[derive(Debug, Parser)]
 #[command(
     name = "tinyci",
     version = tinyci::VERSION,
     arg_required_else_help = true,
-    after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"),
+    after_help = format!("{EXAMPLES}\n\n{}", exit_codes::all()),
     max_term_width = 100
 )]
 pub(crate) struct Args {
@@ -44,67 +46,67 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Install the git hook that tests what is pushed
+    /// Install a git hook that tests every push
     ///
-    /// If a remote's refspecs have a fetch replace or delete tinyci's refs, as in a mirror, this adds
-    /// negative ones to that remote and shows them.
+    /// If a fetch from a remote would replace or delete tinyci's refs, as in a mirror, `install` adds
+    /// negative refspecs to that remote and shows them.
     Install(InstallArgs),
-    /// Take the git hook out again
+    /// Remove the git hook
     ///
-    /// Also takes out the refspecs that `install` added, and leaves all others.
+    /// Also removes the refspecs that `install` added, and no others.
     Uninstall,
-    /// Test commits: build, test and hooks, as their config says
+    /// Test commits
     Run(RunArgs),
-    /// Show what `run` would do, and why
+    /// Show what `run` would do
     Plan(PlanArgs),
-    /// End the job of a commit, or a whole run, that is in progress
+    /// Cancel the job of a commit, or the active run
     Cancel(CancelArgs),
-    /// Leave a commit untested
+    /// Mark a commit as skipped so that it is not tested
     Skip(SkipArgs),
-    /// Show what became of commits
+    /// Show test results
     Results(ResultsArgs),
     /// Show the log of all runs, or of one commit
     Log(LogArgs),
     /// List or fetch the files that a job kept
     Artifacts(ArtifactsArgs),
-    /// Deploy the newest green commit, or one that is named
+    /// Deploy the newest green commit, or a commit of your choice
     Deploy(DeployArgs),
-    /// Go back to what was deployed before
+    /// Roll back to the previous deployment
     Rollback(RollbackArgs),
-    /// Let a deployment go on that waits for a person
+    /// Approve the deployment of a commit
     Approve(ApproveArgs),
-    /// Show what was deployed
+    /// Show deployments, or retire an environment
     #[command(visible_alias = "deploys")]
     Deployments(DeploymentsArgs),
-    /// Say whether a config is valid
+    /// Validate a config or script
     Check(CheckArgs),
-    /// Print a YAML config as a script
+    /// Convert a YAML config to a script
     Convert(ConvertArgs),
-    /// Print the reference of what scripts can use
+    /// Print the script API reference
     Defs(DefsArgs),
     /// Run the tests of a script
     TestPipeline(TestPipelineArgs),
-    /// Write the files of a commit to a folder
+    /// Write the files of a commit to a directory
     Export(ExportArgs),
-    /// Pack old builds into .tar.gz files
+    /// Pack old builds into .tar.gz archives
     Compact(CompactArgs),
-    /// Show how the repository stands: what runs, is due, is deployed
+    /// Show what is running, pending and deployed
     Status(StatusArgs),
-    /// Remove old builds, none that is deployed
+    /// Delete old builds (deployed ones are kept)
     Prune(PruneArgs),
-    /// Show the repository's settings, their defaults and what they are for
+    /// Show all settings, with their values and defaults
     Settings(SettingsArgs),
-    /// Have git fetch and show the verdicts of a remote
+    /// Set up git to fetch and show the verdicts of a remote
     SetupRemote(SetupRemoteArgs),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions(CompletionsArgs),
     /// Print the version
     Version,
 }
 
 impl Command {
-    /// Whether what it does is kept with the name of a person.
-    pub(crate) fn is_kept_with_a_name(&self) -> bool {
+    /// True if the command records who ran it.
+    pub(crate) fn records_person(&self) -> bool {
         let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
         of_deployment
             || matches!(self, Self::Cancel(_) | Self::Skip(_))
@@ -112,9 +114,25 @@ impl Command {
     }
 }
 
-/// Gives `-r` the default name where the next word is a command: `-r log` is `-r=origin log`.
+/// The command line for clap. The help of every command ends with its exit codes.
+pub(crate) fn command() -> clap::Command {
+    Args::command().mut_subcommands(with_exit_codes)
+}
+
+fn with_exit_codes(command: clap::Command) -> clap::Command {
+    let codes = exit_codes::of(command.get_name());
+    let long = command.get_after_long_help().map(|help| format!("{help}\n\n{codes}"));
+    let short = command.get_after_help().map(|help| format!("{help}\n\n{codes}"));
+    let command = command.after_help(short.unwrap_or(codes));
+    match long {
+        Some(long) => command.after_long_help(long),
+        None => command,
+    }
+}
+
+/// Adds the default name to `-r` if the next word is a command: `-r log` becomes `-r=origin log`.
 ///
-/// An option that may come without its value would swallow the command otherwise.
+/// Without this, clap would read the command as the value of the option.
 pub(crate) fn name_bare_remotes(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut at = 1;
     while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
@@ -134,11 +152,11 @@ pub(crate) fn name_bare_remotes(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// What a word in front of the command is.
+/// The kind of a word before the command.
 enum Leading {
-    /// `-r`, alone or behind `-q`, without its value.
+    /// `-r`, alone or after `-q`, without its value.
     Remote,
-    /// `-D` without its value, which is the next word.
+    /// `-D`; its value is the next word.
     Dir,
     /// Any other option.
     Flag,
@@ -181,11 +199,23 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        Args::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]
-    fn a_command_behind_a_bare_remote_is_the_command() {
+    fn every_command_has_help_with_its_exit_codes() {
+        for command in command().get_subcommands() {
+            let name = command.get_name();
+            for help in [command.get_after_help(), command.get_after_long_help()] {
+                let help = help.or(command.get_after_help()).unwrap().to_string();
+                assert!(help.ends_with(&exit_codes::of(name)), "{name}: {help}");
+            }
+            assert!(command.get_about().is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_command_after_a_bare_remote_is_the_command() {
         let cases = [
             ("tinyci -r log -f", "tinyci -r=origin log -f"),
             ("tinyci --remote help", "tinyci --remote=origin help"),
@@ -204,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn globals_stand_before_and_after_the_command() {
+    fn global_options_work_before_and_after_the_command() {
         let remote = |line: &str| {
             let words = name_bare_remotes(line.split(' ').map(OsString::from).collect());
             let globals = Args::try_parse_from(words).unwrap().globals;

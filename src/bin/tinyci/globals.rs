@@ -1,4 +1,4 @@
-//! The global options, and what several commands take.
+//! The global options, and helpers that several commands share.
 
 use std::{fmt, path::PathBuf};
 
@@ -6,36 +6,37 @@ use tinyci::{Engine, EngineBuilder, Selection, selection::Selector};
 
 use crate::console::{failure::Failure, terminal};
 
-/// The remote that `-r` without a name means.
+/// The remote of `-r` without a name.
 pub(crate) const DEFAULT_REMOTE: &str = "origin";
 
-/// Options that stand before or after the command.
+/// Options that are valid before and after the command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// Say nothing but errors and what was asked for
+    /// Print only errors and the requested output
     #[arg(short, long, global = true)]
     quiet: bool,
     /// Undo an earlier --quiet
     #[arg(long, global = true)]
     no_quiet: bool,
-    /// Act on the repository at DIR or around it [default: the current folder]
+    /// Use the repository in DIR or a parent directory [default: the current directory]
     #[arg(short = 'D', long, global = true, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Run the command over ssh, on the host and in the repository of this remote
+    /// Run the command over ssh, in the repository of this remote
     ///
-    /// NAME is a remote of the repository or an ssh URL, and `origin` where it is left out. A NAME
-    /// that is also a command is taken for the command: write `-r=log` for a remote called `log`.
-    /// GIT_SSH_COMMAND and GIT_SSH are honoured.
+    /// NAME is a remote of the repository or an ssh URL; without NAME it is `origin`. If NAME is also a
+    /// command, tinyci reads it as the command: write `-r=log` for a remote called `log`. tinyci runs
+    /// ssh as git does, with GIT_SSH_COMMAND or GIT_SSH if they are set.
     #[arg(
         short, long, global = true, value_name = "NAME",
         num_args = 0..=1, default_missing_value = DEFAULT_REMOTE
     )]
     pub(crate) remote: Option<String>,
-    /// Whom records name, as `NAME <ADDRESS>`, in the place of whom git's configuration names
+    /// Record this person, `NAME <ADDRESS>`, instead of the one in git's configuration
     ///
-    /// What deployments, rolls back or approves on another host with -r adds it by itself, so that it is
-    /// known there who asked. It is a word, and no proof: records keep the account that acted, too.
+    /// With `-r`, tinyci adds it to commands that record a person, such as `deploy` and `approve`, so
+    /// that the server knows who asked. It is a claim, not a proof: records also contain the account
+    /// that ran the command.
     #[arg(
         long, global = true, value_name = "PERSON", value_parser = Person::parse,
         hide_short_help = true
@@ -43,7 +44,7 @@ pub(crate) struct Globals {
     pub(crate) asked_by: Option<Person>,
 }
 
-/// A person by name and address.
+/// A person with name and address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Person {
     name: String,
@@ -51,15 +52,15 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Reads `NAME <ADDRESS>`, whatever follows.
+    /// Reads `NAME <ADDRESS>` and ignores the rest.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let parts = text.split_once('<').and_then(|(name, rest)| {
             let (address, _) = rest.split_once('>')?;
             Some((name.trim(), address.trim()))
         });
-        let (name, address) = parts.ok_or("a person is `NAME <ADDRESS>`")?;
+        let (name, address) = parts.ok_or("expected `NAME <ADDRESS>`")?;
         if name.is_empty() || address.is_empty() {
-            return Err("a person has a name and an address".to_owned());
+            return Err("expected a name and an address: `NAME <ADDRESS>`".to_owned());
         }
         Ok(Self { name: name.to_owned(), address: address.to_owned() })
     }
@@ -72,18 +73,17 @@ impl fmt::Display for Person {
 }
 
 impl Globals {
-    /// Whether only errors and what was asked for are to be said.
+    /// True if only errors and the requested output are printed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet && !self.no_quiet
     }
 
-    /// The folder to look for a repository in.
+    /// The directory in which the search for a repository starts.
     pub(crate) fn dir(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| PathBuf::from("."))
     }
 
-    /// A builder of an engine that passes on whatever this program was given: whoever starts it,
-    /// by hand or as a hook, says by its environment what builds get.
+    /// A builder of an engine that passes the environment of this process to commands.
     fn builder(&self) -> EngineBuilder {
         let builder = Engine::builder(self.dir()).pass_all_env();
         match &self.asked_by {
@@ -92,17 +92,18 @@ impl Globals {
         }
     }
 
-    /// The engine of the repository that is meant.
+    /// Opens the repository and prints its warnings.
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
         self.engine_with(|builder| builder)
     }
 
-    /// The same for a command that tells the engine's warnings itself.
+    /// Opens the repository without warnings, for a command that prints them itself.
     pub(crate) fn silent_engine(&self) -> Result<Engine, Failure> {
         Ok(self.builder().discover()?)
     }
 
-    /// The same for a command that only reads, and so works where the builds are another's.
+    /// Opens the repository for a command that only reads. It also works if the builds directory
+    /// belongs to another repository.
     pub(crate) fn reading_engine(&self) -> Result<Engine, Failure> {
         let engine = self.engine()?;
         if !self.is_quiet() {
@@ -111,7 +112,7 @@ impl Globals {
         Ok(engine)
     }
 
-    /// The same with settings of its own.
+    /// Opens the repository with options from the command line.
     pub(crate) fn engine_with(
         &self,
         set: impl FnOnce(EngineBuilder) -> EngineBuilder,
@@ -124,7 +125,7 @@ impl Globals {
     }
 }
 
-/// The commits that these words name; without words, all that is due.
+/// The selection of these revisions and ranges; without any, all pending commits.
 pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     let mut selection = Selection::pending();
     selection.selectors = revisions
@@ -137,7 +138,7 @@ pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     selection
 }
 
-/// Whether a word is a range. No ref's name holds `..`, and no commit's begins with `^`.
+/// True if a word is a range. A ref name cannot contain `..`, and a revision cannot start with `^`.
 pub(crate) fn is_range(word: &str) -> bool {
     word.contains("..") || word.starts_with('^')
 }
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn words_become_revisions_and_ranges() {
+    fn words_are_revisions_or_ranges() {
         let words = ["HEAD~2", "a..b", "a...b", "^main"].map(String::from);
         let targets = selection_of(&words).selectors;
         assert!(matches!(targets.first(), Some(Selector::Revision(_))));

@@ -1,13 +1,13 @@
-//! The command line: a host of the library like any other. It sees only public names.
+//! The command line. It uses only the public API of the library, as any host program does.
 //!
-//! Each of these imports those above it in this table, and none below.
+//! Each of these modules imports only those above it in this table.
 //!
 //! | file or directory | contents |
 //! |---|---|
 //! | `console` | output, signals, questions, exit codes |
-//! | `globals` | the global options, and what several commands take |
-//! | `remote` | the same command on another host |
-//! | `commands` | one file for each command: its options, and `execute` |
+//! | `globals` | the global options, and helpers that several commands share |
+//! | `remote` | the same command on a server, over ssh |
+//! | `commands` | one file per command: its options, and `execute` |
 //! | `args` | the command line as a whole |
 
 mod args;
@@ -18,7 +18,7 @@ mod remote;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 
 use crate::{
     args::{Args, Command},
@@ -34,7 +34,7 @@ use crate::{
 fn main() -> ExitCode {
     tinyci::tune_process();
     let words = args::name_bare_remotes(std::env::args_os().collect());
-    let matches = Args::command().get_matches_from(words);
+    let matches = args::command().get_matches_from(words);
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     match dispatch(&args, &matches) {
         Ok(code) => ExitCode::from(code),
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Does what was asked for and gives back the exit code.
+/// Runs the command and returns the exit code.
 fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
     signals::survive_broken_pipe()?;
     let globals = &args.globals;
@@ -55,8 +55,8 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         {
             return artifacts::fetch_over_ssh(args, name, globals);
         }
-        let mut words = forward::words(&Args::command(), matches);
-        if args.command.is_kept_with_a_name() {
+        let mut words = forward::words(&args::command(), matches);
+        if args.command.records_person() {
             words.insert(0, forward::asked_by(globals));
         }
         return forward::execute(name, globals, &words);
@@ -85,7 +85,7 @@ fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
         Command::Settings(args) => settings::execute(args, globals),
         Command::SetupRemote(args) => setup_remote::execute(args, globals),
         Command::Status(args) => status::execute(args, globals),
-        Command::Completions(args) => completions::execute(args, Args::command()),
+        Command::Completions(args) => completions::execute(args, args::command()),
         Command::Version => version::execute(),
     }
 }

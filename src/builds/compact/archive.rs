@@ -233,10 +233,8 @@ impl Archive<'_> {
 
     fn changed(&self, path: &Path) -> Error {
         let path = self.parent_path.join(path);
-        let message = format!(
-            "`{}` changed while it was being archived; what writes to it must end first",
-            path.display()
-        );
+        let message =
+            format!("cannot archive `{}`: it changed while tinyci read it", path.display());
         Error::new(ErrorKind::Io, message).with_path(path)
     }
 }
@@ -250,7 +248,7 @@ fn canceled() -> Error {
 enum Interruption {
     #[error("compacting was canceled")]
     Canceled,
-    #[error("the file is shorter than it was")]
+    #[error("the file became shorter")]
     Shrunk,
 }
 

@@ -74,7 +74,7 @@ pub struct CompactReport {
 }
 
 impl CompactReport {
-    /// As one line of JSON: `compacted`, each with `name`, `archive` and `skipped`; `unmatched`,
+    /// As one line of JSON: `compacted`, each with `name`, `archive` and `omitted`; `unmatched`,
     /// and `not_removed`, each with `path` and `reason`.
     ///
     /// ```
@@ -82,7 +82,7 @@ impl CompactReport {
     /// assert_eq!(tinyci::builds::CompactReport::default().to_json(), expected);
     /// ```
     pub fn to_json(&self) -> String {
-        wire::json(&CompactionJson {
+        wire::json(&CompactReportJson {
             v: wire::VERSION,
             compacted: self.compacted.iter().map(CompactedJson::of).collect(),
             unmatched: &self.unmatched,
@@ -92,7 +92,7 @@ impl CompactReport {
 }
 
 #[derive(Serialize)]
-pub(super) struct CompactionJson<'a> {
+pub(super) struct CompactReportJson<'a> {
     pub(super) v: u32,
     pub(super) compacted: Vec<CompactedJson<'a>>,
     pub(super) unmatched: &'a [String],
@@ -103,16 +103,16 @@ pub(super) struct CompactionJson<'a> {
 pub(super) struct CompactedJson<'a> {
     pub(super) name: &'a str,
     pub(super) archive: Cow<'a, str>,
-    pub(super) skipped: Vec<Cow<'a, str>>,
+    pub(super) omitted: Vec<Cow<'a, str>>,
 }
 
 impl<'a> CompactedJson<'a> {
     pub(super) fn of(build: &'a CompactedBuild) -> Self {
-        let skipped = build.omitted.iter().map(|path| path.to_string_lossy());
+        let omitted = build.omitted.iter().map(|path| path.to_string_lossy());
         Self {
             name: &build.name,
             archive: build.archive.to_string_lossy(),
-            skipped: skipped.collect(),
+            omitted: omitted.collect(),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn each_packed(
 ) -> Result<(), Error> {
     let path = build.archive_path();
     let failed = |source| match cancel.is_canceled() {
-        true => Error::new(ErrorKind::Canceled, "canceled while artifacts were read"),
+        true => Error::new(ErrorKind::Canceled, "canceled while reading artifacts"),
         false => Error::io("read the archive", &path, source),
     };
     let [_, kept, _] = ArtifactStore::names();
@@ -57,7 +57,7 @@ pub(crate) fn each_packed(
         None => Ok(()),
         Some(lacking) => {
             let message = format!(
-                "`{}` does not hold `{}` as the job kept it",
+                "the archive `{}` does not contain `{}` as the job kept it",
                 path.display(),
                 lacking.path.escape_debug()
             );

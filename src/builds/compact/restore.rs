@@ -43,13 +43,13 @@ fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(
     build
         .sharing()
         .create_dir_all(to)
-        .map_err(|source| Error::io("make the folder", to, source))?;
+        .map_err(|source| Error::io("create the directory", to, source))?;
     let reader = Interruptible { inner: GzDecoder::new(BufReader::new(file)), cancel };
     let mut tar = Archive::new(reader);
     tar.set_preserve_permissions(true);
     tar.unpack(to).map_err(|source| {
         if cancel.is_canceled() {
-            let message = format!("canceled while `{}` was being unpacked", archive.display());
+            let message = format!("canceled while unpacking `{}`", archive.display());
             return Error::new(ErrorKind::Canceled, message);
         }
         Error::io("unpack the archive", archive, source)
@@ -65,7 +65,7 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
     for part in ArtifactStore::names().into_iter().chain([builds::LOG]) {
         let (from, to) = (packed.join(part), build.dir().join(part));
         if is_there(&from) && !is_there(&to) {
-            fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))?;
+            fs::rename(&from, &to).map_err(|source| Error::io("restore", &to, source))?;
         }
     }
     let stamp = build.packed_stamp();
@@ -78,7 +78,7 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
         Some(stamp) => build.write_stamp_text(&stamp)?,
         None => build.remove_stamp()?,
     }
-    fs::rename(&from, &to).map_err(|source| Error::io("put back", &to, source))
+    fs::rename(&from, &to).map_err(|source| Error::io("restore", &to, source))
 }
 
 /// A reader that a cancel ends.

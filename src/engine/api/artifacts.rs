@@ -152,17 +152,18 @@ fn job(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error>
     }
     let short = id.short();
     let elsewhere = kept(&repo.tracked_remotes()?)?.iter().any(wanted);
+    if elsewhere {
+        let message = format!("the artifacts of commit {short} are in another repository");
+        return Err(Error::new(ErrorKind::NotFound, message)
+            .with_hint("`tinyci -r artifacts` lists and fetches those of the remote `origin`"));
+    }
     let message = match job_id {
-        _ if elsewhere => format!(
-            "the job of commit {short} that kept artifacts ran in another repository, which has \
-             them: `tinyci -r artifacts` lists and fetches what the remote `origin` has"
-        ),
         Some(job_id) if !ids.is_empty() => format!(
-            "no job `{job_id}` of commit {short} kept artifacts{}: {} did",
+            "job `{job_id}` of commit {short} kept no artifacts{} (jobs that did: {})",
             did_you_mean(job_id, ids.iter().map(String::as_str)),
             ids.join(", ")
         ),
-        _ => format!("no job of commit {short} kept artifacts"),
+        _ => format!("commit {short} has no artifacts"),
     };
     Err(Error::new(ErrorKind::NotFound, message))
 }
@@ -188,7 +189,7 @@ fn select(artifacts: Vec<Artifact>, paths: &[String]) -> Result<Vec<Artifact>, E
         }
         if !found {
             let near = did_you_mean(path, artifacts.iter().map(|it| it.path.as_str()));
-            let message = format!("the job kept nothing that matches `{path}`{near}");
+            let message = format!("no artifact matches `{path}`{near}");
             return Err(Error::new(ErrorKind::NotFound, message));
         }
     }
@@ -204,16 +205,14 @@ fn invalid(message: String) -> Error {
 fn readable(list: &ArtifactList) -> Result<(), Error> {
     let short = list.commit.short();
     if list.place == ArtifactPlace::Missing {
-        let message = format!(
-            "the build of commit {short} was removed, and its artifacts with it: `tinyci run \
-             --retry {short}` makes them again"
-        );
-        return Err(Error::new(ErrorKind::NotFound, message));
+        let message = format!("the artifacts of commit {short} were removed with its build");
+        let hint = format!("`tinyci run --retry {short}` makes them again");
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
     }
     if let Some(bad) = list.artifacts.iter().find(|artifact| !artifact.has_plain_path()) {
         return Err(invalid(format!(
-            "the record of job `{}` names `{}`, which is not a path below a directory: tinyci did \
-             not write it",
+            "invalid artifact in the record of job `{}`: `{}` is not a relative path inside a \
+             directory",
             list.job_id,
             bad.path.escape_debug()
         )));
@@ -234,7 +233,7 @@ fn read(
     let store = build.artifacts();
     for artifact in &list.artifacts {
         if cancel.is_canceled() {
-            return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were read"));
+            return Err(Error::new(ErrorKind::Canceled, "canceled while reading artifacts"));
         }
         let path = build.dir().join(builds::ARTIFACTS).join(&artifact.path);
         let file =

@@ -73,7 +73,7 @@ impl EngineBuilder {
 
     /// How many commits are worked on at once. The default is `tinyci.jobs`, else 1.
     pub fn jobs(mut self, jobs: usize) -> Self {
-        self.require(jobs > 0, || "the number of jobs must be at least 1".to_owned());
+        self.require(jobs > 0, || "invalid number of jobs: expected at least 1".to_owned());
         self.options.settings.push(Given::Jobs(jobs));
         self
     }
@@ -104,10 +104,12 @@ impl EngineBuilder {
     /// `tinyci.buildsDir`, else `builds`.
     pub fn builds_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
-        self.require(!dir.as_os_str().is_empty(), || "the builds folder has no name".to_owned());
+        self.require(!dir.as_os_str().is_empty(), || {
+            "invalid builds directory: it has no name".to_owned()
+        });
         // No command could be told of it.
         self.require(dir.to_str().is_some(), || {
-            format!("the path of the builds folder `{}` is not UTF-8", dir.display())
+            format!("invalid builds directory `{}`: its path is not UTF-8", dir.display())
         });
         self.options.settings.push(Given::BuildsDir(dir));
         self
@@ -116,7 +118,7 @@ impl EngineBuilder {
     /// How many bytes of one build's output its log keeps, beside the last 64 KiB. The default is
     /// `tinyci.logLimit`, else 128 MiB.
     pub fn log_limit(mut self, limit: u64) -> Self {
-        self.require(limit > 0, || "a log's limit must be above zero".to_owned());
+        self.require(limit > 0, || "invalid log limit: expected more than 0 bytes".to_owned());
         self.options.settings.push(Given::LogLimit(limit));
         self
     }
@@ -169,7 +171,7 @@ impl EngineBuilder {
             let (name_bytes, value_bytes) = (name.as_bytes(), value.as_bytes());
             let valid = !name_bytes.is_empty() && !name_bytes.contains(&b'=');
             let valid = valid && ![name_bytes, value_bytes].concat().contains(&0);
-            self.require(valid, || format!("{name:?} cannot be an environment variable"));
+            self.require(valid, || format!("invalid environment variable name {name:?}"));
         }
         self.options.process_env = Some(variables);
         self
@@ -344,7 +346,9 @@ impl EngineBuilder {
 
     /// A limit of nothing would make every commit red.
     fn check_limit(&mut self, limit: Duration, what: &str) {
-        self.require(!limit.is_zero(), || format!("the time limit of {what} must be above zero"));
+        self.require(!limit.is_zero(), || {
+            format!("invalid time limit for {what}: expected more than 0")
+        });
     }
 
     fn require(&mut self, is_met: bool, message: impl FnOnce() -> String) {

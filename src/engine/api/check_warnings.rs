@@ -32,14 +32,13 @@ fn never_together(pipeline: &Pipeline) -> Option<Warning> {
         .find(|step| glob::texts_are_disjoint(whole, &step.when.branch));
     if let Some(step) = excluded {
         let message = format!(
-            "`{}` can never run: its branches are none of those that the whole config is for",
+            "`{}` can never run: the `when` of the whole config excludes all of its branches",
             step.name
         );
         return Some(Warning::new(message, place(step)));
     }
     let (build, test) = build.zip(test)?;
-    let message = "build and test can never run for one and the same ref, since their branches \
-                   differ: no commit can be green";
+    let message = "no commit can be green: `build` and `test` never run on the same branch";
     let apart = glob::texts_are_disjoint(&build.when.branch, &test.when.branch);
     apart.then(|| Warning::new(message, place(test)))
 }
@@ -52,8 +51,8 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
     let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
     let named = texts.into_iter().find(|text| names_tag(&text.text))?;
     let message = format!(
-        "`{}` names `tag` and fails if no pushed tag asks for the commit: a condition such as \
-         `when: {{tag: 'v*'}}` says which tags it is for",
+        "`{}` uses the placeholder `tag`, which has a value only for pushed tags; add a condition \
+         such as `when: {{tag: 'v*'}}`",
         step.name
     );
     Some(Warning::new(message, named.position))
@@ -63,8 +62,8 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
 fn goes_on_after_failure(command: &Template) -> Option<Warning> {
     let lost = shell_text::lost_failure(&command.text)?;
     let message = format!(
-        "if `{lost}` fails, the next line runs all the same, and the failure is lost: write \
-         `set -e` as the first line, or make the lines a list of commands"
+        "a failure of `{lost}` is ignored, because the next line runs anyway; write `set -e` as \
+         the first line"
     );
     Some(Warning::new(message, command.position))
 }
@@ -102,7 +101,7 @@ mod tests {
         ] {
             let found = found(&config(build, test));
             assert_eq!(found.len(), 1, "{build} {test}");
-            assert!(found[0].starts_with("2:13 build and test can never run"), "{found:?}");
+            assert!(found[0].starts_with("2:13 no commit can be green"), "{found:?}");
         }
         for (build, test) in [
             ("", "main"),
@@ -123,7 +122,7 @@ mod tests {
     fn a_text_of_several_lines_ends_at_a_failure_or_is_told_of() {
         let lines = found("build: |\n  make\n  make test\n");
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].contains("if `make` fails, the next line runs all the same"), "{lines:?}");
+        assert!(lines[0].contains("a failure of `make` is ignored"), "{lines:?}");
         let hook =
             found("build: a\nhooks:\n  after_all:\n    run:\n      - |\n        a\n        b\n");
         assert!(hook[0].contains("`set -e` as the first line"), "{hook:?}");

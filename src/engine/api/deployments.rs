@@ -183,12 +183,10 @@ impl Engine {
             };
             if history.foreign > 0 {
                 let what = match history.foreign {
-                    1 => "a commit that is no deployment".to_owned(),
-                    count => format!("{count} commits that are no deployments"),
+                    1 => "a commit that is not a deployment".to_owned(),
+                    count => format!("{count} commits that are not deployments"),
                 };
-                found.warnings.push(format!(
-                    "`refs/tinyci/deployments/{name}` holds {what} of tinyci's: passed over"
-                ));
+                found.warnings.push(format!("ignoring {what} in `refs/tinyci/deployments/{name}`"));
             }
             let newest = history.ledger.deployments.first_mut();
             if let Some(newest) = newest.filter(|_| is_live) {
@@ -276,7 +274,7 @@ impl Engine {
     ) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
         if reason.trim().is_empty() {
-            let message = "say why the environment can be deployed to again";
+            let message = "no reason given for unlocking the environment";
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         self.shared.writable_repo()?;

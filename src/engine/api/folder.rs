@@ -50,7 +50,7 @@ impl Tree for Folder {
     }
 
     fn lacks(&self, path: &str) -> String {
-        format!("there is no file `{path}` below `{}` to import", self.path.display())
+        format!("cannot import `{path}`: no such file in `{}`", self.path.display())
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
     rules::interpolate::path_fault,
     script::LastScript,
     trace,
-    util::threads::big_thread,
+    util::{suggestion::hinted, threads::big_thread},
 };
 use std::{
     fmt,
@@ -121,10 +121,8 @@ impl Engine {
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
         if root.to_str().is_none() {
-            let message = format!(
-                "the path of `{}` is not UTF-8, so that no command could be told of it: move the repository",
-                root.display()
-            );
+            let message =
+                format!("unsupported repository path `{}`: it is not UTF-8", root.display());
             return Err(Error::new(ErrorKind::Unsupported, message).with_path(root));
         }
         let settings = repo.settings()?.with(&options.settings, &root)?;
@@ -188,9 +186,9 @@ impl Engine {
         if !crate::process::sigchld_is_ignored() {
             return Ok(());
         }
-        let message = "this process ignores SIGCHLD, so that no command's exit status can be \
-                       known: set it to SIG_DFL before a run, `signal(SIGCHLD, SIG_DFL)`";
-        Err(Error::new(ErrorKind::Unsupported, message))
+        let message = "cannot get exit codes of commands: this process ignores SIGCHLD";
+        Err(Error::new(ErrorKind::Unsupported, message)
+            .with_hint("`signal(SIGCHLD, SIG_DFL)` before a run"))
     }
 
     /// How long a command that must end has between TERM and KILL.
@@ -224,12 +222,12 @@ impl Engine {
         let paths = [&self.shared.root, workspace.builds_dir()];
         paths.into_iter().find_map(|path| {
             let reason = path_fault(&path.to_string_lossy())?;
-            Some(format!(
-                "the path `{}` {reason}: a command with `<%= export %>`, `<%= target %>` or \
-                 `<%= repo %>` does not run here; write \"$TINYCI_EXPORT\" and its like in their \
-                 place",
+            let message = format!(
+                "commands with `<%= export %>`, `<%= target %>` or `<%= repo %>` fail here: the \
+                 path `{}` {reason}",
                 path.display()
-            ))
+            );
+            Some(hinted(&message, "use environment variables such as \"$TINYCI_EXPORT\""))
         })
     }
 
@@ -251,12 +249,11 @@ impl Engine {
         self.shared.workspace().builds_warning()
     }
 
-    /// Every setting that a repository can have, with what is set in this one: `git config
-    /// tinyci.KEY VALUE` sets it.
+    /// Lists every setting, with its values in this repository. `git config tinyci.KEY VALUE` sets one.
     ///
     /// ```no_run
     /// for setting in tinyci::Engine::open("/srv/git/app.git")?.settings()? {
-    ///     println!("{}: {:?}, else {}", setting.key, setting.values, setting.default);
+    ///     println!("{}: {:?}, default {}", setting.key, setting.values, setting.default_description);
     /// }
     /// # Ok::<(), tinyci::Error>(())
     /// ```
@@ -601,7 +598,7 @@ impl Engine {
         installed.notes.extend(notes);
         installed.notes.extend(adopted.map(|owner| {
             let builds = workspace.builds_dir().display();
-            format!("the builds of `{owner}` in `{builds}` are this repository's now")
+            format!("this repository now owns the builds of `{owner}` in `{builds}`")
         }));
         installed.notes.extend(workspace.builds_warning());
         installed.notes.extend(self.path_warning());

@@ -93,7 +93,8 @@ impl Engine {
         self.end_job_of(commit.id, &intervention, &view)?;
         let Some(record) = write_skip(&self.shared, &repo, &commit, &intervention)? else {
             refuse_settled(&repo, commit.id)?;
-            let message = format!("the verdict of {} changes right now: try again", commit.id);
+            let message =
+                format!("another process is changing the verdict of {}; try again", commit.id);
             return Err(Error::new(ErrorKind::Busy, message));
         };
         // A run may have taken it up before the word stood, which its end leaves as it is.

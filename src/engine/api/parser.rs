@@ -126,8 +126,8 @@ impl Tree for NoFiles {
 
     fn lacks(&self, path: &str) -> String {
         format!(
-            "`{path}` cannot be imported by a script that was given as text, without the files \
-             around it; `Checker::parse` reads them from a directory"
+            "cannot import `{path}`: the script was parsed from a string; `Checker::parse` reads \
+             files from a directory"
         )
     }
 }

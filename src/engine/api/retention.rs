@@ -36,10 +36,8 @@ pub(in crate::engine) fn prune(
         options = PruneOptions { dry_run: options.dry_run, ..settings };
     }
     if !options.has_rule() {
-        let message = "nothing says which builds to remove: say how many to keep, how old they may \
-                       be, or how much room they may take, here or by `git config tinyci.pruneKeep`, \
-                       `tinyci.pruneMaxAge` and `tinyci.pruneMaxSize`";
-        return Err(Error::new(ErrorKind::InvalidArg, message));
+        return Err(Error::new(ErrorKind::InvalidArg, "no pruning rule given")
+            .with_hint("`tinyci prune --keep 20`, or set `tinyci.pruneKeep`"));
     }
     if !options.dry_run {
         shared.writable_repo()?;
@@ -56,7 +54,7 @@ pub(in crate::engine) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<
     let mut tell = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
         // Somebody else is at it.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
-        Err(error) => warnings.push(format!("old builds were not {what}: {}", error.report())),
+        Err(error) => warnings.push(format!("cannot {what} old builds: {}", error.report())),
         Ok(left) => {
             let new = left.iter().map(NotRemoved::to_string);
             let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
@@ -71,10 +69,10 @@ pub(in crate::engine) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<
             done.not_removed
         }),
     };
-    tell("removed", pruned);
+    tell("remove", pruned);
     if let Some(newest) = shared.settings.compact_keep {
         let options = CompactOptions::new().keep(newest);
-        tell("packed", compact(shared, &options, cancel).map(|done| done.not_removed));
+        tell("pack", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
     told.extend(warnings);
     told

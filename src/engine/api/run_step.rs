@@ -172,17 +172,17 @@ fn step_names(names: &[String]) -> Result<Vec<StepName>, Error> {
     for name in names {
         let step = name.parse().map_err(|_| {
             let hint = did_you_mean_or_list(name, &all);
-            Error::new(ErrorKind::InvalidArg, format!("there is no step `{name}`{hint}"))
+            Error::new(ErrorKind::InvalidArg, format!("unknown step `{name}`{hint}"))
         })?;
         if step == StepName::from(Phase::Deploy) {
-            let message = "`deploy` is not run by hand, since every deployment is on record: \
-                           `tinyci deploy --dry-run` shows what it would do, `tinyci deploy` does it";
-            return Err(Error::new(ErrorKind::InvalidArg, message));
+            let message = "cannot run `deploy` by hand: every deployment is recorded";
+            return Err(Error::new(ErrorKind::InvalidArg, message)
+                .with_hint("`tinyci deploy --dry-run` shows what it would do"));
         }
         steps.push(step);
     }
     match steps.is_empty() {
-        true => Err(Error::new(ErrorKind::InvalidArg, "no step is named")),
+        true => Err(Error::new(ErrorKind::InvalidArg, "no step given")),
         false => Ok(steps),
     }
 }
@@ -228,7 +228,7 @@ impl ByHand<'_> {
         let there: Vec<String> = there.filter(has).map(|name| format!("`{name}`")).collect();
         let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
         let message = format!(
-            "the config of commit {} has no step `{missing}`; it has {there}",
+            "the config of commit {} has no step `{missing}` (there are: {there})",
             self.commit().id.short()
         );
         Err(Error::new(ErrorKind::InvalidArg, message))

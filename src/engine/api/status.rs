@@ -25,7 +25,7 @@ use crate::{
     },
     repo::Repo,
     rules::ledger::DeploymentHistory,
-    util::bytes::format_bytes,
+    util::{bytes::format_bytes, suggestion::hinted},
 };
 
 /// How far below a branch's tip a verdict is looked for.
@@ -64,8 +64,8 @@ impl Engine {
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
             status.warnings.push(format!(
-                "commit {} has no verdict because the server lacks the secret `{secret}`; once it \
-                 is there, the next run tests the commit",
+                "commit {} has no verdict: the server does not have the secret `{secret}`; the \
+                 next run after you add it tests the commit",
                 id.short()
             ));
         }
@@ -130,7 +130,7 @@ impl Engine {
         warnings.extend(self.builds_warning());
         warnings.extend(self.approval_warnings(repo)?);
         if (repo.is_bare() || install::is_installed(repo)?) && !install::hides_refs(repo)? {
-            warnings.push(install::FORGEABLE.to_owned());
+            warnings.push(install::forgeable());
         }
         if let Err(error) = self.shared.workspace().pins(&self.shared.settings.pins) {
             warnings.push(error.report());
@@ -139,19 +139,21 @@ impl Engine {
         warnings.extend(install::refspec_warnings(repo)?);
         warnings.extend(repo.head_fault()?);
         for name in repo.lookalikes()? {
-            warnings.push(format!(
-                "`{name}` is none of tinyci's, but `git log --notes='tinyci*'` shows it like a \
-                 verdict: `git update-ref -d {name}` removes it"
-            ));
+            let message = format!(
+                "tinyci did not write `{name}`, but `git log --notes='tinyci*'` shows it like a \
+                 verdict"
+            );
+            warnings.push(hinted(&message, &format!("`git update-ref -d {name}` removes it")));
         }
         let wanted = self.shared.settings.min_free_space;
         if let Some(free) = status.free_bytes.filter(|free| *free < wanted) {
-            warnings.push(format!(
-                "the disk of the builds has {} left, and no commit is begun with less than {} \
-                 (tinyci.minFreeSpace): `tinyci prune` makes room",
+            let message = format!(
+                "disk space is low: {} left for builds; no job starts with less than {} \
+                 (`tinyci.minFreeSpace`)",
                 format_bytes(free),
                 format_bytes(wanted)
-            ));
+            );
+            warnings.push(hinted(&message, "`tinyci prune --keep 5` deletes old builds"));
         }
         for id in &status.out_of_attempts {
             warnings.push(why_held(&self.shared, repo, *id)?);
@@ -159,17 +161,19 @@ impl Engine {
         for id in &status.unfinished {
             let short = id.short();
             warnings.push(format!(
-                "the last run of {short} left no verdict; the next run tries it again"
+                "the last job of {short} ended without a verdict; the next run tests it again"
             ));
         }
         for environment in status.environments.iter().filter(|it| it.remote.is_none()) {
             let latest = environment.latest.as_ref();
             if latest.is_some_and(|it| it.outcome == DeployOutcome::Interrupted) {
-                warnings.push(format!(
-                    "a deployment to {0} was interrupted: look at what runs there, then `tinyci \
-                     deploy --to {0} --unlock REASON`",
-                    environment.name
-                ));
+                let name = &environment.name;
+                let message = format!(
+                    "a deployment to `{name}` was interrupted, and its effects are unknown"
+                );
+                let hint =
+                    format!("check `{name}`, then run `tinyci deploy --to {name} --unlock REASON`");
+                warnings.push(hinted(&message, &hint));
             }
         }
         Ok(())
@@ -181,7 +185,9 @@ fn uncounted(plan: &DeployPlan) -> Vec<String> {
     let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaiting);
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let problems = of_plan.filter_map(problem_of);
-    problems.map(|problem| format!("{short} waits for {environment}: {problem}")).collect()
+    problems
+        .map(|problem| format!("{short} is awaiting approval for `{environment}`: {problem}"))
+        .collect()
 }
 
 /// An environment by its deployments, the newest first.

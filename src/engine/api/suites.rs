@@ -94,7 +94,7 @@ impl Checker {
     pub fn test(&self, filters: &[&str]) -> Result<TestReport, Error> {
         on_big_thread("tinyci test", || {
             let tree = Folder::new(&self.dir);
-            let whose = format!("the folder `{}`", self.dir.display());
+            let whose = format!("the directory `{}`", self.dir.display());
             let suites = Suites::load(self.registrations()?, &TestFiles { tree: &tree, whose })?;
             let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
             let (tests, left_out) = suites.run(&suites.script, &filters)?;
@@ -116,7 +116,7 @@ fn test(call: EngineCall<'_>, options: &TestOptions) -> Result<TestReport, Error
             // The field is public: it may hold a path that no constructor has seen.
             let folder = std::path::absolute(folder)
                 .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
-            let whose = format!("the folder `{}`", folder.display());
+            let whose = format!("the directory `{}`", folder.display());
             let tree = Folder::new(folder);
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
             run(call, &repo, options, &TestFiles { tree: &tree, whose }, head.as_ref())
@@ -137,7 +137,7 @@ impl TestFiles<'_> {
             TreeFile::Absent => Ok(None),
             TreeFile::Link => {
                 let message =
-                    format!("`{name}` of {} is a symbolic link, not a regular file", self.whose);
+                    format!("cannot read `{name}` of {}: it is a symbolic link", self.whose);
                 Err(Error::new(ErrorKind::Script, message).with_path(name))
             }
         }
@@ -149,24 +149,20 @@ impl TestFiles<'_> {
             return Ok(bytes);
         }
         if self.read(Format::Yaml.file_name())?.is_some() {
-            let message = format!(
-                "the pipeline of {} is in YAML, and tests are of scripts: `tinyci convert` makes one \
-                 of it",
-                self.whose
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            let yaml = Format::Yaml.file_name();
+            let message =
+                format!("cannot test `{yaml}` of {}: only scripts can have tests", self.whose);
+            let hint = format!("`tinyci convert > {name}`");
+            return Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint));
         }
         Err(Error::new(ErrorKind::NotFound, format!("{} has no `{name}`", self.whose)))
     }
 
     fn tests(&self) -> Result<Vec<u8>, Error> {
         self.read(TESTS)?.ok_or_else(|| {
-            let message = format!(
-                "{} has no `{TESTS}`, where the tests of its pipeline would stand: functions such as \
-                 `fn test_build(t) {{ t.expect(t.build().ok); }}`",
-                self.whose
-            );
+            let message = format!("{} has no tests: `{TESTS}` is missing", self.whose);
             Error::new(ErrorKind::NotFound, message)
+                .with_hint("a test is `fn test_build(t) { t.expect(t.build().ok); }`")
         })
     }
 }
@@ -316,9 +312,11 @@ fn nothing_to_run(suite: &Suite, filters: &[String]) -> Error {
         Some(filter) if suite.names().next().is_some() => {
             let hint = did_you_mean(filter, suite.names());
             let known = suite.names().collect::<Vec<_>>().join(", ");
-            format!("no test has `{filter}` in its name{hint} (there are {known})")
+            format!("no test name contains `{filter}`{hint} (there are {known})")
         }
-        _ => format!("`{TESTS}` has no test: a function such as `fn test_build(t) {{ … }}`"),
+        _ => {
+            format!("no tests in `{TESTS}`: expected a function such as `fn test_build(t) {{ … }}`")
+        }
     };
     Error::new(ErrorKind::NotFound, message)
 }

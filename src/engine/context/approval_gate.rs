@@ -166,7 +166,7 @@ impl ApprovalGate {
         let call = ApprovalCall { environment: &self.environment, question, context };
         answered("the request for an approval", || host(&call)).map_err(|error| {
             let message =
-                format!("the host does not say whether anybody approves: {}", error.report());
+                format!("the host did not answer the approval request: {}", error.report());
             if error.is_host_fault() { error } else { error.with_message(message) }
         })
     }

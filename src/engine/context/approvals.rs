@@ -119,12 +119,11 @@ impl Approvals {
         people: &[String],
     ) -> Result<Signature, Error> {
         if !signature.is_ssh() {
-            let reason = "it is signed, but not with an ssh key, and no other counts";
+            let reason = "its signature is not made with an ssh key";
             return Ok(Signature::Worthless(reason.to_owned()));
         }
-        let unverified = |reason: String| {
-            Signature::Worthless(format!("its signature cannot be verified: {reason}"))
-        };
+        let unverified =
+            |reason: String| Signature::Worthless(format!("cannot verify its signature: {reason}"));
         let keyring = match Keyring::open(repo.signers()?, &self.env, &self.zone) {
             Ok(keyring) => keyring,
             Err(fault) => return Ok(unverified(fault)),
@@ -172,7 +171,7 @@ impl Approvals {
                 Account::Worthless(format!("it was given here by the account `{name}`, {UNLISTED}"))
             }
             Err(error) => Account::Worthless(format!(
-                "it was given here, but nobody knows by which account ({})",
+                "it was given here by an unknown account ({})",
                 error.report()
             )),
         }
@@ -203,11 +202,12 @@ impl Approvals {
             Ok(None) => {
                 let name = account_name(own_account(), &self.env);
                 Err(format!(
-                    "what a program of the account `{name}` says counts for nothing, {UNLISTED}"
+                    "a program of the account `{name}` cannot approve: `tinyci.approvers` does not \
+                     list it"
                 ))
             }
             Err(error) => {
-                Err(format!("nobody knows as which account this runs ({})", error.report()))
+                Err(format!("cannot find out the account of this process ({})", error.report()))
             }
         }
     }
@@ -248,11 +248,11 @@ impl Approvals {
             Ok(keyring) if approvers.iter().any(|name| keyring.lists(name).unwrap_or(true)) => {
                 return Ok(None);
             }
-            Ok(keyring) => format!("`{}` has no key of theirs", keyring.path().display()),
+            Ok(keyring) => format!("no keys in `{}`", keyring.path().display()),
         };
         Ok(Some(format!(
-            "every approval waits, since none can count: `tinyci.approvers` lists {}, who are no \
-             accounts of this machine, and {fault}",
+            "no approval can count: {} in `tinyci.approvers` are not accounts of this machine, \
+             and have no usable keys ({fault})",
             named(approvers)
         )))
     }
@@ -275,15 +275,15 @@ impl Approvals {
             Ok(keyring) => keyring,
             Err(fault) => {
                 let who = named(&others);
-                return Ok(vec![format!("the approvals of {who} do not count: {fault}")]);
+                return Ok(vec![format!("approvals by {who} do not count: {fault}")]);
             }
         };
         let unknown = others.iter().filter(|name| !keyring.lists(name).unwrap_or(true));
         let file = keyring.path().display();
         let warning = |name| {
             format!(
-                "`{name}` of `tinyci.approvers` can approve nothing: it has no key in `{file}`, and \
-                 is no account of this machine"
+                "`{name}` in `tinyci.approvers` cannot approve: not an account of this machine, \
+                 and no key in `{file}`"
             )
         };
         Ok(unknown.map(warning).collect())

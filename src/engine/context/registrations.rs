@@ -47,9 +47,9 @@ impl Registrations {
     pub(in crate::engine) fn env(&mut self, name: String, value: Option<String>) {
         // A name that the system does not take would make every command fail, and every commit red.
         let valid = !name.is_empty() && !name.contains(['=', '\0']);
-        self.require(valid, || format!("{name:?} cannot be the name of an environment variable"));
+        self.require(valid, || format!("invalid environment variable name {name:?}"));
         let valid = !value.as_ref().is_some_and(|value| value.contains('\0'));
-        self.require(valid, || format!("the value of `{name}` holds a NUL"));
+        self.require(valid, || format!("invalid value for `{name}`: it contains a NUL character"));
         self.env.push((name, value));
     }
 

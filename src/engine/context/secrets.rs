@@ -45,11 +45,9 @@ impl SecretPolicy {
             return Ok(());
         }
         let reference = self.judged_for.first().map_or("REF", String::as_str);
-        let why = format!(
-            "the commit is not on a ref that may have secrets; `git config --add \
-             tinyci.secretRefs {reference}` on the server allows it"
-        );
-        Err(Denied::LeftOut(not_had(name, &why)))
+        let fault = not_had(name, "the refs of this commit may not use secrets");
+        let hint = format!("`git config --add tinyci.secretRefs {reference}` on the server");
+        Err(Denied::LeftOut(fault.with_hint(hint)))
     }
 }
 
@@ -118,10 +116,9 @@ fn of_dir(error: Error) -> Denied {
 
 /// The commit asks for nothing wrong: the server lacks it.
 fn nobody_has(name: &str) -> Denied {
-    let why = "the server does not have it; `tinyci.secretsDir` names a directory with one file \
-               for each secret";
-    let fault = not_had(name, why);
-    Denied::Fault(Error::new(ErrorKind::NotFound, fault.message()))
+    let fault = not_had(name, "the server does not have it");
+    let hint = "`git config tinyci.secretsDir DIR` names a directory with one file per secret";
+    Denied::Fault(Error::new(ErrorKind::NotFound, fault.message()).with_hint(hint))
 }
 
 fn refused(name: &str, why: &str) -> Denied {
@@ -129,13 +126,13 @@ fn refused(name: &str, why: &str) -> Denied {
 }
 
 fn not_had(name: &str, why: &str) -> Error {
-    Error::new(ErrorKind::HostAbort, format!("the secret `{name}` cannot be had: {why}"))
+    Error::new(ErrorKind::HostAbort, format!("cannot get the secret `{name}`: {why}"))
 }
 
 /// Why a host was not asked at all.
 pub(in crate::engine) fn unasked(why: Outcome) -> &'static str {
     match why {
-        Outcome::TimedOut => "the time limit passed before the host could be asked",
-        _ => "the run was canceled before the host could be asked",
+        Outcome::TimedOut => "the time limit expired before the request reached the host",
+        _ => "the run was canceled before the request reached the host",
     }
 }

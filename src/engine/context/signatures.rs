@@ -50,7 +50,7 @@ pub(crate) fn sign_approval(
     let answer = process::ask("git", &words, repo.root(), &env, text.as_bytes())?;
     let id = answer.passed.then(|| answer.out.trim().parse::<CommitId>().ok()).flatten();
     id.ok_or_else(|| {
-        let message = format!("the approval cannot be signed: {}", answer.complaint);
+        let message = format!("cannot sign the approval: {}", answer.complaint);
         Error::new(ErrorKind::Git, message)
     })
 }
@@ -99,10 +99,7 @@ impl<'a> Keyring<'a> {
         {
             if let Some(path) = path {
                 std::fs::File::open(path).map_err(|error| {
-                    format!(
-                        "`{}`, which `gpg.ssh.{key}` names, cannot be read: {error}",
-                        path.display()
-                    )
+                    format!("cannot read `{}` of `gpg.ssh.{key}`: {error}", path.display())
                 })?;
             }
         }
@@ -136,19 +133,19 @@ impl<'a> Keyring<'a> {
     pub(crate) fn flaw_of(&self, commit: &CommitSignature) -> Result<String, Error> {
         let alone = self.ask(commit, "check-novalidate", None)?;
         if !alone.passed {
-            return Ok(format!("its signature is broken ({})", alone.complaint));
+            return Ok(format!("its signature is invalid ({})", alone.complaint));
         }
         let key = fingerprint(&alone.out);
         let known = self.ask(commit, "find-principals", None)?;
         let Some(principal) = known.out.lines().next().filter(|_| known.passed) else {
             let file = self.allowed.display();
-            return Ok(format!("it is signed with {key}, which `{file}` gave to nobody then"));
+            return Ok(format!("`{file}` did not list its key {key} at that time"));
         };
         let answer = self.ask(commit, "verify", Some(principal))?;
         Ok(if answer.passed {
-            format!("it is signed with {key} of {principal}, whom `tinyci.approvers` does not list")
+            format!("`tinyci.approvers` does not list {principal}, the owner of its key {key}")
         } else {
-            format!("its signature with {key} is not valid ({})", answer.complaint)
+            format!("its signature with {key} is invalid ({})", answer.complaint)
         })
     }
 

@@ -169,7 +169,7 @@ fn not_begun(
         BuildState::OtherBranch { .. } => "of another branch",
         _ => "missing",
     };
-    let why = format!("its build was {was}, and building it again: {outcome}");
+    let why = format!("its build was {was}, and the rebuild ended as {outcome}");
     deployment.reason = Some(why.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
@@ -181,11 +181,8 @@ fn not_begun(
 }
 
 pub(in crate::engine) fn busy(environment: &str) -> Error {
-    let message = format!(
-        "something is being deployed to `{environment}` right now (`tinyci deployments` shows what); \
-         try again when that is over"
-    );
-    Error::new(ErrorKind::Busy, message)
+    let message = format!("a deployment to `{environment}` is in progress");
+    Error::new(ErrorKind::Busy, message).with_hint("`tinyci deployments` shows it")
 }
 
 /// Deploys under the environment's lock, and gives it back.
@@ -213,25 +210,26 @@ pub(super) fn deploy_under(
 /// The error for an environment whose last deployment was killed.
 pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     let message = format!(
-        "the deployment of {} to `{}` by {} began and has no end, so that nobody knows what runs \
-         there: look, then go on with `tinyci deploy --to {} --unlock REASON`",
+        "the deployment of {} to `{}` by {} was interrupted, and its effects are unknown",
         open.commit.short(),
         open.environment,
-        open.deployed_by,
-        open.environment
+        open.deployed_by
     );
-    Error::new(ErrorKind::Busy, message)
+    let hint =
+        format!("check `{0}`, then run `tinyci deploy --to {0} --unlock REASON`", open.environment);
+    Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
 /// The error for a commit that would take away what is deployed, and that nobody has named.
 fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
     let (id, deployed) = (candidate.commit.id.short(), deployed.map(|id| id.short()));
     let message = format!(
-        "{}, which is deployed to `{environment}`, is not on a branch that deploys there, and would \
-         be lost: name the commit to deploy, such as {id}",
+        "refusing to replace {} in `{environment}`: it is not on a branch that deploys there, and \
+         would be lost",
         deployed.unwrap_or_default()
     );
-    Error::new(ErrorKind::InvalidArg, message)
+    let hint = format!("`tinyci deploy {id} --to {environment}` deploys {id} anyway");
+    Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
 }
 
 /// What is to be deployed, and by whom.
@@ -293,11 +291,12 @@ impl Decision {
 fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitId>) -> Error {
     let name = |id: Option<CommitId>| id.map_or_else(|| "nothing".to_owned(), |id| id.short());
     let message = format!(
-        "{} is deployed to `{environment}` by now, and not {} as the plan had it: look at a new plan",
+        "the plan is outdated: {} is deployed to `{environment}`, not {}",
         name(found),
         name(expected)
     );
-    Error::new(ErrorKind::Busy, message)
+    let hint = format!("`tinyci deploy --to {environment} --dry-run` makes a new plan");
+    Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
 /// A deployment that is decided on.
@@ -373,7 +372,7 @@ impl<'a> Attempt<'a> {
         let ended = self.deployment.clone();
         self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
             let message = format!(
-                "{}, but that cannot be recorded, so that it counts as interrupted",
+                "{}, but cannot record that, so it counts as interrupted",
                 self.deployment.sentence()
             );
             Error::new(error.kind(), message).with_source(error)
@@ -398,8 +397,10 @@ impl<'a> Attempt<'a> {
         });
         match swept {
             Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
-            Err(error) => voice
-                .warn(format!("an export that is not deployed any more stays: {}", error.report())),
+            Err(error) => voice.warn(format!(
+                "cannot remove an export that is no longer deployed: {}",
+                error.report()
+            )),
         }
     }
 
@@ -502,7 +503,7 @@ impl<'a> Attempt<'a> {
         let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
         let (shared, repo) = (self.site.shared, &self.repo);
         if let Some(needed) = live::needed_elsewhere(shared, repo, build, id, environment)? {
-            voice.warn(format!("the export is not discarded: {needed}"));
+            voice.warn(format!("keeping the export: {needed}"));
             return Ok(());
         }
         steps.discard(build, voice);
@@ -594,7 +595,7 @@ impl<'a> Attempt<'a> {
 
     fn went_away(&self) -> Error {
         let message = format!(
-            "the build of {} went away before it could be deployed: try again",
+            "the build of {} was removed before it could be deployed; try again",
             self.candidate.commit.id.short()
         );
         Error::new(ErrorKind::Busy, message)

@@ -138,11 +138,11 @@ fn deploy(
             // It would wait for its own end.
             None if env.is_of_deployment => {
                 let message = format!(
-                    "something is being deployed to `{environment}` right now, and what a \
-                     deployment pushes does not wait for one: `tinyci deploy --to {environment}` \
-                     when that is over"
+                    "a deployment to `{environment}` is in progress, and a push made by a \
+                     deployment does not wait for it"
                 );
-                return Err(Error::new(ErrorKind::Busy, message));
+                let hint = format!("`tinyci deploy --to {environment}` deploys after it");
+                return Err(Error::new(ErrorKind::Busy, message).with_hint(hint));
             }
             None if !told => {
                 let message = format!("waiting for another deployment to {environment}...");
@@ -311,12 +311,12 @@ impl<'a> Due<'a> {
     fn not_on(&self, branch: &Branch) -> Error {
         let environment = self.choice.environment;
         let message = format!(
-            "{}, which is deployed to `{environment}`, is not on `{}`: `tinyci deploy --to \
-             {environment}` shows what would be lost",
+            "{}, which is deployed to `{environment}`, is not on `{}`",
             self.deployed(),
             branch.name
         );
-        Error::new(ErrorKind::InvalidArg, message)
+        let hint = format!("`tinyci deploy --to {environment}` shows what would be lost");
+        Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
     }
 
     fn tag_refused(&self, tag: &str, is_above: bool) -> Error {
@@ -326,7 +326,9 @@ impl<'a> Due<'a> {
             other => format!(" --to {other}"),
         };
         let why = match is_above {
-            true => format!("was rolled back in `{environment}`, or lacks what was"),
+            true => format!(
+                "was rolled back in `{environment}`, or does not contain a rolled back commit"
+            ),
             false => {
                 format!(
                     "does not contain {}, which is deployed to `{environment}`",
@@ -334,7 +336,7 @@ impl<'a> Due<'a> {
                 )
             }
         };
-        let message = format!("`{tag}` {why}: `tinyci deploy {tag}{to}` deploys it all the same");
-        Error::new(ErrorKind::InvalidArg, message)
+        let hint = format!("`tinyci deploy {tag}{to}` deploys it anyway");
+        Error::new(ErrorKind::InvalidArg, format!("`{tag}` {why}")).with_hint(hint)
     }
 }

@@ -70,7 +70,7 @@ impl CandidateSearch<'_> {
         let is_of_choice = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidArg);
         match self.repo.head_fault() {
             Ok(Some(fault)) if is_of_choice => {
-                let message = format!("{}; {fault}", error.report());
+                let message = format!("{}\n{fault}", error.report());
                 error.with_message(message)
             }
             _ => error,
@@ -98,10 +98,10 @@ impl CandidateSearch<'_> {
         let environment = self.environment;
         let message = match ledger.running() {
             Some(running) => format!(
-                "{} is the only deployment to `{environment}` so far: there is none to go back to",
+                "cannot roll `{environment}` back: {} is its only deployment",
                 running.commit.short()
             ),
-            None => format!("nothing was deployed to `{environment}` yet"),
+            None => format!("cannot roll `{environment}` back: it has no deployments"),
         };
         Error::new(ErrorKind::NotFound, message)
     }
@@ -125,14 +125,14 @@ impl CandidateSearch<'_> {
         let verdict = settled_outcome(self.repo, id)?;
         let short = id.short();
         if !request.force && !verdict.is_some_and(Outcome::passed) {
-            let why = match verdict {
-                Some(outcome) => format!("its verdict is {outcome}"),
-                None => format!("it has no verdict (`tinyci run {short}` gives it one)"),
+            let (why, hint) = match verdict {
+                Some(outcome) => {
+                    (format!("its verdict is {outcome}"), "`--force` deploys it anyway".to_owned())
+                }
+                None => ("it has no verdict".to_owned(), format!("`tinyci run {short}` tests it")),
             };
-            let message = format!(
-                "commit {short} is not deployed, because {why}; `--force` deploys it all the same"
-            );
-            return Err(Error::new(ErrorKind::InvalidArg, message));
+            let message = format!("refusing to deploy {short}: {why}");
+            return Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint));
         }
         let loaded = self.load(id)?;
         let rules = self.rules(id, &loaded.pipeline)?;
@@ -157,18 +157,16 @@ impl CandidateSearch<'_> {
     pub(super) fn rules(&self, id: CommitId, pipeline: &Pipeline) -> Result<DeployRules, Error> {
         let (short, name) = (id.short(), &pipeline.name);
         let Some(rules) = pipeline.deploy() else {
-            let message = format!(
-                "commit {short} cannot be deployed: its `{name}` has no `deploy` (name an older \
-                 commit to deploy that)"
-            );
-            return Err(Error::new(ErrorKind::InvalidArg, message));
+            let message = format!("cannot deploy {short}: its `{name}` has no `deploy`");
+            return Err(Error::new(ErrorKind::InvalidArg, message)
+                .with_hint("`tinyci deploy COMMIT` deploys an older commit"));
         };
         if rules.environments().any(|known| known == self.environment) {
             return Ok(rules.clone());
         }
         let known: Vec<String> = rules.environments().map(|name| format!("`{name}`")).collect();
         let message = format!(
-            "commit {short} cannot be deployed to `{}`: its `{name}` knows {}",
+            "cannot deploy {short} to `{}`: its `{name}` lists only {}",
             self.environment,
             known.join(", ")
         );
@@ -227,15 +225,12 @@ fn off_branch(
     let of = match rules.branch.as_slice() {
         [] => match branches.first().filter(|branch| branch.is_head) {
             Some(head) => format!("`{}`", head.name),
-            None => "HEAD's branch".to_owned(),
+            None => "the branch of HEAD".to_owned(),
         },
         listed => format!("`{}`", listed.join("`, `")),
     };
-    let remedy = if rollback { "; `--force` goes back to it all the same" } else { "" };
-    let message = format!(
-        "commit {} is not deployed, because it is not on {of}, which alone its `{config}` has \
-         deployed{remedy}",
-        id.short()
-    );
-    Error::new(ErrorKind::InvalidArg, message)
+    let message =
+        format!("refusing to deploy {}: it is not on {of}, as its `{config}` requires", id.short());
+    let error = Error::new(ErrorKind::InvalidArg, message);
+    if rollback { error.with_hint("`--force` rolls back to it anyway") } else { error }
 }

@@ -43,7 +43,7 @@ pub(in crate::engine) fn check_environment(environment: &str) -> Result<(), Erro
     if is_environment(environment) {
         return Ok(());
     }
-    let message = format!("{environment:?} cannot name an environment; use {ENVIRONMENT_NAME}");
+    let message = format!("invalid environment name {environment:?}: use {ENVIRONMENT_NAME}");
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 

@@ -68,7 +68,7 @@ impl<'a> Keeper<'a> {
         };
         self.known = Some((tips, kept.clone()));
         for pin in self.shared.workspace().pins(&self.shared.settings.pins)? {
-            kept.build(&pin.build, format!("`{}` leads into it", pin.link.display()));
+            kept.build(&pin.build, format!("`{}` links to it", pin.link.display()));
         }
         Ok(kept)
     }
@@ -111,13 +111,13 @@ impl<'a> Keeper<'a> {
             kept.commit(before.commit, format!("deployed to {environment} before"));
         }
         if let Some(open) = ledger.interrupted() {
-            kept.commit(open.commit, format!("its deployment to {environment} has no end"));
+            kept.commit(open.commit, format!("its deployment to {environment} was interrupted"));
         } else if let Some(tried) = ledger.tried_since_running().next() {
             // It may have turned a link before it failed.
-            kept.commit(tried.commit, format!("the last try for {environment}"));
+            kept.commit(tried.commit, format!("the last attempt for {environment}"));
         }
         if let Some(waiting) = ledger.waiting() {
-            kept.commit(waiting.commit, format!("waits for an approval for {environment}"));
+            kept.commit(waiting.commit, format!("awaiting approval for {environment}"));
         }
     }
 
@@ -203,17 +203,17 @@ impl<'a> Keeper<'a> {
 
 fn unknown(environment: &str) -> Error {
     let message = format!(
-        "git has removed objects of the history of deployments to `{environment}`, and nobody knows \
-         what runs there, so that no build is packed or removed: deploy to it anew, or give the \
-         history up by `tinyci results --forget-all`"
+        "refusing to pack or remove builds: git has removed objects of the deployment history of \
+         `{environment}`"
     );
-    Error::new(ErrorKind::Git, message)
+    let hint = format!("`tinyci deploy --to {environment}` begins a new history");
+    Error::new(ErrorKind::Git, message).with_hint(hint)
 }
 
 impl Success<'_> {
     fn unread(&self) -> String {
         let branch = self.branch.name.to_str_lossy();
-        format!("the newest success of `{branch}`, where a config cannot be read")
+        format!("newest success of `{branch}`, which has an unreadable config")
     }
 
     /// Whether its own config deploys it to this environment from its branch.

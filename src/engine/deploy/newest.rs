@@ -137,12 +137,12 @@ impl<'a> Newest<'a> {
             |(branch, id): (&Branch, CommitId)| format!("{} on `{}`", id.short(), branch.name);
         let all: Vec<String> = std::iter::once(first).chain(others).map(name).collect();
         let message = format!(
-            "several commits could be deployed to `{}`, and none of them contains the others: {}; \
-             name the one that is meant",
+            "cannot choose a commit for `{}`: none of these contains the others: {}",
             self.choice.environment,
             all.join(", ")
         );
-        Err(Error::new(ErrorKind::InvalidArg, message))
+        let hint = format!("`tinyci deploy COMMIT --to {}`", self.choice.environment);
+        Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint))
     }
 
     /// A commit of a branch, ready to be deployed, with what lies above it.
@@ -284,7 +284,9 @@ impl<'a> Newest<'a> {
                     "it was rolled back".to_owned()
                 }
                 Some(Outcome::Success) => match self.lacks_left(newer)? {
-                    Some(left) => format!("it lacks {}, which was rolled back", left.short()),
+                    Some(left) => {
+                        format!("it does not contain {}, which was rolled back", left.short())
+                    }
                     None => format!("it was never the tip of `{}`", branch.name),
                 },
                 Some(outcome) => format!("its verdict is {outcome}"),
@@ -305,23 +307,28 @@ impl<'a> Newest<'a> {
             let loaded = self.choice.load(id)?;
             self.choice.rules(id, &loaded.pipeline)?;
         }
-        let why = match (self.deployed, self.left.first()) {
-            (Some(deployed), Some(left)) => format!(
-                "{} was rolled back, and no newer green commit contains it; {} stays until there \
-                 is one, or until a commit is named",
-                left.short(),
-                deployed.short()
+        let (why, hint) = match (self.deployed, self.left.first()) {
+            (Some(deployed), Some(left)) => (
+                format!(
+                    "{} was rolled back, and no newer green commit contains it; {} stays deployed",
+                    left.short(),
+                    deployed.short()
+                ),
+                format!("`tinyci deploy COMMIT --to {environment}` deploys another commit"),
             ),
-            (Some(deployed), None) => format!(
-                "no commit on a deployable branch is green and contains {}, which is deployed \
-                 (`tinyci results` shows what became of them)",
-                deployed.short()
+            (Some(deployed), None) => (
+                format!(
+                    "no green commit on a deployable branch contains {}, which is deployed",
+                    deployed.short()
+                ),
+                "`tinyci results` shows the outcomes".to_owned(),
             ),
-            (None, _) => "no commit on a deployable branch is green (`tinyci results` shows what \
-                          became of them)"
-                .to_owned(),
+            (None, _) => (
+                "no commit on a deployable branch is green".to_owned(),
+                "`tinyci results` shows the outcomes".to_owned(),
+            ),
         };
-        let message = format!("there is nothing to deploy to `{environment}`: {why}");
-        Ok(Error::new(ErrorKind::NotFound, message))
+        let message = format!("nothing to deploy to `{environment}`: {why}");
+        Ok(Error::new(ErrorKind::NotFound, message).with_hint(hint))
     }
 }

@@ -87,18 +87,19 @@ pub(super) fn rebuild(
         Some(lock) => Some(lock),
         None if env.is_of_run => {
             let message = format!(
-                "{short} has no build to deploy, and a run's own command cannot have it built again: \
-                 deploy it after the run"
+                "cannot rebuild {short} for its deployment: a command of the active run asked for \
+                 it"
             );
-            return Err(Error::new(ErrorKind::Busy, message));
+            let hint = format!("`tinyci deploy {short}` after the run");
+            return Err(Error::new(ErrorKind::Busy, message).with_hint(hint));
         }
         None => {
-            let why = format!("{short} is built again, which is to be deployed");
+            let why = format!("{short} is rebuilt for its deployment");
             lock_wait::between_commits(&workspace, &why, cancel, events)?
         }
     };
     let lock = lock.ok_or_else(|| {
-        let message = format!("canceled before {short} was built again");
+        let message = format!("canceled before {short} was rebuilt");
         Error::new(ErrorKind::Canceled, message)
     })?;
     let asked = workspace.wake_count()?;
@@ -128,7 +129,8 @@ fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, event
         return;
     }
     if let Err(error) = RunDriver::for_others(shared, env, cancel.clone(), events.clone()) {
-        let message = format!("what others asked for was not run: {}", error.report());
+        let message =
+            format!("cannot test the commits that other processes requested: {}", error.report());
         events.emit(EventKind::Warning { message });
     }
 }
@@ -162,7 +164,7 @@ fn rebuild_under(
     let worked = workers::work(&site, books, vec![job], &bounds);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
-    let canceled = || Error::new(ErrorKind::Canceled, "canceled before the build was made again");
+    let canceled = || Error::new(ErrorKind::Canceled, "canceled before the rebuild");
     let record = worked.records.into_iter().next();
     worked.fault.map_or_else(|| record.ok_or_else(canceled), Err)
 }

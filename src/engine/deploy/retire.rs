@@ -64,6 +64,6 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
 fn unknown(repo: &Repo, environment: &str) -> Error {
     let known = repo.deploy_environments().unwrap_or_default();
     let advice = did_you_mean(environment, known.iter().map(String::as_str));
-    let message = format!("nothing was ever deployed to `{environment}`{advice}");
+    let message = format!("no deployments to `{environment}`{advice}");
     Error::new(ErrorKind::NotFound, message)
 }

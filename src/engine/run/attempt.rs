@@ -30,7 +30,7 @@ use crate::{
     process::Guard,
     repo::{Replace, Repo, Written},
     rules::mask::Masks,
-    util::{bytes::format_bytes, clock},
+    util::{bytes::format_bytes, clock, suggestion::hinted},
     workspace::{Attempts, Build, ExportPlace, JobStamp, Logs, RunLock, Workspace},
 };
 use std::{
@@ -94,7 +94,10 @@ pub(in crate::engine) fn attempt(
     };
     let mut voice = JobReporter::new(site.events, site.logs, &job.commit, &run);
     if let Some(skipped) = skipped_by_somebody(repo, job) {
-        voice.warn(format!("skipped {}: a retry tests it all the same", skipped.phrase()));
+        voice.warn(format!(
+            "skipped {}; testing it anyway, because this is a retry",
+            skipped.phrase()
+        ));
     }
     let counted = begin_attempt(site, books, job);
     let judged = match &counted {
@@ -111,7 +114,7 @@ pub(in crate::engine) fn attempt(
         record.intervention = Some(by);
     }
     if !record.counts && record.reason.is_none() {
-        record.reason = Some("it was built again for a deployment: this is no verdict".to_owned());
+        record.reason = Some("rebuilt for a deployment; not a verdict".to_owned());
     }
     record.finished = judged.finished;
     record.duration = clock.elapsed();
@@ -275,11 +278,11 @@ pub(in crate::engine) fn no_room(shared: &Shared, workspace: &Workspace) -> Opti
     let wanted = shared.settings.min_free_space;
     let free = workspace.free_bytes().ok().filter(|free| *free < wanted)?;
     let (free, wanted) = (format_bytes(free), format_bytes(wanted));
-    Some(format!(
-        "the disk of `{}` has {free} left, and nothing is begun with less than {wanted} \
-         (tinyci.minFreeSpace): make room, for instance with `tinyci prune --keep 5`",
+    let message = format!(
+        "disk space is low: `{}` has {free} left, less than {wanted} (`tinyci.minFreeSpace`)",
         workspace.builds_dir().display()
-    ))
+    );
+    Some(hinted(&message, "`tinyci prune --keep 5` deletes old builds"))
 }
 
 /// Loads, exports and runs the commit.
@@ -372,9 +375,9 @@ fn clean_up_after(
     };
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
-    voice.warn("the config is not valid: only its `after_all` runs".to_owned());
+    voice.warn("invalid config: running only its `after_all`".to_owned());
     if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.job_id) {
-        voice.warn(format!("`after_all` does not run: {}", fault.report()));
+        voice.warn(format!("cannot run `after_all`: {}", fault.report()));
         return Err(error);
     }
     let (commit, loaded, desk) = (&job.commit, &loaded, None);
@@ -587,11 +590,11 @@ fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut JobReporter) ->
 
 /// Says of a record what became of it where it, or its word, could not be stored.
 fn lose(record: &mut Record, error: &Error) {
-    let fault = format!("could not be stored: {}", error.report());
+    let why = error.report();
     record.reason = Some(match (record.verdict(), record.reason.take()) {
-        (Some(_), _) => format!("the verdict ({}) {fault}", record.outcome),
-        (None, Some(reason)) => format!("{reason}; and the record {fault}"),
-        (None, None) => format!("the record {fault}"),
+        (Some(_), _) => format!("cannot store the verdict ({}): {why}", record.outcome),
+        (None, Some(reason)) => format!("{reason}\ncannot store the record: {why}"),
+        (None, None) => format!("cannot store the record: {why}"),
     });
     if record.verdict().is_some() {
         record.outcome = Outcome::Error;
@@ -641,7 +644,7 @@ fn write_verdict(repo: &Repo, job: &Job, record: &mut Record) -> Result<VerdictW
         _ => return Ok(VerdictWrite::Written),
     };
     record.reason = Some(format!(
-        "the run found {}, but the note says `{}`, which was written meanwhile",
+        "this job ended as {}, but the note `{}` was written during the run",
         record.outcome,
         String::from_utf8_lossy(&note.bytes).trim()
     ));

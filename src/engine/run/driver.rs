@@ -22,6 +22,7 @@ use crate::{
     process::Guard,
     repo::Repo,
     rules::{plan::plan, retest::JudgedFor},
+    util::suggestion::hinted,
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
 use std::{collections::HashSet, sync::Arc};
@@ -409,10 +410,10 @@ impl<'a> RunDriver<'a> {
         let Some(example) = left.last().map(short_ref) else { return };
         let count = left.len();
         self.left.extend(left);
-        self.warn(format!(
-            "{count} more pushed refs name commits that were not tested for them, and are left \
-             alone; `tinyci run {example}` tests one"
-        ));
+        let message =
+            format!("ignoring {count} more pushed refs: their commits were tested for other refs");
+        let hint = format!("`tinyci run {example}` tests one");
+        self.warn(hinted(&message, &hint));
     }
 
     /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet, or whose re-test
@@ -557,6 +558,9 @@ fn short_ref(name: &GitString) -> String {
     JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
+const ANOTHER_BUILDS_DIR: &str =
+    "`git config tinyci.buildsDir DIR` names another directory for builds";
+
 /// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
 /// is not ours to change.
 pub(in crate::engine) fn prepare_builds(
@@ -568,14 +572,16 @@ pub(in crate::engine) fn prepare_builds(
     let inside = builds.strip_prefix(&shared.root).ok().and_then(|path| path.to_str());
     if let Some(inside) = inside.filter(|_| !shared.bare) {
         if inside.is_empty() {
-            let message = "the builds folder is the work tree itself: name one below or beside it with `git config tinyci.buildsDir`";
-            return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+            let message = "cannot use the working tree itself as the builds directory";
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_path(builds)
+                .with_hint(ANOTHER_BUILDS_DIR));
         }
         if repo.has_tracked(inside)? {
-            let message = format!(
-                "`{inside}/` is tracked by git, but tinyci would write its builds there: untrack it, or name another folder with `git config tinyci.buildsDir`"
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message).with_path(builds));
+            let message = format!("cannot write builds to `{inside}/`: git tracks it");
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_path(builds)
+                .with_hint(ANOTHER_BUILDS_DIR));
         }
         workspace.exclude_builds()?;
     }

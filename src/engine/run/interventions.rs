@@ -31,7 +31,10 @@ use crate::{
     },
     process::{account_name, own_account},
     repo::{Line, Replace, Repo, Written},
-    util::{clock, suggestion::did_you_mean_or_list},
+    util::{
+        clock,
+        suggestion::{did_you_mean_or_list, hinted},
+    },
     workspace::{ActiveJob, Holder, StopRequest, Workspace},
 };
 
@@ -124,11 +127,10 @@ impl Active {
             Some(holder) => format!("process {} on {}", holder.pid, holder.machine),
             None => "the run".to_owned(),
         };
-        let message = format!(
-            "{process} does not take up the request to end: it is stopped, or its account may not \
-             read what this one writes (core.sharedRepository); the request is taken back"
-        );
-        Error::new(ErrorKind::Busy, message)
+        let message =
+            format!("{process} did not answer the cancellation in time; the request was withdrawn");
+        let hint = "if its account is not yours, `git config core.sharedRepository group`";
+        Error::new(ErrorKind::Busy, message).with_hint(hint)
     }
 }
 
@@ -149,8 +151,8 @@ fn introduced(workspace: &Workspace) -> Result<Option<Holder>, Error> {
 
 fn unawaited(is_seen: bool) -> Error {
     let message = match is_seen {
-        true => "what was to end is still ending, and is not waited for any longer",
-        false => "the request to end was taken back before the run saw it",
+        true => "stopped waiting: the canceled job is still ending",
+        false => "the cancellation was withdrawn before the run saw it",
     };
     Error::new(ErrorKind::Canceled, message)
 }
@@ -170,16 +172,18 @@ pub(in crate::engine) fn not_in_progress(
     repo: &Repo,
     named: Option<CommitId>,
 ) -> Result<Error, Error> {
-    let mut message = match named {
-        None => format!(
-            "no run is in progress in `{}`; `tinyci status` shows what is due",
-            shared.root.display()
+    let (mut message, hint) = match named {
+        None => (
+            format!("no run is in progress in `{}`", shared.root.display()),
+            Some("`tinyci status` shows what is pending".to_owned()),
         ),
         Some(id) => match settled_outcome(repo, id)? {
-            Some(outcome) => format!("commit {id} is not in progress: its verdict is {outcome}"),
-            None => format!(
-                "commit {id} is not in progress; `tinyci skip {}` leaves it untested",
-                id.short()
+            Some(outcome) => {
+                (format!("commit {id} is not in progress: its verdict is {outcome}"), None)
+            }
+            None => (
+                format!("commit {id} is not in progress"),
+                Some(format!("`tinyci skip {}` leaves it untested", id.short())),
             ),
         },
     };
@@ -187,21 +191,23 @@ pub(in crate::engine) fn not_in_progress(
     for environment in repo.deploy_environments()? {
         if workspace.is_deploying(&environment)? {
             message += &format!(
-                "; the deployment to `{environment}` is no job, and ends only where it was started"
+                "; the deployment to `{environment}` is not a job: cancel it where it was started"
             );
         }
     }
-    Ok(Error::new(ErrorKind::NotFound, message))
+    let error = Error::new(ErrorKind::NotFound, message);
+    Ok(match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
 }
 
 /// A verdict is only changed by those who take it away first.
 pub(in crate::engine) fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(), Error> {
     let Some(outcome) = settled_outcome(repo, id)? else { return Ok(()) };
-    let message = format!(
-        "commit {id} has a verdict ({outcome}); `tinyci results --forget {}` takes it away first",
-        id.short()
-    );
-    Err(Error::new(ErrorKind::InvalidArg, message))
+    let message = format!("commit {id} has a verdict: {outcome}");
+    let hint = format!("`tinyci results --forget {}` deletes it", id.short());
+    Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint))
 }
 
 /// What a push says that is to be left untested.
@@ -226,9 +232,8 @@ pub(in crate::engine) fn is_in_progress(
 /// What is said of a commit that was to be left untested and has begun.
 pub(in crate::engine) fn too_late(id: CommitId) -> String {
     let short = id.short();
-    format!(
-        "`{CI_SKIP}` came too late for {short}, which has begun; `tinyci cancel {short}` ends it"
-    )
+    let message = format!("`{CI_SKIP}` came too late for {short}: its job is in progress");
+    hinted(&message, &format!("`tinyci cancel {short}` ends it"))
 }
 
 /// What there is to say of options that look as if they were meant for tinyci.
@@ -237,7 +242,7 @@ pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
     unknown
         .map(|option| {
             let hint = did_you_mean_or_list(option, &[CI_SKIP]);
-            format!("the push option `{option}` means nothing to tinyci{hint}")
+            format!("unknown push option `{option}`{hint}")
         })
         .collect()
 }

@@ -20,7 +20,7 @@ pub(in crate::engine) fn bound(record: &mut Record, build: &Build, voice: &mut J
     }
     let (files, bytes) = size(&record.artifacts);
     let list = build.artifacts().write_list(&record.artifacts).unwrap_or_else(|error| {
-        voice.warn(format!("only the first {LISTED_MAX} artifacts are listed: {}", error.report()));
+        voice.warn(format!("listing only the first {LISTED_MAX} artifacts: {}", error.report()));
         String::new()
     });
     record.artifacts.truncate(LISTED_MAX);

@@ -89,11 +89,11 @@ pub(in crate::engine) fn needed_elsewhere(
     let export = build.export_name();
     let mut live = maybe_live(repo, build, id, "")?.into_iter();
     if let Some(live) = live.find(|it| it.export == export && it.environment != environment) {
-        return Ok(Some(format!("`{}` runs it too", live.environment)));
+        return Ok(Some(format!("it is also deployed to `{}`", live.environment)));
     }
     let mut pins = shared.workspace().pins(&shared.settings.pins)?.into_iter();
     let pin = pins.find(|it| it.build == build.name() && it.part.as_deref() == Some(export));
-    Ok(pin.map(|pin| format!("`{}` leads into it", pin.link.display())))
+    Ok(pin.map(|pin| format!("`{}` links to it", pin.link.display())))
 }
 
 /// Where a job works, or a deployment that makes an export of its own, which is always beside.

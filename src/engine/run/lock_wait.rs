@@ -62,7 +62,7 @@ pub(in crate::engine) fn wait(
         Wait::Forever => None,
     };
     let _waiter = workspace.register_waiter()?;
-    let message = format!("{}; following it", taken(&workspace));
+    let message = format!("{}; showing its log", taken(&workspace));
     events.emit(EventKind::Waiting { message });
     let own = AwaitedCommits::new(shared, wanted, repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
@@ -102,7 +102,7 @@ pub(in crate::engine) fn between_commits(
         return Ok(Some(lock));
     }
     let _waiter = workspace.register_between()?;
-    let message = format!("{}; after that commit {why}", taken(workspace));
+    let message = format!("{}; {why} after its current commit", taken(workspace));
     events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
@@ -114,7 +114,7 @@ pub(in crate::engine) fn take_back(
     events: &Sender,
 ) -> Result<Option<RunLock>, Error> {
     let _waiter = workspace.register_waiter()?;
-    let message = "a deployment builds its commit again; this run goes on after that".to_owned();
+    let message = "a deployment is rebuilding its commit; this run continues after that".to_owned();
     events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
@@ -224,7 +224,7 @@ fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
     if let Some(lock) = workspace.lock()? {
         return Ok(WaitResult::Acquired(lock));
     }
-    let message = format!("{}; it will look again before it ends", taken(workspace));
+    let message = format!("{}; it will look for new commits before it ends", taken(workspace));
     Err(Error::new(ErrorKind::Busy, message))
 }
 
@@ -235,7 +235,10 @@ fn taken(workspace: &Workspace) -> String {
             let commit =
                 holder.commits.last().map(|it| format!(" at commit {}", it.commit.short()));
             let commit = commit.unwrap_or_default();
-            format!("another run (process {} on {}) is{commit}", holder.pid, holder.machine)
+            format!(
+                "another run (process {} on {}) is in progress{commit}",
+                holder.pid, holder.machine
+            )
         }
         None => "another run is in progress".to_owned(),
     }

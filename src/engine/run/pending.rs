@@ -23,6 +23,7 @@ use crate::{
         plan::{Due, Rules, plan},
         retest::JudgedFor,
     },
+    util::suggestion::hinted,
     workspace::Attempts,
 };
 
@@ -109,12 +110,12 @@ impl ResolvedSelection {
             environments.dedup();
             if !environments.is_empty() {
                 let message = format!(
-                    "commit {} is not run again, because its build is what runs in {}: \
-                     `--replace-live` makes it anew under what runs there",
+                    "refusing to retest {}: its build is deployed to {}",
                     id.short(),
                     environments.join(" and ")
                 );
-                return Err(Error::new(ErrorKind::InvalidArg, message));
+                return Err(Error::new(ErrorKind::InvalidArg, message)
+                    .with_hint("`--replace-live` replaces the deployed build"));
             }
         }
         Ok(())
@@ -439,18 +440,16 @@ pub(in crate::engine) fn why_held(
     id: CommitId,
 ) -> Result<String, Error> {
     let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
-    let why = match newest.and_then(|record| record.intervention) {
-        Some(by) => format!("was canceled {}", by.phrase()),
-        None => format!("was tried {} times without a verdict", shared.settings.max_attempts),
+    let (short, attempts) = (id.short(), shared.settings.max_attempts);
+    let message = match newest.and_then(|record| record.intervention) {
+        Some(by) => format!("commit {short} was canceled {}", by.phrase()),
+        None => format!("giving up on {short} after {attempts} attempts without a verdict"),
     };
-    let short = id.short();
-    Ok(format!("commit {short} {why}; `tinyci run --retry {short}` runs it again"))
+    Ok(hinted(&message, &format!("`tinyci run --retry {short}`")))
 }
 
 /// What is said of history that was left to the baseline.
 pub(in crate::engine) fn left_out(count: usize) -> String {
-    format!(
-        "{count} older commits have no verdict and are left out; `tinyci run --all --all-history` \
-         runs them"
-    )
+    let message = format!("ignoring {count} older commits without a verdict");
+    hinted(&message, "`tinyci run --all --all-history` tests them")
 }

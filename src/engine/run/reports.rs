@@ -220,7 +220,7 @@ pub(in crate::engine) fn records_of(
     let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
     let reason = verdict
         .is_none()
-        .then(|| format!("the note says `{}`", String::from_utf8_lossy(&word.bytes).trim()));
+        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&word.bytes).trim()));
     let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
     let others = if all_attempts { records } else { Vec::new() };
     Ok(std::iter::once(alone).chain(others).collect())
@@ -269,7 +269,8 @@ fn as_unfinished(mut record: Record) -> Record {
         let was = record.outcome;
         record.outcome = Outcome::Error;
         record.reason = Some(format!(
-            "the run found {was}, but the commit has no verdict: it was interrupted, or the verdict was taken away"
+            "the job ended as {was}, but the commit has no verdict: the job was interrupted, or \
+             the verdict was deleted"
         ));
     }
     record
@@ -327,14 +328,13 @@ fn build_of(
     if follow || build.log_path().exists() {
         return Ok(name);
     }
-    let message = if build.archive_path().exists() {
-        format!(
-            "the log of commit {} was compacted: `tar -xzOf {} {name}/tinyci.log` shows it",
-            id.short(),
-            build.archive_path().display()
-        )
-    } else {
-        format!("commit {} has no build, so there is no log of it", id.short())
-    };
+    let short = id.short();
+    if build.archive_path().exists() {
+        let message = format!("the log of commit {short} is in an archive");
+        let archive = build.archive_path().display().to_string();
+        let hint = format!("`tar -xzOf {archive} {name}/tinyci.log` shows it");
+        return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
+    }
+    let message = format!("commit {short} has no log: it has no build");
     Err(Error::new(ErrorKind::NotFound, message))
 }

@@ -21,7 +21,7 @@ impl Unmet {
     /// Nothing changed that these globs match.
     pub(super) fn by_changed(globs: &[String]) -> Self {
         let globs = globs.join(", ");
-        let reason = format!("nothing changed in {globs} since the nearest green ancestor");
+        let reason = format!("no changes in {globs} since the nearest green ancestor");
         Self { by: LeftOutBy::Changed, reason }
     }
 }
@@ -103,14 +103,18 @@ pub(in crate::engine) fn left_out_sentence(left_out: &[LeftOut], why: &str) -> S
 
 /// What a retry says of a condition that would have left something out, if one would have.
 pub(in crate::engine) fn ignored(what: &str, unmet: &Unmet) -> String {
-    format!("{what} runs although {}: a retry ignores `{}`", unmet.reason, unmet.by.name())
+    format!(
+        "{what} runs despite its condition ({}): a retry ignores `{}`",
+        unmet.reason,
+        unmet.by.name()
+    )
 }
 
 fn unmet_beside_changed(facts: &Facts, when: &When, forced: bool) -> Option<Unmet> {
     // git ends a message with a line break that its author did not write.
     let says = forced || holds(&when.message, facts.message.trim());
     unmet_by_ref(facts, when).or_else(|| {
-        let reason = format!("its message is not {}", when.message.join(", "));
+        let reason = format!("its message does not match {}", when.message.join(", "));
         (!says).then_some(Unmet { by: LeftOutBy::Message, reason })
     })
 }

@@ -139,7 +139,7 @@ impl DryEffects {
         };
         let mut acts = lock(&self.acts);
         if acts.len() >= STEP_ACTS_MAX {
-            let sentence = |max| format!("more than {max} actions follow one another in this step");
+            let sentence = |max| format!("this step has more than {max} actions");
             return self.ends(|| sentence(STEP_ACTS_MAX));
         }
         if self.written.fetch_add(1, Ordering::SeqCst) >= PLAN_ACTS_MAX {
@@ -344,9 +344,7 @@ impl Effects for DryEffects {
 impl DryStage for DryEffects {
     fn is_over(&self) -> bool {
         if self.clock.age() >= PLAN_LIMIT {
-            self.ends(|| {
-                format!("the plan has taken {PLAN_LIMIT:?}, which is all that it may take")
-            });
+            self.ends(|| format!("the plan reached its time limit of {PLAN_LIMIT:?}"));
         }
         lock(&self.end).is_some()
     }

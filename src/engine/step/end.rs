@@ -69,7 +69,7 @@ impl StepEnd {
         match denied {
             Denied::Refused(error) => Self::error(Outcome::Failure, error),
             Denied::LeftOut(error) => {
-                let reason = error.message().to_owned();
+                let reason = error.report();
                 Self::left_out(Unmet { by: LeftOutBy::Secret, reason })
             }
             Denied::Fault(error) => Self::error(Outcome::Error, error),
@@ -106,7 +106,7 @@ impl StepEnd {
     }
 
     pub(super) fn into_result(self, name: StepName) -> StepResult {
-        let how = if self.waits { "waits for an approval" } else { "skipped" };
+        let how = if self.waits { "awaiting approval" } else { "skipped" };
         let of_reason = |reason: &String| format!("{how}: {reason}");
         let told = self.error.as_ref().map(Error::report);
         let failures = self.all_failures();

@@ -15,12 +15,12 @@ pub(super) fn read(path: &str, lookups: &dyn Lookups) -> Result<String, Denied> 
         TreeEntry::File if !found.goes_on => {}
         TreeEntry::Directory => {
             return Err(Denied::refused(format!(
-                "`{path}` is a directory of the commit, or a submodule, and `read` takes a file"
+                "cannot read `{path}`: it is a directory or submodule, not a file"
             )));
         }
         _ => {
             return Err(Denied::refused(format!(
-                "the commit has no file `{path}`; what a command made is read with \
+                "the commit has no file `{path}`; to read a file that a command made, write \
                  `capture([\"cat\", {path:?}])`"
             )));
         }
@@ -28,20 +28,19 @@ pub(super) fn read(path: &str, lookups: &dyn Lookups) -> Result<String, Denied> 
     let bytes = lookups.tree_file(&found.path).map_err(Denied::of_machinery)?;
     let by_command = |why: &str| {
         Denied::refused(format!(
-            "the file `{path}` of the commit {why}; let a command read it, such as \
-             `sh([\"cat\", {path:?}])`"
+            "cannot read `{path}` of the commit: {why}; use a command such as `sh([\"cat\", \
+             {path:?}])`"
         ))
     };
-    let bytes = bytes.ok_or_else(|| by_command("has more than 1 MiB"))?;
-    String::from_utf8(bytes).map_err(|_| by_command("is not text in UTF-8"))
+    let bytes = bytes.ok_or_else(|| by_command("it is larger than 1 MiB"))?;
+    String::from_utf8(bytes).map_err(|_| by_command("it is not UTF-8"))
 }
 
 fn find(path: &str, lookups: &dyn Lookups) -> Result<Found, Denied> {
     let found = in_tree(path, &|path| lookups.known_entry(path)).map_err(Denied::of_machinery)?;
     found.ok_or_else(|| {
         Denied::refused(format!(
-            "`{path}` leads out of the commit's files: name one by its path from the top of the \
-             repository"
+            "`{path}` is outside of the commit; write a path relative to the root of the repository"
         ))
     })
 }

@@ -114,7 +114,7 @@ impl Memory {
             return Ok(());
         }
         Err(Denied::refused(format!(
-            "this job has kept more than {ARTIFACTS_MAX} files: make an archive of them, and keep that"
+            "cannot keep more than {ARTIFACTS_MAX} artifacts in a job; keep an archive of the files"
         )))
     }
 
@@ -216,10 +216,8 @@ impl Host for StepHost {
             }
             attempt += 1;
             let (exit, wait, retries) = (end.exit, command.backoff, command.retries);
-            let message = format!(
-                "{} {exit}; trying again in {wait:?} ({attempt} of {retries})\n",
-                end.command
-            );
+            let message =
+                format!("{} {exit}; retrying in {wait:?} ({attempt} of {retries})\n", end.command);
             self.print(command.label.as_deref(), &message);
             self.wait(wait, command);
             let stopped = self.stopped(command);
@@ -260,7 +258,7 @@ impl Host for StepHost {
             }
         })?;
         let message = format!(
-            "the secret `{name}` has parts of fewer than 4 bytes, which are not masked in output"
+            "parts of the secret `{name}` are shorter than 4 bytes and are not masked in output"
         );
         if !self.masks.add(&value) && self.memory.tells(&message) {
             self.reporter.warn(message);
@@ -305,14 +303,13 @@ impl Host for StepHost {
         self.note_call("remember", key);
         if self.masks.holds(key) || self.masks.holds_in(&value) {
             return Err(Denied::refused(format!(
-                "what is to be remembered as `{}` holds a secret, and the record is there for \
-                 everybody to read",
+                "cannot remember `{}`: it contains a secret, and records are not confidential",
                 self.masks.apply(key)
             )));
         }
         if let Some(what) = not_kept(&value, 0) {
             return Err(Denied::refused(format!(
-                "what is to be remembered as `{key}` holds {what}, which a record cannot keep"
+                "cannot remember `{key}`: a record cannot store {what}"
             )));
         }
         let mut remembered = lock(&self.memory.remembered);
@@ -326,8 +323,8 @@ impl Host for StepHost {
             None => remembered.remove(key),
         };
         Err(Denied::refused(format!(
-            "with `{key}` the values to remember have {bytes} bytes, and {REMEMBERED_BYTES_MAX} can \
-             be kept; keep files with `artifact`"
+            "cannot remember `{key}`: the values have {bytes} bytes in total, more than \
+             {REMEMBERED_BYTES_MAX}; use `artifact` for files"
         )))
     }
 
@@ -342,8 +339,9 @@ impl Host for StepHost {
         self.note(Action::Call(format!("artifact({})", self.shown_paths(paths))));
         let patterns = ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
         let refuses = |path: &str| {
-            let named =
-                || format!("the name of the artifact `{}` holds a secret", self.masks.apply(path));
+            let named = || {
+                format!("the name of the artifact `{}` contains a secret", self.masks.apply(path))
+            };
             self.masks.holds(path).then(|| Denied::refused(named()))
         };
         for pattern in &patterns {
@@ -595,7 +593,7 @@ fn not_kept(value: &Value, depth: usize) -> Option<String> {
     let inner = |value: &Value| not_kept(value, depth + 1);
     match value {
         Value::Array(_) | Value::Map(_) if depth >= REMEMBERED_DEPTH_MAX => {
-            Some(format!("lists or maps more than {REMEMBERED_DEPTH_MAX} deep in each other"))
+            Some(format!("arrays or maps nested more than {REMEMBERED_DEPTH_MAX} levels deep"))
         }
         Value::Float(number) if !number.is_finite() => Some(format!("the number {number}")),
         Value::Array(list) => list.iter().find_map(inner),

@@ -75,7 +75,7 @@ impl Hidden {
         let command = StepCommand { shown: Shown::All, ..command.clone() };
         let mut output = AttemptOutput::new(host, &command);
         if self.lost > 0 {
-            let line = format!("… ({} bytes before this are not shown)\n", self.lost);
+            let line = format!("… ({} earlier bytes are not shown)\n", self.lost);
             output.show(Stream::Stdout, line.into_bytes(), false);
         }
         for (stream, bytes) in self.pieces {

@@ -77,10 +77,7 @@ fn parts(path: &str) -> Vec<String> {
 }
 
 fn leads_out(below: &str) -> Denied {
-    Denied::refused(format!(
-        "`{below}` leads out of the export, and a step never leaves the export: name something \
-         below it"
-    ))
+    Denied::refused(format!("`{below}` is outside of the export directory; write a path inside it"))
 }
 
 #[cfg(test)]

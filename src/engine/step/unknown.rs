@@ -57,7 +57,7 @@ impl Unknown {
         let command = shortened(command);
         Self {
             name: format!("output of `{command}`"),
-            ends: format!("from here on it depends on what `{command}` prints; `--assume` says it"),
+            ends: format!("the rest depends on the output of `{command}`; pass it with `--assume`"),
             is_text: true,
         }
     }
@@ -67,7 +67,7 @@ impl Unknown {
         let command = shortened(command);
         Self {
             name: format!("standard error of `{command}`"),
-            ends: format!("from here on it depends on what `{command}` prints to standard error"),
+            ends: format!("the rest depends on the standard error of `{command}`"),
             is_text: true,
         }
     }
@@ -76,7 +76,7 @@ impl Unknown {
     pub(super) fn result(function: &str) -> Self {
         Self {
             name: format!("result of `{function}`"),
-            ends: format!("from here on it depends on what the function `{function}` gives back"),
+            ends: format!("the rest depends on the result of the function `{function}`"),
             is_text: false,
         }
     }
@@ -85,8 +85,10 @@ impl Unknown {
     pub(super) fn remembered(key: &str) -> Self {
         let key = shortened(key);
         Self {
-            name: format!("what is remembered as `{key}`"),
-            ends: format!("from here on it depends on what an earlier step remembers as `{key}`"),
+            name: format!("remembered value of `{key}`"),
+            ends: format!(
+                "the rest depends on the value that an earlier step remembers as `{key}`"
+            ),
             is_text: false,
         }
     }
@@ -202,7 +204,7 @@ mod tests {
         let unknowns = Unknowns::new();
         assert_eq!(unknowns.end_of("𒀀"), None, "there is nothing unknown yet");
         let version = unknowns.add(Unknown::output("cat VERSION"));
-        let ends = "from here on it depends on what `cat VERSION` prints; `--assume` says it";
+        let ends = "the rest depends on the output of `cat VERSION`; pass it with `--assume`";
         assert_eq!(unknowns.end_of(&format!("v{version}")).as_deref(), Some(ends));
         assert_eq!(unknowns.end_of(&version[8..12]).as_deref(), Some(ends), "a letter of it");
         assert_eq!(unknowns.end_of("plain ⟨output⟩"), None);

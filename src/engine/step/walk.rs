@@ -231,7 +231,8 @@ impl Steps<'_> {
             |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
         let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
         if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
-            let message = format!("`{}` runs by hand although {}", step.name, unmet.reason);
+            let message =
+                format!("running `{}` by hand despite its condition: {}", step.name, unmet.reason);
             self.reporter.warn(message);
             return Ok(None);
         }
@@ -331,7 +332,7 @@ impl Steps<'_> {
         match build.discard() {
             Ok(left) => left.into_iter().for_each(|left| voice.warn(left.to_string())),
             Err(error) => {
-                voice.warn(format!("the export could not be removed: {}", error.report()));
+                voice.warn(format!("cannot remove the export: {}", error.report()));
             }
         }
     }
@@ -591,7 +592,10 @@ pub(super) fn secret_variables(
         let value = host.secret(name, limits.clone())?;
         let text = String::from_utf8(value).ok().filter(|text| !text.contains('\0'));
         let text = text.ok_or_else(|| {
-            let message = format!("the secret `{name}` is not text and cannot be a variable");
+            let message = format!(
+                "the secret `{name}` cannot be an environment variable: it is not UTF-8, or \
+                 contains a NUL"
+            );
             Denied::refused(message)
         })?;
         Ok((name.clone(), Some(text)))

@@ -339,10 +339,9 @@ fn what_is_not_done_is_said_once() {
     assert_eq!(
         exported.warnings,
         [
-            "`a.bin`: the filter `lfs` is not run; the contents stay as committed",
-            "`c.kr`: the `working-tree-encoding` `EUC-KR` is not one that tinyci writes; the \
-             contents stay UTF-8",
-            "`d.set`: its `working-tree-encoding` names no encoding",
+            "`a.bin`: tinyci does not run the filter `lfs`; the contents stay as committed",
+            "`c.kr`: unsupported `working-tree-encoding` `EUC-KR`; the contents stay UTF-8",
+            "`d.set`: its `working-tree-encoding` is empty",
         ]
     );
 }
@@ -411,8 +410,8 @@ fn placeholders_that_are_not_exact_stay() {
     assert_eq!(
         exported.warnings,
         [
-            "`a`: `export-subst` does not fill in `%ar`; the text stays",
-            "`a`: `export-subst` does not fill in `%(describe:tags=true)`; the text stays",
+            "`a`: `export-subst` does not support `%ar`; it stays as written",
+            "`a`: `export-subst` does not support `%(describe:tags=true)`; it stays as written",
         ]
     );
 
@@ -466,7 +465,9 @@ fn nothing_is_written_through_a_link() {
     let inner = store_tree(&test, &[("100644", b"evil", &evil)]);
     for second in [("40000", &b"a"[..], inner.as_str()), ("100644", b"a", &evil)] {
         let error = refusal(&test, &store_tree(&test, &[("120000", b"a", &text), second]));
-        assert!(error.message().ends_with("`a` is there twice, at least to this file system"));
+        assert!(
+            error.message().ends_with("`a` has the same name as another entry on this file system")
+        );
         assert_eq!(error.kind(), ErrorKind::Git);
     }
     let twice = [("100644", &b"a"[..], evil.as_str()), ("40000", b"a", &inner)];
@@ -486,12 +487,12 @@ fn broken_trees_name_path_and_object() {
         assert!(message.contains(reason), "{error}");
     }
     let error = refusal(&test, &store_tree(&test, &[("140000", b"odd", &blob)]));
-    assert!(error.message().contains("`odd` has the mode 140000"), "{error}");
+    assert!(error.message().contains("`odd` has the unknown mode 140000"), "{error}");
     let error = refusal(&test, &store_tree(&test, &[("40000", b"blob", &blob)]));
     assert!(error.message().contains("`blob`"), "{error}");
     let error =
         refusal(&test, &store_tree(&test, &[("100644", b"tree", &store(&test, "tree", b""))]));
-    assert!(error.message().contains("is a tree where a blob is due"), "{error}");
+    assert!(error.message().contains("is a tree, not a blob"), "{error}");
     let malformed = store(&test, "tree", b"100644 cut");
     let error = refusal(&test, &store_tree(&test, &[("40000", b"cut", &malformed)]));
     assert!(error.message().contains("malformed"), "{error}");
@@ -532,7 +533,7 @@ fn a_tree_too_deep_is_refused_and_taken_back() {
         export(&repo, commit, &target, &ExportOptions::default(), &cancel)
     };
     let error = run("deep").unwrap_err();
-    assert!(error.message().ends_with("lies deeper than 2048 folders"));
+    assert!(error.message().ends_with("is nested more than 2048 directories deep"));
     assert!(!target.exists());
     assert_eq!(run("fits").unwrap().files, 1);
 }

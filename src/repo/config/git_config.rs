@@ -20,7 +20,7 @@ impl Repo {
     /// where a relative `core.hooksPath` begins.
     pub(crate) fn hooks_dir(&self) -> Result<PathBuf, Error> {
         let unreadable =
-            |source| git_error(format!("`core.hooksPath` of {self} is not usable"), source);
+            |source| git_error(format!("cannot use `core.hooksPath` of {self}"), source);
         let config = self.git.config().map_err(unreadable)?;
         match config.get_path("core.hooksPath") {
             Ok(path) => Ok(self.common_dir().join(path)),
@@ -33,7 +33,7 @@ impl Repo {
 
     /// Whether a key is on or off, in whatever file that git reads; none where none says it.
     pub(crate) fn config_bool(&self, key: &str) -> Result<Option<bool>, Error> {
-        let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);
+        let unreadable = |source| git_error(format!("cannot read `{key}` of {self}"), source);
         let config = self.git.config().map_err(unreadable)?;
         match config.get_bool(key) {
             Ok(value) => Ok(Some(value)),
@@ -44,7 +44,7 @@ impl Repo {
 
     /// All values of a key in the repository's own file.
     pub(crate) fn config_values(&self, key: &str) -> Result<Vec<String>, Error> {
-        let unreadable = |source| git_error(format!("`{key}` of {self} cannot be read"), source);
+        let unreadable = |source| git_error(format!("cannot read `{key}` of {self}"), source);
         let config = self.own_config()?;
         let mut values = Vec::new();
         let mut entries = match config.multivar(key, None) {
@@ -94,17 +94,19 @@ impl Repo {
         let remote = self.git.find_remote(name).map_err(|source| {
             let remotes = self.remote_names();
             let there = if remotes.is_empty() {
-                "there is none".to_owned()
+                String::new()
             } else {
-                format!("there are: {}", remotes.join(", "))
+                format!(" (there are: {})", remotes.join(", "))
             };
-            let message = format!("{self} has no remote `{name}` ({there})");
-            because(Error::new(ErrorKind::NotFound, message), &source)
+            let message = format!("no remote `{name}` in {self}{there}");
+            let error = Error::new(ErrorKind::NotFound, message);
+            because(error.with_hint(format!("`git remote add {name} URL`")), &source)
         })?;
         let url = remote.pushurl_bytes().unwrap_or_else(|| remote.url_bytes());
         if url.is_empty() {
             let message = format!("the remote `{name}` of {self} has no URL");
-            return Err(Error::new(ErrorKind::NotFound, message));
+            return Err(Error::new(ErrorKind::NotFound, message)
+                .with_hint(format!("`git remote set-url {name} URL`")));
         }
         String::from_utf8(url.to_vec()).map_err(|source| {
             let message = format!("the URL of the remote `{name}` of {self} is not UTF-8");
@@ -130,7 +132,7 @@ impl Repo {
     fn own_config(&self) -> Result<Config, Error> {
         let file = self.config_file();
         Config::open(&file).map_err(|source| {
-            git_error(format!("`{}` cannot be read", file.display()), source).with_path(file)
+            git_error(format!("cannot read `{}`", file.display()), source).with_path(file)
         })
     }
 
@@ -139,11 +141,11 @@ impl Repo {
         let file = file.display();
         let advice = match source.code() {
             ErrorCode::Locked => {
-                format!(": another program holds `{file}.lock`, which may be left over")
+                format!(": another program created `{file}.lock`")
             }
             _ => String::new(),
         };
-        git_error(format!("`{key}` cannot be written to `{file}`{advice}"), source)
+        git_error(format!("cannot write `{key}` to `{file}`{advice}"), source)
     }
 }
 
@@ -239,7 +241,7 @@ mod tests {
         let repo = TestRepo::new();
         let opened = open(&repo);
         let error = opened.remote_url("origin").unwrap_err();
-        assert!(error.to_string().contains("there is none"), "{error}");
+        assert!(error.to_string().contains("no remote `origin`"), "{error}");
         repo.git(&["remote", "add", "origin", "git@host:path"]);
         assert_eq!(opened.remote_url("origin").unwrap(), "git@host:path");
         repo.git(&["config", "remote.origin.pushurl", "ssh://host/push"]);

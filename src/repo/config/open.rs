@@ -43,7 +43,7 @@ impl Repo {
         let nowhere: [&Path; 0] = [];
         let git_dir = Repository::discover_path(&path, nowhere).map_err(|source| {
             let shown = path.display();
-            let message = format!("neither `{shown}` nor a folder above it is a git repository");
+            let message = format!("not a git repository: `{shown}` or any parent directory");
             because(Error::new(ErrorKind::NotARepo, message).with_path(&path), &source)
         })?;
         match Repository::open(&git_dir) {
@@ -79,13 +79,13 @@ fn main_of(common_dir: &Path) -> Result<Repository, Error> {
 
 fn existing(path: &Path) -> Result<PathBuf, Error> {
     path.canonicalize().map_err(|source| {
-        let message = format!("`{}` cannot be found", path.display());
+        let message = format!("cannot find `{}`", path.display());
         Error::new(ErrorKind::NotARepo, message).with_path(path).with_source(source)
     })
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, Error> {
-    path.canonicalize().map_err(|source| Error::io("find the repository's folder", path, source))
+    path.canonicalize().map_err(|source| Error::io("find the repository's directory", path, source))
 }
 
 /// Why libgit2 refused, in a user's words.
@@ -95,20 +95,19 @@ fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error 
     }
     if let Some((name, value)) = git_dir.as_deref().and_then(unknown_extension) {
         let message = format!(
-            "`{}` is a repository with `{name} = {value}`, which tinyci does not support",
+            "unsupported repository `{}`: tinyci does not support `{name} = {value}`",
             path.display()
         );
         return because(Error::new(ErrorKind::Unsupported, message).with_path(path), &source);
     }
     let shown = path.display();
     let message = match git_dir {
-        Some(_) => format!("the git repository at `{shown}` cannot be opened"),
+        Some(_) => format!("cannot open the git repository at `{shown}`"),
         None => match inside_of(path) {
-            Some(top) => format!(
-                "`{shown}` is not a git repository but a folder in one: name `{}`",
-                top.display()
-            ),
-            None => format!("`{shown}` is not a git repository"),
+            Some(top) => {
+                format!("not a git repository: `{shown}` is a directory inside `{}`", top.display())
+            }
+            None => format!("not a git repository: `{shown}`"),
         },
     };
     because(Error::new(ErrorKind::NotARepo, message).with_path(path), &source)
@@ -119,13 +118,12 @@ fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
     let trusted = if git_dir.ends_with(".git") { git_dir.parent() } else { None };
     // Put together anew, it ends without a slash, with which libgit2 would not know it again.
     let trusted: PathBuf = trusted.unwrap_or(git_dir).components().collect();
-    let message = format!(
-        "`{}` belongs to another user; if you trust it, say `git config --global --add \
-         safe.directory '{}'`",
-        path.display(),
+    let message = format!("refusing to use `{}`: it belongs to another user", path.display());
+    let hint = format!(
+        "if you trust it, `git config --global --add safe.directory '{}'`",
         trusted.display()
     );
-    Error::new(ErrorKind::Git, message).with_path(path)
+    Error::new(ErrorKind::Git, message).with_path(path).with_hint(hint)
 }
 
 /// The top of the repository that this folder is in.
@@ -234,7 +232,7 @@ mod tests {
         assert_eq!(Repo::discover(&repo.path().join(".git")).unwrap().root(), repo.path());
         let error = refused(&below);
         assert_eq!(error.kind(), ErrorKind::NotARepo);
-        let top = format!("name `{}", repo.path().display());
+        let top = format!("inside `{}", repo.path().display());
         assert!(error.to_string().contains(&top), "{error}");
     }
 
@@ -310,7 +308,7 @@ mod tests {
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Git);
                 let remedy = format!("safe.directory '{}'", repo.path().display());
-                assert!(error.to_string().contains(&remedy), "{error}");
+                assert!(error.report().contains(&remedy), "{error}");
             }
         }
         assert!(chown(0));

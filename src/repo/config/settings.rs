@@ -20,58 +20,59 @@ use crate::{
     util::{bytes::parse_bytes, duration::parse_duration, suggestion::did_you_mean},
 };
 
-/// What a repository, its user and its machine have set, with what holds where nothing is set.
+/// The settings that apply: those of the repository, the user and the machine, else the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// `tinyci.refs`, any number of them: patterns of the refs whose commits are run.
+    /// `tinyci.refs`, several values: globs of the refs whose commits are tested.
     pub(crate) refs: Vec<String>,
-    /// `tinyci.jobs`: how many commits are run at once.
+    /// `tinyci.jobs`: number of commits tested at the same time.
     pub(crate) jobs: usize,
-    /// `tinyci.jobTimeout`: how long the run of a commit may take, without `after_all`.
+    /// `tinyci.jobTimeout`: time limit of one job, without `after_all`.
     pub(crate) job_timeout: Option<Duration>,
-    /// `tinyci.commandTimeout`: how long one command may take.
+    /// `tinyci.commandTimeout`: time limit of one command.
     pub(crate) command_timeout: Option<Duration>,
-    /// `tinyci.gracePeriod`: how long a command that was asked to end may take to do so.
+    /// `tinyci.gracePeriod`: time between SIGTERM and SIGKILL.
     pub(crate) grace_period: Duration,
-    /// `tinyci.backlogLimit`: above how many due commits a push runs only the tips.
+    /// `tinyci.backlogLimit`: with more pending commits, a push tests only the branch tips.
     pub(crate) backlog_limit: usize,
-    /// `tinyci.buildsDir`, absolute: where builds are put instead of `builds/`.
+    /// `tinyci.buildsDir`, absolute: the directory of builds instead of `builds/`.
     pub(crate) builds_dir: Option<PathBuf>,
-    /// `tinyci.logLimit`: how many bytes a log may have.
+    /// `tinyci.logLimit`: bytes of output kept per job.
     pub(crate) log_limit: u64,
-    /// `tinyci.maxAttempts`: how often a commit is tried that gets no verdict.
+    /// `tinyci.maxAttempts`: attempts without a verdict before a commit needs `--retry`.
     pub(crate) max_attempts: u32,
-    /// `tinyci.secretsDir`, absolute: the folder that holds a file for each secret.
+    /// `tinyci.secretsDir`, absolute: the directory with one file per secret.
     pub(crate) secrets_dir: Option<PathBuf>,
-    /// `tinyci.secretRefs`, any number of them: patterns of the refs whose commits may have
-    /// secrets. Without any, none may.
+    /// `tinyci.secretRefs`, several values: globs of the refs whose commits may use secrets. Without a
+    /// value, no commit may.
     pub(crate) secret_refs: Vec<String>,
-    /// `tinyci.passEnv`, any number of them: what commands get of the process's environment.
+    /// `tinyci.passEnv`, several values: the inherited environment variables that commands get.
     pub(crate) pass_env: Vec<String>,
-    /// Whether commands get all but git's where `tinyci.passEnv` is not set, and not only a short list.
-    /// No key: it is the command line's default, and not that of embedding programs.
+    /// True if commands get all variables but git's when `tinyci.passEnv` is not set; else they get a
+    /// short list. Not a key: the command line sets it, embedding programs usually do not.
     pub(crate) pass_all_env: bool,
-    /// `tinyci.nice`: how far commands stand back when others need the processor.
+    /// `tinyci.nice`: niceness of commands.
     pub(crate) nice: u8,
-    /// `tinyci.minFreeSpace`: how many free bytes there must be before a tree is exported.
+    /// `tinyci.minFreeSpace`: free bytes required before a commit is exported.
     pub(crate) min_free_space: u64,
-    /// `tinyci.compactKeep`: after a run, all builds but so many are packed.
+    /// `tinyci.compactKeep`: after a run, all builds but the newest N are packed.
     pub(crate) compact_keep: Option<usize>,
-    /// `tinyci.pruneKeep`: after a run, all builds but so many are removed.
+    /// `tinyci.pruneKeep`: after a run, all builds but the newest N are deleted.
     pub(crate) prune_keep: Option<usize>,
-    /// `tinyci.pruneMaxAge`: after a run, builds that were last used longer ago are removed.
+    /// `tinyci.pruneMaxAge`: after a run, builds that were last run longer ago are deleted.
     pub(crate) prune_max_age: Option<Duration>,
-    /// `tinyci.pruneMaxSize`: after a run, the oldest builds are removed until the rest is this
-    /// small.
+    /// `tinyci.pruneMaxSize`: after a run, the oldest builds are deleted until the rest fits in this
+    /// many bytes.
     pub(crate) prune_max_size: Option<u64>,
-    /// `tinyci.keepReleases`: how many releases before the one that is deployed keep their builds.
+    /// `tinyci.keepReleases`: number of releases before the deployed one whose builds are kept.
     pub(crate) keep_releases: usize,
-    /// `tinyci.pin`, any number of them, absolute: folders whose links keep the builds they lead to.
+    /// `tinyci.pin`, several values, absolute: directories whose symlinks protect the builds they
+    /// point into.
     pub(crate) pins: Vec<PathBuf>,
     /// `tinyci.approve`, `tinyci.approve.ENV`, `tinyci.approvers` and `tinyci.fourEyes`: which
     /// deployments need an approval, and which approvals count.
     pub(crate) approvals: ApprovalRules,
-    /// A sentence for each key of the section that is none of these.
+    /// A warning for each unknown key of the section.
     pub(crate) unknown: Vec<String>,
 }
 
@@ -105,40 +106,47 @@ impl Default for Settings {
     }
 }
 
-/// A key: what it says, what holds without it, what it takes, and how a value is taken. `None` is
-/// a value that it does not take.
+/// A key: its description, its default, the values it takes, and how a value is read.
 pub(in crate::repo) struct Key {
-    /// As `git config` takes it.
+    /// The name as `git config` takes it.
     pub(in crate::repo) name: &'static str,
-    /// Whether all of its values hold, and not only the last.
+    /// True if all of its values apply, not only the last one.
     pub(in crate::repo) several: bool,
     pub(in crate::repo) description: &'static str,
-    /// As a value of it would be written, or in words where no value says it.
-    pub(in crate::repo) default: &'static str,
-    takes: &'static str,
+    pub(in crate::repo) default: Fallback,
+    /// The values it takes, as the end of `expected …`.
+    expected: &'static str,
+    /// Stores a value; `None` if the key does not take it.
     take: fn(&mut Settings, &str) -> Option<()>,
 }
 
-const TIME: &str = "takes a time above zero such as `90s`, `10m` or `1h`, a year at most";
-const COUNT: &str = "takes a whole number from 1";
-const NUMBER: &str = "takes a whole number";
-const FOLDER: &str = "takes the path of a folder";
-const BYTES: &str = "takes a number of bytes such as `1048576`, `512k`, `64m` or `10g`";
+/// The default of a key.
+pub(in crate::repo) enum Fallback {
+    /// A value that `git config` could set to the same effect.
+    Value(&'static str),
+    /// A description, if no value has the same effect.
+    Words(&'static str),
+}
 
-const SWITCH: &str = "takes `true` or `false`";
+const TIME: &str = "a time above zero such as `90s`, `10m` or `1h`, at most a year";
+const COUNT: &str = "an integer of at least 1";
+const NUMBER: &str = "an integer of at least 0";
+const DIRECTORY: &str = "the path of a directory";
+const BYTES: &str = "a size in bytes such as `1048576`, `512k`, `64m` or `10g`";
 
-/// What the keys of single environments begin with: `tinyci.approve.production`.
+const SWITCH: &str = "`true` or `false`";
+
+/// The prefix of the keys for single environments: `tinyci.approve.production`.
 pub(in crate::repo) const APPROVE_PREFIX: &str = "tinyci.approve.";
 
-/// Every key there is, but those of single environments.
+/// Every key but those for single environments.
 pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.refs",
         several: true,
-        description: "globs of the refs whose commits are run, one a value",
-        default: "refs/heads/*",
-        takes: "takes full ref names such as `refs/heads/main` or `refs/heads/*`, and neither \
-                notes nor tinyci's own refs",
+        description: "globs of the refs whose commits are tested, one per value",
+        default: Fallback::Value("refs/heads/*"),
+        expected: "a full ref name such as `refs/heads/main` or a glob such as `refs/heads/*`",
         take: |settings, text| {
             settings.refs.push(text.to_owned());
             pattern_fault(text).is_none().then_some(())
@@ -147,49 +155,49 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.jobs",
         several: false,
-        description: "how many commits are run at once",
-        default: "1",
-        takes: COUNT,
+        description: "number of commits tested at the same time",
+        default: Fallback::Value("1"),
+        expected: COUNT,
         take: |settings, text| set(&mut settings.jobs, text.parse().ok().filter(|n| *n > 0)),
     },
     Key {
         name: "tinyci.jobTimeout",
         several: false,
-        description: "how long the run of a commit may take, and `after_all` as long again",
-        default: "no limit",
-        takes: TIME,
+        description: "time limit of one job; `after_all` gets the same time again",
+        default: Fallback::Words("no limit"),
+        expected: TIME,
         take: |settings, text| set(&mut settings.job_timeout, limit(text).map(Some)),
     },
     Key {
         name: "tinyci.commandTimeout",
         several: false,
-        description: "how long one command may take",
-        default: "no limit",
-        takes: TIME,
+        description: "time limit of one command",
+        default: Fallback::Words("no limit"),
+        expected: TIME,
         take: |settings, text| set(&mut settings.command_timeout, limit(text).map(Some)),
     },
     Key {
         name: "tinyci.gracePeriod",
         several: false,
-        description: "how long a command that has to end has between TERM and KILL",
-        default: "10s",
-        takes: "takes a time such as `10s` or `1m`, a year at most",
+        description: "grace period between SIGTERM and SIGKILL when tinyci stops a command",
+        default: Fallback::Value("10s"),
+        expected: "a time such as `10s` or `1m`, at most a year",
         take: |settings, text| set(&mut settings.grace_period, parse_duration(text)),
     },
     Key {
         name: "tinyci.backlogLimit",
         several: false,
-        description: "above how many due commits a push runs only the branch tips",
-        default: "20",
-        takes: NUMBER,
+        description: "if more commits than this are pending, a push tests only the branch tips",
+        default: Fallback::Value("20"),
+        expected: NUMBER,
         take: |settings, text| set(&mut settings.backlog_limit, text.parse().ok()),
     },
     Key {
         name: "tinyci.buildsDir",
         several: false,
-        description: "the folder that builds stand in",
-        default: "builds",
-        takes: FOLDER,
+        description: "directory that contains the builds",
+        default: Fallback::Value("builds"),
+        expected: DIRECTORY,
         take: |settings, text| {
             let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
             set(&mut settings.builds_dir, path)
@@ -198,17 +206,17 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.logLimit",
         several: false,
-        description: "how much of one run a build's log keeps",
-        default: "128m",
-        takes: "takes a number of bytes above zero such as `1048576`, `512k`, `64m` or `1g`",
+        description: "output kept per job, in bytes",
+        default: Fallback::Value("128m"),
+        expected: "a size above zero in bytes such as `1048576`, `512k`, `64m` or `1g`",
         take: |settings, text| set(&mut settings.log_limit, parse_bytes(text).filter(|n| *n > 0)),
     },
     Key {
         name: "tinyci.maxAttempts",
         several: false,
-        description: "how often a commit is tried without a verdict before it waits for `--retry`",
-        default: "3",
-        takes: COUNT,
+        description: "attempts without a verdict before a commit needs `tinyci run --retry`",
+        default: Fallback::Value("3"),
+        expected: COUNT,
         take: |settings, text| {
             set(&mut settings.max_attempts, text.parse().ok().filter(|n| *n > 0))
         },
@@ -216,9 +224,9 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.secretsDir",
         several: false,
-        description: "the folder that holds a file for each secret",
-        default: "none",
-        takes: FOLDER,
+        description: "directory with one file per secret",
+        default: Fallback::Words("no secrets"),
+        expected: DIRECTORY,
         take: |settings, text| {
             let path = (!text.is_empty()).then(|| Some(PathBuf::from(text)));
             set(&mut settings.secrets_dir, path)
@@ -227,9 +235,10 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.secretRefs",
         several: true,
-        description: "globs of the refs whose commits may have secrets, one a value",
-        default: "none",
-        takes: "takes full ref names such as `refs/heads/main` or `refs/heads/release-*`",
+        description: "globs of the refs whose commits may use secrets, one per value",
+        default: Fallback::Words("no refs"),
+        expected: "a full ref name such as `refs/heads/main` or a glob such as \
+                   `refs/heads/release-*`",
         take: |settings, text| {
             settings.secret_refs.push(text.to_owned());
             secret_pattern_fault(text).is_none().then_some(())
@@ -238,9 +247,14 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.passEnv",
         several: true,
-        description: "the variables of tinyci's own environment that commands get, as names or beginnings such as `DEPLOY_*`, one a value; with a `+` in front in addition to the default",
-        default: "all but `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`; for embedding programs `PATH` and its like",
-        takes: "takes names of variables and beginnings such as `DEPLOY_*`, either also after a `+`, or nothing for none but `PATH` and its like",
+        description: "inherited environment variables that commands get, one per value: a name, or a \
+                      prefix such as `DEPLOY_*`; `+` in front adds to the default",
+        default: Fallback::Words(
+            "all but `GIT_*`, `TINYCI_*` and output directories such as `CARGO_TARGET_DIR`; in \
+             embedding programs a short list such as `PATH` and `HOME`",
+        ),
+        expected: "the name of a variable or a prefix such as `DEPLOY_*`, optionally after `+`, or \
+                   an empty value for the short list",
         take: |settings, text| {
             settings.pass_env.push(text.to_owned());
             is_pattern(text).then_some(())
@@ -249,66 +263,68 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.nice",
         several: false,
-        description: "how far commands stand back when others need the processor",
-        default: "0",
-        takes: "takes a whole number from 0 to 19",
+        description: "niceness of commands, 0 to 19 (see nice(1))",
+        default: Fallback::Value("0"),
+        expected: "an integer from 0 to 19",
         take: |settings, text| set(&mut settings.nice, text.parse().ok().filter(|n| *n <= 19)),
     },
     Key {
         name: "tinyci.minFreeSpace",
         several: false,
-        description: "how much of the disk must be free for a commit to be begun",
-        default: "64m",
-        takes: BYTES,
+        description: "free disk space required to start a job, in bytes",
+        default: Fallback::Value("64m"),
+        expected: BYTES,
         take: |settings, text| set(&mut settings.min_free_space, parse_bytes(text)),
     },
     Key {
         name: "tinyci.compactKeep",
         several: false,
-        description: "after a run, pack all builds but the newest so many",
-        default: "pack none",
-        takes: NUMBER,
+        description: "after a run, pack all builds but the newest N",
+        default: Fallback::Words("pack none"),
+        expected: NUMBER,
         take: |settings, text| set(&mut settings.compact_keep, text.parse().ok().map(Some)),
     },
     Key {
         name: "tinyci.pruneKeep",
         several: false,
-        description: "after a run, remove all builds but the newest so many",
-        default: "remove none",
-        takes: NUMBER,
+        description: "after a run, delete all builds but the newest N",
+        default: Fallback::Words("delete none"),
+        expected: NUMBER,
         take: |settings, text| set(&mut settings.prune_keep, text.parse().ok().map(Some)),
     },
     Key {
         name: "tinyci.pruneMaxAge",
         several: false,
-        description: "after a run, remove builds that were last run longer ago",
-        default: "remove none",
-        takes: TIME,
+        description: "after a run, delete builds that were last run longer ago than this",
+        default: Fallback::Words("delete none"),
+        expected: TIME,
         take: |settings, text| set(&mut settings.prune_max_age, limit(text).map(Some)),
     },
     Key {
         name: "tinyci.pruneMaxSize",
         several: false,
-        description: "after a run, remove the oldest builds until the rest takes no more than this",
-        default: "remove none",
-        takes: BYTES,
+        description: "after a run, delete the oldest builds until the rest takes at most this many \
+                      bytes",
+        default: Fallback::Words("delete none"),
+        expected: BYTES,
         take: |settings, text| set(&mut settings.prune_max_size, parse_bytes(text).map(Some)),
     },
     Key {
         name: "tinyci.keepReleases",
         several: false,
-        description: "for each environment, how many releases before the deployed one keep their builds",
-        default: "2",
-        takes: NUMBER,
+        description: "for each environment, number of releases before the deployed one whose builds \
+                      are kept",
+        default: Fallback::Value("2"),
+        expected: NUMBER,
         take: |settings, text| set(&mut settings.keep_releases, text.parse().ok()),
     },
     Key {
         name: "tinyci.pin",
         several: true,
-        description: "folders with links of your own deploy scripts, one a value; a build that a link \
-                  leads into is never packed or removed",
-        default: "none",
-        takes: FOLDER,
+        description: "directories with symlinks of your deploy scripts, one per value; a build that a \
+                      symlink points into is never packed or deleted",
+        default: Fallback::Words("no directories"),
+        expected: DIRECTORY,
         take: |settings, text| {
             settings.pins.push(PathBuf::from(text));
             (!text.is_empty()).then_some(())
@@ -317,30 +333,35 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.approve",
         several: true,
-        description: "the environments that need an approval whatever the commit says, as names or beginnings such as `eu_*`, one a value; `tinyci.approve.ENV` says `true` or `false` for one",
-        default: "no environment",
-        takes: "takes names of environments such as `production`, and beginnings such as `eu_*`, or `*` for any",
+        description: "environments that need an approval even if the config does not ask for one, one \
+                      per value: a name, or a prefix such as `eu_*`; `tinyci.approve.ENV` sets `true` \
+                      or `false` for one environment",
+        default: Fallback::Words("no environments"),
+        expected: "the name of an environment such as `production`, a prefix such as `eu_*`, or `*` \
+                   for all",
         take: |settings, text| settings.approvals.add_environments(text),
     },
     Key {
         name: "tinyci.approvers",
         several: true,
-        description: "who may approve, one a value: principals of the file that `gpg.ssh.allowedSignersFile` names, by signed approvals, and accounts of this machine, by approvals that are given here",
-        default: "anybody, unproven",
-        takes: "takes one principal such as `grace@example.org`, or the name of one account",
+        description: "the people who may approve, one per value: a principal from the file in \
+                      `gpg.ssh.allowedSignersFile`, who signs approvals, or an account of this \
+                      machine, which approves here",
+        default: Fallback::Words("anyone, without proof"),
+        expected: "one principal such as `grace@example.org`, or the name of one account",
         take: |settings, text| settings.approvals.add_approver(text),
     },
     Key {
         name: "tinyci.fourEyes",
         several: false,
-        description: "whether an approval by the author or the committer of the commit does not count",
-        default: "false",
-        takes: SWITCH,
+        description: "true if an approval by the author or the committer of the commit does not count",
+        default: Fallback::Value("false"),
+        expected: SWITCH,
         take: |settings, text| set(&mut settings.approvals.four_eyes, switch(text)),
     },
 ];
 
-/// A yes or no, as git reads it.
+/// A boolean as git reads it.
 fn switch(text: &str) -> Option<bool> {
     let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match (is(["true", "yes", "on", "1"]), is(["false", "no", "off", "0"])) {
@@ -355,7 +376,7 @@ fn set<T>(field: &mut T, value: Option<T>) -> Option<()> {
     Some(())
 }
 
-/// What an embedding program sets: in the words of git's configuration, or as a value of its type.
+/// A setting from an embedding program: as a string that git's configuration takes, or typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Given {
     /// A key and a value, as in `git config tinyci.<key> <value>`.
@@ -371,19 +392,19 @@ pub(crate) enum Given {
 }
 
 impl Given {
-    /// Whether it is a value of this key, in the words of git's configuration.
+    /// True if it is a string value of this key.
     fn is_text_of(&self, name: &str) -> bool {
         matches!(self, Given::Text(key, _) if key.eq_ignore_ascii_case(name))
     }
 }
 
 impl Settings {
-    /// The same with what an embedding program has set, of which the last counts. Relative paths
-    /// are below `root`.
+    /// Returns the settings with those of an embedding program on top; the last value of a key wins.
+    /// Relative paths are relative to `root`.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) with key, value and what would be right.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with the key, the value and the expected values.
     pub(crate) fn with(mut self, given: &[Given], root: &Path) -> Result<Self, Error> {
         for (index, one) in given.iter().enumerate() {
             match one.clone() {
@@ -408,12 +429,13 @@ impl Settings {
         Ok(self)
     }
 
-    /// Takes a value in the words of git's configuration; the first one of a list takes the place of
-    /// what was there.
+    /// Stores a string value. The first value of a key with several values replaces the values that
+    /// were there.
     fn take_text(&mut self, name: &str, value: &str, is_first: bool) -> Result<(), Error> {
         if let Some(environment) = environment_key(&format!("tinyci.{name}")) {
             let wanted = switch(value).ok_or_else(|| {
-                let message = format!("the setting `{name}` cannot be `{value}`: it {SWITCH}");
+                let message =
+                    format!("invalid value `{value}` for the setting `{name}`: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
             self.approvals.name_environment(environment, wanted);
@@ -421,25 +443,25 @@ impl Settings {
         }
         let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
             let advice = did_you_mean(name, KEYS.iter().map(short));
-            let message = format!("there is no setting `{name}`{advice}");
+            let message = format!("unknown setting `{name}`{advice}");
             return Err(Error::new(ErrorKind::InvalidArg, message));
         };
         if is_first && key.several {
             self.clear(key.name);
         }
-        let takes = takes(key, value);
         (key.take)(self, value).ok_or_else(|| {
-            let message = format!("the setting `{name}` cannot be `{value}`: it {takes}");
+            let problem = problem(key, value);
+            let message = format!("invalid value `{value}` for the setting `{name}`: {problem}");
             Error::new(ErrorKind::InvalidArg, message)
         })
     }
 
-    /// Which variables of the process's environment commands get.
+    /// The filter for the inherited environment variables of commands.
     pub(crate) fn env_filter(&self) -> EnvFilter {
         EnvFilter::new(self.pass_all_env, &self.pass_env)
     }
 
-    /// What is set for a list takes the place of what the repository has.
+    /// Removes all values of a key with several values.
     fn clear(&mut self, list: &str) {
         match list {
             "tinyci.refs" => self.refs.clear(),
@@ -457,24 +479,27 @@ fn short(key: &Key) -> &'static str {
     key.name.strip_prefix("tinyci.").unwrap_or(key.name)
 }
 
-/// What a key takes in place of this value, with the right spelling where that is known.
-fn takes(key: &Key, value: &str) -> String {
+/// Why the key does not take this value, with the right spelling if that is known.
+fn problem(key: &Key, value: &str) -> String {
     let fault = match key.name {
         "tinyci.refs" => pattern_fault(value),
         "tinyci.secretRefs" => secret_pattern_fault(value),
         _ => None,
     };
-    fault.unwrap_or_else(|| key.takes.to_owned())
+    match fault {
+        Some(fault) => format!("the setting {fault}"),
+        None => format!("expected {}", key.expected),
+    }
 }
 
-/// The environment that a key is about, where it is about one.
+/// The environment in the name of a key such as `tinyci.approve.production`.
 pub(in crate::repo) fn environment_key(name: &str) -> Option<&str> {
     let (prefix, environment) = name.split_at_checked(APPROVE_PREFIX.len())?;
     let is_one = prefix.eq_ignore_ascii_case(APPROVE_PREFIX) && !environment.is_empty();
     is_one.then_some(environment)
 }
 
-/// `~/` as git reads it.
+/// The path with `~/` replaced by the home directory, as git does.
 fn at_home(dir: &Path) -> PathBuf {
     let below = dir.strip_prefix("~").ok();
     let path = below.and_then(|below| Some(std::env::home_dir()?.join(below)));
@@ -482,12 +507,12 @@ fn at_home(dir: &Path) -> PathBuf {
 }
 
 impl Repo {
-    /// Reads the settings that hold here: of a key set several times the last one, the
-    /// repository's own file after the user's and the machine's; all values of `tinyci.refs`.
+    /// Reads the settings of this repository from git's configuration. If a key is set several times,
+    /// the last value wins (machine, then user, then repository); keys with several values have all.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) with key, value, file and what would be right.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with the key, the value, the file and the expected values.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let unreadable =
             |source| git_error(format!("the configuration of {self} cannot be read"), source);
@@ -502,7 +527,7 @@ impl Repo {
             settings.refs = Settings::default().refs;
         }
         if settings.builds_dir.is_some() {
-            // This reads `~/` as git does; a relative path is one below the root.
+            // This reads `~/` as git does. Relative paths are relative to the root.
             let path = config.get_path("tinyci.buildsdir").map_err(unreadable)?;
             settings.builds_dir = Some(self.root().join(path));
         }
@@ -522,13 +547,14 @@ impl Repo {
                 if entry.has_value() { entry.value().ok().and_then(switch) } else { Some(true) };
             let wanted = wanted.ok_or_else(|| {
                 let value = String::from_utf8_lossy(entry.value_bytes());
-                let message = format!("`{name} = {value}` in {file}: the key {SWITCH}");
+                let message =
+                    format!("invalid value `{value}` for `{name}` in {file}: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
             settings.approvals.name_environment(environment, wanted);
             return Ok(());
         }
-        // git writes the names of variables in small letters.
+        // git lowercases the names of keys.
         let Some(key) = KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(&name)) else {
             settings.unknown.push(unknown(&name, &file));
             return Ok(());
@@ -538,13 +564,13 @@ impl Repo {
         let taken = std::str::from_utf8(value).ok().and_then(|text| take(settings, text));
         taken.ok_or_else(|| {
             let value = String::from_utf8_lossy(value);
-            let takes = takes(key, &value);
-            let message = format!("`{name} = {value}` in {file}: the key {takes}");
+            let problem = problem(key, &value);
+            let message = format!("invalid value `{value}` for `{name}` in {file}: {problem}");
             Error::new(ErrorKind::InvalidArg, message)
         })
     }
 
-    /// The file that an entry stands in, as far as libgit2 tells.
+    /// The file that contains an entry, as far as libgit2 says.
     pub(in crate::repo) fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
         let path = match entry.level() {
             ConfigLevel::Local => Some(self.config_file()),
@@ -565,7 +591,7 @@ fn quoted(path: &Path) -> String {
 
 fn unknown(name: &str, file: &str) -> String {
     let advice = did_you_mean(name, KEYS.iter().map(|key| key.name));
-    format!("`{name}` in {file} is no setting{advice}")
+    format!("unknown setting `{name}` in {file}{advice}")
 }
 
 /// A time above zero.
@@ -594,7 +620,7 @@ mod tests {
             ("tinyci.jobs", "4"),
             ("tinyci.jobTimeout", "90s"),
             ("tinyci.commandTimeout", "10m"),
-            ("TinyCI.GRACE", "2h"),
+            ("TinyCI.GRACEPERIOD", "2h"),
             ("tinyci.backlogLimit", "0"),
             ("tinyci.buildsdir", "../elsewhere"),
             ("tinyci.logLimit", "2M"),
@@ -652,7 +678,7 @@ mod tests {
         };
         assert_eq!(settings(&repo).unwrap(), expected);
         repo.git(&["config", "--add", "tinyci.jobs", "5"]);
-        assert_eq!(settings(&repo).unwrap().jobs, 5, "the last one holds");
+        assert_eq!(settings(&repo).unwrap().jobs, 5, "the last one wins");
     }
 
     #[test]
@@ -670,7 +696,7 @@ mod tests {
             text("pin", "links"),
             text("approve.staging", "yes"),
             text("approvers", "deploy"),
-            text("timeout", "1h"),
+            text("jobTimeout", "1h"),
             Given::Timeout(Duration::from_millis(5)),
         ];
         let settings = own.with(&given, Path::new("/r")).unwrap();
@@ -684,7 +710,7 @@ mod tests {
         assert_eq!(settings.job_timeout, Some(Duration::from_millis(5)));
         for (key, value, right) in [
             ("jbos", "2", "did you mean `jobs`?"),
-            ("jobs", "0", "whole number from 1"),
+            ("jobs", "0", "expected an integer of at least 1"),
             ("approve.x", "3", "`true` or `false`"),
         ] {
             let given = [text(key, value)];
@@ -697,32 +723,32 @@ mod tests {
     #[test]
     fn values_that_are_not_taken_are_named() {
         for (key, value, right) in [
-            ("jobs", "0", "whole number from 1"),
-            ("jobs", "many", "whole number from 1"),
-            ("jobs", "+1 ", "whole number from 1"),
-            ("attempts", "-1", "whole number from 1"),
-            ("backlog", "", "whole number"),
-            ("timeout", "0", "above zero"),
-            ("timeout", "1w", "`90s`"),
-            ("timeout", "+5", "`90s`"),
-            ("timeout", "s", "`90s`"),
-            ("commandTimeout", "99999999999999999999h", "a year at most"),
-            ("grace", "18446744073709551615h", "a year at most"),
+            ("jobs", "0", "an integer of at least 1"),
+            ("jobs", "many", "an integer of at least 1"),
+            ("jobs", "+1 ", "an integer of at least 1"),
+            ("maxAttempts", "-1", "an integer of at least 1"),
+            ("backlogLimit", "", "an integer of at least 0"),
+            ("jobTimeout", "0", "above zero"),
+            ("jobTimeout", "1w", "`90s`"),
+            ("jobTimeout", "+5", "`90s`"),
+            ("jobTimeout", "s", "`90s`"),
+            ("commandTimeout", "99999999999999999999h", "at most a year"),
+            ("gracePeriod", "18446744073709551615h", "at most a year"),
             ("logLimit", "0", "above zero"),
             ("logLimit", "99999999999999g", "`64m`"),
-            ("buildsDir", "", "path of a folder"),
-            ("env", "A=B", "names of variables"),
+            ("buildsDir", "", "the path of a directory"),
+            ("passEnv", "A=B", "the name of a variable"),
             ("nice", "20", "from 0 to 19"),
             ("nice", "-1", "from 0 to 19"),
             ("minFreeSpace", "lots", "`64m`"),
-            ("pruneKeep", "all", "whole number"),
+            ("pruneKeep", "all", "an integer of at least 0"),
             ("pruneMaxAge", "0", "above zero"),
             ("pruneMaxSize", "1.5g", "`10g`"),
-            ("keepReleases", "-1", "whole number"),
-            ("pin", "", "path of a folder"),
+            ("keepReleases", "-1", "an integer of at least 0"),
+            ("pin", "", "the path of a directory"),
             ("refs", "main", "full ref names"),
             ("refs", "refs/notes/x", "cannot select notes"),
-            ("approve", "true", "names of environments"),
+            ("approve", "true", "the name of an environment"),
             ("approve.production", "perhaps", "`true` or `false`"),
             ("approvers", "Grace <grace@example.org>", "one principal"),
             ("fourEyes", "2", "`true` or `false`"),
@@ -732,7 +758,11 @@ mod tests {
             let error = settings(&repo).unwrap_err();
             let (file, text) = (repo.path().join(".git/config"), error.to_string());
             assert_eq!(error.kind(), ErrorKind::InvalidArg, "{text}");
-            for part in [&format!("`tinyci.{key} = {value}`"), right, file.to_str().unwrap()] {
+            for part in [
+                &format!("invalid value `{value}` for `tinyci.{key}` in `"),
+                right,
+                file.to_str().unwrap(),
+            ] {
                 assert!(text.contains(part), "{part}: {text}");
             }
         }
@@ -753,9 +783,9 @@ mod tests {
         repo.git(&["config", "tinyci.jbos", "2"]);
         repo.git(&["config", "tinyci.nothing.like", "2"]);
         let unknown = settings(&repo).unwrap().unknown;
-        assert!(unknown[0].contains("`tinyci.jbos`"), "{unknown:?}");
+        assert!(unknown[0].starts_with("unknown setting `tinyci.jbos` in `"), "{unknown:?}");
         assert!(unknown[0].ends_with("did you mean `tinyci.jobs`?"), "{unknown:?}");
-        assert!(unknown[1].ends_with("is no setting"), "{unknown:?}");
+        assert!(unknown[1].ends_with("/config`"), "{unknown:?}");
     }
 
     #[test]
@@ -763,10 +793,10 @@ mod tests {
         let repo = TestRepo::new();
         repo.git(&["config", "tinyci.jobs", "2"]);
         repo.git(&["config", "include.path", "more"]);
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = x\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = x\n").unwrap();
         let error = settings(&repo).unwrap_err().to_string();
         assert!(error.contains("a file that `"), "{error}");
-        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tattempts = 7\n").unwrap();
+        std::fs::write(repo.path().join(".git/more"), "[tinyci]\n\tmaxAttempts = 7\n").unwrap();
         repo.git(&["config", "extensions.worktreeConfig", "true"]);
         repo.git(&["config", "--worktree", "tinyci.jobs", "3"]);
         let settings = settings(&repo).unwrap();

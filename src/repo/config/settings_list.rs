@@ -1,15 +1,15 @@
-//! The settings as a list for people: every key there is, with what is set and where.
+//! The settings as a list for people: every key, its values, and the file that sets them.
 
-use super::settings::{KEYS, environment_key};
+use super::settings::{Fallback, KEYS, environment_key};
 use crate::model::{error::Error, setting::Setting};
 use crate::repo::repository::{Repo, git_error};
 
 impl Repo {
-    /// Every setting there is, in the order of the documentation.
+    /// Lists every setting, in the order of the documentation.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the configuration cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if the configuration cannot be read.
     pub(crate) fn setting_list(&self) -> Result<Vec<Setting>, Error> {
         let unreadable =
             |source| git_error(format!("the configuration of {self} cannot be read"), source);
@@ -17,12 +17,19 @@ impl Repo {
         let config = config.map_err(unreadable)?;
         let mut settings: Vec<Setting> = KEYS
             .iter()
-            .map(|key| Setting {
-                key: key.name.to_owned(),
-                values: Vec::new(),
-                origin: None,
-                default: key.default,
-                description: key.description,
+            .map(|key| {
+                let (default, default_description) = match key.default {
+                    Fallback::Value(value) => (Some(value), value),
+                    Fallback::Words(words) => (None, words),
+                };
+                Setting {
+                    key: key.name.to_owned(),
+                    values: Vec::new(),
+                    origin: None,
+                    default,
+                    default_description,
+                    description: key.description,
+                }
             })
             .collect();
         let mut of_environments = Vec::new();
@@ -37,8 +44,10 @@ impl Repo {
                     key: name,
                     values: vec![String::from_utf8_lossy(value).into_owned()],
                     origin: Some(self.file_of(entry).trim_matches('`').to_owned()),
-                    default: "what `tinyci.approve` says",
-                    description: "whether this environment needs an approval whatever the commit says",
+                    default: None,
+                    default_description: "the value of `tinyci.approve`",
+                    description: "true if this environment needs an approval even if the config \
+                                  does not ask for one, false if it needs one only then",
                 });
                 continue;
             }
@@ -75,14 +84,14 @@ mod tests {
         }
         let list = repo.setting_list().unwrap();
         let of = |key: &str| list.iter().find(|it| it.key == key).unwrap();
-        assert_eq!(of("tinyci.jobs").values, ["3"], "the last one holds");
-        assert_eq!(of("tinyci.refs").values, ["refs/a", "refs/b"], "all of them hold");
+        assert_eq!(of("tinyci.jobs").values, ["3"], "the last one wins");
+        assert_eq!(of("tinyci.refs").values, ["refs/a", "refs/b"], "all of them apply");
         let file = test.path().join(".git/config");
         assert_eq!(of("tinyci.jobs").origin.as_deref(), file.to_str());
     }
 
     #[test]
-    fn what_is_said_of_one_environment_is_listed_by_its_name() {
+    fn a_setting_for_one_environment_is_listed_by_its_name() {
         let test = TestRepo::new();
         let repo = Repo::open(test.path()).unwrap();
         test.git(&["config", "tinyci.approve.production", "true"]);
@@ -99,21 +108,17 @@ mod tests {
     }
 
     #[test]
-    fn a_default_that_is_a_value_is_what_holds() {
+    fn setting_a_default_changes_nothing() {
         let test = TestRepo::new();
         let repo = Repo::open(test.path()).unwrap();
-        let is_folder = |key: &str| key.ends_with("Dir") || key == "tinyci.pin";
+        let is_dir = |key: &str| key.ends_with("Dir");
         let list = repo.setting_list().unwrap().into_iter();
-        for setting in list.filter(|setting| !is_folder(&setting.key)) {
+        for setting in list.filter(|setting| !is_dir(&setting.key)) {
+            let Some(default) = setting.default else { continue };
+            assert_eq!(setting.default_description, default);
             let before = test.git(&["config", "--list", "--local"]);
-            test.git(&["config", &setting.key, setting.default]);
-            match repo.settings() {
-                Ok(settings) => assert_eq!(settings, Settings::default(), "{}", setting.key),
-                // A word about it and no value.
-                Err(error) => {
-                    assert!(!setting.default.contains(|it: char| it.is_ascii_digit()), "{error}")
-                }
-            }
+            test.git(&["config", &setting.key, default]);
+            assert_eq!(repo.settings().unwrap(), Settings::default(), "{}", setting.key);
             test.git(&["config", "--unset", &setting.key]);
             assert_eq!(test.git(&["config", "--list", "--local"]), before);
         }

@@ -57,12 +57,13 @@ impl Repo {
         };
         let format = std::str::from_utf8(&text).ok().and_then(StateFormat::parse);
         format.map(Some).ok_or_else(|| {
+            let shown = path.display();
             let message = format!(
-                "`{}` is damaged, so tinyci cannot know which versions may use this repository; if \
-                 no newer version of tinyci ever used it, remove that file",
-                path.display()
+                "cannot find out which versions of tinyci may use this repository: `{shown}` is \
+                 damaged"
             );
-            Error::new(ErrorKind::Io, message).with_path(&path)
+            let hint = format!("if no newer version of tinyci ever used it, `rm '{shown}'`");
+            Error::new(ErrorKind::Io, message).with_path(&path).with_hint(hint)
         })
     }
 

@@ -59,8 +59,7 @@ impl Repo {
     }
 
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
-        let unwritten =
-            |source| git_error(format!("the baseline of {self} cannot be written"), source);
+        let unwritten = |source| git_error(format!("cannot write the baseline of {self}"), source);
         let tree = empty_tree(&self.git).map_err(unwritten)?;
         // The time is that of the newest parent, so that the same baseline is the same commit
         // wherever it is made.

@@ -181,7 +181,7 @@ impl Repo {
             // The branch has no commit yet, or its file is not readable as a ref.
             Err(error) if error.code() == git2::ErrorCode::UnbornBranch => None,
             Err(source) => {
-                return Err(git_error(format!("HEAD of {self} cannot be read"), source));
+                return Err(git_error(format!("cannot read HEAD of {self}"), source));
             }
         };
         Ok(tip.map(|tip| (GitString::new(name), tip)))

@@ -48,7 +48,7 @@ impl Repo {
         }
         let found = self.git.graph_descendant_of(oid(tip)?, oid(id)?);
         found.map_err(|source| {
-            git_error(format!("the history of `{}` cannot be read", tip.short()), source)
+            git_error(format!("cannot read the history of `{}`", tip.short()), source)
         })
     }
 }

@@ -12,8 +12,7 @@ use crate::repo::{
 impl Repo {
     /// The nearest ancestor whose verdict is `success`; of several the one committed last.
     pub(crate) fn green_ancestor(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
-        let unreadable =
-            |source| git_error(format!("the history of `{id}` cannot be read"), source);
+        let unreadable = |source| git_error(format!("cannot read the history of `{id}`"), source);
         let mut walk = self.git.revwalk().map_err(unreadable)?;
         walk.set_sorting(Sort::TIME | Sort::TOPOLOGICAL).map_err(unreadable)?;
         walk.push(oid(id)?).map_err(unreadable)?;
@@ -33,7 +32,7 @@ impl Repo {
         base: Option<CommitId>,
         id: CommitId,
     ) -> Result<Vec<ChangedPath>, Error> {
-        let unreadable = |source| git_error(format!("the tree of `{id}` cannot be read"), source);
+        let unreadable = |source| git_error(format!("cannot read the tree of `{id}`"), source);
         let tree =
             |id: CommitId| walk::find_commit(&self.git, oid(id)?)?.tree().map_err(unreadable);
         let (old, new) = (base.map(tree).transpose()?, tree(id)?);
@@ -50,7 +49,7 @@ impl Repo {
     /// The tags that name this commit, annotated ones too, without `refs/tags/`.
     pub(crate) fn tags_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let wanted: Oid = oid(id)?;
-        let unlisted = |source| git_error(format!("the tags of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the tags of {self}"), source);
         let mut names = Vec::new();
         // By their prefix: a second look asks this of many refs, of which few are tags.
         for tag in self.git.references_glob("refs/tags/*").map_err(unlisted)? {

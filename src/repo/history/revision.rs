@@ -48,7 +48,7 @@ impl Repo {
             }
         }
         if tips.is_empty() {
-            let message = format!("the range `{range}` names no commits to take, as `a..b` does");
+            let message = format!("invalid range `{range}`: expected a range such as `a..b`");
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         let nodes = walk::oldest_first(walk::between(&self.git, &tips, &hidden)?);
@@ -63,18 +63,17 @@ impl Repo {
         match self.git.merge_bases(left, right) {
             Ok(bases) => Ok(bases.iter().copied().collect()),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
-            Err(source) => {
-                Err(git_error(format!("`{left}` and `{right}` cannot be compared"), source))
-            }
+            Err(source) => Err(git_error(format!("cannot compare `{left}` and `{right}`"), source)),
         }
     }
 
     fn resolve_oid(&self, revision: &str) -> Result<Oid, Error> {
         if revision.trim().is_empty() {
-            return Err(Error::new(ErrorKind::InvalidArg, "the revision is empty"));
+            return Err(Error::new(ErrorKind::InvalidArg, "invalid revision: it is empty"));
         }
         if revision.contains("..") || revision.starts_with('^') {
-            let message = format!("`{revision}` is a range where one commit is meant");
+            let message =
+                format!("invalid revision `{revision}`: expected one commit, got a range");
             return Err(Error::new(ErrorKind::InvalidArg, message));
         }
         let object = match self.git.revparse_single(revision) {
@@ -101,9 +100,9 @@ impl Repo {
         }
         let shown: Vec<_> = commits.iter().take(5).map(|id| format!("`{id}`")).collect();
         let of = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
-        let message =
-            format!("`{revision}` is ambiguous in {self}, give more digits of the id{of}");
-        Err(because(Error::new(ErrorKind::NotFound, message), &source))
+        let message = format!("ambiguous revision `{revision}` in {self}{of}");
+        let error = Error::new(ErrorKind::NotFound, message).with_hint("use more digits of the id");
+        Err(because(error, &source))
     }
 
     /// Reads the name of every object: only for an id that is known to be ambiguous.
@@ -131,13 +130,13 @@ impl Repo {
         let advice = if let Some(branch) = self.unborn(revision) {
             format!(": its branch `{branch}` has no commit yet")
         } else if let Some(name) = self.similar(revision) {
-            format!(": did you mean `{name}`?")
+            format!("; did you mean `{name}`?")
         } else if self.git.is_shallow() {
-            " (it is a shallow clone: older commits are not there)".to_owned()
+            " (a shallow clone has no older commits)".to_owned()
         } else {
             String::new()
         };
-        let message = format!("there is no revision `{revision}` in {self}{advice}");
+        let message = format!("unknown revision `{revision}` in {self}{advice}");
         let error = Error::new(ErrorKind::NotFound, message);
         // That a word is none that git could read says no more than the sentence does.
         if source.code() == ErrorCode::InvalidSpec { error } else { because(error, &source) }
@@ -226,17 +225,17 @@ mod tests {
         repo.git(&["tag", "-a", "of-tree", "-m", "x", "HEAD^{tree}"]);
         let cases = [
             ("mian", ErrorKind::NotFound, "did you mean `main`"),
-            ("HEAD~7", ErrorKind::NotFound, "there is no revision `HEAD~7`"),
-            ("--output=pwn", ErrorKind::NotFound, "no revision `--output=pwn`"),
-            ("-h", ErrorKind::NotFound, "no revision `-h`"),
-            ("0123456789012345678901234567890123456789", ErrorKind::NotFound, "no revision"),
+            ("HEAD~7", ErrorKind::NotFound, "unknown revision `HEAD~7`"),
+            ("--output=pwn", ErrorKind::NotFound, "unknown revision `--output=pwn`"),
+            ("-h", ErrorKind::NotFound, "unknown revision `-h`"),
+            ("0123456789012345678901234567890123456789", ErrorKind::NotFound, "unknown revision"),
             ("of-tree", ErrorKind::NotFound, "names a tag, not a commit"),
             ("HEAD:file", ErrorKind::NotFound, "names a blob, not a commit"),
             ("HEAD^{tree}", ErrorKind::NotFound, "names a tree, not a commit"),
-            ("a b", ErrorKind::NotFound, "there is no revision `a b`"),
-            ("a\0b", ErrorKind::NotFound, "no revision"),
+            ("a b", ErrorKind::NotFound, "unknown revision `a b`"),
+            ("a\0b", ErrorKind::NotFound, "unknown revision"),
             ("", ErrorKind::InvalidArg, "empty"),
-            ("main..HEAD", ErrorKind::InvalidArg, "is a range"),
+            ("main..HEAD", ErrorKind::InvalidArg, "got a range"),
         ];
         for (revision, kind, text) in cases {
             let error = opened.resolve(revision).unwrap_err();

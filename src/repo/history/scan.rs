@@ -117,8 +117,9 @@ impl Repo {
             let hidden = baseline.map(|(_, newest)| newest).unwrap_or_default();
             return self.look(tips, &hidden, noted, true);
         }
-        let edges = edges(&self.git)
-            .map_err(|source| git_error(format!("the edges of {self} are not known"), source))?;
+        let edges = edges(&self.git).map_err(|source| {
+            git_error(format!("cannot read the edges of the shallow clone {self}"), source)
+        })?;
         let ground =
             CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();

@@ -118,7 +118,7 @@ pub(in crate::repo) fn edges(git: &Repository) -> Result<Oid, git2::Error> {
             Ok(text) => bytes.extend(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
-                let message = format!("`{}` cannot be read: {error}", file.display());
+                let message = format!("cannot read `{}`: {error}", file.display());
                 return Err(git2::Error::new(
                     ErrorCode::GenericError,
                     git2::ErrorClass::Os,

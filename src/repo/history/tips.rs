@@ -48,7 +48,7 @@ impl Repo {
                 commit.map(|commit| commit_id(commit.id())).transpose()
             }
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(git_error(format!("`{name}` cannot be read"), source)),
+            Err(source) => Err(git_error(format!("cannot read `{name}`"), source)),
         }
     }
 
@@ -94,8 +94,7 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) where their history cannot be read.
     pub(crate) fn by_topology(&self, ids: &[CommitId]) -> Result<Vec<CommitId>, Error> {
-        let unreadable =
-            |source| git_error("the history of what is tested again cannot be read", source);
+        let unreadable = |source| git_error("cannot read the history of retested commits", source);
         let mut left: HashSet<CommitId> = ids.iter().copied().collect();
         let mut newest_first = Vec::new();
         // One alone has its place without a walk.

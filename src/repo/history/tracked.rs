@@ -21,7 +21,7 @@ impl Repo {
         let tracked = in_index(&main, folder)
             .and_then(|in_index| if in_index { Ok(true) } else { in_head(&main, folder) });
         tracked.map_err(|source| {
-            git_error(format!("what {self} tracks under `{folder}` is not known"), source)
+            git_error(format!("cannot list the files that {self} tracks in `{folder}`"), source)
         })
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use git2::{Oid, Repository};
 
 use crate::model::error::Error;
-use crate::repo::repository::git_error;
+use crate::repo::repository::{FSCK, git_error};
 
 /// What a walk knows of a commit.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Erro
 /// Finds one commit, or says which could not be read.
 pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
     git.find_commit(id).map_err(|source| {
-        git_error(format!("commit `{id}` is missing or broken (`git fsck` tells more)"), source)
+        git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
     })
 }
 

@@ -55,7 +55,7 @@ pub struct MergeReport {
 }
 
 impl MergeReport {
-    /// As one line of JSON: `records`, and the full ids of `settled` and `overruled`.
+    /// As one line of JSON: `records`, and the full ids of `added` and `replaced`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"records":0,"added":[],"replaced":[]}"#;
@@ -66,8 +66,8 @@ impl MergeReport {
         wire::json(&MergedJson {
             v: wire::VERSION,
             records: self.records,
-            settled: ids(&self.added),
-            overruled: ids(&self.replaced),
+            added: ids(&self.added),
+            replaced: ids(&self.replaced),
         })
     }
 }
@@ -76,8 +76,8 @@ impl MergeReport {
 struct MergedJson {
     v: u32,
     records: usize,
-    settled: Vec<String>,
-    overruled: Vec<String>,
+    added: Vec<String>,
+    replaced: Vec<String>,
 }
 
 impl Repo {
@@ -87,7 +87,7 @@ impl Repo {
     ///
     /// [`Git`](ErrorKind::Git) where the refs cannot be listed.
     pub(crate) fn tracked_remotes(&self) -> Result<Vec<String>, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = BTreeSet::new();
         let references =
             self.git.references_glob(&format!("{FETCHED_NOTES}*")).map_err(unlisted)?;
@@ -130,11 +130,9 @@ impl Repo {
     pub(crate) fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         if !self.tracked_remotes()?.iter().any(|known| known == remote) {
             self.remote_url(remote)?;
-            let message = format!(
-                "no verdicts of `{remote}` have been fetched: `tinyci setup-remote {remote}` has \
-                 `git fetch {remote}` bring them"
-            );
-            return Err(Error::new(ErrorKind::NotFound, message));
+            let message = format!("no verdicts of `{remote}` have been fetched");
+            let hint = format!("`tinyci setup-remote {remote}`, then `git fetch {remote}`");
+            return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
         }
         // The records first: a word rests on them.
         let records = self.merge(remote, RECORDS, |_, note| Ok(joined(&note)))?;
@@ -224,7 +222,7 @@ impl Repo {
         match self.git.merge_base(ours, theirs) {
             Ok(base) => Ok(Some(base)),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(git_error("the history of the notes cannot be read", source)),
+            Err(source) => Err(git_error("cannot read the history of the notes", source)),
         }
     }
 }

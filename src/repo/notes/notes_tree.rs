@@ -206,12 +206,8 @@ impl<'repo> NotesTree<'repo> {
 
     fn read(&self, id: Oid, kind: ObjectType) -> Result<OdbObject<'_>, Error> {
         let object = self.odb.read(id).map_err(|source| {
-            let what = format!(
-                "cannot read {kind} {id} of `{}`; see `git fsck`, and fetch the ref from another \
-                 copy or delete it with `git update-ref -d {0}`",
-                self.reference
-            );
-            git_error(what, source)
+            let what = format!("cannot read {kind} {id} of `{}`", self.reference);
+            git_error(what, source).with_hint(self.remedy())
         })?;
         if object.kind() == kind { Ok(object) } else { Err(self.damaged(kind, id)) }
     }
@@ -228,12 +224,12 @@ impl<'repo> NotesTree<'repo> {
     }
 
     fn damaged(&self, kind: ObjectType, id: Oid) -> Error {
-        let message = format!(
-            "object {id} of `{0}` is not a sound {kind}; see `git fsck`, and fetch the ref from \
-             another copy or delete it with `git update-ref -d {0}`",
-            self.reference
-        );
-        Error::new(ErrorKind::Git, message)
+        let message = format!("object {id} of `{}` is not a valid {kind}", self.reference);
+        Error::new(ErrorKind::Git, message).with_hint(self.remedy())
+    }
+
+    fn remedy(&self) -> String {
+        format!("fetch the ref from another copy, or `git update-ref -d {}`", self.reference)
     }
 }
 

@@ -89,7 +89,7 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) where the refs cannot be listed.
     pub(crate) fn lookalikes(&self) -> Result<Vec<String>, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let names = self.git.references_glob("refs/notes/tinyci*").map_err(unlisted)?;
         let mut found = Vec::new();
         for reference in names {

@@ -52,13 +52,11 @@ impl Repo {
             [] => return Ok(None),
             [one] => one,
             [(first, _), (second, _), ..] => {
-                let message = format!(
-                    "commit `{id}` has both `{}` and `{}`, and only one of them can say what to \
-                     run: remove the other",
-                    first.file_name(),
-                    second.file_name()
-                );
-                return Err(Error::new(ErrorKind::Config, message));
+                let (first, second) = (first.file_name(), second.file_name());
+                let message =
+                    format!("ambiguous config: commit `{id}` has both `{first}` and `{second}`");
+                let hint = format!("`git rm {second}` or `git rm {first}`");
+                return Err(Error::new(ErrorKind::Config, message).with_hint(hint));
             }
         };
         let name = format.file_name();
@@ -71,8 +69,10 @@ impl Repo {
         let odb = self.git.odb().map_err(unreadable)?;
         let (size, _) = odb.read_header(blob).map_err(unreadable)?;
         if size > SIZE_MAX {
-            let message =
-                format!("`{name}` of commit `{id}` has {size} bytes; a config may have {SIZE_MAX}");
+            let message = format!(
+                "`{name}` of commit `{id}` is too large: {size} bytes, at most {SIZE_MAX} are \
+                 allowed"
+            );
             return Err(Error::new(ErrorKind::Config, message).with_path(name));
         }
         let bytes = odb.read(blob).map_err(unreadable)?.data().to_vec();

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::repo::{
     history::walk,
-    repository::{Repo, git_error, id_bytes, oid},
+    repository::{FSCK, Repo, git_error, id_bytes, oid},
 };
 
 /// One line of a tree, unjudged: any mode, any name.
@@ -62,8 +62,7 @@ impl Objects<'_> {
     pub(crate) fn tree(&self, id: TreeId) -> Result<Vec<TreeEntry>, Error> {
         let object = self.read(id.as_bytes(), git2::ObjectType::Tree)?;
         parse_tree(object.data()).ok_or_else(|| {
-            let message = format!("tree {id} is malformed; `git fsck` tells more");
-            Error::new(ErrorKind::Git, message)
+            Error::new(ErrorKind::Git, format!("tree {id} is malformed")).with_hint(FSCK)
         })
     }
 
@@ -105,7 +104,7 @@ fn expect(id: &[u8; 20], kind: git2::ObjectType, wanted: git2::ObjectType) -> Re
         return Ok(());
     }
     let id = TreeId::from_bytes(*id);
-    let message = format!("object {id} is a {kind} where a {wanted} is due");
+    let message = format!("object {id} is a {kind}, not a {wanted}");
     Err(Error::new(ErrorKind::Git, message))
 }
 
@@ -180,7 +179,7 @@ mod tests {
         let repo = Repo::open(test.path()).unwrap();
         let objects = repo.objects().unwrap();
         let error = objects.blob(id(&tree)).err().unwrap();
-        assert_eq!(error.message(), format!("object {tree} is a tree where a blob is due"));
+        assert_eq!(error.message(), format!("object {tree} is a tree, not a blob"));
         let error = objects.blob([7; 20]).err().unwrap();
         assert_eq!(error.message(), format!("object {} is missing", "07".repeat(20)));
         assert_eq!(error.kind(), ErrorKind::Git);

@@ -49,7 +49,7 @@ impl Repo {
                 let message = format!("{self}: {}", source.message());
                 Error::new(ErrorKind::InvalidArg, message)
             }
-            _ => git_error(format!("`core.sharedRepository` of {self} cannot be read"), source),
+            _ => git_error(format!("cannot read `core.sharedRepository` of {self}"), source),
         };
         sharing(&self.git).map_err(fail)
     }
@@ -65,8 +65,8 @@ pub(in crate::repo) fn sharing(git: &Repository) -> Result<Sharing, git2::Error>
     Sharing::parse(value.as_deref()).ok_or_else(|| {
         let value = value.unwrap_or_default();
         let message = format!(
-            "`core.sharedRepository = {value}` is not a value that git takes, such as `umask`, \
-             `group`, `all` or `0660`"
+            "invalid value `{value}` for `core.sharedRepository`: expected a value such as \
+             `umask`, `group` or `0660`"
         );
         git2::Error::new(ErrorCode::Invalid, ErrorClass::Config, message)
     })
@@ -123,6 +123,7 @@ pub(in crate::repo) fn share<'a>(
 }
 
 fn unshared(path: impl fmt::Display, error: &io::Error) -> git2::Error {
-    let message = format!("`{path}` cannot be shared as core.sharedRepository says: {error}");
+    let message =
+        format!("cannot set the permissions of `{path}` for `core.sharedRepository`: {error}");
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Os, message)
 }

@@ -8,7 +8,7 @@ use std::iter;
 use git2::{ObjectType, Oid, Repository};
 
 use crate::model::error::{Error, ErrorKind};
-use crate::repo::repository::git_error;
+use crate::repo::repository::{FSCK, git_error};
 
 /// One entry of a tree.
 #[derive(Clone, Copy, Debug)]
@@ -51,19 +51,17 @@ pub(in crate::repo) fn each_entry(
     tree: Oid,
     mut each: impl FnMut(Entry<'_>) -> bool,
 ) -> Result<(), Error> {
-    let unreadable = |source| {
-        git_error(format!("tree `{tree}` is missing or broken (`git fsck` tells more)"), source)
-    };
+    let unreadable =
+        |source| git_error(format!("tree `{tree}` is missing or broken"), source).with_hint(FSCK);
     let odb = git.odb().map_err(unreadable)?;
     let object = odb.read(tree).map_err(unreadable)?;
     if object.kind() != ObjectType::Tree {
-        let message = format!("`{tree}` should be a tree and is a {}", object.kind());
+        let message = format!("`{tree}` is a {}, not a tree", object.kind());
         return Err(Error::new(ErrorKind::Git, message));
     }
     for entry in entries(object.data()) {
         let entry = entry.ok_or_else(|| {
-            let message = format!("tree `{tree}` is malformed (`git fsck` tells more)");
-            Error::new(ErrorKind::Git, message)
+            Error::new(ErrorKind::Git, format!("tree `{tree}` is malformed")).with_hint(FSCK)
         })?;
         if !each(entry) {
             break;

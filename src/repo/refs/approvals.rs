@@ -135,7 +135,7 @@ impl Repo {
         commit: CommitId,
         config: &str,
     ) -> Result<Vec<StoredApproval>, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let glob = format!("{APPROVALS}{environment}/{commit}/*");
         let mut found = Vec::new();
         for reference in self.git.references_glob(&glob).map_err(unlisted)? {
@@ -156,7 +156,7 @@ impl Repo {
                 time: UNIX_EPOCH,
                 signed: false,
                 proof: None,
-                problem: Some("it is not what tinyci writes there".to_owned()),
+                problem: Some("tinyci did not write it".to_owned()),
             });
             found.push(StoredApproval { approval, id: commit_id(target)? });
         }
@@ -223,7 +223,7 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) where it cannot be read.
     pub(crate) fn signers(&self) -> Result<Signers, Error> {
         let unreadable =
-            |source| git_error(format!("the configuration of {self} cannot be read"), source);
+            |source| git_error(format!("cannot read the configuration of {self}"), source);
         let config = self.git.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(unreadable)?;
         let path = |key| match config.get_path(key) {
@@ -254,9 +254,9 @@ impl Repo {
     /// [`Unsupported`](ErrorKind::Unsupported) saying how to tell git.
     pub(crate) fn required_identity(&self) -> Result<(String, String), Error> {
         self.identity().ok_or_else(|| {
-            let message = "an approval names who gives it, and git does not know who you are; tell \
-                           it with `git config user.name NAME` and `git config user.email ADDRESS`";
+            let message = "cannot approve: `user.name` and `user.email` of git are not set";
             Error::new(ErrorKind::Unsupported, message)
+                .with_hint("`git config user.name NAME`, then `git config user.email ADDRESS`")
         })
     }
 }
@@ -274,6 +274,6 @@ fn seconds(approval: &Approval) -> i64 {
 }
 
 fn unstored(approval: &Approval, source: git2::Error) -> Error {
-    let what = format!("the approval of {} cannot be stored", approval.commit.short());
+    let what = format!("cannot store the approval of {}", approval.commit.short());
     git_error(what, source)
 }

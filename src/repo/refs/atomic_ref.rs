@@ -68,12 +68,10 @@ impl<'repo> AtomicRef<'repo> {
             Err(source) => return Err(self.unreadable(source)),
         };
         if reference.kind() == Some(ReferenceType::Symbolic) {
-            let message = format!(
-                "`{0}` is a symbolic ref, which tinyci does not follow; make it a plain one with \
-                 `git symbolic-ref -d {0}`",
-                self.name
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            let message =
+                format!("`{}` is a symbolic ref, which tinyci does not follow", self.name);
+            let hint = format!("`git symbolic-ref -d {}`", self.name);
+            return Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint));
         }
         Ok(reference.target())
     }
@@ -145,7 +143,7 @@ impl<'repo> AtomicRef<'repo> {
             found => Some(found?),
         };
         if found != from {
-            let message = "the ref was moved meanwhile";
+            let message = "another process moved the ref";
             return Err(git2::Error::new(ErrorCode::Modified, ErrorClass::Reference, message));
         }
         let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
@@ -181,15 +179,16 @@ impl<'repo> AtomicRef<'repo> {
         match source.code() {
             ErrorCode::Locked => {
                 let lock = lock_path(self.git().commondir(), name);
-                let message = format!(
-                    "`{name}` has been locked for {seconds} s by `{}`; if no git process is at \
-                     work in this repository, remove that file",
-                    lock.display()
-                );
-                Error::new(ErrorKind::Git, message).with_path(lock)
+                let shown = lock.display();
+                let message = format!("`{name}` has been locked for {seconds} s by `{shown}`");
+                let hint = format!("if no git process uses this repository, `rm '{shown}'`");
+                Error::new(ErrorKind::Git, message).with_hint(hint).with_path(lock)
             }
             ErrorCode::Modified => {
-                let message = format!("others kept moving `{name}` for {seconds} s; try again");
+                let message = format!(
+                    "cannot move `{name}`: other processes kept moving it for {seconds} s; try \
+                     again"
+                );
                 Error::new(ErrorKind::Git, message)
             }
             _ => git_error(format!("cannot move `{name}`"), source),

@@ -123,7 +123,7 @@ impl Repo {
     ///
     /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
     pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = FetchedDeploys::default();
         let references =
             self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
@@ -178,7 +178,7 @@ impl Repo {
                 _ => ledger.running().map(|running| running.commit),
             };
             let commit = self.entry_commit(tip, &entry, author, deployed);
-            let what = || format!("the deployment of {} cannot be recorded", entry.commit.short());
+            let what = || format!("cannot record the deployment of {}", entry.commit.short());
             Ok(Edit::Replace(commit.map_err(|source| git_error(what(), source))?, ()))
         })
     }
@@ -236,12 +236,12 @@ impl Repo {
         match kind {
             Some(kind) if kind != ObjectType::Commit => {
                 let message = format!(
-                    "`{DEPLOYS}{environment}` names a {kind}, which tinyci did not write; look at \
-                     it, then remove it with `git update-ref -d {DEPLOYS}{environment}`"
+                    "tinyci did not write `{DEPLOYS}{environment}`: it is a {kind}, not a commit"
                 );
-                Error::new(ErrorKind::Git, message)
+                let hint = format!("`git update-ref -d {DEPLOYS}{environment}` removes it");
+                Error::new(ErrorKind::Git, message).with_hint(hint)
             }
-            _ => git_error(format!("`{DEPLOYS}{environment}` cannot be read"), source),
+            _ => git_error(format!("cannot read `{DEPLOYS}{environment}`"), source),
         }
     }
 

@@ -1,8 +1,8 @@
 //! HEAD of a repository that is pushed to: what is wrong with it, and the command that sets it
 //! right.
 
-use crate::model::error::Error;
 use crate::repo::repository::Repo;
+use crate::{model::error::Error, util::suggestion::hinted};
 
 /// The branches that are most likely meant, in this order.
 const USUAL: [&str; 2] = ["main", "master"];
@@ -29,11 +29,12 @@ impl Repo {
             Some(name) => format!("`{}`, which does not exist", shown(&name)),
             None => "a commit".to_owned(),
         };
-        Ok(Some(format!(
-            "HEAD of {self} names {named}, and no branch: a deployment whose config lists no \
-             branch finds none, and clones check out nothing; run `git symbolic-ref HEAD {}` there",
-            word(&format!("refs/heads/{}", meant.name)),
-        )))
+        let message = format!(
+            "HEAD of {self} points to {named}, not to a branch: deployments need `branch` in their \
+             config, and clones check out no files"
+        );
+        let branch = word(&format!("refs/heads/{}", meant.name));
+        Ok(Some(hinted(&message, &format!("`git symbolic-ref HEAD {branch}` in that repository"))))
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
             assert!(fault.contains(&format!("`git symbolic-ref HEAD {meant}`")), "{fault}");
         }
         repo.git(&["update-ref", "--no-deref", "HEAD", &commit]);
-        assert!(fault(&repo).contains("names a commit, and no branch"), "{}", fault(&repo));
+        assert!(fault(&repo).contains("points to a commit, not to a branch"), "{}", fault(&repo));
         repo.git(&["symbolic-ref", "HEAD", "refs/heads/main"]);
         assert_eq!(fault(&repo), "");
     }

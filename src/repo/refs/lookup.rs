@@ -6,7 +6,7 @@ use git2::{ErrorCode, ObjectType, Oid, Reference};
 
 use crate::repo::{
     history::walk::AncestorSearch,
-    repository::{Repo, commit_id, git_error, oid},
+    repository::{FSCK, Repo, commit_id, git_error, oid},
 };
 use crate::{
     model::{
@@ -22,7 +22,7 @@ const OURS: [&[u8]; 2] = [b"refs/notes/", b"refs/tinyci/"];
 /// Says what is wrong with a ref pattern, if anything is.
 pub(in crate::repo) fn pattern_fault(pattern: &str) -> Option<String> {
     let in_ours = OURS.iter().any(|prefix| pattern.as_bytes().starts_with(prefix));
-    let of_ours = in_ours.then(|| "cannot select notes or tinyci's own refs".to_owned());
+    let of_ours = in_ours.then(|| "cannot select notes or refs of tinyci".to_owned());
     of_ours.or_else(|| ref_fault(pattern))
 }
 
@@ -40,7 +40,7 @@ impl Repo {
     pub(crate) fn check_patterns(&self, patterns: &[String]) -> Result<(), Error> {
         let mut faults = patterns.iter().filter_map(|it| Some((it, pattern_fault(it)?)));
         let Some((pattern, fault)) = faults.next() else { return Ok(()) };
-        let message = format!("`{pattern}` selects no refs: a selection {fault}");
+        let message = format!("invalid ref selection `{pattern}`: a selection {fault}");
         Err(Error::new(ErrorKind::InvalidArg, message))
     }
 
@@ -52,7 +52,7 @@ impl Repo {
         patterns: &[String],
     ) -> Result<BTreeMap<Vec<u8>, Oid>, Error> {
         self.check_patterns(patterns)?;
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut tips = BTreeMap::new();
         for reference in self.git.references().map_err(unlisted)? {
             let reference = reference.map_err(unlisted)?;
@@ -78,8 +78,8 @@ impl Repo {
             Ok(object) => object,
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(source) => {
-                let what = format!("object `{id}` is broken (`git fsck` tells more)");
-                return Err(git_error(what, source));
+                let what = format!("object `{id}` is broken");
+                return Err(git_error(what, source).with_hint(FSCK));
             }
         };
         let commit = object.peel(ObjectType::Commit).ok();
@@ -92,7 +92,7 @@ impl Repo {
         let head = self
             .git
             .find_reference("HEAD")
-            .map_err(|source| git_error(format!("HEAD of {self} cannot be read"), source))?;
+            .map_err(|source| git_error(format!("cannot read HEAD of {self}"), source))?;
         Ok(head.symbolic_target_bytes().map(<[u8]>::to_vec))
     }
 }
@@ -134,11 +134,11 @@ pub(in crate::repo) fn tip_of(
             Ok(None) => return Ok(None),
             // A symbolic ref to a branch that is not there.
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(source) => return Err(git_error(format!("`{name}` cannot be read"), source)),
+            Err(source) => return Err(git_error(format!("cannot read `{name}`"), source)),
         },
     };
     let unreadable = |source| {
-        git_error(format!("`{name}` names `{target}`, which is missing or broken"), source)
+        git_error(format!("`{name}` points to `{target}`, which is missing or broken"), source)
     };
     let header = repo.git.odb().and_then(|odb| odb.read_header(target));
     match header.map_err(unreadable)? {

@@ -113,7 +113,7 @@ impl RefLockOwner {
         };
         match remove() {
             Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove the lock that a killed writer left,", &lock, source))
+                Err(Error::io("remove the lock of a killed writer,", &lock, source))
             }
             _ => Ok(()),
         }
@@ -143,12 +143,12 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
             Err(TryLockError::WouldBlock) if backoff.pause() => {}
             Err(TryLockError::WouldBlock) => {
                 let message = format!(
-                    "another tinyci process has held `{}` for {} s; find it with `fuser`, \
-                     and end it if it hangs",
+                    "another tinyci process has held `{}` for {} s",
                     path.display(),
                     WRITERS_WAIT.as_secs()
                 );
-                return Err(Error::new(ErrorKind::Io, message).with_path(path));
+                let hint = format!("`fuser '{}'` finds it", path.display());
+                return Err(Error::new(ErrorKind::Io, message).with_path(path).with_hint(hint));
             }
             Err(TryLockError::Error(source)) => return Err(Error::io("lock", path, source)),
         }

@@ -59,8 +59,7 @@ impl Repo {
 
     /// What each remote fetches, by its name, in the order of the configuration.
     fn fetch_refspecs(&self) -> Result<BTreeMap<String, Vec<String>>, Error> {
-        let unreadable =
-            |source| git_error(format!("the remotes of {self} cannot be read"), source);
+        let unreadable = |source| git_error(format!("cannot read the remotes of {self}"), source);
         let config = self.git.config().map_err(unreadable)?;
         let mut entries = config.entries(Some(r"^remote\..*\.fetch$")).map_err(unreadable)?;
         let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();

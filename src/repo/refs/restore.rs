@@ -14,19 +14,19 @@ use super::{
     atomic_ref::{self, AtomicRef, Edit},
     ref_memory::{RefMemory, Remembered, is_remembered},
 };
-use crate::model::error::Error;
 use crate::repo::{
     history::walk,
     objects::shared_write::write_object,
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
+use crate::{model::error::Error, util::suggestion::hinted};
 
 /// How often git is kept from removing what a deleted ref would need, in seconds. By default it
 /// removes what no ref has needed for two weeks.
 const KEPT_FOR: i64 = 24 * 60 * 60;
 
 /// What makes a loss final.
-const FOREVER: &str = "`tinyci results --forget-all` is the one way to make such a loss final";
+const FOREVER: &str = "`tinyci results --forget-all` makes the loss final";
 
 /// The refs that have lost something, and whether it can be brought back.
 #[derive(Debug, Default)]
@@ -87,12 +87,12 @@ impl Repo {
         let restored = self.settle_memory(&losses)?;
         let mut told = Vec::new();
         if !restored.is_empty() {
-            told.push(format!(
-                "{} {} missing or set back, and {} restored; {FOREVER}",
+            let message = format!(
+                "restored {}, which {} missing or set back",
                 listed(&restored),
-                were(&restored),
-                are(&restored)
-            ));
+                were(&restored)
+            );
+            told.push(hinted(&message, FOREVER));
         }
         told.extend(losses.irreparable());
         Ok(told)
@@ -113,12 +113,13 @@ impl Repo {
         let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         if !names.is_empty() {
-            told.push(format!(
-                "{} {} missing or set back: the next run restores {}; {FOREVER}",
+            let message = format!(
+                "{} {} missing or set back; the next run restores {}",
                 listed(&names),
                 are(&names),
                 if names.len() == 1 { "it" } else { "them" }
-            ));
+            );
+            told.push(hinted(&message, FOREVER));
         }
         told.extend(losses.irreparable());
         Ok(told)
@@ -272,7 +273,7 @@ impl Repo {
     }
 
     fn named_below(&self, prefix: &str) -> Result<Named, Error> {
-        let unlisted = |source| git_error(format!("the refs of {self} cannot be listed"), source);
+        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut named = Named::new();
         for reference in self.git.references_glob(&format!("{prefix}*")).map_err(unlisted)? {
             let reference = reference.map_err(unlisted)?;
@@ -329,20 +330,20 @@ impl Losses {
     fn irreparable(&self) -> Vec<String> {
         let mut told = Vec::new();
         if !self.gone.is_empty() {
-            told.push(format!(
-                "{} {} missing or set back and cannot be restored, because git has removed objects \
-                 of {}; {FOREVER}",
+            let message = format!(
+                "cannot restore {}, which {} missing or set back: git has removed objects of {}",
                 listed(&self.gone),
                 are(&self.gone),
                 if self.gone.len() == 1 { "it" } else { "them" },
-            ));
+            );
+            told.push(hinted(&message, FOREVER));
         }
         for (name, lost) in &self.replaced {
-            told.push(format!(
-                "`{name}` was replaced and does not contain `{lost}` any more, which tinyci had \
-                 written: look at both; `git update-ref --no-deref {name} {lost}` puts that back, and \
-                 {FOREVER}"
-            ));
+            let message = format!(
+                "`{name}` was replaced and no longer contains `{lost}`, which tinyci had written"
+            );
+            let hint = format!("`git update-ref --no-deref {name} {lost}` restores it; {FOREVER}");
+            told.push(hinted(&message, &hint));
         }
         told
     }
@@ -550,7 +551,7 @@ mod tests {
         let theirs = entry(&test, "another", None);
         test.git(&["update-ref", DEPLOYS, &theirs]);
         for _ in 0..2 {
-            let remedy = format!("`git update-ref --no-deref {DEPLOYS} {ours}` puts that back");
+            let remedy = format!("`git update-ref --no-deref {DEPLOYS} {ours}` restores it");
             let told = open(&test).restore_refs().unwrap();
             assert!(told.len() == 1 && told[0].contains(&remedy), "{told:?}");
             assert_eq!(open(&test).lost_refs().unwrap(), told);
@@ -607,7 +608,7 @@ mod tests {
         let before = refs(&test);
         for _ in 0..2 {
             let told = open(&test).restore_refs().unwrap();
-            assert!(told.len() == 1 && told[0].contains("cannot be restored"), "{told:?}");
+            assert!(told.len() == 1 && told[0].contains("cannot restore"), "{told:?}");
             assert_eq!(open(&test).lost_refs().unwrap(), told);
             assert_eq!(refs(&test), before);
             assert_eq!(open(&test).verdict(id("1")).unwrap(), None);
@@ -633,7 +634,7 @@ mod tests {
         fs::remove_file(test.path().join(".git/objects").join(folder).join(file)).unwrap();
         test.git(&["update-ref", "-d", VERDICTS]);
         let told = open(&test).restore_refs().unwrap();
-        assert!(told[0].contains("cannot be restored"), "{told:?}");
+        assert!(told[0].contains("cannot restore"), "{told:?}");
         assert!(!refs(&test).contains(VERDICTS));
     }
 
@@ -665,7 +666,7 @@ mod tests {
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);
             let told = open(&test).restore_refs().unwrap();
-            assert_eq!(told[0].contains("cannot be restored"), !kept, "{told:?}");
+            assert_eq!(told[0].contains("cannot restore"), !kept, "{told:?}");
         }
     }
 }

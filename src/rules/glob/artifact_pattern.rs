@@ -40,9 +40,9 @@ impl ArtifactPattern {
         let patterns: Vec<Self> =
             texts.iter().map(|text| Self::parse(text)).collect::<Result<_, _>>()?;
         match patterns.first() {
-            None => Err("the list of files to keep is empty".to_owned()),
+            None => Err("no artifacts given".to_owned()),
             Some(first) if first.takes_away => Err(format!(
-                "`{}` takes nothing away, since nothing comes before it: begin with what to keep",
+                "`{}` excludes nothing: no pattern comes before it; begin with the files to keep",
                 first.text
             )),
             Some(_) => Ok(patterns),
@@ -114,14 +114,15 @@ pub(crate) fn select<T>(
         let found = find(pattern)?;
         if found.is_empty() {
             let text = &pattern.text;
-            let message = format!("cannot keep `{text}`: no file of the export matches it");
+            let message =
+                format!("cannot keep `{text}`: no file in the export directory matches it");
             return Err(Denied::refused(message));
         }
         files.extend(found);
     }
     match (files.is_empty(), patterns.last()) {
         (true, Some(last)) => {
-            Err(Denied::refused(format!("`{}` leaves nothing to keep", last.text)))
+            Err(Denied::refused(format!("`{}` excludes all artifacts", last.text)))
         }
         _ => Ok(files),
     }
@@ -134,8 +135,8 @@ fn is_glob(pattern: &str) -> bool {
 
 fn leads_out(pattern: &str) -> String {
     match pattern {
-        "" => "the empty path names no file below the export".to_owned(),
-        _ => format!("`{pattern}` leads out of the export; name something below the export"),
+        "" => "invalid artifact: the path is empty".to_owned(),
+        _ => format!("`{pattern}` is outside of the export directory; write a path inside it"),
     }
 }
 

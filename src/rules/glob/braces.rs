@@ -28,7 +28,7 @@ pub(super) fn alternatives(glob: &str) -> Result<Vec<String>, String> {
             }
         }
         if whole.len() + left.len() > ALTERNATIVES_MAX {
-            return Err(format!("its braces make more than {ALTERNATIVES_MAX} globs"));
+            return Err(format!("its braces expand to more than {ALTERNATIVES_MAX} globs"));
         }
     }
     Ok(whole)
@@ -69,7 +69,7 @@ fn first_group(glob: &str) -> Result<Option<Group<'_>>, String> {
     }
     match depth {
         0 => Ok(None),
-        _ => Err("its `{` is never closed; write `\\{` for the letter".to_owned()),
+        _ => Err("its `{` is not closed; write `\\{` for the character".to_owned()),
     }
 }
 
@@ -78,7 +78,7 @@ fn refuse_range(part: &str, is_alone: bool) -> Result<(), String> {
     let range = part.split_once("..").filter(|_| is_alone && !part.contains('/'));
     match range {
         Some((from, to)) if !from.is_empty() && !to.is_empty() => {
-            Err(format!("`{{{part}}}` is no range; write each of them, as in `{{{from},{to}}}`"))
+            Err(format!("`{{{part}}}` is not a range; list each value, as in `{{{from},{to}}}`"))
         }
         _ => Ok(()),
     }
@@ -91,7 +91,7 @@ fn marks(glob: &str) -> Result<Vec<(usize, Mark)>, String> {
     while let Some(byte) = bytes.get(at) {
         let mark = match byte {
             b'\\' if at + 1 == bytes.len() => {
-                return Err("it ends with `\\`; write `\\\\` for the letter".to_owned());
+                return Err("it ends with `\\`; write `\\\\` for the character".to_owned());
             }
             b'\\' => {
                 at += 2;
@@ -99,7 +99,7 @@ fn marks(glob: &str) -> Result<Vec<(usize, Mark)>, String> {
             }
             b'[' => {
                 at = class_end(bytes, at)
-                    .ok_or("its `[` is never closed; write `\\[` for the letter")?;
+                    .ok_or("its `[` is not closed; write `\\[` for the character")?;
                 continue;
             }
             b'{' => Some(Mark::Open),

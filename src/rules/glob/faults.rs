@@ -24,9 +24,9 @@ pub(crate) fn names_fault<S: AsRef<str>>(names: Names, globs: &[S]) -> Option<Gl
         Some(GlobFault::never(index, glob.as_ref(), &why))
     });
     let message = match globs {
-        [] => "an empty list of globs can never match; write `*` for everything",
+        [] => "an empty array of globs can never match; write `*` for everything",
         _ if leaves_nothing(globs) => {
-            "what these globs match is taken away again, so that they never match"
+            "these globs can never match: later ones exclude what earlier ones match"
         }
         _ => return faults.into_iter().next(),
     };
@@ -58,21 +58,18 @@ fn fault(names: Names, glob: &str) -> Option<String> {
 
 fn branch_fault(glob: &str) -> Option<String> {
     if let Some(tag) = glob.strip_prefix("refs/tags/") {
-        return Some(format!(
-            "it names tags, and branches are asked for; `tag` takes `{}`",
-            or_all(tag)
-        ));
+        return Some(format!("it is a tag, not a branch; write `{}` in `tag`", or_all(tag)));
     }
     let prefixes = ["refs/heads/", "refs/remotes/origin/", "remotes/origin/", "heads/", "origin/"];
     if let Some(why) = fault_of_prefix("branch", glob, &prefixes) {
         return Some(why);
     }
     if glob.starts_with("refs/") {
-        return Some("it names other refs than branches; write a branch's own name".to_owned());
+        return Some("it is not a branch; write a branch name".to_owned());
     }
     match glob {
-        "" => Some("a branch has a name; write `*` for any".to_owned()),
-        "HEAD" => Some("git calls no branch so; write the name of the branch".to_owned()),
+        "" => Some("a branch name is not empty; write `*` for any branch".to_owned()),
+        "HEAD" => Some("a branch cannot have this name; write the name of the branch".to_owned()),
         _ => short_name_fault(glob, "branch"),
     }
 }
@@ -80,18 +77,16 @@ fn branch_fault(glob: &str) -> Option<String> {
 fn tag_fault(glob: &str) -> Option<String> {
     if let Some(branch) = glob.strip_prefix("refs/heads/") {
         let branch = or_all(branch);
-        return Some(format!(
-            "it names branches, and tags are asked for; `branch` takes `{branch}`"
-        ));
+        return Some(format!("it is a branch, not a tag; write `{branch}` in `branch`"));
     }
     if let Some(why) = fault_of_prefix("tag", glob, &["refs/tags/", "tags/"]) {
         return Some(why);
     }
     if glob.starts_with("refs/") {
-        return Some("it names other refs than tags; write a tag's own name".to_owned());
+        return Some("it is not a tag; write a tag name".to_owned());
     }
     match glob {
-        "" => Some("a tag has a name; write `*` for any".to_owned()),
+        "" => Some("a tag name is not empty; write `*` for any tag".to_owned()),
         _ => short_name_fault(glob, "tag"),
     }
 }
@@ -110,7 +105,7 @@ fn or_all(glob: &str) -> &str {
 
 fn message_fault(glob: &str) -> Option<String> {
     let trimmed = glob.trim();
-    let why = "messages are compared without blank space at their ends";
+    let why = "messages are compared without whitespace at their ends";
     (trimmed.len() < glob.len()).then(|| format!("{why}; write `{trimmed}`"))
 }
 
@@ -119,14 +114,14 @@ fn short_name_fault(glob: &str, what: &str) -> Option<String> {
     let has_alternatives =
         glob.split_once('{').is_some_and(|(_, rest)| rest.contains(',') && rest.contains('}'));
     if has_alternatives || glob.contains(['?', '[']) {
-        let why = "only `*` is special in a glob of names; write a list of globs";
+        let why = "globs of names support only `*`; write an array of globs";
         return Some(why.to_owned());
     }
     let why = name_fault(glob)?;
     let trimmed = glob.trim().trim_matches('/');
     let is_right = !trimmed.is_empty() && name_fault(trimmed).is_none();
     let right = if is_right { format!("; write `{trimmed}`") } else { String::new() };
-    Some(format!("git allows no {what} whose name {why}{right}"))
+    Some(format!("git does not allow a {what} name that {why}{right}"))
 }
 
 /// What makes a name one that git refuses (`git check-ref-format`), as the end of a sentence. `*`
@@ -161,7 +156,7 @@ pub(crate) fn ref_fault(glob: &str) -> Option<String> {
         return Some(format!("{shown}{}", full_name(glob)));
     }
     let why = name_fault(glob)?;
-    Some(format!("{shown}, and git allows no ref whose name {why}"))
+    Some(format!("{shown}, and git does not allow a ref name that {why}"))
 }
 
 /// The same where only branches and tags are compared, as for secrets.
@@ -171,7 +166,7 @@ pub(crate) fn secret_ref_fault(glob: &str) -> Option<String> {
         |prefix: &&str| begin.starts_with(*prefix) || (rest.is_some() && prefix.starts_with(begin));
     let is_compared = ["refs/heads/", "refs/tags/"].iter().any(may_be);
     ref_fault(glob).or_else(|| {
-        let why = "takes branches and tags, `refs/heads/…` and `refs/tags/…`, and no other refs";
+        let why = "takes only branches (`refs/heads/…`) and tags (`refs/tags/…`)";
         (!is_compared).then(|| why.to_owned())
     })
 }

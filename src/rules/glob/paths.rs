@@ -42,13 +42,14 @@ impl PathGlobs {
             let (is_taken_away, text) = taken_away(glob.as_ref());
             let read = read(text);
             let read = read.and_then(|globs| match globs.iter().any(PathGlob::names_git) {
-                true => Err("no commit has a file or directory `.git`".to_owned()),
+                true => Err("a commit cannot contain `.git`".to_owned()),
                 false => Ok(globs),
             });
             let read = read.map_err(|why| GlobFault::never(index, glob.as_ref(), &why))?;
             if index == 0 && is_taken_away {
                 let message = format!(
-                    "`{}` has nothing to take away from; write `**` in front of it for everything",
+                    "`{}` excludes nothing: no glob comes before it; begin with `**` for \
+                     everything",
                     glob.as_ref()
                 );
                 return Err(GlobFault { index, message });
@@ -57,11 +58,11 @@ impl PathGlobs {
         }
         let globs = Self(list);
         if globs.0.is_empty() {
-            let message = "an empty list of globs can never match; write `**` for everything";
+            let message = "an empty array of globs can never match; write `**` for everything";
             return Err(GlobFault { index: 0, message: message.to_owned() });
         }
         if !globs.leaves_something() {
-            let message = "what these globs match is taken away again, so that they never match";
+            let message = "these globs can never match: later ones exclude what earlier ones match";
             return Err(GlobFault { index: 0, message: message.to_owned() });
         }
         Ok(globs)
@@ -175,7 +176,7 @@ fn without_trailing_spaces(glob: &str) -> &str {
 fn judge_letters(glob: &str) -> Result<(), String> {
     let bytes = glob.as_bytes();
     if bytes.contains(&0) {
-        return Err("no path holds the character U+0000".to_owned());
+        return Err("a path cannot contain the character U+0000".to_owned());
     }
     if glob.split('*').filter(|part| !part.is_empty()).count() > STARS_MAX {
         return Err(format!("it has more than {STARS_MAX} `*`"));
@@ -191,7 +192,7 @@ fn judge_letters(glob: &str) -> Result<(), String> {
         let is_in =
             |letter: u8| wildmatch(class.into(), [letter][..].into(), Mode::NO_MATCH_SLASH_LITERAL);
         if !class.is_empty() && !(1..=u8::MAX).any(is_in) {
-            return Err(format!("no letter is one of `{}`", String::from_utf8_lossy(class)));
+            return Err(format!("no character matches `{}`", String::from_utf8_lossy(class)));
         }
         at = end;
     }
@@ -205,10 +206,10 @@ fn judge_parts(glob: &str) -> Result<(), String> {
     let parts: Vec<String> = inner.split('/').map(unescaped).collect();
     let has = |name: &str| parts.iter().any(|part| part == name);
     let why = match () {
-        () if inner.is_empty() => "it names nothing",
-        () if has("..") => "paths begin at the root of the repository and have no `..`",
-        () if has(".") => "paths begin at the root of the repository and have no `.`",
-        () if has("") => "paths have no `//`",
+        () if inner.is_empty() => "it is empty",
+        () if has("..") => "paths are relative to the root of the repository, without `..`",
+        () if has(".") => "paths are relative to the root of the repository, without `.`",
+        () if has("") => "paths cannot contain `//`",
         () => return Ok(()),
     };
     Err(format!("{why}; write `{}`", spelled(glob)))

@@ -137,26 +137,26 @@ fn globs_of_paths_that_can_never_match_are_told_with_what_is_right() {
         ("./src", "write `/src`"),
         ("././src/", "write `/src/`"),
         (".", "write `**`"),
-        ("", "it names nothing; write `**`"),
-        (" ", "it names nothing; write `**`"),
-        ("/", "it names nothing; write `**`"),
+        ("", "it is empty; write `**`"),
+        (" ", "it is empty; write `**`"),
+        ("/", "it is empty; write `**`"),
         ("../x", "have no `..`; write `/x`"),
         ("a/../b", "write `/b`"),
         ("a/..", "write `**`"),
         ("\\./a/b", "write `a/b`"),
-        ("//a", "paths have no `//`; write `/a`"),
-        ("a//b", "paths have no `//`; write `a/b`"),
+        ("//a", "paths cannot contain `//`; write `/a`"),
+        ("a//b", "paths cannot contain `//`; write `a/b`"),
         ("a//", "write `/a/`"),
-        (".git/**", "no commit has a file or directory `.git`"),
-        ("x/.GIT", "no commit has"),
-        ("a{b", "its `{` is never closed; write `\\{`"),
-        ("{a,{b}", "its `{` is never closed"),
+        (".git/**", "a commit cannot contain `.git`"),
+        ("x/.GIT", "a commit cannot contain"),
+        ("a{b", "its `{` is not closed; write `\\{`"),
+        ("{a,{b}", "its `{` is not closed"),
         ("{a,./b}", "write `/b`"),
-        ("{a,}", "it names nothing"),
-        ("{1..3}", "is no range"),
-        ("a[b", "its `[` is never closed; write `\\[`"),
-        ("[[:foo:]]", "no letter is one of `[[:foo:]]`"),
-        ("a[/]b", "no letter is one of `[/]`"),
+        ("{a,}", "it is empty"),
+        ("{1..3}", "is not a range"),
+        ("a[b", "its `[` is not closed; write `\\[`"),
+        ("[[:foo:]]", "no character matches `[[:foo:]]`"),
+        ("a[/]b", "no character matches `[/]`"),
         ("a\\", "it ends with `\\`; write `\\\\`"),
         ("a\0", "U+0000"),
     ] {
@@ -166,10 +166,16 @@ fn globs_of_paths_that_can_never_match_are_told_with_what_is_right() {
         assert_eq!(PathGlobs::new(&["ok", glob]).unwrap_err().index, 1);
         assert!(!path_fault(&["ok", &format!("!{glob}")]).is_empty(), "!{glob}");
     }
-    assert!(path_fault(&["!docs"]).contains("nothing to take away from; write `**` in front"));
-    assert!(path_fault(&[]).contains("an empty list"));
+    assert!(
+        path_fault(&["!docs"])
+            .contains("excludes nothing: no glob comes before it; begin with `**`")
+    );
+    assert!(path_fault(&[]).contains("an empty array"));
     for list in [["a", "!a"], ["src/**", "!**"], ["a/b", "!*"]] {
-        assert!(path_fault(&list).contains("taken away again"), "{list:?}");
+        assert!(
+            path_fault(&list).contains("later ones exclude what earlier ones match"),
+            "{list:?}"
+        );
     }
     let many = "{a,b}".repeat(20);
     assert!(path_fault(&[&many]).contains("more than 1000"), "{}", path_fault(&[&many]));
@@ -310,8 +316,8 @@ fn globs_of_names_that_can_never_match_are_told_with_what_is_right() {
         (Branches, "refs/remotes/origin/a/b", "write `a/b`"),
         (Branches, "heads/main", "write `main`"),
         (Branches, "refs/tags/v*", "`tag` takes `v*`"),
-        (Branches, "refs/pull/*", "a branch's own name"),
-        (Branches, "HEAD", "git calls no branch so"),
+        (Branches, "refs/pull/*", "write a branch name"),
+        (Branches, "HEAD", "a branch cannot have this name"),
         (Branches, "", "write `*`"),
         (Branches, "main ", "has a space; write `main`"),
         (Branches, "a..b", "has `..`"),
@@ -320,16 +326,16 @@ fn globs_of_names_that_can_never_match_are_told_with_what_is_right() {
         (Branches, "feature/", "write `feature`"),
         (Branches, "*.lock", "ends with `.lock`"),
         (Branches, "release/.*", "begins with `.`"),
-        (Branches, "{main,dev}", "only `*` is special"),
-        (Branches, "release/[0-9]*", "only `*` is special"),
-        (Tags, "v?", "only `*` is special"),
+        (Branches, "{main,dev}", "support only `*`"),
+        (Branches, "release/[0-9]*", "support only `*`"),
+        (Tags, "v?", "support only `*`"),
         (Tags, "refs/tags/v*", "write `v*`"),
         (Tags, "refs/heads/main", "`branch` takes `main`"),
         (Tags, "tags/v1", "write `v1`"),
         (Tags, "v1 beta", "has a space"),
         (Tags, "", "write `*`"),
         (Messages, "Release ", "write `Release`"),
-        (Messages, "\n*", "blank space"),
+        (Messages, "\n*", "whitespace"),
     ] {
         let message = name_fault(names, glob);
         assert!(message.starts_with(&format!("`{glob}` can never match: ")), "{glob}: {message}");
@@ -355,7 +361,7 @@ fn globs_of_names_that_can_never_match_are_told_with_what_is_right() {
     }
     for list in [vec!["main", "!m*"], vec!["!*"], vec!["a*", "!*"], vec!["a", "b*", "!*", "!a"]] {
         let fault = names_fault(Branches, &list).unwrap();
-        assert!(fault.message.contains("taken away again"), "{list:?}");
+        assert!(fault.message.contains("later ones exclude what earlier ones match"), "{list:?}");
     }
     assert!(names_fault(Branches, &["*", "!main"]).is_none());
     assert!(names_fault::<&str>(Branches, &[]).is_some());
@@ -384,7 +390,7 @@ fn globs_of_full_refs_begin_with_refs() {
     }
     for glob in ["refs/head/main", "refs/pull/*", "refs/heads-*"] {
         assert_eq!(ref_fault(glob), None);
-        assert!(secret_ref_fault(glob).unwrap().contains("branches and tags"), "{glob}");
+        assert!(secret_ref_fault(glob).unwrap().contains("only branches"), "{glob}");
     }
 }
 
@@ -432,7 +438,7 @@ fn rows(heading: &str, columns: &str) -> Vec<Vec<Vec<String>>> {
 fn the_guide_says_what_globs_match() {
     let (paths, names) = ("Paths", "Branches, tags, messages");
     let mut tried = 0;
-    for (heading, first) in [(paths, "glob"), (paths, "list"), (names, "glob"), (names, "list")] {
+    for (heading, first) in [(paths, "glob"), (paths, "array"), (names, "glob"), (names, "array")] {
         for row in rows(heading, &format!("{first} | matches | does not match")) {
             let globs: Vec<&str> = row[0].iter().map(String::as_str).collect();
             for (texts, expected) in [(&row[1], true), (&row[2], false)] {
@@ -447,7 +453,7 @@ fn the_guide_says_what_globs_match() {
             }
         }
     }
-    for row in rows("Globs that can never match", "of | written | right") {
+    for row in rows("Globs that can never match", "kind | wrong | right") {
         let written = row[1][0].as_str();
         let fault = match row[0][0].as_str() {
             "paths" => path_fault(&["ok", written]),

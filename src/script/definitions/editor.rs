@@ -40,7 +40,7 @@ impl Definitions<'_> {
             overloads(&mut file, function.name, receiver, function.params, &returns, function.doc);
         }
         for phase in &self.phases {
-            let doc = format!("Calls `{phase}` and gives back its result.");
+            let doc = format!("Calls `{phase}` and returns its result.");
             docs(&mut file, &doc);
             let _ = writeln!(file, "fn {phase}(t: T) -> Result;");
             docs(&mut file, &doc);

@@ -4,20 +4,24 @@ use std::fmt::Write;
 
 use super::reference::{Definitions, Entry, FunctionEntry, ParamEntry, PropertyEntry};
 
+/// The head of a table of functions.
+const FUNCTION_HEADER: &str = "| function | returns | meaning |\n|---|---|---|";
+
 // Writing to a String does not fail.
 impl Definitions<'_> {
     /// A page for people.
     pub(crate) fn to_markdown(&self) -> String {
-        let mut page = String::from("# The script API\n\n## Phases\n\n");
+        let mut page = String::from("# The script API\n\n## Steps\n\n");
         let phases: Vec<String> = self.phases.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(
             page,
-            "A function with one of these names, without parameters or with `ctx`, is a phase: {}.",
+            "A function with one of these names is a step of the pipeline: {}. It takes no parameters, \
+             or one: `ctx`.",
             phases.join(", ")
         );
         page.push_str("\n## Constants\n");
         for Entry { name, takes, doc, keys } in &self.constants {
-            let _ = writeln!(page, "\n### `const {name}`\n\n{doc}\n\nHolds: {takes}.");
+            let _ = writeln!(page, "\n### `const {name}`\n\n{doc}\n\nType: {takes}.");
             if !keys.is_empty() {
                 page.push('\n');
                 table(&mut page, keys);
@@ -29,7 +33,7 @@ impl Definitions<'_> {
         options(&mut page, "Options of `retry`", &self.retry_options);
         options(&mut page, "Options of `with`", &self.with_options);
         properties(&mut page, "The context", &self.context);
-        properties(&mut page, "What `try_sh` gives back, and what `catch` gets", &self.objects);
+        properties(&mut page, "The result of `try_sh` and the error of `catch`", &self.objects);
         self.language(&mut page);
         self.tests(&mut page);
         page
@@ -55,34 +59,32 @@ impl Definitions<'_> {
         }
     }
 
-    /// The language's own, by what they are functions of.
+    /// The functions of the language, by the type of their first argument.
     fn language(&self, page: &mut String) {
         page.push_str(
             "\n## Functions of the language\n\nEach can be called as `name(value, …)` or as \
-             `value.name(…)`. What gives `()` changes the value itself.\n",
+             `value.name(…)`. A function that returns null changes the value itself.\n",
         );
         let mut of = None;
         for function in &self.language {
             if function.of != of {
                 of = function.of;
                 let title = of.unwrap_or_default();
-                let _ = writeln!(page, "\n### Of: {title}\n\n| | returns | |\n|---|---|---|");
+                let _ = writeln!(page, "\n### First argument: {title}\n\n{FUNCTION_HEADER}");
             }
             row(page, function);
         }
     }
 
     fn tests(&self, page: &mut String) {
-        page.push_str(
-            "\n## Tests\n\nWhat `t` has, beside a method for each phase.\n\n| | returns | |\n\
-             |---|---|---|\n",
-        );
+        page.push_str("\n## Tests\n\n`t` has a method for each step, and these:\n\n");
+        let _ = writeln!(page, "{FUNCTION_HEADER}");
         for function in &self.tests.methods {
             row(page, function);
         }
-        properties(page, "The result of a phase in a test", &self.tests.result);
-        options(page, "A made-up commit", &self.tests.commit);
-        options(page, "How a command ends in a test", &self.tests.command);
+        properties(page, "The result of a step in a test", &self.tests.result);
+        options(page, "The commit of a test", &self.tests.commit);
+        options(page, "The result of a command in a test", &self.tests.command);
     }
 }
 
@@ -98,7 +100,7 @@ fn row(page: &mut String, function: &FunctionEntry) {
 }
 
 fn properties(page: &mut String, title: &str, properties: &[PropertyEntry]) {
-    let _ = writeln!(page, "\n## {title}\n\n| | holds | |\n|---|---|---|");
+    let _ = writeln!(page, "\n## {title}\n\n| property | type | meaning |\n|---|---|---|");
     for PropertyEntry { path, holds, doc, .. } in properties {
         let _ = writeln!(page, "| `{path}` | {} | {} |", cell(holds), cell(doc));
     }
@@ -110,7 +112,7 @@ fn options(page: &mut String, title: &str, options: &[Entry]) {
 }
 
 fn table(page: &mut String, entries: &[Entry]) {
-    page.push_str("| | takes | |\n|---|---|---|\n");
+    page.push_str("| key | type | meaning |\n|---|---|---|\n");
     for Entry { name, takes, doc, .. } in entries {
         let _ = writeln!(page, "| `{name}` | {} | {} |", cell(takes), cell(doc));
     }

@@ -256,8 +256,8 @@ pub(super) mod tests {
     fn the_guide_has_the_page() {
         let page = Definitions::new(&[]).to_markdown();
         let title = "# The script API\n";
-        let chapter = "What `tinyci defs` prints: all that a script can use, written from the tables \
-                       that scripts run by.\n";
+        let chapter = "The output of `tinyci defs`: everything that a script can use. It is generated \
+                       from the tables that tinyci runs scripts with.\n";
         let chapter =
             page.replacen(title, chapter, 1).replace("\n## ", "\n# ").replace("\n### ", "\n## ");
         if chapter != include_str!("../../guide/script_api.md") {

@@ -236,7 +236,7 @@ impl Session {
             (_, Some(stop)) => stop.thrown(),
             (Denied::Refused(error), None) => throw(error.report()),
             (Denied::LeftOut(error), None) => {
-                let reason = error.message().to_owned();
+                let reason = error.report();
                 self.stop_with(Stop::Skip { by: LeftOutBy::Secret, reason, at: None })
             }
         }

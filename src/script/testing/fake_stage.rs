@@ -80,7 +80,7 @@ impl Effects for FakeStage {
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
         let mut done = lock(&self.done);
         done.commands.push(text);
-        done.acts.push(Action::Command {
+        done.actions.push(Action::Command {
             command: shown_program(&command.program),
             label: label.map(str::to_owned),
             output: Assumption::Passed,
@@ -204,7 +204,7 @@ impl Reporter for FakeStage {
     }
 
     fn noted(&self, act: Action) {
-        lock(&self.done).acts.push(act);
+        lock(&self.done).actions.push(act);
     }
 
     fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {

@@ -19,7 +19,7 @@ use crate::{
 pub(super) struct Done {
     /// Its commands, whole.
     pub(super) commands: Vec<String>,
-    pub(super) acts: Vec<Action>,
+    pub(super) actions: Vec<Action>,
     pub(super) warnings: Vec<String>,
     pub(super) output: Vec<String>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Done {
 impl Done {
     pub(super) fn append(&mut self, other: Done) {
         self.commands.extend(other.commands);
-        self.acts.extend(other.acts);
+        self.actions.extend(other.actions);
         self.warnings.extend(other.warnings);
         self.output.extend(other.output);
     }
@@ -130,7 +130,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("failures", move |it: &mut ResultObject| list(&it.0.failures))
         .register_get("commands", move |it: &mut ResultObject| list(&it.0.done.commands))
         .register_get("actions", move |it: &mut ResultObject| {
-            let acts = it.0.done.acts.iter();
+            let acts = it.0.done.actions.iter();
             acts.map(|act| Dynamic::from(act.to_string())).collect::<Array>()
         })
         .register_get("warnings", move |it: &mut ResultObject| list(&it.0.done.warnings))

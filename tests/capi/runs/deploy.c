@@ -215,7 +215,8 @@ static void named_approver(const char *path) {
     CHECK(strstr(json, "\"approved_by\":\"Joan <joan@example.org>\"") && strstr(json, "does not list"));
     tinyci_string_free(json);
     OK(tinyci_deploy_plan_json(engine, NULL, NULL, &json, &err));
-    CHECK(strstr(json, "\"approval\":\"awaiting_approval\"") && strstr(json, "every approval waits"));
+    CHECK(strstr(json, "\"approval\":\"awaiting_approval\""));
+    CHECK(strstr(json, "no approval can count"));
     CHECK(strstr(json, "\"uncounted\":[{"));
     tinyci_string_free(json);
     tinyci_engine_free(engine);

@@ -108,23 +108,23 @@ fn a_file_a_directory_a_glob_and_a_list_are_kept_as_they_are() {
 #[test]
 fn what_is_no_file_of_the_export_is_refused_and_nothing_is_half_kept() {
     for (kept, why) in [
-        ("\"nope/**\"", "`nope/**`: no file of the export matches"),
-        ("[\"dist/app\", \"*.nope\"]", "`*.nope`: no file of the export matches"),
-        ("[\"dist/app\", \"!**\"]", "leaves nothing to keep"),
+        ("\"nope/**\"", "`nope/**`: no file in the export directory matches"),
+        ("[\"dist/app\", \"*.nope\"]", "`*.nope`: no file in the export directory matches"),
+        ("[\"dist/app\", \"!**\"]", "excludes all artifacts"),
         ("\"nope\"", "cannot keep"),
-        ("\"out\"", "not a regular file of the export"),
-        ("\"etc/passwd\"", "not a regular file of the export"),
-        ("\"lost\"", "not a regular file of the export"),
-        ("[\"report\", \"pipe\"]", "`pipe` is a named pipe"),
-        ("\"dist\"", "`dist/dir` is a link to a directory"),
-        ("\".\"", "cannot be kept"),
-        ("\"../x\"", "leads out of the export"),
-        ("\"../*\"", "leads out of the export"),
-        ("\"/etc/passwd\"", "leads out of the export"),
+        ("\"out\"", "not a regular file in the export"),
+        ("\"etc/passwd\"", "not a regular file in the export"),
+        ("\"lost\"", "not a regular file in the export"),
+        ("[\"report\", \"pipe\"]", "`pipe`: it is a named pipe"),
+        ("\"dist\"", "`dist/dir`: it is a link to a directory"),
+        ("\".\"", "cannot keep"),
+        ("\"../x\"", "is outside of the export directory"),
+        ("\"../*\"", "is outside of the export directory"),
+        ("\"/etc/passwd\"", "is outside of the export directory"),
         ("\"./dist/*\"", "write `dist/*`"),
         ("\"\"", "empty"),
-        ("[]", "empty"),
-        ("[\"!a\", \"dist\"]", "begin with what to keep"),
+        ("[]", "no artifacts given"),
+        ("[\"!a\", \"dist\"]", "begin with the files to keep"),
     ] {
         // What is computed is not looked at before the run.
         let stage = stage(&format!("let it = {kept}; artifact(it);"));
@@ -251,7 +251,7 @@ fn the_newest_job_that_kept_anything_is_listed_and_fetched() {
     let stage =
         stage("if env(\"KEEP\", \"\") != \"no\" { artifact([\"dist/js\", \"dist/app\"]); }");
     let none = said(&stage, &[]).with_code(2);
-    assert!(none.err.contains("no job of commit"), "{}", none.err);
+    assert!(none.err.contains("has no artifacts"), "{}", none.err);
     let first = run(&stage);
     let mut again = tinyci(stage.repo.path());
     let again = again.args(["run", "--retry", "HEAD"]).env("KEEP", "no").output().unwrap();
@@ -420,7 +420,7 @@ fn files_come_from_a_remote_whole_and_checked() {
     said.with_code(0);
     assert_eq!(bytes, fs::read(&kept).unwrap());
     let (_, _, said, _) = fetch(there, &["HEAD", "nope", "-o", "out"]);
-    assert!(said.with_code(2).err.contains("nothing that matches"));
+    assert!(said.with_code(2).err.contains("no artifact matches"));
     for (broken, why) in [
         // On its way the file is changed, cut off, or was never a list.
         ("sh -c \"$*\" | sed 's/^app/ape/'", "not what the job kept"),

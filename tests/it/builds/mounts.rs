@@ -78,7 +78,10 @@ fn prune_and_compact_leave_a_build_with_a_mount_as_it_is_and_go_on() {
                 let before = (all_of(&precious), all_of(&build));
                 let said = run(&repo, how).with_code(4);
                 assert_eq!((all_of(&precious), all_of(&build)), before, "{how:?} {place}");
-                let named = format!("something is mounted at `{}`: unmount it", at.display());
+                let named = format!(
+                    "a file system is mounted at `{0}`\nhint: `umount '{0}'`",
+                    at.display()
+                );
                 assert!(said.err.contains(&named), "{how:?}: {}", said.err);
                 let said = run(&repo, &[how, &["--json"]].concat()).with_code(4);
                 let json = said.out;
@@ -105,7 +108,7 @@ fn a_dry_run_names_the_mount_that_keeps_a_build() {
     with_own_mounts(|| {
         mount_precious(&repo, &build.join("export/mnt"));
         let said = run(&repo, &["prune", "--keep", "1", "--dry-run"]).with_code(0);
-        let stays = format!("`{}` stays: something is mounted at `", build.display());
+        let stays = format!("`{}` stays: a file system is mounted at `", build.display());
         assert!(said.err.contains(&stays), "{}", said.err);
         assert!(said.out.contains("Would remove 1 build,"), "{}", said.out);
     });
@@ -192,7 +195,7 @@ fn a_retry_without_a_way_around_a_mount_has_no_verdict_and_names_it() {
             fs::write(precious.join("export/file"), "foreign").unwrap();
             let before = all_of(&precious);
             let said = run(&repo, &["run", "--retry", &ids[0]]).with_code(4);
-            let named = format!("something is mounted at `{}`", at.display());
+            let named = format!("a file system is mounted at `{}`", at.display());
             assert!(said.out.contains(&named), "{place}: {}", said.out);
             assert_eq!(all_of(&precious), before);
         });
@@ -214,7 +217,7 @@ fn a_discarded_export_stays_aside_with_its_mount() {
         repo.write(".tinyci.rhai", script);
         repo.commit("script");
         let said = run(&repo, &["run", "--all"]).with_code(0);
-        assert!(said.out.contains("export.removed/m`: unmount it first"), "{}", said.out);
+        assert!(said.out.contains("hint: `umount '"), "{}", said.out);
         assert!(precious.join("file").exists());
     });
 }

@@ -201,7 +201,7 @@ fn deployed(repo: &TestRepo, environment: &str, commit: &str, number: u32) {
             "Deployed\n\n",
             r#"{{"commit":"{commit}","environment":"{environment}","outcome":"success","#,
             r#""started":"2026-11-24T19:49:58.000Z","finished":"2026-11-24T19:50:00.000Z","#,
-            r#""deployed_by":"Ada","job_id":"{number}"}}"#
+            r#""deployed_by":"Ada","id":"{number}"}}"#
         ),
         commit = commit,
         environment = environment,

@@ -66,7 +66,7 @@ fn a_hung_commit_is_got_rid_of_and_the_rest_runs() {
     let canceled = run(&stage.repo, &["cancel", short, "-m", "it hangs"]).with_code(0);
     assert_eq!(
         canceled.out,
-        format!("Canceled {}: it waits for `tinyci run --retry {short}`\n", stage.hung)
+        format!("Canceled {}; `tinyci run --retry {short}` tests it again\n", stage.hung)
     );
     let lines = said(run_in_progress).with_code(130).log_lines();
     let told = format!("T Canceled {}: by Ada <ada@example.org>: it hangs", stage.hung);

@@ -34,6 +34,29 @@ fn lose_blob(repo: &TestRepo, commit: &str, file: &str) {
     fs::remove_file(repo.path().join(".git/objects").join(folder).join(name)).unwrap();
 }
 
+/// The rows of a table with a code and its meaning.
+fn rows<'a>(
+    text: &'a str,
+    row: impl Fn(&'a str) -> Option<(&'a str, &'a str)>,
+) -> Vec<(u8, &'a str)> {
+    let rows = text.lines().filter_map(row);
+    rows.filter_map(|(code, meaning)| Some((code.trim().parse().ok()?, meaning.trim()))).collect()
+}
+
+#[test]
+fn the_guide_has_the_table_of_the_help() {
+    let help = run_in(Path::new("/"), &["--help"]).with_code(0).out;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let in_help = rows(codes, |line| line.trim_start().split_once(' '));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/results.md");
+    let guide = fs::read_to_string(path).unwrap();
+    let (_, table) = guide.split_once("# Exit codes\n").unwrap();
+    let in_guide =
+        rows(table, |line| line.strip_prefix('|')?.trim_end_matches('|').split_once('|'));
+    assert_eq!(in_guide, in_help);
+    assert_eq!(in_help.len(), 7, "{in_help:?}");
+}
+
 #[test]
 fn nothing_wrong_is_0() {
     let (repo, _) = repo_with(&[GREEN]);
@@ -97,7 +120,7 @@ fn what_is_not_understood_is_2() {
     for args in [
         &[][..],
         &["frobnicate"],
-        &["job_id"],
+        &["run"],
         &["run", "--frobnicate"],
         &["run", "nothing"],
         &["run", "--commit", "nothing"],
@@ -178,7 +201,7 @@ fn a_repository_of_another_user_is_4_and_the_remedy_works() {
             println!("skipped: this user cannot give a repository away, or trusts them all");
             return;
         }
-        assert_eq!((said.code, said.err.lines().count()), (Some(4), 1), "{}", said.err);
+        assert_eq!((said.code, said.err.lines().count()), (Some(4), 2), "{}", said.err);
         let mut remedy = Command::new("/bin/sh");
         remedy.args(["-c", said.err.split('`').nth(3).unwrap()]);
         at_home(remedy).with_code(0);
@@ -192,7 +215,7 @@ fn builds_that_are_not_ours_to_write_are_4() {
     repo.write("builds/kept", "tracked");
     let tracked = repo.commit("tracked builds");
     let said = run(&repo, &["run", "--all"]).with_code(4);
-    assert!(said.err.contains("tracked by git"), "{}", said.err);
+    assert!(said.err.contains("git tracks it"), "{}", said.err);
     assert_eq!(repo.verdict(&tracked), None);
 
     let (repo, commits) = repo_with(&[GREEN]);
@@ -225,7 +248,7 @@ fn a_commit_without_a_verdict_is_4_whatever_the_others_are() {
     }
     // It was given up: that does not make it green.
     let said = run(&repo, &["run", &broken]).with_code(4);
-    assert!(said.out.contains("was tried 3 times"), "{}", said.out);
+    assert!(said.out.contains("after 3 attempts without a verdict"), "{}", said.out);
     run(&repo, &["run", "--retry", &broken]).with_code(4);
 }
 

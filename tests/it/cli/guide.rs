@@ -100,6 +100,42 @@ fn the_commands_of_every_chapter_work_one_after_the_other() {
     assert!(scripts >= 4, "only {scripts} chapters have commands");
 }
 
+/// The output that these chapters show is what their commands print, but for times and ids.
+#[test]
+fn the_output_that_is_shown_is_printed() {
+    for (name, blocks) in chapters() {
+        if !["getting_started.md", "deploy.md"].contains(&name.as_str()) {
+            continue;
+        }
+        let dir = TempDir::new().unwrap();
+        let printed = type_in(&name, dir.path(), &of_language(&blocks, "sh").concat());
+        let printed: Vec<String> = printed.lines().map(without_times_and_ids).collect();
+        let mut lines = 0;
+        // A command that is only shown begins with its program.
+        let shown = of_language(&blocks, "text").into_iter().filter(|it| !is_command(it));
+        for line in shown.flat_map(str::lines) {
+            assert!(printed.contains(&without_times_and_ids(line)), "{name}: {line}\n{printed:#?}");
+            lines += 1;
+        }
+        assert!(lines > 8, "{name} shows only {lines} lines");
+    }
+}
+
+fn is_command(block: &str) -> bool {
+    ["git ", "tinyci "].iter().any(|program| block.starts_with(program))
+}
+
+/// A line without the words that differ from one run to the next.
+fn without_times_and_ids(line: &str) -> String {
+    let is_id = |word: &&str| word.len() >= 7 && word.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_time = |word: &&str| {
+        let number = word.trim_matches(['[', ']']).trim_end_matches(['s', 'm']);
+        *word == "now" || number.bytes().all(|it| it.is_ascii_digit() || b":.".contains(&it))
+    };
+    let words = line.split_whitespace().filter(|word| !is_id(word) && !is_time(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// On a real sshd; what only root may do, and systemd, are programs that write down their calls.
 #[test]
 fn the_way_from_a_bare_machine_to_push_to_deploy_works() {
@@ -147,41 +183,61 @@ fn every_config_that_is_shown_is_valid() {
     assert!(configs >= 5, "only {configs} configs are shown");
 }
 
-/// The screen "A server of your own" of the README, with the parts that a person has to bring.
+/// The quick start of the README, with a project that has what its config names.
 #[test]
-fn the_readme_leads_to_a_green_push() {
+fn the_quick_start_of_the_readme_leads_to_a_green_push_and_a_deployment() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, from_server) = text.split_once("\n## A server of your own").unwrap();
-    let screen = blocks(from_server.split("\n## ").next().unwrap());
-    let [server, questions] = of_language(&screen, "sh")[..] else { panic!("two blocks of sh") };
-    let (config, shown) = (of_language(&screen, "yaml")[0], of_language(&screen, "text")[0]);
+    let (_, from_start) = text.split_once("\n## Quick start").unwrap();
+    let section = blocks(from_start.split("\n## ").next().unwrap());
+    let [server, questions, deployment] = of_language(&section, "sh")[..] else {
+        panic!("three blocks of sh")
+    };
+    let [config, with_deployment] = of_language(&section, "yaml")[..] else {
+        panic!("two configs")
+    };
+    let readme = blocks(&text);
+    let shown = of_language(&readme, "text")[0];
 
     let dir = TempDir::new().unwrap();
-    // The program is built already.
-    let without_cargo = |line: &&str| !line.starts_with("cargo ");
-    let server: Vec<&str> = server.lines().filter(without_cargo).collect();
-    type_in("README.md, on the server", dir.path(), &server.join("\n"));
+    type_in("README.md, on the server", dir.path(), server);
 
     let project = dir.path().join("project");
     fs::create_dir(&project).unwrap();
     fs::write(project.join(".tinyci.yml"), config).unwrap();
-    write_script(&project.join("deploy.sh"), "#!/bin/sh\ntest -d \"$1\"\n");
+    write_script(&project.join("release.sh"), "#!/bin/sh\necho released\n");
     write_script(&dir.path().join("bin/make"), "#!/bin/sh\n");
-    let push = "git init -q -b main; git add .; git commit -q -m first\n\
-                PATH=$HOME/bin:$PATH git push ../app.git main";
-    let push = push.replace("$HOME", dir.path().to_str().unwrap());
-    let seen = type_in("README.md, a push", &project, &push);
+    type_in("git", &project, "git init -q -b main; git remote add origin ../app.git");
+    let push = |subject: &str| {
+        let script = format!(
+            "git add .; git commit -q -m {subject}\nPATH={}/bin:$PATH git push origin main",
+            dir.path().display()
+        );
+        type_in("README.md, a push", &project, &script)
+    };
+    let seen = push("first");
     let without_times = |text: &str| -> Vec<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix("remote: "));
         lines.map(|line| line.get(11..).unwrap().trim_end().to_owned()).collect()
     };
     let id = type_in("git", &project, "git rev-parse HEAD");
     let expected =
-        without_times(&shown.replace("f40785cbc4422f39c36118fbae071932774cb5b6", id.trim()));
+        without_times(&shown.replace("3ac17ede9c81108779bb2e7161b73c834b731881", id.trim()));
+    assert!(expected.len() > 5, "{shown}");
     assert_eq!(without_times(&seen), expected, "{seen}");
 
-    let told = type_in("README.md, afterwards", &dir.path().join("app.git"), questions);
-    // The newest green commit by --format, and the word as git shows it.
+    let server = dir.path().join("app.git");
+    let told = type_in("README.md, afterwards", &server, questions);
+    // The newest green commit by --format, and the verdict as git shows it.
     assert!(told.lines().any(|line| line == id.trim()), "{told}");
     assert!(told.contains("Notes (tinyci-result):\n    success\n"), "{told}");
+
+    fs::write(project.join(".tinyci.yml"), with_deployment).unwrap();
+    push("second");
+    type_in("git", &server, "git config user.name Ada; git config user.email ada@example.org");
+    // There is no terminal to ask on, and one deployment has nothing to roll back to.
+    let commands = deployment.lines().filter(|line| !line.starts_with("tinyci rollback"));
+    let commands: Vec<String> =
+        commands.map(|line| line.replace("tinyci deploy ", "tinyci deploy --yes ")).collect();
+    let told = type_in("README.md, a deployment", &server, &commands.join("\n"));
+    assert!(told.contains("released\n") && told.contains("success     production"), "{told}");
 }

@@ -128,8 +128,8 @@ fn exit_codes_come_back_and_faults_of_the_connection_are_told_apart() {
         (1, 1, ""),
         (3, 3, ""),
         (130, 130, ""),
-        (127, 4, "there is no tinyci on `host`"),
-        (255, 4, "ssh"),
+        (127, 4, "cannot run tinyci on `host`: not found"),
+        (255, 4, "cannot run a command on `host`: ssh failed"),
     ] {
         let client = Client::new("host:app", &format!("exit {theirs}"));
         let said = client.run(&["-r", "run", "--all"]).with_code(ours);
@@ -155,13 +155,13 @@ fn the_program_that_git_would_use_is_used() {
 #[test]
 fn remotes_that_run_nothing_are_refused_before_ssh_starts() {
     let cases = [
-        ("https://ada:secret@host/app", "not reached by ssh"),
-        ("git://host/app", "not reached by ssh"),
-        ("/srv/app.git", "a folder on this machine"),
-        ("git@github.com:ada/app.git", "keeps repositories and runs no commands"),
-        ("ssh://git@gitlab.com/ada/app.git", "keeps repositories and runs no commands"),
-        ("ssh://-oProxyCommand=touch%20pwned/app", "not an address"),
-        ("-oProxyCommand=x:app", "not an address"),
+        ("https://ada:secret@host/app", "over ssh: `https` does not run commands"),
+        ("git://host/app", "over ssh: `git` does not run commands"),
+        ("/srv/app.git", "a directory on this machine"),
+        ("git@github.com:ada/app.git", "serves repositories but does not run commands"),
+        ("ssh://git@gitlab.com/ada/app.git", "serves repositories but does not run commands"),
+        ("ssh://-oProxyCommand=touch%20pwned/app", "invalid ssh address"),
+        ("-oProxyCommand=x:app", "invalid ssh address"),
     ];
     for (url, word) in cases {
         let client = Client::new(url, "");

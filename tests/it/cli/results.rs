@@ -100,10 +100,10 @@ fn a_word_that_was_written_by_hand_is_shown_too() {
 }
 
 #[test]
-fn a_forgotten_commit_is_due_again() {
+fn a_forgotten_commit_is_pending_again() {
     let (repo, commits) = tested();
     let said = run(&repo, &["results", "--forget", "HEAD"]).with_code(0);
-    assert_eq!(said.out, format!("{} is due again\n", &commits[2][..7]));
+    assert_eq!(said.out, format!("{} is pending again\n", &commits[2][..7]));
     assert_eq!(repo.verdict(&commits[2]), None);
     let said = run(&repo, &["results", "--forget", "HEAD"]).with_code(0);
     assert_eq!(said.out, format!("{} had no verdict\n", &commits[2][..7]));

@@ -285,7 +285,7 @@ fn a_push_shows_the_run_to_the_pusher() {
     assert_eq!(server.verdict(&head).as_deref(), Some("success"));
 
     let again = run(&server, &["install", "--absolute-path"]).with_code(0);
-    assert!(again.out.contains("is installed already"), "{}", again.out);
+    assert!(again.out.contains("is already installed"), "{}", again.out);
     let gone = run(&server, &["uninstall"]).with_code(0);
     assert!(gone.out.contains("uninstalled successfully"), "{}", gone.out);
     let gone = run(&server, &["uninstall"]).with_code(0);

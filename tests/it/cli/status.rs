@@ -37,7 +37,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     assert_eq!(now["unfinished"], serde_json::json!([]), "the one in hand is not interrupted");
     let screen = run(&server.repo, &["status"]).with_code(0);
     assert!(screen.out.contains(&format!("  {} test, ", &first[..7])), "{}", screen.out);
-    assert!(screen.out.contains("queued    1 commit\n"), "{}", screen.out);
+    assert!(screen.out.contains("pending   1 commit\n"), "{}", screen.out);
 
     gate.open();
     push.wait_with_output().unwrap();
@@ -45,7 +45,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
     let now = status(&server.repo);
     assert!(now.get("running").is_none() && now["pending"] == serde_json::json!([]), "{now}");
     let screen = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(screen.starts_with("running   nothing\nqueued    nothing\nbranches\n"), "{screen}");
+    assert!(screen.starts_with("running   nothing\npending   nothing\nbranches\n"), "{screen}");
 }
 
 #[test]
@@ -129,14 +129,14 @@ fn what_should_be_looked_at_is_a_warning() {
     // No pattern of receive.hideRefs keeps such a name out.
     let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
     repo.git(&["update-ref", "refs/notes/tinyci-evil", &blob]);
-    assert!(warnings(&repo).contains("`refs/notes/tinyci-evil` is none of tinyci's"));
+    assert!(warnings(&repo).contains("tinyci did not write `refs/notes/tinyci-evil`"));
     repo.git(&["update-ref", "-d", "refs/notes/tinyci-evil"]);
     repo.git(&["config", "tinyci.jbos", "2"]);
     repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let said = run(&repo, &["status"]).with_code(0);
     assert!(said.err.contains("did you mean `tinyci.jobs`?"), "{}", said.err);
     assert_eq!(said.err.matches("did you mean").count(), 1, "{}", said.err);
-    assert!(said.err.contains("(tinyci.minFreeSpace)"), "{}", said.err);
+    assert!(said.err.contains("(`tinyci.minFreeSpace`)"), "{}", said.err);
     assert_eq!(run(&repo, &["status", "-q"]).with_code(0).err, "");
 }
 
@@ -155,6 +155,6 @@ fn a_killed_run_is_told() {
     eventually("its guard lets go", || status(&repo).get("running").is_none());
     assert_eq!(status(&repo)["unfinished"], serde_json::json!([id]));
     let said = run(&repo, &["status"]).with_code(0);
-    let told = format!("the last run of {} left no verdict", &id[..7]);
+    let told = format!("the last job of {} ended without a verdict", &id[..7]);
     assert!(said.err.contains(&told), "{}", said.err);
 }

@@ -49,7 +49,7 @@ fn without_a_word_it_shows_its_help_and_fails() {
 #[test]
 fn the_help_tells_the_exit_codes() {
     let said = anywhere(&["--help"]).with_code(0);
-    for code in ["0", "1", "2", "3", "4", "130"] {
+    for code in ["0", "1", "2", "3", "4", "5", "130"] {
         assert!(said.out.lines().any(|line| line.starts_with(&format!("  {code} "))), "{code}");
     }
 }
@@ -72,7 +72,7 @@ fn what_git_calls_is_documented_but_not_in_the_way() {
 #[test]
 fn a_run_of_nothing_in_particular_is_refused_and_names_all() {
     let repo = TestRepo::new();
-    let said = run_in(repo.path(), &["job_id"]).with_code(2);
+    let said = run_in(repo.path(), &["run"]).with_code(2);
     assert!(said.err.contains("--all"), "{}", said.err);
     assert_eq!(said.out, "");
 }
@@ -112,7 +112,7 @@ fn the_ancestors_spellings_are_understood() {
     for args in cases {
         // It got as far as looking for a repository.
         let said = run_in(dir.path(), args).with_code(4);
-        assert!(said.err.contains("is a git repository"), "{args:?}: {}", said.err);
+        assert!(said.err.contains("not a git repository"), "{args:?}: {}", said.err);
     }
 }
 

@@ -145,7 +145,7 @@ fn a_disk_that_is_all_but_full_is_told_of_before_anything_is_written() {
     let id = stage.commit();
     stage.disk.fill_but(2 << 20);
     let said = stage.run().with_code(4);
-    let told = "nothing is begun with less than 3 MiB";
+    let told = "left, less than 3 MiB";
     assert!(said.out.contains(told), "{}{}", said.out, said.err);
     assert!(builds_in(&stage.server).is_empty());
     stage.disk.free();

@@ -238,7 +238,7 @@ fn a_commit_that_kills_its_engine_is_tried_three_times() {
     }
     let good = commit(&victim.repo, &client, "build: echo built\n");
     let said = run(&victim.repo, &["run", "--all"]).with_code(4);
-    assert!(said.out.contains("was tried 3 times without a verdict"), "{}", said.out);
+    assert!(said.out.contains("after 3 attempts without a verdict"), "{}", said.out);
     assert_eq!(victim.repo.verdict(&good).as_deref(), Some("success"));
     assert_eq!(victim.repo.verdict(&bad), None);
     let table = run(&victim.repo, &["plan"]).with_code(0).out;

@@ -91,11 +91,13 @@ fn a_build_that_is_gone_is_made_again_and_that_is_said_before() {
     let plan = site.plan(&["deploy"]);
     assert_eq!(plan["build"], "missing");
     assert!(plan["build_took_ms"].is_u64(), "{plan}");
-    let shown = site.says(&["deploy", "-n"]).with_code(0).out;
-    assert!(shown.contains("build: gone: the commit is built and tested again"), "{shown}");
-    assert!(shown.contains("the last time"), "{shown}");
+    let shown = site.says(&["deploy", "--dry-run"]).with_code(0).out;
+    assert!(
+        shown.contains("build: missing; the commit is built and tested again first (last time: "),
+        "{shown}"
+    );
     let asked = site.says(&["deploy"]).with_code(2).err;
-    assert!(asked.contains("Its build is gone"), "{asked}");
+    assert!(asked.contains("Its build is missing; "), "{asked}");
 
     site.says(&["deploy", "--yes"]).with_code(0);
     let built = fs::read_to_string(site.build_dir(&id).join("export/built")).unwrap();
@@ -115,7 +117,7 @@ fn a_red_rebuild_ends_the_deployment_and_is_no_verdict() {
     site.lose(&id);
     fs::write(site.path("broken"), "").unwrap();
     let said = site.says(&["deploy", "--yes"]).with_code(1);
-    assert!(said.out.contains("its build was gone"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("its build was missing"), "{}{}", said.out, said.err);
     assert_eq!((site.read("live"), site.deployments().len()), (String::new(), 0));
     assert_eq!(site.verdict(&id).as_deref(), Some("success"));
     let records = site.records(&id);
@@ -155,7 +157,7 @@ fn a_green_commit_runs_first_for_the_branch_that_it_was_not_tested_for() {
     site.says(&["run", "topic"]).with_code(0);
     site.repo.git(&["checkout", "-q", "-f", "-B", "main", "topic"]);
     assert_eq!(site.plan(&["deploy"])["build"], "other_branch");
-    let shown = site.says(&["deploy", "-n"]).with_code(0).out;
+    let shown = site.says(&["deploy", "--dry-run"]).with_code(0).out;
     assert!(shown.contains("built and tested for `main` first"), "{shown}");
 
     fs::write(site.path("broken"), "").unwrap();
@@ -227,7 +229,7 @@ fn builds_of_every_kind_that_lack_something_count_as_gone() {
 fn what_has_no_build_has_nothing_to_lose_and_says_so() {
     let (site, id) = Site::green("test: \"true\"\ndeploy: cp .tinyci.yml @/live\n");
     site.lose(&id);
-    let shown = site.says(&["deploy", "-n"]).with_code(0).out;
+    let shown = site.says(&["deploy", "--dry-run"]).with_code(0).out;
     assert!(shown.contains("build: none: the config builds nothing"), "{shown}");
     site.says(&["deploy", "--yes"]).with_code(0);
     assert!(!site.read("live").is_empty());
@@ -247,7 +249,7 @@ fn a_script_that_discards_its_export_has_nothing_to_lose() {
     site.repo.write(".tinyci.rhai", script);
     let id = site.repo.commit("script");
     site.says(&["run", "--all"]).with_code(0);
-    let shown = site.says(&["deploy", "-n"]).with_code(0).out;
+    let shown = site.says(&["deploy", "--dry-run"]).with_code(0).out;
     assert!(shown.contains("the script discarded its export"), "{shown}");
     for _ in 0..2 {
         site.says(&["deploy", "--yes"]).with_code(0);
@@ -258,8 +260,8 @@ fn a_script_that_discards_its_export_has_nothing_to_lose() {
 #[test]
 fn bare_deploys_the_files_at_once_and_says_so_on_record() {
     let (site, id) = Site::green("build: date > built\ndeploy: ls > @/live\n");
-    let shown = site.says(&["deploy", "--bare", "-n"]).with_code(0).out;
-    assert!(shown.contains("build: left out (--bare)"), "{shown}");
+    let shown = site.says(&["deploy", "--bare", "--dry-run"]).with_code(0).out;
+    assert!(shown.contains("build: not used (--bare)"), "{shown}");
     site.says(&["deploy", "--bare", "--yes"]).with_code(0);
     assert_eq!(site.read("live"), "", "the files alone, also if the build is there");
     site.lose(&id);
@@ -316,12 +318,12 @@ fn a_rebuild_takes_the_lock_between_two_commits_and_the_run_goes_on() {
     let mut deploy = deploy.spawn().unwrap();
     eventually("it says what it waits for", || {
         let said = site.read("log");
-        said.contains(&held[..7]) && said.contains("is built again, which is to be deployed")
+        said.contains(&held[..7]) && said.contains("is rebuilt for its deployment")
     });
     gate.open();
     assert_eq!(deploy.wait().unwrap().code(), Some(0));
     let said = Said::of(&all.wait_with_output().unwrap()).with_code(0);
-    assert!(said.out.contains("this run goes on after that"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("this run continues after that"), "{}{}", said.out, said.err);
     assert_eq!(site.verdict(&last).as_deref(), Some("success"), "the build came before it");
 }
 
@@ -469,7 +471,12 @@ fn a_deployment_discards_no_export_that_another_environment_runs() {
     site.says(&["run", "--all"]).with_code(0);
     site.says(&["deploy", "--to", "staging", "--yes"]).with_code(0);
     let said = site.says(&["deploy", "--yes"]).with_code(0);
-    assert!(said.out.contains("not discarded: `staging` runs it too"), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("keeping the export: it is also deployed to `staging`"),
+        "{}{}",
+        said.out,
+        said.err
+    );
     assert_eq!(site.read("staging/page"), "1\n");
 
     site.says(&["deployments", "--retire", "staging"]).with_code(0);

@@ -264,8 +264,8 @@ fn after_a_force_push_nothing_is_lost_unless_a_person_names_what_comes() {
     let plan = site.plan();
     assert_eq!(plan["must_be_named"], true);
     assert_eq!(plan["commit"]["id"].as_str(), Some(other.as_str()));
-    let said = site.says(&["deploy", "-n"]).with_code(0);
-    for shown in ["takes away", "second", "third", "lacks what is deployed"] {
+    let said = site.says(&["deploy", "--dry-run"]).with_code(0);
+    for shown in ["removes:", "second", "third", "does not contain the deployed commit"] {
         assert!(said.out.contains(shown), "{}", said.out);
     }
     let said = site.says(&["deploy", "--yes"]).with_code(2);
@@ -275,8 +275,8 @@ fn after_a_force_push_nothing_is_lost_unless_a_person_names_what_comes() {
     // Back to what is on no branch any more: only by force, and on record.
     let said = site.says(&["rollback", "--yes"]).with_code(2);
     assert!(said.err.contains("--force"), "{}", said.err);
-    let plan = site.says(&["rollback", "--force", "-n"]).with_code(0);
-    assert!(plan.out.contains("on no branch that deploys, and is forced"), "{}", plan.out);
+    let plan = site.says(&["rollback", "--force", "--dry-run"]).with_code(0);
+    assert!(plan.out.contains("is not on a branch that deploys (--force)"), "{}", plan.out);
     site.says(&["rollback", "--force", "--yes"]).with_code(0);
     assert_eq!(site.live().last(), Some(&second));
     let listed = site.says(&["deployments", "--json"]).with_code(0).out;

@@ -51,7 +51,7 @@ fn a_person_is_asked_and_nobody_agrees_for_them() {
     let short = &id[..7];
     let said = run(&repo, &["deploy"]).with_code(2);
     assert!(
-        said.err.contains("There is no terminal") && said.err.contains("--yes"),
+        said.err.contains("standard input is not a terminal") && said.err.contains("--yes"),
         "{}",
         said.err
     );
@@ -101,24 +101,24 @@ fn a_rollback_that_builds_deploys_the_older_version() {
 #[test]
 fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let (repo, first) = green(CONFIG);
-    let said = run(&repo, &["deploy", "-n"]).with_code(0);
+    let said = run(&repo, &["deploy", "--dry-run"]).with_code(0);
     let expected = format!(
-        "Deploy to production\n  now:  nothing is deployed\n  then: {} config\n  does:\n    \
+        "Deploy to production\n  now:  nothing is deployed\n  then: {} config\n  actions:\n    \
          $ echo live\n",
         &first[..7]
     );
     assert_eq!(said.out, expected);
-    assert_eq!(run(&repo, &["deployments"]).with_code(0).err, "tinyci: nothing was deployed yet\n");
+    assert_eq!(run(&repo, &["deployments"]).with_code(0).err, "tinyci: no deployments yet\n");
     run(&repo, &["deploy", "--yes", "-q"]).with_code(0);
     let (second, third) = (repo.commit("second"), repo.commit("\u{1b}[2Jthird"));
     run(&repo, &["run", "--all"]).with_code(0);
     let red = repo.commit_config("build: \"false\"\n");
     run(&repo, &["run", "--all"]).with_code(1);
-    let said = run(&repo, &["deploy", "-n"]).with_code(0);
+    let said = run(&repo, &["deploy", "--dry-run"]).with_code(0);
     let expected = format!(
         "Deploy to production\n  now:  {}, deployed by Ada <ada@example.org>\n  \
-         then: {} \u{fffd}[2Jthird\n  brings:\n    {} \u{fffd}[2Jthird\n    {} second\n  \
-         passes over:\n    {} its verdict is failure\n  does:\n    $ echo live\n",
+         then: {} \u{fffd}[2Jthird\n  adds:\n    {} \u{fffd}[2Jthird\n    {} second\n  \
+         ineligible:\n    {} its verdict is failure\n  actions:\n    $ echo live\n",
         &first[..7],
         &third[..7],
         &third[..7],
@@ -126,7 +126,7 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
         &red[..7]
     );
     assert_eq!(said.out, expected);
-    let said = run(&repo, &["deploy", "-n", "--json"]).with_code(0);
+    let said = run(&repo, &["deploy", "--dry-run", "--json"]).with_code(0);
     let plan: serde_json::Value = serde_json::from_str(&said.out).unwrap();
     assert_eq!(plan["commit"]["id"], third);
     assert_eq!(plan["deployed"]["commit"], first);
@@ -139,7 +139,7 @@ fn every_way_to_end_has_its_exit_code() {
     let (repo, _) = green("build: \"true\"\ndeploy: test -e @/ready\n");
     let failed = run(&repo, &["deploy", "--yes"]).with_code(1);
     assert!(failed.out.contains("nothing is deployed there"), "{}", failed.out);
-    assert!(failed.err.contains("tries the same build again"), "{}", failed.err);
+    assert!(failed.err.contains("deploys the same build again"), "{}", failed.err);
     run(&repo, &["deploy", "no-such-revision"]).with_code(2);
     run(&repo, &["deploy", "--to", "moon", "--yes"]).with_code(2);
     run(&repo, &["rollback", "--yes"]).with_code(2);
@@ -178,7 +178,7 @@ fn one_deployment_at_a_time_and_the_other_is_told() {
     let mut first = first.args(["deploy", "--yes"]).stdout(Stdio::null()).spawn().unwrap();
     gate.reached_by(&id);
     let busy = run(&repo, &["deploy", "--yes"]).with_code(3);
-    assert!(busy.err.contains("is being deployed to `production` right now"), "{}", busy.err);
+    assert!(busy.err.contains("a deployment to `production` is in progress"), "{}", busy.err);
     run(&repo, &["deploy", "--unlock", "because", "--yes"]).with_code(3);
     run(&repo, &["deploy", "--yes", "--to", "staging"]).with_code(0);
     assert!(run(&repo, &["deployments"]).with_code(0).out.contains("running     production"));
@@ -202,7 +202,12 @@ fn a_deployment_may_push_and_run_and_look() {
         deploy.env(format!("GIT_{role}_NAME"), "Ada").env(format!("GIT_{role}_EMAIL"), "a@b");
     }
     let said = Said::of(&deploy.output().unwrap()).with_code(0);
-    assert!(said.out.contains("nested") && said.out.contains("right now"), "{}", said.out);
+    assert!(
+        said.out.contains("nested")
+            && said.out.contains("a deployment to `production` is in progress"),
+        "{}",
+        said.out
+    );
 }
 
 #[test]
@@ -222,9 +227,9 @@ fn json_is_a_line_for_each_event_and_one_for_the_deployment() {
 #[test]
 fn a_plan_shows_every_line_of_a_command() {
     let (repo, _) = green("build: \"true\"\ndeploy: |\n  set -eu\n  echo <%= short %>\n");
-    let said = run(&repo, &["deploy", "-n"]).with_code(0);
+    let said = run(&repo, &["deploy", "--dry-run"]).with_code(0);
     let short = &repo.git(&["rev-parse", "HEAD"])[..7];
-    let does = format!("  does:\n    $ set -eu\n      echo {short}\n");
+    let does = format!("  actions:\n    $ set -eu\n      echo {short}\n");
     assert!(said.out.ends_with(&does), "{}", said.out);
 }
 

@@ -431,7 +431,7 @@ fn deploy(ctx) {
         assert!(!stage.build_dir(id).join("export").exists(), "the script discards it");
         let waiting = newest(&stage).unwrap();
         assert_eq!(waiting.outcome, DeployOutcome::AwaitingApproval);
-        let question = format!("waits for an approval: Tag {} for production?", id.short());
+        let question = format!("awaiting approval: Tag {} for production?", id.short());
         assert_eq!(waiting.reason, Some(question));
         assert!(stage.trace().is_empty());
 

@@ -143,7 +143,7 @@ fn nothing_is_lost_or_doubled_when_everybody_acts_at_once() {
 
     for environment in ENVIRONMENTS {
         let mut listed = json_lines(&server, &["deployments", "--json", "--to", environment]);
-        let runs: BTreeSet<String> = listed.iter().map(|it| it["job_id"].to_string()).collect();
+        let runs: BTreeSet<String> = listed.iter().map(|it| it["id"].to_string()).collect();
         assert_eq!(runs.len(), listed.len(), "each once");
         listed.reverse();
         let done: Vec<&str> = listed

@@ -230,7 +230,7 @@ fn a_script_deploys_by_itself_once_it_is_approved() {
     client.write(".tinyci.rhai", &script);
     let id = client.commit("script");
     let pushed = server.push(&["main"]);
-    let waits = format!("Waiting for an approval to deploy {} to production", &id[..7]);
+    let waits = format!("Awaiting approval to deploy {} to production", &id[..7]);
     assert!(pushed.has(&waits), "{}", pushed.err);
     assert_eq!(server.verdicts(&[&id]), ["success"]);
     run(client, &["approve", &id]).with_code(0);
@@ -284,7 +284,7 @@ fn a_deployment_that_pushes_what_deploys_by_itself_does_not_wait_for_itself() {
         ended.is_some()
     });
     let pushed = Pushed::of(&push.wait_with_output().unwrap());
-    assert!(pushed.ok && pushed.err.contains("does not wait for one"), "{}", pushed.err);
+    assert!(pushed.ok && pushed.err.contains("does not wait for it"), "{}", pushed.err);
     assert_eq!(lines(&server.outside("live")), [id]);
     let nested = server.repo.git(&["rev-parse", "nested"]);
     assert_eq!(server.verdicts(&[&nested]), ["success"]);

@@ -17,13 +17,13 @@ fn check_mistake(make: fn(EngineBuilder) -> EngineBuilder, expected: &str) {
 
 #[test]
 fn the_first_mistake_is_reported_when_the_engine_is_opened() {
-    check_mistake(|builder| builder.jobs(0), "the number of jobs");
-    check_mistake(|builder| builder.var("commit", "x").jobs(0), "tinyci's own");
-    check_mistake(|builder| builder.var("Release", "x"), "is not a variable's name");
-    check_mistake(|builder| builder.job_timeout(Duration::ZERO), "limit of a commit");
-    check_mistake(|builder| builder.command_timeout(Duration::ZERO), "limit of a command");
-    check_mistake(|builder| builder.log_limit(0), "a log's limit");
-    check_mistake(|builder| builder.builds_dir(""), "the builds folder");
+    check_mistake(|builder| builder.jobs(0), "number of jobs");
+    check_mistake(|builder| builder.var("commit", "x").jobs(0), "is reserved");
+    check_mistake(|builder| builder.var("Release", "x"), "invalid placeholder name");
+    check_mistake(|builder| builder.job_timeout(Duration::ZERO), "limit for a commit");
+    check_mistake(|builder| builder.command_timeout(Duration::ZERO), "limit for a command");
+    check_mistake(|builder| builder.log_limit(0), "invalid log limit");
+    check_mistake(|builder| builder.builds_dir(""), "invalid builds directory");
     check_mistake(|builder| builder.builds_dir(OsStr::from_bytes(b"\xff")), "is not UTF-8");
     check_mistake(|builder| builder.refs(["main"]), "takes full ref names");
     check_mistake(|builder| builder.refs(["refs/heads/*", "refs/notes/*"]), "`refs/notes/*`");
@@ -34,7 +34,7 @@ fn an_environment_that_the_system_does_not_take_is_a_mistake_and_no_red_commit()
     check_mistake(|builder| builder.env("", "x"), "environment variable");
     check_mistake(|builder| builder.env("A=B", "x"), "environment variable");
     check_mistake(|builder| builder.env_remove("A\0"), "environment variable");
-    check_mistake(|builder| builder.env("A", "x\0"), "holds a NUL");
+    check_mistake(|builder| builder.env("A", "x\0"), "contains a NUL");
 }
 
 #[test]

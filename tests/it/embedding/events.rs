@@ -140,7 +140,7 @@ fn a_log_says_how_it_ended() {
     );
     check_end(
         "build: kill -s TERM $$\n",
-        &["Building...", "build: `/bin/sh -c 'kill -s TERM $$'` was ended by signal 15"],
+        &["Building...", "build: `/bin/sh -c 'kill -s TERM $$'` was killed by signal 15"],
     );
     check_end("build: sleep 600\n", &["Building...", "build: `/bin/sh -c 'sleep 600'` timed out"]);
     check_end(

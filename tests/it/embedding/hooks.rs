@@ -148,11 +148,11 @@ fn check_variable(name: &'static str, value: &'static str, step: &str, expected:
 
 #[test]
 fn a_variable_that_cannot_be_fails_the_step() {
-    check_variable("Re lease", "1", "before_build", "is not a variable's name");
-    check_variable("", "1", "before_build", "is not a variable's name");
-    check_variable("commit", "1", "before_build", "tinyci's own");
-    check_variable("branch", "1", "before_build", "tinyci's own");
-    check_variable("release", "1; reboot", "build", "cannot stand in a command");
+    check_variable("Re lease", "1", "before_build", "invalid placeholder name");
+    check_variable("", "1", "before_build", "invalid placeholder name");
+    check_variable("commit", "1", "before_build", "is reserved");
+    check_variable("branch", "1", "before_build", "is reserved");
+    check_variable("release", "1; reboot", "build", "unsafe in a command");
     check_variable("release", "-rf", "build", "begins with `-`");
     check_variable("releases", "1", "build", "did you mean `releases`?");
 }

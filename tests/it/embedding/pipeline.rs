@@ -222,7 +222,7 @@ fn an_absent_import_is_said_to_be_missing_where_it_was_looked_for() {
     let checker = Checker::new(dir.path());
     let parsed = checker.parse(script, Format::Rhai, ".tinyci.rhai").unwrap_err();
     let found = checker.check(script, Format::Rhai, ".tinyci.rhai");
-    let place = format!("there is no file `ci/go.rhai` below `{}`", dir.path().display());
+    let place = format!("cannot import `ci/go.rhai`: no such file in `{}`", dir.path().display());
     if cfg!(feature = "rhai") {
         assert!(parsed.message().starts_with(&place), "{parsed}");
         assert!(found.unwrap().problems[0].message.starts_with(&place));

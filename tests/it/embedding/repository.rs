@@ -88,7 +88,7 @@ fn a_builds_folder_may_be_named_by_a_path_with_dots() {
     let error = stage.engine().run(&again, &CancelToken::new(), &mut |_: &tinyci::Event| {});
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("the work tree itself"), "{error}");
+    assert!(error.message().contains("the working tree itself"), "{error}");
 }
 
 /// A work tree that is linked to the stage's repository, on a branch of its own.
@@ -264,7 +264,7 @@ fn a_config_beyond_all_measure_is_red_by_name_and_by_scan() {
         let ran = Ran::of(&stage.engine(), &selection);
         assert_eq!(ran.outcome(), Outcome::Failure);
         let reason = ran.record().reason.as_deref().unwrap();
-        assert!(reason.contains("a config may have 1048576"), "{reason}");
+        assert!(reason.contains("at most 1048576 are allowed"), "{reason}");
     }
 }
 

@@ -112,7 +112,7 @@ fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[track_caller]
 fn assert_refused(said: &Said, what: &str, release: &str) {
     assert_eq!(said.code, Some(4), "{what}\nstdout:\n{}\nstderr:\n{}", said.out, said.err);
-    let reason = format!("needs tinyci {release} or later; this is tinyci");
+    let reason = format!("needs tinyci {release} or later, and this is tinyci");
     assert!(said.err.contains(&reason), "{what}: {}", said.err);
     assert!(said.err.contains("\nhint: install that version"), "{what}: {}", said.err);
 }
@@ -227,7 +227,7 @@ fn a_damaged_format_stops_every_command_and_says_what_to_do() {
         for words in [&["status"][..], &["run", "--all"]] {
             let said = run_in(repo.path(), words).with_code(4);
             assert!(said.err.contains("format` is damaged"), "{}", said.err);
-            assert!(said.err.contains("remove that file"), "{}", said.err);
+            assert!(said.err.contains("ever used it, `rm '"), "{}", said.err);
         }
     }
     fs::remove_file(state(&repo).join("format")).unwrap();
@@ -302,7 +302,12 @@ fn what_a_newer_version_wrote_beside_the_known_stays_byte_for_byte() {
     // What it shows of them: fields as they are, a version that it does not know as such.
     let json = run_in(repo.path(), &["results", "--json", &old]).with_code(0).out;
     let said = run_in(repo.path(), &["results", "--all-attempts", &old]).with_code(0);
-    assert!(said.out.contains("foreign    this record has version 2"), "{}", said.out);
+    assert!(
+        said.out
+            .contains("unrecognized cannot read this record: a newer tinyci wrote it (version 2;"),
+        "{}",
+        said.out
+    );
     assert!(!json.contains("brilliant"), "{json}");
     let again = Record::from_json(&fields).unwrap().to_json();
     assert!(again.ends_with(r#""mood":{"good":[1,2.5]}}"#), "{again}");
@@ -346,7 +351,7 @@ fn a_mark_of_a_newer_version_is_not_replaced() {
     let newer = after.replace(r#""v":1"#, r#""v":2"#);
     fs::write(moved.join(".git/tinyci/id"), &newer).unwrap();
     let said = run_in(&moved, &["run", "--retry", "HEAD"]).with_code(4);
-    assert!(said.err.contains("has version 2"), "{}", said.err);
+    assert!(said.err.contains("(version 2; "), "{}", said.err);
     assert_eq!(fs::read_to_string(moved.join(".git/tinyci/id")).unwrap(), newer);
 }
 
@@ -393,7 +398,7 @@ fn a_deployment_of_a_newer_version_is_in_the_way_of_all_that_rests_on_what_is_de
     for words in commands {
         let said = run_in(repo.path(), words).with_code(4);
         assert!(said.err.contains("deployments to production"), "{words:?}: {}", said.err);
-        assert!(said.err.contains("has version 2"), "{words:?}: {}", said.err);
+        assert!(said.err.contains("(version 2; "), "{words:?}: {}", said.err);
     }
     assert!(fs::read_dir(repo.path().join("builds")).unwrap().count() > 1, "nothing was removed");
     // Commits are tested all the same.

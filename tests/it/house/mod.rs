@@ -9,7 +9,7 @@
 //! | `layers` | imports only go down |
 //! | `package` | the package of the registry has what it needs, and no stray file |
 //! | `public_api` | every public name is listed, and has one path |
-//! | `texts` | what README and CHANGELOG have to say |
+//! | `texts` | what the CHANGELOG and the guide have to say |
 //! | `words` | words that must not come back |
 //!
 //! `sources` reads the source files, and `imports` says which import which.

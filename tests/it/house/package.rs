@@ -6,9 +6,9 @@ use super::sources::root;
 use crate::support::succeed;
 
 /// The endings of what belongs to it.
-const ENDINGS: [&str; 17] = [
-    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "md", "mod", "py", "rb", "rhai", "rs",
-    "sh", "toml", "txt",
+const ENDINGS: [&str; 18] = [
+    "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "lua", "md", "mod", "py", "rb", "rhai",
+    "rs", "sh", "toml", "txt",
 ];
 
 /// What has another ending, or none.

@@ -12,7 +12,7 @@ use super::sources::root;
 /// Where a word can stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Area {
-    /// README.md.
+    /// README.md, and those of the bindings.
     Readme,
     /// The chapters of the guide.
     Guide,
@@ -43,31 +43,60 @@ const PHRASES: &[(&str, &str, &[Area])] = &[
     ("flavour", "flavor", PROSE),
     ("honoured", "honored", PROSE),
     ("licence", "license", PROSE),
-    ("whoever", "the actor: tinyci, the run, git, your program, anyone who", &[Header]),
-    ("somebody", "the actor, or a person", &[Readme]),
-    ("nobody", "the actor, or no one", &[Readme]),
-    ("one's own", "your own", &[Readme, Guide, Header, Errors]),
+    ("whoever", "the actor: tinyci, the run, git, your program, anyone who", &[Help, Header]),
+    ("somebody", "the actor, or a person", &[Readme, Help]),
+    ("nobody", "the actor, or no one", &[Readme, Help]),
+    ("one's own", "your own", USERS),
     ("lent", "registered", USERS),
     ("lends", "registers", &[Readme, Guide, Help, Errors]),
     ("speaks for", "is", &[Readme, Help, Header]),
-    ("what came of", "the outcome of, the result of", &[Readme, Guide, Errors]),
-    ("what became of", "the outcome of, the result of", &[Readme]),
+    ("what came of", "the outcome of, the result of", &[Readme, Guide, Help, Errors]),
+    ("what became of", "the outcome of, the result of", &[Readme, Help]),
     ("comes to", "is, results in", USERS),
     ("is met", "is found", USERS),
-    ("is told", "gets, is reported", &[Readme, Header, Errors]),
-    ("hang up", "disconnect", &[Guide, Header, Comments]),
+    ("is told", "gets, is reported", &[Readme, Help, Header, Errors]),
+    ("hang up", "disconnect", &[Guide, Help, Header, Comments]),
     ("has been looked", "a person has checked", PROSE),
     ("rehearsal", "dry run", PROSE),
     ("rehearses", "is a dry run", PROSE),
     ("is a rehearsal", "is a dry run", PROSE),
     ("so many", "N", &[Readme, Help]),
-    ("queued", "pending", &[Readme, Guide, Header, Errors, Comments]),
+    ("queued", "pending", &[Readme, Guide, Help, Header, Errors, Comments]),
+    ("any more", "no longer", &[Help]),
+    ("work tree", "working tree", &[Help]),
+    ("folder", "directory", &[Help]),
+    ("ancestor", "TinyCI 0.5, the Ruby gem", &[Help]),
     ("roof", "interface", PROSE),
     ("rooms", "modules", PROSE),
 ];
 
 /// Names as they are written, and the names that took their place.
 const NAMES: &[(&str, &str)] = &[
+    ("ANSWER_COMMAND", "HANDLER_EXECUTOR"),
+    ("Compacted", "CompactedBuild"),
+    ("Compaction", "CompactReport"),
+    ("Forecast", "DryRun"),
+    ("Forgotten", "ForgetReport"),
+    ("Installed", "InstallReport"),
+    ("JudgedCommit", "LatestVerdict"),
+    ("MergedResults", "MergeReport"),
+    ("MissedLines", "UncoveredLines"),
+    ("NoVerdict", "Error"),
+    ("Pinned", "ProtectedBuild"),
+    ("Pruned", "PrunedBuild"),
+    ("Pruning", "PruneReport"),
+    ("RunningRun", "ActiveRun"),
+    ("StepForecast", "StepDryRun"),
+    ("as_list", "as_array"),
+    ("foreign_lines", "unrecognized_lines"),
+    ("host_hooks", "hook_callbacks"),
+    ("judged_by_remote", "tested_by_remote"),
+    ("log_limit_bytes", "log_limit"),
+    ("output_limit", "log_limit"),
+    ("passed_over", "ineligible"),
+    ("show_bytes", "format_bytes"),
+    ("tinyci_status", "tinyci_code"),
+    ("unlock_deploys", "unlock_deployments"),
     ("Bell", "Notifier"),
     ("Begun", "PendingCommand"),
     ("Books", "RunState"),
@@ -88,7 +117,6 @@ const NAMES: &[(&str, &str)] = &[
     ("Merging", "NotesMerge"),
     ("Meta", "EventMeta"),
     ("Mirror", "RecordJson and its like"),
-    ("Never", "NullExecutor"),
     ("Noted", "NoteIndex"),
     ("Nowhere", "NullSink"),
     ("Occupied", "BuildLock"),
@@ -128,6 +156,41 @@ const NAMES: &[(&str, &str)] = &[
     ("yields", "may_hand_over"),
 ];
 
+/// Phrases that must not come back in the bindings: in their code, comments and messages. One with a
+/// capital letter is a name, and matched as it is written.
+const BINDINGS: &[(&str, &str)] = &[
+    ("anybody", "the actor, or anyone"),
+    ("nobody", "the actor, or no one"),
+    ("somebody", "the actor, or a person"),
+    ("whoever", "the actor: tinyci, the run, git, your program"),
+    ("any more", "no longer"),
+    ("anymore", "no longer"),
+    ("in the midst", "while, during"),
+    ("is told", "gets"),
+    ("lends", "registers"),
+    ("lent", "registered"),
+    ("one's own", "your own"),
+    ("so many", "N"),
+    ("speaks for", "is"),
+    ("stands in", "is in"),
+    ("what became of", "the outcome of, the record of"),
+    ("what came of", "the outcome of, the result of"),
+    ("what remains of", "the record of"),
+    ("a text", "a string"),
+    ("desk", "dispatcher"),
+    ("due", "pending"),
+    ("folder", "directory"),
+    ("judged", "tested"),
+    ("judges", "tests"),
+    ("no_verdict", "error"),
+    ("NoVerdict", "OutcomeError"),
+    ("OnCommand", "Executor"),
+    ("passed_over", "ineligible"),
+    ("Refused", "Refusal"),
+    ("work tree", "working tree"),
+    ("attempt at", "job of"),
+];
+
 /// Files that keep a word.
 const APART: &[(&str, &str)] = &[];
 
@@ -149,6 +212,39 @@ fn words_that_are_gone_stay_gone() {
         find(&parts, CODE, name, instead, |word, wanted| word == wanted, &mut found);
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn words_that_are_gone_stay_gone_in_the_bindings() {
+    let sources: Vec<String> =
+        files("bindings").into_iter().filter(|file| is_binding(file)).collect();
+    assert!(sources.len() > 50, "where are the bindings? {sources:?}");
+    let mut found = Vec::new();
+    for file in sources {
+        let text = fs::read_to_string(root().join(&file)).expect("a source of a binding");
+        let part = Part { words: words(&text), file };
+        let parts = BTreeMap::from([(Identifiers, vec![part])]);
+        for (phrase, instead) in BINDINGS {
+            let is_name = phrase.contains(char::is_uppercase);
+            let is_one = |word: &str, wanted: &str| {
+                if is_name { word == wanted } else { word.eq_ignore_ascii_case(wanted) }
+            };
+            find(&parts, CODE, phrase, instead, is_one, &mut found);
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Whether a file is the source of a binding that its users read, neither a test nor generated.
+fn is_binding(file: &str) -> bool {
+    let generated = ["/_constants.py", "/_ffi.py", "/abi.js", "/header.rb"];
+    let ends = [".hpp", ".go", ".js", ".d.ts", ".py", ".rb"];
+    let is_test = file.contains("/test") || file.ends_with("_test.go");
+    let is_installed = file.contains("/node_modules/");
+    ends.iter().any(|end| file.ends_with(end))
+        && !generated.iter().any(|end| file.ends_with(end))
+        && !is_test
+        && !is_installed
 }
 
 #[test]
@@ -207,6 +303,10 @@ fn parts() -> BTreeMap<Area, Vec<Part>> {
     }
     let read = |file: &str| fs::read_to_string(root().join(file)).expect("a file");
     add(Readme, "README.md", &read("README.md"));
+    for language in ["cpp", "go", "node", "python", "ruby"] {
+        let file = format!("bindings/{language}/README.md");
+        add(Readme, &file, &read(&file));
+    }
     add(Header, "include/tinyci.h", &Source::of(&read("include/tinyci.h")).comments);
     parts
 }

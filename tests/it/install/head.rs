@@ -2,7 +2,7 @@
 
 use crate::support::{TestRepo, program::Said, server::Server};
 
-const REMEDY: &str = "run `git symbolic-ref HEAD refs/heads/main` there";
+const REMEDY: &str = "hint: `git symbolic-ref HEAD refs/heads/main` in that repository";
 
 #[test]
 fn install_status_deploy_and_the_push_tell_the_remedy() {

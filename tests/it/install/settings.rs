@@ -31,7 +31,8 @@ fn the_guide_lists_every_setting_with_its_meaning_and_default() {
     let repo = TestRepo::bare();
     let listed: Vec<_> = Engine::open(repo.path()).unwrap().settings().unwrap();
     let row = |setting: &tinyci::settings::Setting| {
-        (setting.key.to_owned(), setting.description.to_owned(), setting.default.to_owned())
+        let default = setting.default_description.to_owned();
+        (setting.key.clone(), setting.description.to_owned(), default)
     };
     assert_eq!(documented(), listed.iter().map(row).collect::<Vec<_>>());
 }
@@ -57,6 +58,8 @@ fn settings_are_listed_with_where_they_are_set() {
     assert_eq!(lines["tinyci.jobTimeout"]["origin"], file.to_str().unwrap());
     assert!(lines["tinyci.jobs"].get("origin").is_none());
     assert_eq!(lines["tinyci.jobs"]["default"], "1");
+    assert_eq!(lines["tinyci.jobTimeout"]["default"], serde_json::Value::Null);
+    assert_eq!(lines["tinyci.jobTimeout"]["default_description"], "no limit");
 }
 
 #[test]
@@ -70,7 +73,7 @@ fn an_unknown_key_is_reported_by_every_command_that_reads_settings() {
     }
     repo.git(&["config", "tinyci.jobs", "many"]);
     let said = run(&repo, &["settings"]).with_code(2);
-    assert!(said.err.contains("`tinyci.jobs = many` in `"), "{}", said.err);
+    assert!(said.err.contains("invalid value `many` for `tinyci.jobs` in `"), "{}", said.err);
 }
 
 #[test]

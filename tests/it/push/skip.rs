@@ -51,7 +51,8 @@ fn what_a_push_brings_is_left_untested() {
     let retried = run(&server.repo, &["run", "--retry", &two]).with_code(0);
     assert_eq!(
         retried.log_lines()[0],
-        "T warning: skipped by ada (git push -o ci.skip): a retry tests it all the same"
+        "T warning: skipped by ada (git push -o ci.skip); testing it anyway, because this is a \
+         retry"
     );
     assert_eq!(server.verdicts(&[&two]), ["success"]);
 }
@@ -115,10 +116,9 @@ fn what_has_begun_goes_on_and_the_pusher_hears_of_it() {
     hook.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
     let said = Said::of(&hook.wait_with_output().unwrap()).with_code(3);
     let short = &one[..7];
-    let late = format!(
-        "T warning: `ci.skip` came too late for {short}, which has begun; `tinyci cancel {short}` ends it"
-    );
-    assert_eq!(said.log_lines(), [late]);
+    let late = format!("T warning: `ci.skip` came too late for {short}: its job is in progress");
+    let hint = format!("T hint: `tinyci cancel {short}` ends it");
+    assert_eq!(said.log_lines(), [late, hint]);
     gate.open();
     holder.wait().unwrap();
     assert_eq!(repo.verdict(&one).as_deref(), Some("success"));
@@ -131,11 +131,7 @@ fn only_what_is_new_and_only_this_option_counts() {
     push(&server, &["main"]);
     let two = server.client.commit("[skip ci] are only words");
     let pushed = push(&server, &["-o", "ci.skp", "-o", "other=1", "main"]);
-    assert!(
-        pushed.has(
-            "warning: the push option `ci.skp` means nothing to tinyci; did you mean `ci.skip`?"
-        )
-    );
+    assert!(pushed.has("warning: unknown push option `ci.skp`; did you mean `ci.skip`?"));
     assert!(!pushed.err.contains("other=1"), "{}", pushed.err);
     assert_eq!(server.verdicts(&[&one, &two]), ["success", "success"]);
     // A verdict stays, and a deleted branch brings nothing.
@@ -193,8 +189,8 @@ fn an_install_shows_that_it_allows_it_and_an_uninstall_takes_that_back() {
     let config = || std::fs::read_to_string(repo.path().join("config")).unwrap();
     let before = config();
     let said = run(&repo, &["install"]).with_code(0);
-    let shown =
-        "`git push -o ci.skip` leaves what is pushed untested (receive.advertisePushOptions)";
+    let shown = "`git push -o ci.skip` now leaves the pushed commits untested \
+                 (`receive.advertisePushOptions`)";
     assert!(said.out.contains(shown), "{}", said.out);
     assert_eq!(repo.git(&["config", "--bool", "receive.advertisePushOptions"]), "true");
     let again: Said = run(&repo, &["install"]).with_code(0);

@@ -136,7 +136,7 @@ fn five_pushes_a_deployment_a_rollback_and_another_one() {
 
     let said = story.tinyci(&["-r", "deploy"]).with_code(2);
     assert!(said.out.contains("it has no config"), "{}", said.out);
-    assert!(said.err.contains("There is no terminal"), "{}", said.err);
+    assert!(said.err.contains("standard input is not a terminal"), "{}", said.err);
     story.tinyci(&["-r", "deploy", "--yes"]).with_code(5);
     for (commit, why) in [(&red, "its verdict is failure"), (&topic, "not on `main`")] {
         let said = story.tinyci(&["-r", "deploy", "--yes", commit]).with_code(2);

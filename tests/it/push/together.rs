@@ -71,7 +71,9 @@ fn a_second_pusher_follows_until_the_own_commits_are_settled() {
     let second = server.client.commit("second");
     let mut two = Push::start(&server, &["main"]);
     two.says("] another run (process ");
-    assert!(two.said.contains(&format!(" is at commit {}; following it", &first[..7])));
+    assert!(
+        two.said.contains(&format!(" is in progress at commit {}; showing its log", &first[..7]))
+    );
     gate.open();
     let (one, two) = (one.ends(), two.ends());
 
@@ -99,7 +101,7 @@ fn the_repository_is_handed_on_from_pusher_to_pusher() {
         let config = format!("build: {}\ntest: echo tested <%= short %>\n", gate.command());
         commits.push(server.client.commit_config(&config));
         let mut push = Push::start(&server, &["main"]);
-        push.says(if pushes.is_empty() { "Building..." } else { "following it" });
+        push.says(if pushes.is_empty() { "Building..." } else { "showing its log" });
         pushes.push(push);
     }
     for ((gate, commit), push) in gates.iter().zip(&commits).zip(pushes) {
@@ -133,7 +135,7 @@ fn a_run_of_everything_serves_a_pusher_who_came_later() {
 
     let second = server.client.commit_config("build: echo built\n");
     let mut push = Push::start(&server, &["main"]);
-    push.says("following it");
+    push.says("showing its log");
     let third = server.client.commit_config(&after);
     without_hook("main:later");
     gates[0].open();
@@ -170,7 +172,7 @@ fn whoever_leaves_at_once_is_served_by_the_run_in_progress() {
         .unwrap();
     let second = server.client.commit("second");
     let pushed = server.push(&["main"]);
-    assert!(pushed.err.contains("it will look again before it ends"), "{}", pushed.err);
+    assert!(pushed.err.contains("it will look for new commits before it ends"), "{}", pushed.err);
     gate.open();
     assert!(one.ends().ok);
     assert_eq!(server.verdicts(&[&first, &second]), ["success", "success"]);
@@ -193,7 +195,7 @@ fn a_run_of_one_commit_does_not_work_for_others_while_they_wait() {
     let mut told = BufReader::new(all.stdout.take().unwrap());
     let mut line = String::new();
     told.read_line(&mut line).unwrap();
-    assert!(line.contains("following it"), "{line}");
+    assert!(line.contains("showing its log"), "{line}");
     gates[0].open();
     let one = Said::of(&one.wait_with_output().unwrap()).with_code(0);
     assert!(!one.out.contains(&second), "{}", one.out);

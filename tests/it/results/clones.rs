@@ -60,7 +60,7 @@ fn a_clone_fetches_and_shows_what_the_server_found() {
     git(&server, &dir, &["fetch", "-q", "--prune"]);
     let before = config();
     let said = tinyci(&dir, &["setup-remote", "origin"]);
-    assert_eq!(said.out, "`origin` is set up already\n");
+    assert_eq!(said.out, "`origin` is already set up\n");
     assert_eq!(config(), before);
 
     let green = server.client.commit_config("build: 'true'\n");
@@ -101,7 +101,7 @@ fn a_fetch_overwrites_nothing_that_the_clone_found_itself() {
     let outcomes = || tinyci(&dir, &["results", "--all-attempts", "--format", "%N", &id]).out;
     assert_eq!(outcomes().lines().collect::<Vec<_>>(), ["failure", "success"]);
     let said = tinyci(&dir, &["results", "--merge"]);
-    assert_eq!(said.out, "1 records and 0 verdicts of `origin` are new\n");
+    assert_eq!(said.out, "added 1 records and 0 verdicts of `origin`\n");
     assert_eq!((word().as_str(), runs(&server, &dir, &id).len()), ("failure", 2));
 
     // The server tries again, so that its verdict is the newer one.
@@ -112,16 +112,16 @@ fn a_fetch_overwrites_nothing_that_the_clone_found_itself() {
     assert_eq!(said.out, "success\n", "before the merge");
     assert_eq!(word(), "failure");
     let said = tinyci(&dir, &["results", "--merge"]);
-    assert!(said.out.contains("has the verdict of `origin`, the newer one"), "{}", said.out);
+    assert!(said.out.contains("now has the newer verdict of `origin`"), "{}", said.out);
     assert_eq!((word().as_str(), runs(&server, &dir, &id).len()), ("success", 3));
     let said = tinyci(&dir, &["results", "--merge"]);
-    assert_eq!(said.out, "0 records and 0 verdicts of `origin` are new\n");
+    assert_eq!(said.out, "added 0 records and 0 verdicts of `origin`\n");
     git(&server, &dir, &["fsck", "--strict"]);
 
     // What is taken away here stays away, until the server says something else.
     tinyci(&dir, &["results", "--forget", &id]);
     let said = tinyci(&dir, &["results", "--merge"]);
-    assert_eq!(said.out, "0 records and 0 verdicts of `origin` are new\n");
+    assert_eq!(said.out, "added 0 records and 0 verdicts of `origin`\n");
     assert_eq!(tinyci(&dir, &["plan"]).out.lines().count(), 1);
     let said = run_in(&dir, &["results", "--merge", "nowhere"]).with_code(2);
     assert!(said.err.contains("no remote `nowhere`"), "{}", said.err);
@@ -168,7 +168,7 @@ fn a_clone_shows_what_its_server_judged_and_deployed() {
     assert_eq!((&deployed["commit"], &deployed["remote"]), (&id.clone().into(), &"origin".into()));
     assert_eq!(tinyci(&dir, &["deployments", "--to", "staging"]).out, "");
     let status = tinyci(&dir, &["status"]).out;
-    let queue = "queued    nothing\n  1 with a verdict of a remote's: `tinyci results --merge`";
+    let queue = "pending   nothing\n  1 with a verdict of a remote; `tinyci results --merge`";
     assert!(status.contains(queue), "{status}");
     assert!(!status.contains("deployed  production:"), "{status}");
     assert_eq!(json(&tinyci(&dir, &["status", "--json"]))["tested_by_remote"][0], id);
@@ -258,7 +258,7 @@ fn foreign_and_forged_lines_are_kept_shown_as_such_and_never_green() {
         }
         let said = tinyci(&dir, &["results", "--all-attempts", &red]);
         let foreign: Vec<&str> =
-            said.out.lines().filter(|line| line.contains(" foreign ")).collect();
+            said.out.lines().filter(|line| line.contains(" unrecognized ")).collect();
         assert_eq!(foreign.len(), 2, "{}", said.out);
         assert!(foreign[0].ends_with("ok \u{fffd}[2J") && foreign[1].contains("\"success\""));
         let green = tinyci(&dir, &["results", "--outcome", "success"]);

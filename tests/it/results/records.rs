@@ -101,7 +101,7 @@ fn a_record_without_its_word_is_no_verdict() {
     assert_eq!(found(&engine, &RecordFilter::new()), [(id, Outcome::Error)]);
     assert!(found(&engine, &RecordFilter::new().outcome(Outcome::Success)).is_empty());
     let reason = engine.records(&RecordFilter::new()).unwrap()[0].reason.clone().unwrap();
-    assert!(reason.contains("the run found success"), "{reason}");
+    assert!(reason.contains("ended as success"), "{reason}");
 }
 
 /// What is found of a commit that has only a note with this text, perhaps beside a green record.
@@ -120,7 +120,7 @@ fn check_note(text: &str, with_record: bool, expected: Outcome) {
     assert_eq!(green.len(), usize::from(expected.passed()), "{text:?}");
     let reason = records[0].reason.as_deref().unwrap_or_default();
     let known = ["success", "failure", "skipped"].contains(&text);
-    assert_eq!(reason.contains(&format!("the note says `{text}`")), !known, "{reason}");
+    assert_eq!(reason.contains(&format!("the note is `{text}`")), !known, "{reason}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::support::{
     succeed,
 };
 
-const RESTORED: &str = "restored; `tinyci results --forget-all` is the one way to make such a loss";
+const RESTORED: &str = "restored `refs/";
 
 /// Every ref of a repository but the branches, as a text.
 fn refs(repo: &TestRepo, dir: &Path) -> String {
@@ -50,7 +50,7 @@ fn a_fetch_that_prunes_costs_no_verdict_record_or_deployment() {
 
     let said = run_in(&dir, &["status"]).with_code(0);
     assert!(said.err.contains("missing or set back: the next run restores them"), "{}", said.err);
-    assert!(said.out.contains("queued    1 commit\n"), "{}", said.out);
+    assert!(said.out.contains("pending   1 commit\n"), "{}", said.out);
     assert!(said.out.contains("deployed  production: "), "{}", said.out);
     assert_eq!(run_in(&dir, &["results"]).with_code(0).out.lines().count(), 1);
     let pruned = run_in(&dir, &["prune", "--keep", "0", "--dry-run"]).with_code(0).out;
@@ -74,7 +74,7 @@ fn install_has_fetches_leave_our_refs_alone_and_uninstall_takes_that_back() {
     let config = || fs::read_to_string(dir.join("config")).unwrap();
     let before = refs(&origin, &dir);
     let untouched = config();
-    let danger = "`remote.origin.fetch = +refs/*:refs/*` has a fetch replace tinyci's refs";
+    let danger = "fetches from `origin` replace tinyci's refs";
     assert!(run_in(&dir, &["status"]).with_code(0).err.contains(danger));
     assert!(run_in(&dir, &["run", "--all"]).with_code(0).out.contains(danger));
 
@@ -110,8 +110,8 @@ fn a_git_that_is_too_old_or_not_there_gets_no_refspecs_that_it_does_not_know() {
     let untouched = fs::read_to_string(dir.join("config")).unwrap();
     let bin = origin.outside().join("bin");
     for (script, said) in [
-        ("echo git version 2.28.1", "git 2.28 does not know"),
-        ("exit 1", "it is not known which git this machine has"),
+        ("echo git version 2.28.1", "git 2.28 is too old"),
+        ("exit 1", "the version of git is unknown"),
     ] {
         write_script(&bin.join("git"), &format!("#!/bin/sh\n{script}\n"));
         let mut install = tinyci(&dir);
@@ -176,13 +176,13 @@ fn forgetting_all_asks_and_is_final() {
     let (origin, dir, built) = mirror();
     let before = refs(&origin, &dir);
     let said = run_in(&dir, &["results", "--forget-all"]).with_code(2);
-    assert!(said.err.contains("There is no terminal to ask on"), "{}", said.err);
-    assert!(said.err.contains("`--yes` answers beforehand"), "{}", said.err);
+    assert!(said.err.contains("all commits?`: standard input is not a terminal"), "{}", said.err);
+    assert!(said.err.contains("hint: `tinyci results --forget-all --yes`"), "{}", said.err);
     assert_eq!(refs(&origin, &dir), before);
     run_in(&dir, &["results", "--yes"]).with_code(2);
 
     let said = run_in(&dir, &["results", "--forget-all", "--yes"]).with_code(0);
-    let removed = "removed refs/notes/tinyci-result\nremoved refs/notes/runs/tinyci\n";
+    let removed = "deleted refs/notes/tinyci-result\ndeleted refs/notes/runs/tinyci\n";
     assert_eq!(said.out, removed);
     assert_eq!(refs(&origin, &dir), "refs/tinyci/deployments/production", "what is deployed stays");
     assert_eq!(run_in(&dir, &["plan"]).with_code(0).out.lines().count(), 1);
@@ -200,7 +200,7 @@ fn forgetting_all_asks_and_is_final() {
     let nothing = run_in(&dir, &["results", "--forget-all", "--yes"]).with_code(0).out;
     assert_eq!(nothing.lines().count(), 2);
     let nothing = run_in(&dir, &["results", "--forget-all", "--yes"]).with_code(0).out;
-    assert_eq!(nothing, "there was nothing to forget\n");
+    assert_eq!(nothing, "nothing to delete\n");
 }
 
 #[test]
@@ -233,7 +233,7 @@ fn what_a_deployment_deletes_is_there_at_its_end() {
     assert!(deploys.starts_with("success ") && deploys.lines().count() == 1, "{deploys}");
     assert_eq!(run(&repo, &["run", "--all"]).with_code(0).out.matches(RESTORED).count(), 1);
     let next = run(&repo, &["deploy", "--yes"]).with_code(0).out;
-    assert!(next.contains("deployed already"), "{next}");
+    assert!(next.contains("already deployed"), "{next}");
 }
 
 /// What has a verdict is told to whoever may read the repository and not write to it.

@@ -145,7 +145,7 @@ fn a_word_that_was_written_meanwhile_stands() {
         let ran = stage.run();
         assert_eq!(ran.outcome(), outcome, "{word}");
         let reason = ran.record().reason.clone().unwrap();
-        assert!(reason.contains(&format!("the note says `{word}`")), "{reason}");
+        assert!(reason.contains(&format!("the note `{word}`")), "{reason}");
         assert_eq!(stage.word(stage.head()).as_deref(), Some(word));
         assert_eq!(ran.summary.exit_code(), 1, "never green where either is not");
     }

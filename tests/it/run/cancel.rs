@@ -232,7 +232,7 @@ fn a_deployment_is_no_job_and_goes_on() {
             let error = engine.cancel(&request, &CancelToken::new()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::NotFound);
             assert!(
-                error.to_string().contains("the deployment to `production` is no job"),
+                error.to_string().contains("the deployment to `production` is not a job"),
                 "{error}"
             );
         }
@@ -279,7 +279,10 @@ fn a_retry_tests_what_was_skipped_and_says_so() {
     let ran = Ran::of(&engine, &Selection::revision("HEAD").retry(true));
     assert_eq!(ran.outcome(), Outcome::Success);
     let [warning] = ran.warnings().try_into().unwrap();
-    assert_eq!(warning, "skipped by Ada <ada@example.org>: a retry tests it all the same");
+    assert_eq!(
+        warning,
+        "skipped by Ada <ada@example.org>; testing it anyway, because this is a retry"
+    );
 }
 
 #[test]

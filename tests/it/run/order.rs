@@ -63,7 +63,7 @@ fn the_record_is_a_line_of_json() {
         ("commit", id.to_string().into()),
         ("tree", tree.into()),
         ("branch", "main".into()),
-        ("config", "yaml".into()),
+        ("config_format", "yaml".into()),
     ] {
         assert_eq!(json[key], value, "{key}");
     }

@@ -260,10 +260,10 @@ fn a_build_that_nothing_changed_for_uses_up_no_re_test() {
     let pushed = server.push(&["topic:release/1"]);
     assert_eq!(jobs(&pushed), 0, "{}", pushed.err);
     let status = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(status.contains("queued    nothing"), "{status}");
+    assert!(status.contains("pending   nothing"), "{status}");
     server.repo.git(&["update-ref", "refs/heads/main", &tip]);
     let status = run(&server.repo, &["status"]).with_code(0).out;
-    assert!(status.contains("queued    1 commit") && !status.contains("remote's"), "{status}");
+    assert!(status.contains("pending   1 commit") && !status.contains("of a remote"), "{status}");
     run(&server.repo, &["run", "--all"]).with_code(0);
     assert_eq!(server.verdicts(&[&tip]), ["success"]);
 }
@@ -386,7 +386,7 @@ fn a_secret_that_the_server_lacks_is_found_before_the_export_and_named() {
         let commit = server.client.commit("config");
         let pushed = server.push_command(&["main"]).output().unwrap();
         let err = String::from_utf8_lossy(&pushed.stderr);
-        assert!(err.contains("the secret `TOKEN` cannot be had"), "{err}");
+        assert!(err.contains("cannot get the secret `TOKEN`"), "{err}");
         assert_eq!(server.verdicts(&[&commit]), ["-"]);
         let export = server.repo.path().join("builds").join(&server.builds()[0]).join("export");
         assert!(!export.exists(), "nothing is exported");
@@ -396,7 +396,7 @@ fn a_secret_that_the_server_lacks_is_found_before_the_export_and_named() {
             run(&server.repo, &["run", "--all"]).with_code(4);
         }
         let status = run(&server.repo, &["status"]).with_code(0);
-        let lacks = format!("commit {} has no verdict because the server lacks", &commit[..7]);
+        let lacks = format!("commit {} has no verdict: the server does not have", &commit[..7]);
         assert!(status.err.contains(&lacks), "{}{}", status.out, status.err);
         // Those attempts are forgotten once the secret is there.
         fs::write(secrets.join("TOKEN"), "hunter2222").unwrap();

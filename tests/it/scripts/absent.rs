@@ -53,8 +53,8 @@ fn a_placeholder_takes_a_plain_name_only() {
     let name = ".tinyci.yml";
     let pipeline = Pipeline::parse("build: make <%= commit + 1 %>\n", Format::Yaml, name).unwrap();
     let found = pipeline.check_tags(&tinyci::Vars::new());
-    assert!(found[0].message.contains("is not a name"), "{found:?}");
+    assert!(found[0].message.contains("expected a name"), "{found:?}");
     let report =
         Engine::builder(".").check_config("build: make <%= 1 + 1 %>\n", Format::Yaml, name);
-    assert!(report.unwrap().problems[0].message.contains("is not a name"));
+    assert!(report.unwrap().problems[0].message.contains("expected a name"));
 }

@@ -58,11 +58,7 @@ fn what_is_quiet_and_did_not_fail_in_the_end_stays_so() {
 fn of_what_is_quiet_and_long_the_end_is_shown() {
     let body = r#"sh("seq 1 100000; exit 1", #{ quiet: true });"#;
     let output = run(&format!("fn build(ctx) {{ {body} }}")).output;
-    assert!(
-        output.starts_with("… (523359 bytes before this are not shown)\n"),
-        "{}",
-        &output[..80]
-    );
+    assert!(output.starts_with("… (523359 earlier bytes are not shown)\n"), "{}", &output[..80]);
     assert!(output.ends_with("\n99999\n100000\n") && output.len() < 66_000, "{}", output.len());
 }
 
@@ -146,18 +142,21 @@ fn the_files_of_the_commit_are_seen_whatever_commands_do_to_the_export() {
 #[test]
 fn what_cannot_be_read_is_an_error_that_says_what_to_do() {
     for (call, expected) in [
-        (r#"read("absent")"#, "the commit has no file `absent`; what a command made is read with"),
+        (
+            r#"read("absent")"#,
+            "the commit has no file `absent`; to read a file that a command made",
+        ),
         (r#"read("VERSION/x")"#, "the commit has no file `VERSION/x`"),
-        (r#"read("src")"#, "`src` is a directory of the commit"),
-        (r#"read("module")"#, "or a submodule"),
-        (r#"read("large")"#, "has more than 1 MiB; let a command read it"),
-        (r#"read("latin1")"#, "is not text in UTF-8"),
-        (r#"read("")"#, "leads out of the commit's files"),
-        (r#"read("../x")"#, "leads out of the commit's files"),
-        (r#"exists("/etc/passwd")"#, "leads out of the commit's files"),
-        (r#"exists("out")"#, "leads out of the commit's files"),
-        (r#"exists("absolute/passwd")"#, "leads out of the commit's files"),
-        (r#"exists("src/../../x")"#, "leads out of the commit's files"),
+        (r#"read("src")"#, "cannot read `src`: it is a directory"),
+        (r#"read("module")"#, "or submodule"),
+        (r#"read("large")"#, "it is larger than 1 MiB; use a command"),
+        (r#"read("latin1")"#, "it is not UTF-8"),
+        (r#"read("")"#, "is outside of the commit"),
+        (r#"read("../x")"#, "is outside of the commit"),
+        (r#"exists("/etc/passwd")"#, "is outside of the commit"),
+        (r#"exists("out")"#, "is outside of the commit"),
+        (r#"exists("absolute/passwd")"#, "is outside of the commit"),
+        (r#"exists("src/../../x")"#, "is outside of the commit"),
         ("exists(5)", "`exists` takes a string as its path, not an int"),
     ] {
         let ran = run_with(&with_files(&format!("{call};")), |builder| builder);

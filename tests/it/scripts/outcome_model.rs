@@ -480,7 +480,7 @@ impl Case {
         let commands = seen["commands"].as_array().unwrap().iter();
         let commands = commands.map(|it| it.as_str().unwrap().to_owned()).collect::<Vec<_>>();
         self.same("the commands of the test", commands, told.commands.clone());
-        let outcome = if told.waits { "waiting" } else { told.outcome().name() };
+        let outcome = if told.waits { "awaiting_approval" } else { told.outcome().name() };
         self.same("the outcome of the test", seen["outcome"].as_str().unwrap(), outcome);
     }
 

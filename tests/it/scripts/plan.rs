@@ -339,7 +339,7 @@ fn the_program_shows_it() {
     assert_eq!(said.out, expected);
     let said = run(&repo, &["plan", "HEAD", "--json", "--assume", "git*=v1"]).with_code(0);
     let json: serde_json::Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(json["jobs"][0]["reason"], "named");
+    assert_eq!(json["jobs"][0]["trigger"], "named");
     let acts = &json["dry_runs"][0]["steps"][0]["actions"];
     assert_eq!(acts[0]["question"], "changed(\"x\")");
     assert_eq!((&acts[0]["file"], &acts[0]["line"]), (&".tinyci.rhai".into(), &2.into()));
@@ -350,5 +350,5 @@ fn the_program_shows_it() {
     run(&repo, &["plan", "HEAD", "--assume", "x"]).with_code(2);
     repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", "HEAD"]);
     let said = run(&repo, &["plan", "HEAD"]).with_code(0);
-    assert!(said.out.starts_with(&format!("{short} (not due: `--retry`")), "{}", said.out);
+    assert!(said.out.starts_with(&format!("{short} (not pending; `--retry`")), "{}", said.out);
 }

@@ -45,7 +45,7 @@ fn long_commands_of_a_list_share_what_there_is_room_for() {
     let note = note(&repo);
     assert!(note.len() < 64 << 10, "{} bytes", note.len());
     assert_eq!(build(&repo)["commands"].as_array().unwrap().len(), 40);
-    assert!(note.contains("bytes in all]"));
+    assert!(note.contains("bytes in total]"));
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn phases_are_called_with_made_up_commits_and_commands() {
         t.expect_equal(r.output[-1], "v1.2");
         t.expect_commands(r, ["docker login -u ci", "docker tag app:1 *", "docker push *",
             "docker push *", "docker push *", "git describe"]);
-        t.expect(r.acts.contains("approve(\"Deploy 1234567 to production?\")"));"#,
+        t.expect(r.actions.contains("approve(\"Deploy 1234567 to production?\")"));"#,
     );
     passes(
         "t.expect_outcome(t.deploy(), \"waiting\");
@@ -303,7 +303,7 @@ fn the_same_on_every_machine() {
         "fn test_it(t) {\n    let r = t.build(#{ branch: \"b\", env: #{ DEPTH: \"1\" }, previous: \"failure\", base: \"c0ffee\" });\n    \
          t.expect_equal(r.output, [\"no path\", \"b\", \"1\"]);\n    \
          t.expect_equal(r.commands, [\"touch /repository/made 1234567\"]);\n    \
-         t.expect(r.acts.contains(\"chat::post(\\\"hi\\\")\"));\n    \
+         t.expect(r.actions.contains(\"chat::post(\\\"hi\\\")\"));\n    \
          t.expect_equal(r.warnings, [\"again c0ffee\"]);\n}\n",
     );
     repo.commit("script");
@@ -412,7 +412,7 @@ fn the_program_shows_it() {
         "fn test_good(t) { t.expect(t.test().ok); }\nfn test_bad(t) { t.expect(false); }\n",
     );
     let said = run(&repo, &["test-pipeline", "good"]).with_code(0);
-    assert_eq!(said.out, "test_good ... ok\n1 passed, 0 failed, 1 left out\n");
+    assert_eq!(said.out, "test_good ... ok\n1 passed, 0 failed, 1 filtered out\n");
     let said = run(&repo, &["test-pipeline"]).with_code(1);
     let expected = "test_good ... ok\ntest_bad ... failed\n\nexpected this to hold\n  --> \
                     .tinyci.test.rhai:2:20 in test_bad\n   |\n 2 | fn test_bad(t) { \
@@ -420,7 +420,7 @@ fn the_program_shows_it() {
     assert_eq!(said.out, expected);
     let said =
         run(&repo, &["test-pipeline", "--commit", "HEAD", "good", "--coverage"]).with_code(0);
-    let expected = "\nci/go.rhai: 33 % of its lines entered (2 of 6)\n  3 |         return;\n    ⋮\n  \
+    let expected = "\nci/go.rhai: 33 % of lines covered (2 of 6)\n  3 |         return;\n    ⋮\n  \
                     7 |         sh(\"never\");\n  8 | \n  9 |         sh(\"ever\");\n    ⋮\n \
                     12 | fn unused() { 42 }\n";
     assert!(said.out.ends_with(expected), "{}", said.out);

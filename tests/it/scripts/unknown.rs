@@ -4,7 +4,7 @@ use tinyci::{Engine, Outcome, Value, callback::Effect, plan::DryRun};
 
 use crate::support::TestRepo;
 
-const ENDS: &str = "from here on it depends on what `cat VERSION` prints; `--assume` says it";
+const ENDS: &str = "the rest depends on the output of `cat VERSION`; pass it with `--assume`";
 
 /// The plan of a build that has the output of a command in `v`.
 fn build(statement: &str, assume: &[(String, String)]) -> DryRun {
@@ -116,7 +116,7 @@ fn what_is_only_passed_on_is_shown_and_ends_nothing() {
 /// What a function gives back that is not called has no known type either.
 #[test]
 fn the_result_of_a_function_that_is_not_called_is_unknown() {
-    let ends = "from here on it depends on what the function `queue::length` gives back";
+    let ends = "the rest depends on the result of the function `queue::length`";
     for look in [
         "if queue::length() > 3 { }",
         "if queue::length() == 0 { }",
@@ -144,8 +144,8 @@ fn what_a_step_remembers_after_its_forecast_ended_is_unknown() {
     );
     repo.commit("script");
     let forecast = engine(&repo).dry_run("HEAD", &[]).unwrap();
-    assert_eq!(acts(&forecast, 1), ["$ x ⟨what is remembered as `k`⟩"]);
-    let ends = "from here on it depends on what an earlier step remembers as `k`";
+    assert_eq!(acts(&forecast, 1), ["$ x ⟨remembered value of `k`⟩"]);
+    let ends = "the rest depends on the value that an earlier step remembers as `k`";
     assert_eq!(forecast.steps[1].ends.as_deref(), Some(ends));
     let json = forecast.to_json();
     assert!(json.contains(r#""outcome":"unknown","steps":[{"name":"build","outcome":"unknown""#));

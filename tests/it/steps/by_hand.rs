@@ -26,7 +26,7 @@ const YAML: &str = "build: [echo made > made, \"echo built > \\\"$TINYCI_TARGET\
                     deploy: touch @/deployed\n";
 
 fn said(stage: &Stage, args: &[&str]) -> Said {
-    run_in(stage.repo.path(), &[&["job_id"], args].concat())
+    run_in(stage.repo.path(), &[&["run"], args].concat())
 }
 
 /// The scratch directories that are there.
@@ -54,8 +54,8 @@ fn a_step_runs_alone_with_each_command_shown_and_leaves_nothing() {
         assert!(shown.log_lines().iter().any(|it| it == &format!("T {line}")), "{}", shown.out);
     }
     assert!(!shown.out.contains("three"), "{}", shown.out);
-    assert!(shown.out.contains("`test` runs by hand although"), "{}", shown.out);
-    assert!(shown.out.ends_with("`test`: failure, run by hand; nothing is recorded\n"));
+    assert!(shown.out.contains("running `test` by hand despite its condition"), "{}", shown.out);
+    assert!(shown.out.ends_with("`test`: failure (run by hand, not recorded)\n"));
     assert_eq!(traces(&stage), before);
 
     let passed = said(&stage, &["--step", "after_build"]).with_code(0);
@@ -79,7 +79,7 @@ fn why_a_step_was_skipped_is_said_once() {
     stage.commit_more("a build that is left out");
     let shown = said(&stage, &["--step", "build", "HEAD"]).with_code(0);
     assert_eq!(shown.out.matches("no need").count(), 1, "{}", shown.out);
-    assert!(shown.out.ends_with("`build`: skipped, run by hand; nothing is recorded\n"));
+    assert!(shown.out.ends_with("`build`: skipped (run by hand, not recorded)\n"));
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_false_condition_of_the_whole_commit_skips_it_before_anything_is_done() {
     for (when, by, why) in [
         (r#""branch": "release/*""#, LeftOutBy::Branch, "it is on branch `main`, not on release/*"),
         (r#""tag": ["v*"]"#, LeftOutBy::Tag, "it has no tag v*"),
-        (r#""message": "*[full]*""#, LeftOutBy::Message, "its message is not *[full]*"),
+        (r#""message": "*[full]*""#, LeftOutBy::Message, "its message does not match *[full]*"),
     ] {
         for (name, config) in in_both_languages(when) {
             let repo = TestRepo::new();
@@ -123,8 +123,8 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
         repo.write(name, &config);
         repo.commit("config");
         assert_eq!(run(&repo, false).record.outcome, Outcome::Skipped);
-        let said =
-            "the commit runs although its message is not *[full]*: a retry ignores `message`";
+        let said = "the commit runs despite its condition (its message does not match *[full]*): a \
+                    retry ignores `message`";
         let (_, forecast) = plan(&repo, true);
         assert_eq!(forecast.outcome, Some(Outcome::Success));
         let acts = forecast.steps.iter().flat_map(|step| &step.actions);
@@ -176,9 +176,10 @@ fn a_retry_says_of_each_step_once_what_it_ignores() {
         run(&repo, false);
         let (_, forecast) = plan(&repo, true);
         let ran = run(&repo, true);
-        let build = "`build` runs although nothing changed in src/** since the nearest green \
-                     ancestor: a retry ignores `changed`";
-        let test = "`test` runs although its message is not *[full]*: a retry ignores `message`";
+        let build = "`build` runs despite its condition (no changes in src/** since the nearest \
+                     green ancestor): a retry ignores `changed`";
+        let test = "`test` runs despite its condition (its message does not match *[full]*): a \
+                    retry ignores `message`";
         let expected = if name.ends_with("yml") { vec![build, test] } else { vec![build] };
         assert_eq!(ran.warnings, expected);
         assert_eq!((ran.record.outcome, &*ran.output), (Outcome::Success, "before\nb\nt\n"));
@@ -222,7 +223,7 @@ fn a_step_without_a_tag_has_the_variable_of_all_and_fails_where_it_names_one() {
     let ran = run(&repo, false);
     assert_eq!((ran.record.outcome, &*ran.output), (Outcome::Failure, "none []\n"));
     let error = ran.record.step(Phase::Test).unwrap().error.clone().unwrap();
-    assert!(error.contains("`tag` has no value here"), "{error}");
+    assert!(error.contains("the placeholder `tag` has no value"), "{error}");
 
     // A tag that nothing asks for gives no value either.
     repo.commit("tagged");

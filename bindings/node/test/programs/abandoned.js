@@ -13,7 +13,7 @@ await drop();
 try {
   await engine.run().wait();
 } catch (error) {
-  console.log(error.status);
+  console.log(error.code);
 }
 for (;;) {
   globalThis.gc();
@@ -23,7 +23,7 @@ for (;;) {
     console.log(record.outcome);
     break;
   } catch (error) {
-    if (error.status !== "busy") throw error;
+    if (error.code !== "busy") throw error;
   }
 }
 await engine.close();

@@ -1,4 +1,4 @@
-// Runs what is pending, and ends as it is told once the build has begun.
+// Runs the pending commits, and exits in the requested way once the build has begun.
 import { Worker, isMainThread, workerData } from "node:worker_threads";
 import { fileURLToPath } from "node:url";
 import { open } from "tinyci";

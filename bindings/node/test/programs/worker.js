@@ -19,7 +19,7 @@ if (isMainThread) {
   const left = new Worker(file, { workerData: [path, "leave"] });
   console.log(`worker left with ${(await once(left, "exit"))[0]}`);
   await runAgain("main", path);
-  await once(new Worker(file, { workerData: [path, "job_id"] }), "exit");
+  await once(new Worker(file, { workerData: [path, "run"] }), "exit");
 } else {
   const [path, what] = workerData;
   if (what === "run") await runAgain("worker", path);

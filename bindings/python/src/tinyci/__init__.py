@@ -1,4 +1,4 @@
-"""tinyci: continuous integration as a library. No daemon; state inside the git repository.
+"""tinyci: a CI system that you can embed. There is no daemon; all state is in the git repository.
 
 import tinyci
 
@@ -24,11 +24,11 @@ from .request import Approval, Command, Function, FunctionCall, Hook, Request, S
 from .run import Run
 from .selection import Selection
 
-#: Opens a repository: see :class:`Engine`.
+#: Opens the repository at exactly this path. See :class:`Engine`.
 open = Engine
 
-#: Opens the repository that a directory is in: the nearest one at the directory or above it. Takes
-#: what :class:`Engine` takes.
+#: Opens the nearest repository: the one at the directory, or in the nearest directory above it.
+#: Takes the arguments of :class:`Engine`.
 discover = functools.partial(Engine, discover=True)
 
 

@@ -1,6 +1,6 @@
-"""Calls of the C library: texts in and out, objects that are freed, errors that are raised.
+"""Calls of the C library: converts strings, frees objects, raises errors.
 
-A function of the library that gives a text, an object or a list of lines is one line elsewhere.
+With these helpers, a call that returns a string, an object or lines takes one line elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import _constants as c
 from ._library import ffi, lib
 from .error import Error
 
-#: A pointer of the library's, or one of its functions.
+#: A pointer of the library, or one of its functions.
 Pointer: TypeAlias = Any
 Function: TypeAlias = Callable[..., Any]
 
@@ -27,16 +27,16 @@ def number_of(names: dict[int, str], name: str, what: str) -> int:
     for number, known in names.items():
         if known == name:
             return number
-    raise ValueError(f"no {what} is called {name!r}: there are {', '.join(names.values())}")
+    raise ValueError(f"unknown {what} {name!r}: expected one of {', '.join(names.values())}")
 
 
 def name_of(names: dict[int, str], number: int) -> str:
-    """The name of a number; one of a later version gets a name that equals no other."""
+    """Returns the name of a number. The name for a number of a later version is unique."""
     return names.get(number) or f"unknown({number})"
 
 
 def _whole(data: bytes) -> bytes:
-    """Refuses what C would cut off at the first NUL."""
+    """Rejects a NUL byte, where C would cut the string off."""
     if b"\0" in data:
         raise ValueError("embedded null byte")
     return data
@@ -44,7 +44,7 @@ def _whole(data: bytes) -> bytes:
 
 def text(value: str) -> bytes:
     if not isinstance(value, str):
-        raise TypeError(f"expected a text, not {type(value).__name__}")
+        raise TypeError(f"expected a string, got {type(value).__name__}")
     return _whole(value.encode())
 
 
@@ -57,7 +57,7 @@ def path(value: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> bytes:
 
 
 def milliseconds(seconds: float | None) -> int:
-    """Rounded up, so that a short time is not none at all; None is as long as it takes."""
+    """Rounds up, so that a short time does not become 0. None means no limit."""
     if seconds is None or seconds == math.inf:
         return -1
     return math.ceil(seconds * 1000)
@@ -84,23 +84,23 @@ def path_string(pointer: Pointer) -> str:
 
 
 def octets(function: Function, owner: Pointer) -> bytes | None:
-    """What a function gives as bytes and their number."""
+    """Calls a function that returns bytes and their number."""
     length = ffi.new("size_t *")
     data = function(owner, length)
     return None if data == NULL else bytes(ffi.buffer(data, length[0]))
 
 
-def _status_name(status: int) -> str:
-    return optional_string(lib.tinyci_code_name(status)) or f"unknown({status})"
+def _code_name(code: int) -> str:
+    return optional_string(lib.tinyci_code_name(code)) or f"unknown({code})"
 
 
-def _error(status: int, error: Pointer) -> Error:
+def _error(code: int, error: Pointer) -> Error:
     causes: list[str] = []
     while (cause := optional_string(lib.tinyci_error_cause(error, len(causes)))) is not None:
         causes.append(cause)
     file = lib.tinyci_error_file(error)
     return Error(
-        _status_name(lib.tinyci_error_code(error) or status),
+        _code_name(lib.tinyci_error_code(error) or code),
         string(lib.tinyci_error_message(error)),
         file=None if file == NULL else path_string(file),
         line=lib.tinyci_error_line(error) or None,
@@ -111,33 +111,33 @@ def _error(status: int, error: Pointer) -> Error:
 
 
 def call(function: Function, *arguments: Any) -> int:
-    """Calls what returns a status and ends with ``err``. Gives what is no error, raises what is."""
+    """Calls a function that returns a code and ends with ``err``. Returns or raises the code."""
     err = ffi.new("tinyci_error **")
-    status: int = function(*arguments, err)
-    if status >= 0:
-        return status
+    code: int = function(*arguments, err)
+    if code >= 0:
+        return code
     try:
-        raise _error(status, err[0])
+        raise _error(code, err[0])
     finally:
         lib.tinyci_error_free(err[0])
 
 
 def owned(pointer: Pointer, free: Function) -> Pointer:
-    """An object that is freed once nobody refers to it, and so never while a call uses it."""
+    """Wraps an object that is freed after its last reference, so never during a call."""
     if pointer == NULL:
         raise MemoryError
     return ffi.gc(pointer, free)
 
 
 def make(kind: str, free: Function, function: Function, *arguments: Any) -> Pointer:
-    """Calls what stores a new object in ``out``."""
+    """Calls a function that stores a new object in ``out``."""
     out = ffi.new(f"{kind} **")
     call(function, *arguments, out)
     return owned(out[0], free)
 
 
 def made_bytes(function: Function, *arguments: Any) -> bytes:
-    """Calls what stores a new text in ``out``."""
+    """Calls a function that stores a new string in ``out``."""
     out = ffi.new("char **")
     call(function, *arguments, out)
     try:

@@ -1,4 +1,4 @@
-"""What stops a run from outside."""
+"""Cancels a run from outside."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from ._native import NULL, Pointer, owned
 
 
 class CancelToken:
-    """A level that never falls: 1 ends the running command and still runs ``after_all``, 2 kills.
+    """Cancels calls. Level 1 ends the running command and still runs ``after_all``; level 2 kills
+    it.
 
-    One token serves any number of calls, each of which stops. Any thread may use it.
+    One token can cancel several calls. Any thread may use it.
     """
 
     def __init__(self) -> None:
         self._handle = owned(lib.tinyci_cancel_new(), lib.tinyci_cancel_free)
 
     def child(self) -> CancelToken:
-        """Makes a token that is canceled when this one is, or on its own: for one of several runs."""
+        """Makes a token that is canceled with this one, or alone: for one of several runs."""
         child = CancelToken.__new__(CancelToken)
         child._handle = owned(lib.tinyci_cancel_child(self._handle), lib.tinyci_cancel_free)
         return child
@@ -27,7 +28,7 @@ class CancelToken:
 
     @property
     def level(self) -> int:
-        """0, 1 or 2."""
+        """The level: 0, 1 or 2."""
         return int(lib.tinyci_cancel_level(self._handle))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""The engine: one repository's continuous integration, and what it is set to."""
+"""The engine: the continuous integration of one repository."""
 
 from __future__ import annotations
 
@@ -32,25 +32,24 @@ from ._native import path as path_bytes
 from .cancel import CancelToken, cancel_pointer
 from .pipeline import Pipeline, definitions, source_and_format
 from .record import Commit, Record, each_commit, each_record, outcome_number
-from .request import ApprovalFunction, Executor, Function, HookFunction, Host, SecretFunction
+from .request import ApprovalFunction, Executor, Function, HookFunction, Handlers, SecretFunction
 from .run import Run, start
 from .selection import Selection, selection_pointer
 
 _EFFECTS = c.NAMES["effect"]
 
-#: A value of ``git config``; several for a key that has many.
+#: A value of ``git config``, or several if the key can have several.
 Setting = str | int | Sequence[str]
 Path = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 @final
 class Engine:
-    """One repository's continuous integration: finds the commits without a verdict, runs them, and
-    keeps what became of them in git notes. :func:`tinyci.open` makes one.
+    """The continuous integration of one repository: finds the commits without a verdict, tests
+    them, and stores the results in git notes. :func:`tinyci.open` makes one.
 
-    Any number of threads may use it at once. It holds no lock and no open file between calls;
-    :meth:`close`, or leaving its ``with`` block, only has it refuse further calls. What was made
-    of it goes on.
+    Threads can share an engine. It holds no lock and no open file between calls. :meth:`close`, or
+    the end of its ``with`` block, makes it reject further calls; its runs continue.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Engine:
         *,
         refs: Iterable[str] = (),
         jobs: int | None = None,
-        timeout: float | None = None,
+        job_timeout: float | None = None,
         builds_dir: Path | None = None,
         log_limit: int | None = None,
         settings: Mapping[str, Setting] | None = None,
@@ -73,43 +72,47 @@ class Engine:
         executor: Executor | None = None,
         discover: bool = False,
     ) -> None:
-        """Opens exactly this repository: a bare one, the top of a work tree, or a ``.git`` folder.
+        """Opens the repository at exactly this path: a bare one, the top of a working tree, or a
+        ``.git`` directory.
 
-        refs: patterns of full ref names whose commits are run, such as ``refs/heads/*``.
-        jobs: how many commits are worked on at once.
-        timeout: how many seconds one commit may take, ``after_all`` not counted.
-        builds_dir: where build folders stand, below the repository's own folder unless absolute.
-        log_limit: how many bytes of one build's output its log keeps.
-        settings: what ``git config tinyci.<key> <value>`` would set, for this engine only.
-        env: the environment of every command; None takes a variable of the host's out.
-        vars: what every command can use as ``<%= name %>``.
-        by: who acts, as records name it: name and address; else whom git's configuration
-            names.
-        hooks: called at points of every run, such as ``before_build``, before the config's own.
-        functions: lent to scripts, as ``name`` or ``module::name``: a callable, or a
-            :class:`Function` where more is to be said.
-        secrets: their values by name, or what is asked for each and may give None, so that
-            the folder of ``tinyci.secretsDir`` is looked into.
-        approvals: asked where a deployment wants one and the repository holds none that counts; gives
-            who approves, or True, or None, so that it waits. Where ``tinyci.approvers`` lists
-            somebody, it is asked only if this process runs as an account there.
-        executor: runs the commands instead of this machine, each on a thread of its own; gives the
-            exit code, or the number of the signal below zero, as ``subprocess`` does.
+        refs: globs of full ref names whose commits are tested, such as ``refs/heads/*``. Default:
+            all branches.
+        jobs: how many commits are tested at the same time.
+        job_timeout: the time limit of one job in seconds; ``after_all`` does not count.
+        builds_dir: the directory of the builds; a relative path is relative to :attr:`path`.
+        log_limit: how many bytes of output the log keeps per job.
+        settings: values of ``git config tinyci.<key>``, for this engine only.
+        env: environment variables of every command; None removes a variable of this process.
+        vars: variables that every command can use as ``<%= name %>``.
+        by: the actor that records name, as name and address. Default: git's user.name and
+            user.email.
+        hooks: hook callbacks by hook, such as ``before_build``; called before the config's own
+            hook.
+        functions: functions for scripts, by ``name`` or ``module::name``: a callable, or a
+            :class:`Function` to set more than the callable.
+        secrets: values by name, or a function that returns a value or None. For None, tinyci looks
+            in the directory of ``tinyci.secretsDir``.
+        approvals: called if a deployment needs an approval and the repository has none that counts.
+            Returns the approver, or True, or None if there is no approval yet. If
+            ``tinyci.approvers`` is set, it is called only if the account of this process is listed
+            there.
+        executor: runs the commands instead of this machine, each on a separate thread. Returns the
+            exit code, or minus the number of the signal, as in ``subprocess``.
         discover: open the nearest repository at the path or above it, as :func:`tinyci.discover`
             does.
         """
-        lent = {
+        registered = {
             name: function if isinstance(function, Function) else Function(function)
             for name, function in (functions or {}).items()
         }
-        self._host = Host(dict(hooks or {}), lent, secrets, approvals, executor)
+        self._handlers = Handlers(dict(hooks or {}), registered, secrets, approvals, executor)
         options = owned(lib.tinyci_options_new(), lib.tinyci_options_free)
         for glob in (refs,) if isinstance(refs, str) else refs:
             call(lib.tinyci_options_add_ref, options, text(glob))
         if jobs is not None:
             call(lib.tinyci_options_set_jobs, options, jobs)
-        if timeout is not None:
-            call(lib.tinyci_options_set_job_timeout_ms, options, milliseconds(timeout))
+        if job_timeout is not None:
+            call(lib.tinyci_options_set_job_timeout_ms, options, milliseconds(job_timeout))
         if builds_dir is not None:
             call(lib.tinyci_options_set_builds_dir, options, path_bytes(builds_dir))
         if log_limit is not None:
@@ -123,7 +126,7 @@ class Engine:
             call(lib.tinyci_options_set_var, options, text(name), text(value))
         if by is not None:
             call(lib.tinyci_options_set_by, options, text(by[0]), text(by[1]))
-        _ask_host(options, self._host)
+        _register(options, self._handlers)
         self._handle: Pointer | None = make(
             "tinyci_engine",
             lib.tinyci_engine_free,
@@ -134,88 +137,89 @@ class Engine:
 
     @property
     def path(self) -> pathlib.Path:
-        """The folder that holds ``builds/``: the bare repository, or the top of the work tree."""
+        """The directory that contains ``builds/``: the bare repository, or the top of the working
+        tree."""
         return pathlib.Path(path_string(lib.tinyci_engine_path(self._open_handle())))
 
     @property
     def is_bare(self) -> bool:
-        """Whether the repository has no working tree."""
+        """True if the repository has no working tree."""
         return bool(lib.tinyci_engine_is_bare(self._open_handle()))
 
     def warnings(self) -> list[str]:
-        """Warnings about the repository, for a person to read: unknown settings, a repository that
-        was moved, paths that commands cannot use."""
+        """Returns messages for a person: unknown settings, a repository that was moved, paths that
+        commands cannot use."""
         return self._lines(lib.tinyci_engine_warnings)
 
     def remote_url(self, remote: str | None = None) -> str:
-        """The URL that pushes to a remote go to, ``origin`` for None."""
+        """Returns the URL that pushes to a remote go to. The default remote is ``origin``."""
         return self._text(lib.tinyci_remote_url, optional_text(remote))
 
-    def resolve(self, rev: str) -> str:
-        """The full id of the commit that a revision names."""
-        return self._text(lib.tinyci_resolve, text(rev))
+    def resolve(self, revision: str) -> str:
+        """Returns the full id of the commit that a revision names."""
+        return self._text(lib.tinyci_resolve, text(revision))
 
-    def commit(self, rev: str) -> Commit:
-        """The commit that a revision names."""
-        return self.commits([rev])[0]
+    def commit(self, revision: str) -> Commit:
+        """Returns the commit that a revision names."""
+        return self.commits([revision])[0]
 
-    def commits(self, revs: Iterable[str]) -> list[Commit]:
-        """The commits that revisions name, in their order. Many in one call are far cheaper than a
-        call for each."""
+    def commits(self, revisions: Iterable[str]) -> list[Commit]:
+        """Returns the commits that revisions name, in their order. Much faster than a call for
+        each."""
         commits = make(
             "tinyci_commits",
             lib.tinyci_commits_free,
             lib.tinyci_commits_load,
             self._open_handle(),
-            text("\n".join(revs)),
+            text("\n".join(revisions)),
         )
         return list(each_commit(commits))
 
     def log(
         self,
-        rev: str | None = None,
+        revision: str | None = None,
         *,
         lines: int | None = None,
         follow: bool = False,
         cancel: CancelToken | None = None,
     ) -> Run:
-        """Reads a log, whose lines come as ``output``. Runs nothing, and has no records.
+        """Reads a log; its lines come as ``output``. Runs no commands, and has no records.
 
-        rev: the commit whose last job's log is read; None for the log of all runs.
+        revision: the commit whose last job's log is read; None for the log of all runs.
         lines: how many of the last lines to begin with; None for all.
-        follow: continue with lines as they are written, until the job of the commit is over or the
-            run is canceled.
+        follow: continue with new lines until the commit's job ends or the run is canceled.
         """
         first = -1 if lines is None else lines
         flags = follow * c.LOG_FOLLOW
-        return self._start(lib.tinyci_log_start, optional_text(rev), first, flags, cancel)
+        return self._start(lib.tinyci_log_start, optional_text(revision), first, flags, cancel)
 
     def run(
         self, selection: Selection | str | None = None, *, cancel: CancelToken | None = None
     ) -> Run:
-        """Starts a run of the commits that are due. Iterate it; what keeps it from beginning, such
-        as another run, is raised there."""
+        """Starts a run of the pending commits. Iterate it. If it cannot start, for example because
+        another run is active, iterating raises the error."""
         return self._start(lib.tinyci_run_start, selection_pointer(selection), cancel)
 
     def follow(
         self, selection: Selection | str | None = None, *, cancel: CancelToken | None = None
     ) -> Run:
-        """Follows a run of another process or thread: what it writes to the log comes as
-        ``output``, until it ends or the selected commits have a verdict. Runs nothing itself, and
-        has no records."""
+        """Follows a run of another process or thread: its log comes as ``output`` until it ends or
+        the selected commits have a verdict. Runs no commands, and has no records."""
         return self._start(lib.tinyci_follow_start, selection_pointer(selection), cancel)
 
     def run_step(
-        self, rev: str, *steps: str, keep: bool = False, cancel: CancelToken | None = None
+        self, revision: str, *steps: str, keep: bool = False, cancel: CancelToken | None = None
     ) -> Run:
-        """Starts steps of one commit by hand, such as ``"build", "test"``, in an export of their own
+        """Runs steps of one commit, such as ``"build", "test"``, in a separate export directory
         until one fails. Each command comes as ``output`` before it runs. Nothing is recorded; the
-        run's one record says how the steps ended. ``keep`` leaves the export for a day."""
+        run's only record has the outcomes of the steps. ``keep`` keeps the export directory for a
+        day."""
+        names = text("\n".join(steps))
         flags = keep * c.STEPS_KEEP
-        return self._start(lib.tinyci_steps_start, text(rev), text("\n".join(steps)), flags, cancel)
+        return self._start(lib.tinyci_steps_start, text(revision), names, flags, cancel)
 
     def pending_commits(self, selection: Selection | str | None = None) -> list[Commit]:
-        """The commits that are due, oldest first. Nothing is run."""
+        """Returns the pending commits, oldest first. Runs nothing."""
         commits = make(
             "tinyci_commits",
             lib.tinyci_commits_free,
@@ -232,8 +236,8 @@ class Engine:
         outcome: str | None = None,
         limit: int = 0,
     ) -> Iterator[Record]:
-        """What is kept of earlier runs: of each commit the record that its verdict rests on, the
-        newest commit first. ``limit`` 0 is all."""
+        """Returns the records of earlier runs, newest commit first: for each commit the record
+        behind its verdict. ``limit`` is their maximum number, 0 for no limit."""
         records = make(
             "tinyci_records",
             lib.tinyci_records_free,
@@ -245,109 +249,110 @@ class Engine:
         )
         return each_record(records)
 
-    def pipeline(self, rev: str) -> Pipeline:
-        """The pipeline that a commit's config asks for."""
+    def pipeline(self, revision: str) -> Pipeline:
+        """Loads the pipeline of a commit."""
         return Pipeline(
             make(
                 "tinyci_pipeline",
                 lib.tinyci_pipeline_free,
                 lib.tinyci_pipeline_load,
                 self._open_handle(),
-                text(rev),
+                text(revision),
             )
         )
 
-    def export(self, rev: str, dir: Path, *, cancel: CancelToken | None = None) -> None:
-        """Writes a commit's tree to a folder, which must not exist or be empty."""
+    def export(self, revision: str, dir: Path, *, cancel: CancelToken | None = None) -> None:
+        """Writes the files of a commit to a directory, which must be empty or not exist."""
         call(
             lib.tinyci_export_commit,
             self._open_handle(),
-            text(rev),
+            text(revision),
             path_bytes(dir),
             cancel_pointer(cancel),
         )
 
     def artifacts(
-        self, rev: str, paths: str | Iterable[str] = (), *, job: str | None = None
+        self, revision: str, paths: str | Iterable[str] = (), *, job_id: str | None = None
     ) -> dict[str, Any]:
-        """The files that a job kept: what ``tinyci artifacts --json`` prints. ``paths`` names files,
-        directories and globs; ``job`` a job in place of the newest that kept anything."""
-        return self._report(lib.tinyci_artifacts_json, *_artifacts(rev, job, paths))
+        """Lists the files that a job kept, as ``tinyci artifacts --json`` does. ``paths`` are
+        files, directories and globs; default: all. ``job_id`` selects a job; default: the commit's
+        newest job that kept files."""
+        return self._report(lib.tinyci_artifacts_json, *_artifacts(revision, job_id, paths))
 
     def copy_artifacts(
         self,
-        rev: str,
+        revision: str,
         dir: Path,
         paths: str | Iterable[str] = (),
         *,
-        job: str | None = None,
+        job_id: str | None = None,
         force: bool = False,
         cancel: CancelToken | None = None,
     ) -> dict[str, Any]:
-        """Copies files that a job kept to a directory, each checked against the record. Files that
-        exist are refused without ``force``. Gives the list of what was copied."""
+        """Copies files that a job kept to a directory, and checks each against the record. With
+        ``force`` it replaces existing files; else they are an error. Returns the list of the copied
+        files."""
         return self._report(
             lib.tinyci_artifacts_copy,
-            *_artifacts(rev, job, paths),
+            *_artifacts(revision, job_id, paths),
             path_bytes(dir),
             force * c.ARTIFACTS_FORCE,
             cancel_pointer(cancel),
         )
 
     def plan(self, selection: Selection | str | None = None) -> dict[str, Any]:
-        """What a run would do, without doing it: what ``tinyci plan --json`` prints."""
+        """Returns what a run would do, without doing it, as ``tinyci plan --json`` does."""
         return self._report(lib.tinyci_plan_json, selection_pointer(selection))
 
-    def check(self, rev: str) -> dict[str, Any]:
-        """What is wrong with a commit's config: what ``tinyci check --json`` prints."""
-        return self._report(lib.tinyci_check_json, text(rev))
+    def check(self, revision: str) -> dict[str, Any]:
+        """Checks the config of a commit, as ``tinyci check --json`` does."""
+        return self._report(lib.tinyci_check_json, text(revision))
 
     def check_text(
-        self, source: str, format: str, name: str, *, rev: str | None = None
+        self, source: str, format: str, name: str, *, revision: str | None = None
     ) -> dict[str, Any]:
-        """What is wrong with a config that is not committed yet, ``yaml`` or ``rhai``. A script
-        imports from the commit ``rev``, or from the files below the engine's path."""
+        """Checks a config that is not committed, in ``yaml`` or ``rhai``. A script imports files
+        from the commit ``revision``, or from the engine's path."""
         return self._report(
             lib.tinyci_check_text_json,
-            optional_text(rev),
+            optional_text(revision),
             *source_and_format(source, format),
             text(name),
         )
 
     def definitions(self, format: str = "markdown") -> str:
-        """The reference of the script API with this engine's functions, as ``json``, ``markdown`` or
-        ``rhai``: what ``tinyci defs`` prints."""
+        """Returns the script API reference with this engine's functions, as ``json``, ``markdown``
+        or ``rhai``, as ``tinyci defs`` does."""
         return definitions(format, engine=self)
 
     def test_pipeline(
         self,
-        rev: str | None = None,
+        revision: str | None = None,
         *,
         dir: Path | None = None,
         filters: str | Iterable[str] = (),
         coverage: bool = False,
     ) -> dict[str, Any]:
-        """Runs the tests of a script: what ``tinyci test-pipeline --json`` prints. Nothing of the
-        script is run.
+        """Runs the tests of a script, as ``tinyci test-pipeline --json`` does. Runs no commands.
 
-        rev: the commit whose script and tests are meant; None for the files of a directory.
-        dir: the directory; None for the path that the engine was opened with.
-        filters: parts of the names of the tests to run; none for all tests.
-        coverage: find out which lines no test runs.
+        revision: the commit with the script and its tests; None for the files of a directory.
+        dir: that directory; None for the path that the engine was opened with.
+        filters: substrings of test names; none for all tests.
+        coverage: report which lines the tests run.
         """
         parts = "\n".join((filters,) if isinstance(filters, str) else filters)
         return self._report(
             lib.tinyci_test_pipeline_json,
-            optional_text(rev),
+            optional_text(revision),
             NULL if dir is None else path_bytes(dir),
             optional_text(parts or None),
             coverage * c.TEST_COVERAGE,
         )
 
-    def unrecognized_lines(self, rev: str) -> list[str]:
-        """The lines among a commit's records that tinyci cannot read: damaged ones, another
-        program's, or forged ones."""
-        return self._lines(lib.tinyci_unrecognized_lines, text(rev))
+    def unrecognized_lines(self, revision: str) -> list[str]:
+        """Returns the lines in a commit's records that tinyci cannot read: damaged or forged lines,
+        or lines of another program."""
+        return self._lines(lib.tinyci_unrecognized_lines, text(revision))
 
     def results(
         self,
@@ -357,7 +362,7 @@ class Engine:
         limit: int = 0,
         all_attempts: bool = False,
     ) -> list[dict[str, Any]]:
-        """What became of commits, newest first: what ``tinyci results --json`` prints."""
+        """Returns the results of commits, newest first, as ``tinyci results --json`` does."""
         flags = all_attempts * c.RESULTS_ALL_ATTEMPTS
         return self._report_lines(
             lib.tinyci_results_json,
@@ -368,33 +373,34 @@ class Engine:
         )
 
     def status(self) -> dict[str, Any]:
-        """How the repository stands: what runs, what is due, the last verdicts, what is deployed
-        where. What ``tinyci status --json`` prints."""
+        """Returns what is running, pending and deployed, and the last verdicts, as
+        ``tinyci status --json`` does."""
         return self._report(lib.tinyci_status_json)
 
     def settings(self) -> list[dict[str, Any]]:
-        """Every setting that a repository can have, and what is set: what
-        ``tinyci settings --json`` prints."""
+        """Returns all settings of a repository and their values, as ``tinyci settings --json``
+        does."""
         return self._report_lines(lib.tinyci_settings_json)
 
     def deployments(self, environment: str | None = None, *, limit: int = 0) -> list[dict[str, Any]]:
-        """What was deployed, newest first: what ``tinyci deployments --json`` prints.
+        """Returns deployments, newest first, as ``tinyci deployments --json`` does.
 
-        What stands among the deployments and is none of tinyci's is told as a ``UserWarning``.
+        Unreadable entries are reported as a ``UserWarning``.
         """
-        told = ffi.new("char **")
+        notes = ffi.new("char **")
         try:
-            deploys = self._report_lines(
-                lib.tinyci_deployments_json, optional_text(environment), limit, told
+            deployments = self._report_lines(
+                lib.tinyci_deployments_json, optional_text(environment), limit, notes
             )
-            for line in string(told[0]).splitlines():
+            for line in string(notes[0]).splitlines():
                 warnings.warn(line, stacklevel=2)
         finally:
-            lib.tinyci_string_free(told[0])
-        return deploys
+            lib.tinyci_string_free(notes[0])
+        return deployments
 
     def deployed(self, environment: str | None = None) -> dict[str, Any] | None:
-        """What is deployed to an environment now, ``production`` for None; None for nothing."""
+        """Returns the deployment that is live in an environment, or None. Default:
+        ``production``."""
         found = made_bytes(
             lib.tinyci_deployed_json, self._open_handle(), optional_text(environment)
         )
@@ -412,9 +418,9 @@ class Engine:
         by: tuple[str, str] | None = None,
         assume: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """What a deployment would do, without doing it. To be shown to a person, and then to be
-        carried out as it is: ``engine.deploy(plan=plan)``. ``assume`` is the output of commands that
-        a script asks for, by globs over the commands."""
+        """Returns what a deployment would do, without doing it. You can show the plan to a person
+        and then carry it out exactly: ``engine.deploy(plan=plan)``. ``assume`` maps globs over the
+        commands of a script to the output that the plan assumes of them."""
         request = _deploy_request(revision, rollback, force, bare, by, None)
         for command, output in (assume or {}).items():
             call(lib.tinyci_deploy_request_add_assumption, request, text(command), text(output))
@@ -432,39 +438,42 @@ class Engine:
         plan: Mapping[str, Any] | None = None,
         cancel: CancelToken | None = None,
     ) -> Run:
-        """Starts a deployment: the ``deploy`` of the commit's config. Iterate it; then its
-        :attr:`Run.deployment` tells what came of it, also where it waits for an approval.
+        """Starts a deployment: the ``deploy`` step of the commit's config. Iterate it; then
+        :attr:`Run.deployment` is its record, also if it awaits approval.
 
-        environment: where to; the plan's, else ``production``.
-        revision: the commit; the newest green one of the environment's branch that contains what is
-            deployed.
-        rollback: go back to what was deployed before.
-        force: deploy also what is not green, which the record keeps.
-        bare: deploy the commit's files at once, without what a build adds, which the record keeps.
-        by: who deploys, by name and mail address; whom git's configuration names.
-        plan: exactly what :meth:`deploy_plan` gave, and only if nothing else is deployed there by
-            now; in the place of all before but ``by``.
+        environment: the target environment; default: that of the plan, else ``production``.
+        revision: the commit; default: the newest green commit of the environment's branch that
+            contains what is deployed.
+        rollback: deploy what was deployed before the current deployment.
+        force: deploy even a commit that is not green; the record shows it.
+        bare: deploy the commit's files at once, without a build; the record shows it.
+        by: the name and mail address of the person who deploys. Default: git's user.name and
+            user.email.
+        plan: carry out exactly this plan of :meth:`deploy_plan`; fails if the deployed commit has
+            changed. It replaces all other arguments but ``by``.
         """
         request = _deploy_request(revision, rollback, force, bare, by, plan)
         return self._start(lib.tinyci_deploy_start, optional_text(environment), request, cancel)
 
     def rollback(self, environment: str | None = None, *, cancel: CancelToken | None = None) -> Run:
-        """Starts going back to what was deployed before. Doing it again goes back further."""
+        """Starts a deployment of what was deployed before the current deployment. A second rollback
+        goes to the deployment before that."""
         return self._start(lib.tinyci_rollback_start, optional_text(environment), cancel)
 
-    def approve(self, environment: str | None, rev: str) -> dict[str, Any]:
-        """Approves of one commit in one environment, ``production`` for None, with the config that
-        it has. Gives what ``tinyci approve --json`` prints."""
-        return self._report(lib.tinyci_approve, optional_text(environment), text(rev))
+    def approve(self, environment: str | None, revision: str) -> dict[str, Any]:
+        """Approves the deployment of one commit, with its config, to one environment. None is
+        ``production``. Returns what ``tinyci approve --json`` prints."""
+        return self._report(lib.tinyci_approve, optional_text(environment), text(revision))
 
     def unlock_deployments(self, environment: str | None, reason: str) -> bool:
-        """Says that somebody has looked at an environment, ``production`` for None, whose last
-        deployment was interrupted, and why it can go on. Says whether it was locked."""
+        """Allows deployments again after an interrupted one, once a person has checked the
+        environment. None is ``production``. The reason is recorded. Returns False if there was
+        nothing to unlock."""
         return self._act(lib.tinyci_unlock_deployments, optional_text(environment), text(reason))
 
     def retire(self, environment: str | None = None) -> bool:
-        """Puts on record that nothing runs in an environment any more, ``production`` for None, so
-        that its builds are no longer pinned. Says whether that is new."""
+        """Records that an environment, by default ``production``, has no deployment now, so that
+        its builds are no longer protected. Returns False if that was recorded already."""
         return self._act(lib.tinyci_retire, optional_text(environment))
 
     def install(
@@ -475,12 +484,13 @@ class Engine:
         shared_hooks: bool = False,
         adopt_builds: bool = False,
     ) -> list[str]:
-        """Installs the git hook that runs what is pushed. Gives lines that a person should see.
+        """Installs the git hook that tests pushed commits. Returns messages for a person.
 
-        command: what the hook runs, ``tinyci`` unless said.
-        hide_refs: have pushes to the refs that hold verdicts refused.
-        shared_hooks: install even into a folder that other repositories use too.
-        adopt_builds: take the builds in ``tinyci.buildsDir`` over from a repository that is gone.
+        command: the command of the git hook; default: ``tinyci``.
+        hide_refs: make git refuse pushes to the refs that contain verdicts.
+        shared_hooks: allow a hooks directory that several repositories use.
+        adopt_builds: take over the builds in ``tinyci.buildsDir`` from a repository that no longer
+            exists.
         """
         flags = (
             hide_refs * c.INSTALL_HIDE_REFS
@@ -490,20 +500,21 @@ class Engine:
         return self._lines(lib.tinyci_install, optional_text(command), flags)
 
     def uninstall(self) -> list[str]:
-        """Takes the hook out again. Gives lines that a person should see."""
+        """Removes the git hook. Returns messages for a person."""
         return self._lines(lib.tinyci_uninstall)
 
     def compact(
-        self, newest: int, *, leave: Iterable[str] = (), cancel: CancelToken | None = None
+        self, keep: int, *, keep_builds: Iterable[str] = (), cancel: CancelToken | None = None
     ) -> dict[str, Any]:
-        """Packs all but the newest builds into ``.tar.gz`` files. Gives what
-        ``tinyci compact --json`` prints: ``not_removed`` names what could not be packed.
+        """Packs all builds but the newest ``keep`` into ``.tar.gz`` files. Returns what
+        ``tinyci compact --json`` prints: ``not_removed`` has the builds that could not be packed.
 
-        ``leave`` names more builds to leave: names, paths of or in them, links, commits' ids.
+        ``keep_builds`` are more builds that are not packed: names, paths of or in builds, links to
+        builds, commit ids.
         """
-        lines = "\n".join((leave,) if isinstance(leave, str) else leave)
+        lines = "\n".join((keep_builds,) if isinstance(keep_builds, str) else keep_builds)
         return self._report(
-            lib.tinyci_compact, newest, optional_text(lines or None), cancel_pointer(cancel)
+            lib.tinyci_compact, keep, optional_text(lines or None), cancel_pointer(cancel)
         )
 
     def prune(
@@ -515,10 +526,14 @@ class Engine:
         dry_run: bool = False,
         cancel: CancelToken | None = None,
     ) -> dict[str, Any]:
-        """Removes old builds: all but the newest so many, those last run more than so many seconds
-        ago, the oldest until the rest takes no more bytes. Without any rule, the repository's
-        settings hold. Gives what ``tinyci prune --json`` prints: ``not_removed`` names what does
-        not go."""
+        """Removes old builds. Returns what ``tinyci prune --json`` prints: ``not_removed`` has the
+        builds that could not be removed. Without a rule, the repository's settings apply.
+
+        keep: keep the N builds that ran last.
+        max_age: remove builds that last ran more than this many seconds ago.
+        max_bytes: remove the oldest builds until the others fit.
+        dry_run: remove nothing, and report what would be removed.
+        """
         return self._report(
             lib.tinyci_prune,
             -1 if keep is None else keep,
@@ -528,13 +543,13 @@ class Engine:
             cancel_pointer(cancel),
         )
 
-    def forget(self, rev: str) -> bool:
-        """Takes a commit's verdict away, so that it is due again. Says whether it had one."""
-        return self._act(lib.tinyci_forget, text(rev))
+    def forget(self, revision: str) -> bool:
+        """Deletes a commit's verdict, so that it is tested again. Returns False if it had none."""
+        return self._act(lib.tinyci_forget, text(revision))
 
     def cancel(
         self,
-        rev: str | None = None,
+        revision: str | None = None,
         *,
         reason: str | None = None,
         by: tuple[str, str] | None = None,
@@ -542,13 +557,13 @@ class Engine:
         wait: float | None = None,
         cancel: CancelToken | None = None,
     ) -> dict[str, Any]:
-        """Ends the job of a commit in whatever process it is, or the whole run without one, and waits
-        so many seconds until it has ended; None for as long as that takes. ``by`` is a name and an
-        address; ``cancel`` ends the wait. A run of this process has to be iterated meanwhile. Gives
-        what ``tinyci cancel --json`` prints."""
+        """Cancels the job of a commit, or the whole run if ``revision`` is None, in any process,
+        and waits until it has ended. ``wait`` limits that wait to a number of seconds; ``cancel``
+        ends it. ``by`` is a name and an address. If this process owns the run, another thread must
+        keep iterating it. Returns what ``tinyci cancel --json`` prints."""
         return self._report(
             lib.tinyci_job_cancel,
-            optional_text(rev),
+            optional_text(revision),
             optional_text(reason),
             *_person(by),
             kill * c.JOB_CANCEL_KILL,
@@ -558,44 +573,45 @@ class Engine:
 
     def skip(
         self,
-        rev: str,
+        revision: str,
         *,
         reason: str | None = None,
         by: tuple[str, str] | None = None,
         cancel: CancelToken | None = None,
     ) -> dict[str, Any]:
-        """Gives a commit the verdict ``skipped``, so that it is not tested; a job of it is ended first.
-        Gives the record, what ``tinyci skip --json`` prints."""
+        """Gives a commit the verdict ``skipped``, so that it is not tested. An active job of it is
+        canceled first. Returns the record, as ``tinyci skip --json`` prints it."""
         return self._report(
             lib.tinyci_skip,
-            text(rev),
+            text(revision),
             optional_text(reason),
             *_person(by),
             cancel_pointer(cancel),
         )
 
     def forget_all(self) -> dict[str, Any]:
-        """Forgets the verdicts and records of all commits, and gives up what others deleted of
-        tinyci's refs, which each run restores. Gives the refs, as ``tinyci results --forget-all
-        --json`` prints them."""
+        """Deletes the verdicts and records of all commits, and accepts the loss of refs that other
+        programs deleted, which runs otherwise restore. Returns the refs, as ``tinyci results
+        --forget-all --json`` prints them."""
         return self._report(lib.tinyci_forget_all)
 
     def setup_remote(self, remote: str | None = None) -> list[str]:
-        """Has ``git fetch`` bring the verdicts of a remote, ``origin`` for None, and ``git log``
-        show them. Gives the lines of git's configuration that are new."""
+        """Configures the repository so that ``git fetch`` also fetches the verdicts of a remote, by
+        default ``origin``, and ``git log`` shows them. Returns the added lines of git's
+        configuration."""
         return self._lines(lib.tinyci_setup_remote, optional_text(remote))
 
     def undo_setup_remote(self, remote: str | None = None) -> list[str]:
-        """Takes those lines out again, and gives them."""
+        """Removes those lines and returns them."""
         return self._lines(lib.tinyci_undo_setup_remote, optional_text(remote))
 
     def merge_results(self, remote: str | None = None) -> bool:
-        """Merges the verdicts and records that were last fetched of a remote into the repository's
-        own. Says whether anything was new."""
+        """Merges the verdicts and records that were last fetched from a remote into the
+        repository's own. Returns False if nothing was new."""
         return self._act(lib.tinyci_merge_results, optional_text(remote))
 
     def close(self) -> None:
-        """Has the engine refuse further calls. What was made of it goes on."""
+        """Makes the engine reject further calls. Its runs continue."""
         self._handle = None
 
     def __enter__(self) -> Engine:
@@ -618,12 +634,12 @@ class Engine:
         return self._handle
 
     def _start(self, function: Any, *arguments: Any) -> Run:
-        """Starts a run; the last of the arguments is the token that cancels it."""
+        """Starts a run. The last argument is the token that cancels it."""
         *others, cancel = arguments
-        return start(function, self._open_handle(), others, self._host, cancel)
+        return start(function, self._open_handle(), others, self._handlers, cancel)
 
     def _act(self, function: Any, *arguments: Any) -> bool:
-        """Says whether there was anything to do."""
+        """Returns True if there was something to do."""
         return call(function, self._open_handle(), *arguments) == c.OK
 
     def _lines(self, function: Any, *arguments: Any) -> list[str]:
@@ -641,9 +657,11 @@ class Engine:
         return [json.loads(line) for line in lines]
 
 
-def _artifacts(rev: str, job: str | None, paths: str | Iterable[str]) -> tuple[Any, Any, Any]:
+def _artifacts(
+    revision: str, job_id: str | None, paths: str | Iterable[str]
+) -> tuple[Any, Any, Any]:
     lines = "\n".join((paths,) if isinstance(paths, str) else paths)
-    return text(rev), optional_text(job), optional_text(lines or None)
+    return text(revision), optional_text(job_id), optional_text(lines or None)
 
 
 def _person(by: tuple[str, str] | None) -> tuple[Any, Any]:
@@ -679,11 +697,11 @@ def _values(setting: Setting) -> list[str]:
     return list(setting)
 
 
-def _ask_host(options: Pointer, host: Host) -> None:
-    """Asks for a request wherever the host has a function that answers it."""
-    for point in host.hooks:
+def _register(options: Pointer, handlers: Handlers) -> None:
+    """Makes the library send a request for each registered function."""
+    for point in handlers.hooks:
         call(lib.tinyci_options_add_hook, options, text(point))
-    for name, function in host.functions.items():
+    for name, function in handlers.functions.items():
         effect = number_of(_EFFECTS, function.effect, "effect")
         call(
             lib.tinyci_options_add_function,
@@ -694,10 +712,10 @@ def _ask_host(options: Pointer, host: Host) -> None:
             optional_text(function.sentence()),
         )
     mask = 0
-    if host.secrets is not None:
+    if handlers.secrets is not None:
         mask |= c.HANDLER_SECRET
-    if host.approvals is not None:
+    if handlers.approvals is not None:
         mask |= c.HANDLER_APPROVAL
-    if host.executor is not None:
+    if handlers.executor is not None:
         mask |= c.HANDLER_EXECUTOR
     call(lib.tinyci_options_set_handlers, options, mask)

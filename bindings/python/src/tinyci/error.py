@@ -1,18 +1,19 @@
-"""What is raised: :class:`Error` by tinyci, :class:`Refusal` by the host's own functions."""
+"""The exceptions: :class:`Error` by tinyci, :class:`Refusal` by the program's callbacks."""
 
 from __future__ import annotations
 
 
 class Error(Exception):
-    """tinyci could not do what it was asked to do. A red build is no error, but an outcome.
+    """A failed call: tinyci could not do what the program asked for. A failed build is not an
+    error.
 
-    ``status`` is the kind in small letters: ``not_found``, ``not_a_repo``, ``config``, ``busy``.
-    ``str(error)`` is ``message``, which holds file, line and causes already.
+    ``code`` is the kind of error, such as ``not_found``, ``not_a_repo``, ``config`` or ``busy``.
+    ``str(error)`` is ``message``, which contains file, line and causes.
     """
 
     def __init__(
         self,
-        status: str,
+        code: str,
         message: str,
         *,
         file: str | None = None,
@@ -21,20 +22,20 @@ class Error(Exception):
         causes: tuple[str, ...] = (),
         host_code: int = 0,
     ) -> None:
-        super().__init__(status, message)
+        super().__init__(code, message)
         #: The kind of error, such as ``busy``; ``unknown(-99)`` for one of a later version.
-        self.status = status
-        #: The whole of it for a person.
+        self.code = code
+        #: The complete message for a person.
         self.message = message
-        #: The file or repository that was met.
+        #: The file or repository that the error is about, or None.
         self.file = file
-        #: The line of the config, script or template, from 1.
+        #: The line of the config, script or template, from 1, or None.
         self.line = line
-        #: The column in that line in characters, from 1.
+        #: The column in that line in characters, from 1, or None.
         self.column = column
-        #: What the message ends with, the nearest cause first.
+        #: The causes at the end of the message, nearest first.
         self.causes = causes
-        #: The number that a :class:`Refusal` gave, where that is what went wrong; else 0.
+        #: The code of the :class:`Refusal` that caused the error; else 0.
         self.host_code = host_code
 
     def __str__(self) -> str:
@@ -42,18 +43,18 @@ class Error(Exception):
 
 
 class Refusal(Exception):
-    """Raised by a hook, function, secret, approval or executor of the host to say no.
+    """The exception with which a callback says no.
 
-    Its step fails with this message, unless a script catches it. Any other exception is a mistake
-    of the host's code: no script catches that, the commit gets no verdict, and the exception is
-    raised out of the loop.
+    The step fails with this message, unless a script catches it. Any other exception is a fault of
+    the
+    program: no script catches it, the commit gets no verdict, and the loop raises the exception.
     """
 
     def __init__(self, message: str = "", code: int = 0) -> None:
         super().__init__(message, code)
         #: Why, for the record.
         self.message = message
-        #: A number of the host's own, which stands in the record behind the message; 0 for none.
+        #: A number of your choice, which the record shows after the message; 0 for none.
         self.code = code
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What happens in a run. Plain data: an event outlives its run."""
+"""The events of a run. They are plain data that outlives the run."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STREAMS = c.NAMES["stream"]
 
 @dataclass
 class Event:
-    """One thing that happened in a run, or that it asked for and that was answered."""
+    """One thing that happened in a run, or a request that was answered."""
 
     __slots__ = (
         "commit",
         "data",
-        "job",
+        "job_id",
         "json_text",
         "kind",
         "label",
@@ -46,40 +46,39 @@ class Event:
 
     #: ``planned``, ``job_started``, ``exported``, ``step_started``, ``output``, ``step_finished``,
     #: ``job_finished``, ``deploy_started``, ``deploy_finished``, ``finished``, ``warning`` or
-    #: ``waiting``; of requests ``hook``, ``function``, ``secret``, ``approval`` or ``command``.
-    #: Pass over those that you do not know.
+    #: ``waiting``; for requests ``hook``, ``function``, ``secret``, ``approval`` or ``command``.
+    #: Ignore kinds that you do not know.
     kind: str
-    #: Its place among the events of its run, from 1.
+    #: The number of the event among the events of its run, from 1.
     sequence: int
-    #: When it happened, in UTC.
+    #: The time of the event, in UTC.
     time: datetime.datetime
-    #: The full id of the commit that it is about.
+    #: The full id of the event's commit, or None.
     commit: str | None
-    #: The attempt at that commit, which tells the events of several jobs apart.
-    job: str | None
-    #: The phase or hook that it belongs to, such as ``build``.
+    #: The id of the event's job, or None. It separates the events of concurrent jobs.
+    job_id: str | None
+    #: The event's step, such as ``build``, or None.
     step: str | None
-    #: The branch of a script's ``parallel``, or its group.
+    #: The task of a script's ``parallel``, or the group, that the event comes from, or None.
     label: str | None
-    #: The bytes of an ``output``, as the command wrote them; the message of a ``warning`` or
+    #: The bytes of an ``output`` as the command wrote them, or the message of a ``warning`` or
     #: ``waiting``; empty for other kinds.
     data: bytes
-    #: ``stdout`` or ``stderr`` of an ``output``.
+    #: The stream of an ``output``: ``stdout`` or ``stderr``; else None.
     stream: str | None
-    #: How what a ``*_finished`` is about ended; of a ``hook`` what is known
-    #: of the commit so far.
+    #: The outcome of a ``*_finished``; for a ``hook``, the outcome of the commit so far.
     outcome: str | None
-    #: What remains of the attempt, of a ``job_finished``.
+    #: The record of a ``job_finished``; else None.
     record: Record | None
-    #: What the log has for this event; a terminal that shows these and the data of every ``output``
+    #: The event's lines in the log. A terminal that shows these and the data of every ``output``
     #: shows what ``tinyci run`` shows.
     log_lines: str
-    #: All of it, as the line of JSON that ``tinyci run --json`` prints.
+    #: The event as the line of JSON that ``tinyci run --json`` prints.
     json_text: str
 
     @property
     def text(self) -> str:
-        """The data as text, with U+FFFD in place of what is not UTF-8."""
+        """The data as a string, with U+FFFD for bytes that are not UTF-8."""
         return self.data.decode(errors="replace")
 
     @property
@@ -101,7 +100,7 @@ def event_of(event: Pointer) -> Event:
         sequence=lib.tinyci_event_sequence(event),
         time=instant(lib.tinyci_event_time_ms(event)),
         commit=optional_string(lib.tinyci_event_commit(event)),
-        job=optional_string(lib.tinyci_event_job_id(event)),
+        job_id=optional_string(lib.tinyci_event_job_id(event)),
         step=optional_string(lib.tinyci_event_step(event)),
         label=optional_string(lib.tinyci_event_label(event)),
         data=octets(lib.tinyci_event_data, event) or b"",

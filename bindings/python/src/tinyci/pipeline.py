@@ -1,4 +1,4 @@
-"""Pipelines that are read before, or without, a run; and the tags of their commands."""
+"""Pipelines without a run, and placeholders."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _DEFINITIONS = c.NAMES["definitions"]
 
 
 class Pipeline:
-    """What one config says: phases and hooks, in the order of a run.
+    """The steps of one config, in the order of a run.
 
-    It is had from :meth:`Engine.pipeline` or :meth:`parse`, and given to a :class:`Selection`.
+    :meth:`Engine.pipeline` and :meth:`parse` make one; a :class:`Selection` can use it.
     """
 
     def __init__(self, handle: Pointer) -> None:
@@ -39,10 +39,10 @@ class Pipeline:
     def parse(
         cls, source: str, format: str, name: str, *, engine: Engine | None = None
     ) -> Pipeline:
-        """Reads a pipeline that stands in no commit.
+        """Parses a pipeline that is not in a commit.
 
-        ``format`` is ``yaml`` or ``rhai``, ``name`` what errors call it. A script imports from the
-        engine's path and can call its functions; without an engine it can do neither.
+        ``format`` is ``yaml`` or ``rhai``; errors use ``name``. A script can import files from the
+        engine's path and call its functions; without an engine it can do neither.
         """
         handle = NULL if engine is None else engine._open_handle()
         return cls(
@@ -58,13 +58,13 @@ class Pipeline:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """The names of its phases and hooks, such as ``before_build`` or ``build``."""
+        """The names of its steps, such as ``before_build`` or ``build``."""
         count = lib.tinyci_pipeline_step_count(self._handle)
         name = lib.tinyci_pipeline_step_name
         return tuple(string(name(self._handle, index)) for index in range(count))
 
     def to_rhai(self) -> str:
-        """A script that does the same, of a pipeline in YAML: what ``tinyci convert`` prints."""
+        """Converts a YAML pipeline to an equivalent script, as ``tinyci convert`` does."""
         return made_text(lib.tinyci_pipeline_to_rhai, self._handle)
 
     def __repr__(self) -> str:
@@ -77,19 +77,19 @@ def source_and_format(source: str, format: str) -> tuple[bytes, int, int]:
 
 
 def definitions(format: str = "markdown", *, engine: Engine | None = None) -> str:
-    """The reference of the script API, as ``json``, ``markdown`` or ``rhai``: what ``tinyci defs``
-    prints, with the functions of the engine if there is one."""
+    """Returns the script API reference as ``json``, ``markdown`` or ``rhai``, as ``tinyci defs``
+    does. With an engine, it includes the registered functions."""
     handle = NULL if engine is None else engine._open_handle()
     return made_text(
-        lib.tinyci_definitions, handle, number_of(_DEFINITIONS, format, "form of the reference")
+        lib.tinyci_definitions, handle, number_of(_DEFINITIONS, format, "reference format")
     )
 
 
 def interpolate(template: str, variables: Mapping[str, str] | None = None) -> str:
-    """Fills the tags of a template in: ``<%= name %>`` becomes the variable's value.
+    """Fills in the placeholders of a template: ``<%= name %>`` becomes the value of the variable.
 
-    A value goes in only if a shell can take it for no more than a word; otherwise, and for a name
-    that is not there, an :class:`Error` with line and column is raised.
+    Raises an :class:`Error` with line and column for an unknown name, and if a shell could take a
+    value for more than one word.
     """
     handle = owned(lib.tinyci_vars_new(), lib.tinyci_vars_free)
     for name, value in (variables or {}).items():

@@ -1,4 +1,4 @@
-"""What git knows of a commit, and what remains of one attempt at it. Plain data."""
+"""Commits and records, as plain data."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OUTCOMES = c.NAMES["outcome"]
 
 
 def outcome_name(number: int) -> str | None:
-    """The word for an outcome, None for 0; one of a later version equals no word known here."""
+    """Returns the name of an outcome, or None for 0. A later version's name equals no known one."""
     if number == 0:
         return None
     return optional_string(lib.tinyci_outcome_name(number)) or f"unknown({number})"
@@ -36,19 +36,19 @@ def outcome_number(outcome: str | None) -> int:
 
 @dataclass(frozen=True)
 class Commit:
-    """What git knows of a commit."""
+    """Git's data about a commit."""
 
     #: The full id.
     id: str
-    #: The full id of its tree: two commits with one tree hold the same files.
+    #: The full id of its tree. Two commits with the same tree have the same files.
     tree: str
-    #: The branch that it is judged for, without ``refs/heads/``; None where no branch holds it.
+    #: The branch that it is tested for, without ``refs/heads/``; None if it is on no branch.
     branch: str | None
-    #: The same as git holds it, in any encoding.
+    #: The branch in git's own bytes.
     branch_bytes: bytes | None = field(repr=False)
     #: The first paragraph of its message, on one line.
     subject: str
-    #: The same as git holds it, in any encoding.
+    #: The subject in git's own bytes.
     subject_bytes: bytes = field(repr=False)
     #: The committer's time, in UTC.
     time: datetime.datetime
@@ -56,66 +56,66 @@ class Commit:
     parents: tuple[str, ...]
     #: The author, as ``Name <address>``.
     author: str
-    #: The same as git holds it, in any encoding.
+    #: The author in git's own bytes.
     author_bytes: bytes = field(repr=False)
-    #: The whole message.
+    #: The complete message.
     message: str = field(repr=False)
-    #: The same as git holds it, in any encoding.
+    #: The message in git's own bytes.
     message_bytes: bytes = field(repr=False)
-    #: All of it, as a line of JSON.
+    #: All fields, as a line of JSON.
     json_text: str = field(repr=False)
 
     @property
     def json(self) -> dict[str, Any]:
-        """The same, parsed."""
+        """The JSON, parsed."""
         parsed: dict[str, Any] = json.loads(self.json_text)
         return parsed
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What remains of a phase or hook."""
+    """The record of one step."""
 
-    #: Its name, such as ``build``.
+    #: The name of the step, such as ``build``.
     name: str
     #: ``success``, ``failure``, ``timed_out``, ``skipped``, ...
     outcome: str
-    #: How its last command ended, 128 and the signal's number where a signal ended it; None where
-    #: no command ended by itself.
+    #: The exit code of the last command, or 128 plus the number of the signal that ended it; None
+    #: if no command ended.
     exit_code: int | None
-    #: Why it failed or was skipped, where no command says it.
+    #: Why the step failed or was skipped, if no command says so.
     error: str | None
 
 
 @dataclass(frozen=True)
 class Record:
-    """What remains of one attempt at one commit."""
+    """The record of one job."""
 
-    #: The commit's full id.
+    #: The full id of the commit.
     commit: str
-    #: The branch that it was judged for; None where there is none.
+    #: The branch that the commit was tested for, or None.
     branch: str | None
-    #: The same as git holds it, in any encoding.
+    #: The branch in git's own bytes.
     branch_bytes: bytes | None = field(repr=False)
     #: ``success``, ``failure``, ``timed_out``, ``skipped``, ``error`` or ``canceled``.
-    #: To tell green from everything else use ``passed``.
+    #: To find out whether the commit is green, use ``passed``.
     outcome: str
-    #: Whether the commit is green: the one test for it.
+    #: True if the commit is green. Use only this field to decide that.
     passed: bool
-    #: Why, where the steps do not say it: an invalid config, a cancel.
+    #: Why, if the steps do not say so: an invalid config, a cancellation.
     reason: str | None
-    #: When the attempt began, in UTC.
+    #: When the job began, in UTC.
     started: datetime.datetime
-    #: How long it took.
+    #: How long the job took.
     duration: datetime.timedelta
-    #: The phases and hooks that ran or were skipped, in that order.
+    #: The steps that ran or were skipped, in order.
     steps: tuple[StepRecord, ...]
-    #: All of it, as the line of JSON that ``refs/notes/runs/tinyci`` keeps.
+    #: The complete record, as the line of JSON in ``refs/notes/runs/tinyci``.
     json_text: str = field(repr=False)
 
     @property
     def json(self) -> dict[str, Any]:
-        """The same, parsed."""
+        """The JSON, parsed."""
         parsed: dict[str, Any] = json.loads(self.json_text)
         return parsed
 

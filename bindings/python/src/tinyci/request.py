@@ -1,7 +1,7 @@
-"""What a run asks its host for, and the answers.
+"""The requests of a run, and their answers.
 
-Each request is taken from its event, given to the host's function, and answered once. One that is
-dropped without an answer fails its step.
+Each request is taken from its event, passed to a callback, and answered once. If a request is
+dropped without an answer, its step fails.
 """
 
 from __future__ import annotations
@@ -33,44 +33,44 @@ from .event import Event
 
 _STREAMS = c.NAMES["stream"]
 _INTEGERS = range(-(2**63), 2**63)
-#: How long a full run is waited for before it is looked at again whether it was canceled.
+#: How often a write checks for cancellation while the event buffer is full, in seconds.
 _TURN_SECONDS = 0.1
 
 
 class Request:
-    """Something that a run asks its host for. What it says outlives the answer."""
+    """One call of a callback. Its fields stay valid after the answer."""
 
     def __init__(self, pointer: Pointer) -> None:
         self._lock = threading.Lock()
         self._handle: Pointer = owned(pointer, lib.tinyci_request_free)
-        #: The hook's name, the function's, the secret's, or the command's text.
+        #: The name of the hook, function, secret or environment, or the command.
         self.name = string(lib.tinyci_request_name(pointer))
-        #: The full id of the commit in work.
+        #: The full id of the commit that is being tested or deployed.
         self.commit = string(lib.tinyci_request_commit(pointer))
-        #: The attempt that asks: the ``job`` of its events.
-        self.job = string(lib.tinyci_request_job_id(pointer))
-        #: The phase or hook that asks.
+        #: The id of the job, as in its events.
+        self.job_id = string(lib.tinyci_request_job_id(pointer))
+        #: The step that the request comes from.
         self.step = string(lib.tinyci_request_step(pointer))
-        #: The branch of a script's ``parallel``, or its group, that asks.
+        #: The task of a script's ``parallel``, or the group, that the request comes from, or None.
         self.label = optional_string(lib.tinyci_request_label(pointer))
-        #: The folder that holds the commit's tree.
+        #: The directory with the commit's files.
         self.export_dir = pathlib.Path(path_string(lib.tinyci_request_export_dir(pointer)))
 
     @property
     def canceled(self) -> bool:
-        """Whether nobody waits for the answer any more, so that long work can end early."""
+        """True if the answer is no longer needed, so that long work can end early."""
         with self._lock:
             return self._handle is None or bool(lib.tinyci_request_canceled(self._handle))
 
     def _use(self, function: Callable[..., int], *arguments: Any) -> int:
-        """Calls what leaves the request as it is."""
+        """Calls a function that keeps the request pending."""
         with self._lock:
             if self._handle is None:
                 raise Error("canceled", f"the request for `{self.name}` was answered already")
             return call(function, self._handle, *arguments)
 
     def _answer(self, function: Callable[..., int], *arguments: Any) -> None:
-        """Calls what takes the request for good."""
+        """Calls a function that consumes the request."""
         with self._lock:
             handle, self._handle = self._handle, None
         if handle is None:
@@ -79,19 +79,19 @@ class Request:
         try:
             call(function, handle, *arguments)
         except Error as error:
-            if error.status != "canceled":
+            if error.code != "canceled":
                 raise
 
-    def _ask(self, host: Host) -> Any:
-        """Calls the host's function: what it gives, or is still to be awaited."""
+    def _ask(self, handlers: Handlers) -> Any:
+        """Calls the callback. The result may have to be awaited."""
         raise NotImplementedError
 
     def _reply(self, result: Any) -> None:
-        """Answers with what the host's function gave."""
+        """Answers with the result of the callback."""
         raise NotImplementedError
 
     def _fail(self, error: BaseException) -> None:
-        """Answers that the host's function raised this: a refusal, or a fault of the host's."""
+        """Answers with the exception of the callback: a refusal, or a fault of the program."""
         if isinstance(error, Refusal):
             answer, message, code = lib.tinyci_request_fail, error.message, error.code
         else:
@@ -103,7 +103,8 @@ class Request:
 
 
 class Variables(Mapping[str, str]):
-    """What a hook has set. Commands from there on can use it as ``<%= name %>``."""
+    """The variables that a hook callback has set. All later commands can use them as
+    placeholders."""
 
     def __init__(self, hook: Hook) -> None:
         self._hook = hook
@@ -127,22 +128,22 @@ class Variables(Mapping[str, str]):
 
 
 class Hook(Request):
-    """A point of a run at which the host is called. What is raised fails the step."""
+    """One call of a hook callback. If the callback raises, the step fails."""
 
     def __init__(self, pointer: Pointer, outcome: str | None) -> None:
         super().__init__(pointer)
-        #: What is known of the commit so far: ``success`` until something failed.
+        #: The outcome of the commit so far: ``success`` until something fails.
         self.outcome = outcome
-        #: Variables for the commands that follow: ``hook.vars["release"] = "42"``.
+        #: Variables for all later commands: ``hook.vars["release"] = "42"``.
         self.vars = Variables(self)
         self._skipped: tuple[str | None] | None = None
 
     def skip(self, reason: str | None = None) -> None:
-        """Has what the config holds for this hook left out, once the function has returned."""
+        """Keeps the config's own hook from running, if the callback returns."""
         self._skipped = (reason,)
 
-    def _ask(self, host: Host) -> Any:
-        return host.hooks[self.name](self)
+    def _ask(self, handlers: Handlers) -> Any:
+        return handlers.hooks[self.name](self)
 
     def _reply(self, result: Any) -> None:
         if self._skipped is None:
@@ -152,7 +153,7 @@ class Hook(Request):
 
 
 class FunctionCall(Request):
-    """A script calls a function of the host's."""
+    """One call of a registered function by a script."""
 
     def __init__(self, pointer: Pointer) -> None:
         super().__init__(pointer)
@@ -160,8 +161,8 @@ class FunctionCall(Request):
         #: The arguments: None, bool, int, float, str, list or dict.
         self.arguments = tuple(_argument(pointer, index) for index in range(count))
 
-    def _ask(self, host: Host) -> Any:
-        function = host.functions[self.name]
+    def _ask(self, handlers: Handlers) -> Any:
+        function = handlers.functions[self.name]
         first = (self,) if function.pass_call else ()
         return function.call(*first, *self.arguments)
 
@@ -172,7 +173,7 @@ class FunctionCall(Request):
             self._answer(lib.tinyci_request_return_bool, int(result))
         elif isinstance(result, int):
             if result not in _INTEGERS:
-                raise OverflowError(f"{self.name} gave {result}, which is more than 64 bits hold")
+                raise OverflowError(f"{self.name} returned {result}, which exceeds 64 bits")
             self._answer(lib.tinyci_request_return_int, result)
         elif isinstance(result, float):
             self._answer(lib.tinyci_request_return_float, result)
@@ -193,40 +194,41 @@ def _argument(request: Pointer, index: int) -> Any:
         return lib.tinyci_request_arg_int(request, index)
     if kind == c.VALUE_FLOAT:
         return lib.tinyci_request_arg_float(request, index)
-    # Not arg_string for texts: JSON keeps a NUL.
+    # Not arg_string for strings: JSON keeps a NUL.
     return json.loads(string(lib.tinyci_request_arg_json(request, index)))
 
 
 class Secret(Request):
-    """The value of a secret is asked for; ``name`` says of which."""
+    """A request for the value of the secret ``name``."""
 
-    def _ask(self, host: Host) -> Any:
-        if isinstance(host.secrets, Mapping):
-            return host.secrets.get(self.name)
-        assert host.secrets is not None
-        return host.secrets(self)
+    def _ask(self, handlers: Handlers) -> Any:
+        if isinstance(handlers.secrets, Mapping):
+            return handlers.secrets.get(self.name)
+        assert handlers.secrets is not None
+        return handlers.secrets(self)
 
     def _reply(self, result: Any) -> None:
         if result is None:
             self._answer(lib.tinyci_request_return_null)
             return
         if not isinstance(result, (str, bytes)):
-            raise TypeError(f"a secret is a text or bytes, not {type(result).__name__}")
+            raise TypeError(f"expected a secret as str or bytes, got {type(result).__name__}")
         data = result if isinstance(result, bytes) else result.encode()
         self._answer(lib.tinyci_request_return_bytes, data, len(data))
 
 
 class Approval(Request):
-    """A deployment is to be approved of; ``name`` is the environment."""
+    """A deployment to the environment ``name`` that needs an approval."""
 
     def __init__(self, pointer: Pointer) -> None:
         super().__init__(pointer)
-        #: What a script asks the person who decides; None where the config only wants somebody.
+        #: The question that a script asks the approver; None if the config only requires an
+        #: approval.
         self.question = optional_string(lib.tinyci_request_question(pointer))
 
-    def _ask(self, host: Host) -> Any:
-        assert host.approvals is not None
-        return host.approvals(self)
+    def _ask(self, handlers: Handlers) -> Any:
+        assert handlers.approvals is not None
+        return handlers.approvals(self)
 
     def _reply(self, result: Any) -> None:
         if result is None or result is False:
@@ -238,77 +240,76 @@ class Approval(Request):
 
 
 class Command(Request):
-    """A command for the host's executor, which is called on a thread of its own."""
+    """A command for the program's executor, which is called on a separate thread."""
 
     def __init__(self, pointer: Pointer, turns: threading.Condition) -> None:
         super().__init__(pointer)
         self._turns = turns
-        said = json.loads(string(lib.tinyci_request_command_json(pointer)))
-        #: What to run, ready for ``subprocess``.
-        self.args: list[str] = said.get("argv") or ["/bin/sh", "-c", said["shell"]]
-        #: The text for ``/bin/sh -c``; None where a program is to be run as it is.
-        self.shell: str | None = said.get("shell")
-        #: The working folder.
-        self.cwd: str = said["cwd"]
-        #: The whole environment, ready for ``subprocess``: nothing of the host's own beside it.
-        self.env: dict[str, str] = said["env"]
-        for pair in said.get("env_hex", []):
+        read = json.loads(string(lib.tinyci_request_command_json(pointer)))
+        #: The program and its arguments, ready for ``subprocess``.
+        self.args: list[str] = read.get("argv") or ["/bin/sh", "-c", read["shell"]]
+        #: The script for ``/bin/sh -c``; None if the command is a program with arguments.
+        self.shell: str | None = read.get("shell")
+        #: The working directory.
+        self.cwd: str = read["cwd"]
+        #: The complete environment, ready for ``subprocess``. Pass no other variables.
+        self.env: dict[str, str] = read["env"]
+        for pair in read.get("env_hex", []):
             name, value = (os.fsdecode(bytes.fromhex(digits)) for digits in pair)
             self.env[name] = value
-        #: How far it is to stand back when others need the processor: 0 to 19.
-        self.nice: int = said.get("nice", 0)
-        #: What to give it on its standard input.
+        #: The niceness of the command, 0 to 19; see nice(1).
+        self.nice: int = read.get("nice", 0)
+        #: The standard input.
         self.input: bytes = (
-            bytes.fromhex(said["input_hex"])
-            if "input_hex" in said
-            else said.get("input", "").encode()
+            bytes.fromhex(read["input_hex"])
+            if "input_hex" in read
+            else read.get("input", "").encode()
         )
-        #: How many seconds it may still take; None without limit.
-        self.timeout: float | None = said["timeout_ms"] / 1000 if "timeout_ms" in said else None
-        #: Whether the two output streams are to be told apart.
-        self.split: bool = said.get("output") == "split"
+        #: The time that is left, in seconds; None for no limit.
+        self.timeout: float | None = read["timeout_ms"] / 1000 if "timeout_ms" in read else None
+        #: True if stdout and stderr must be passed on separately.
+        self.split: bool = read.get("output") == "split"
 
     def write(self, data: bytes, stream: str = "stdout") -> None:
-        """Passes on what the command wrote. Waits while the run's loop is behind.
+        """Passes on output of the command. Blocks while the event buffer is full.
 
-        Raises an :class:`Error` ``canceled`` if nobody waits for the command any more: end it.
+        Raises an :class:`Error` with the code ``canceled`` if the command must end.
         """
         number = number_of(_STREAMS, stream, "stream")
-        # Nothing is lost between the answer and the wait: the loop rings under the same lock.
+        # The loop notifies under the same lock, so no notification is lost between call and wait.
         with self._turns:
             while self._use(lib.tinyci_request_command_output, number, data, len(data)) == c.AGAIN:
                 self._turns.wait(_TURN_SECONDS)
 
-    def _ask(self, host: Host) -> Any:
-        assert host.executor is not None
-        return host.executor(self)
+    def _ask(self, handlers: Handlers) -> Any:
+        assert handlers.executor is not None
+        return handlers.executor(self)
 
     def _reply(self, result: Any) -> None:
         if not isinstance(result, int) or isinstance(result, bool):
-            raise TypeError(f"an executor gives an exit code, not {type(result).__name__}")
+            raise TypeError(f"expected an exit code of an executor, got {type(result).__name__}")
         code, signal = (result, 0) if result >= 0 else (0, -result)
         self._answer(lib.tinyci_request_command_finish, code, signal)
 
 
 @dataclass(frozen=True)
 class Function:
-    """A function that the host lends to scripts, where more is to be said than what it does.
+    """A function for scripts, with more settings than a callable has.
 
-    How many arguments it takes, and its documentation, are read off the function itself unless
-    they are given.
+    The number of arguments and the documentation are those of the callable, unless you set them.
     """
 
-    #: Called with the script's arguments; gives None, bool, int, float, str, list or dict.
+    #: Called with the script's arguments. Returns None, bool, int, float, str, list or dict.
     call: Callable[..., Any]
-    #: What calling it does to the world: ``pure`` and ``control`` are called by a plan too,
-    #: ``external`` is only listed there.
+    #: ``pure`` (computes or reads), ``control`` (directs the script) or ``external`` (changes
+    #: something). A dry run calls the first two, and only lists calls of the third.
     effect: str = "external"
-    #: How many arguments it takes at least, and at most: 8 or fewer.
+    #: The minimum and maximum number of arguments, at most 8.
     min_args: int | None = None
     max_args: int | None = None
-    #: A sentence for the reference of the script language.
+    #: One sentence for the script reference.
     doc: str | None = None
-    #: Whether its first argument is to be the :class:`FunctionCall`.
+    #: True if the first argument is the :class:`FunctionCall`.
     pass_call: bool = False
 
     def arity(self) -> tuple[int, int]:
@@ -327,7 +328,7 @@ class Function:
         )
 
     def sentence(self) -> str | None:
-        """The first line of the function's own documentation, if none is given."""
+        """Returns ``doc``, or the first line of the function's docstring."""
         own = inspect.getdoc(self.call) if self.doc is None else self.doc
         return own.strip().partition("\n")[0] if own else None
 
@@ -339,8 +340,8 @@ Executor: TypeAlias = Callable[[Command], int]
 
 
 @dataclass(frozen=True)
-class Host:
-    """The functions of the host that answer an engine's requests."""
+class Handlers:
+    """The callbacks that answer an engine's requests."""
 
     hooks: Mapping[str, HookFunction] = field(default_factory=dict)
     functions: Mapping[str, Function] = field(default_factory=dict)
@@ -350,7 +351,7 @@ class Host:
 
 
 def request_of(event: Pointer, read: Event, turns: threading.Condition) -> Request | None:
-    """Takes the request of an event. One of a kind that is not known is left, and fails."""
+    """Takes the request of an event. A request of an unknown kind is not taken, and fails."""
     kind = lib.tinyci_event_kind(event)
     if kind == c.EVENT_HOOK:
         return Hook(lib.tinyci_event_take_request(event), read.outcome)

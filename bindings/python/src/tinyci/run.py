@@ -1,7 +1,7 @@
-"""A run: its events are pulled, and what it asks for is answered, in the host's loop.
+"""A run: the program's loop pulls its events and answers its requests.
 
-No code of the host runs inside a call of the library, and no call lasts longer than a moment, so
-that signals, exceptions, other threads and an event loop all work as they do elsewhere.
+The library never calls Python code, and no call takes longer than a moment. Signals, exceptions,
+other threads and event loops therefore work as usual.
 """
 
 from __future__ import annotations
@@ -25,31 +25,30 @@ from .cancel import CancelToken
 from .error import Error, Refusal
 from .event import Event, event_of
 from .record import Record, each_record, outcome_name
-from .request import Command, Host, Request, request_of
+from .request import Command, Handlers, Request, request_of
 
-#: How long one call waits: Python handles signals, such as Ctrl-C, only between calls.
+#: The time limit of one call: Python handles signals, such as Ctrl-C, only between calls.
 _SLICE_SECONDS = 0.1
 
 
 @final
 class Run(Iterator[Event], AsyncIterator[Event]):
-    """A run, or something else that takes its time. It goes on in threads of the library's.
+    """An active run, deployment or log, on threads of the library.
 
-    Iterating it gives its events, and calls the host's hooks and functions on the way: in the
-    thread that iterates, or awaited by ``async for`` if they are coroutine functions. What they
-    raise is a mistake of the host's and says nothing about the commit: it gets no verdict, and the
-    exception is raised out of the loop once the run has ended, with a note of what the record says.
-    A :class:`Refusal` fails the step instead, and stays inside.
+    Iterating it returns its events and calls the callbacks: in the thread that iterates, or awaited
+    by ``async for`` if they are coroutine functions. If a callback raises, the commit gets no
+    verdict, and the loop raises the exception after the end of the run, with a note of what the
+    record says. A :class:`Refusal` fails the step instead.
 
-    A run whose events nobody pulls stands still once a few wait. Leaving its ``with`` block, or
-    :meth:`close`, stops one that is not over, and waits for its commands to end.
+    Keep iterating: if the event buffer is full, the run blocks. The end of a ``with`` block, or
+    :meth:`close`, kills an active run and waits until its commands have ended.
     """
 
-    def __init__(self, handle: Pointer, host: Host, cancel: CancelToken) -> None:
+    def __init__(self, handle: Pointer, handlers: Handlers, cancel: CancelToken) -> None:
         self._handle: Pointer | None = handle
-        self._host = host
+        self._handlers = handlers
         self._cancel = cancel
-        # A signal handler may close the run in the midst of a pull by the same thread.
+        # A signal handler may close the run while the same thread is in a pull.
         self._lock = threading.RLock()
         self._pulling = self._closing = False
         self._turns = threading.Condition()
@@ -63,21 +62,21 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What remains of the commits, in the order in which they were finished, after the end.
+        """The records, in the order in which the jobs ended, after the end of the run.
 
-        Before the end an :class:`Error` is raised; if the run could not begin, its own.
+        Raises an :class:`Error` before the end, or the run's own error if it could not start.
         """
         if self._error is not None:
             raise self._error
         if self._records is None:
-            raise Error("invalid_arg", "a run has records once its last event was pulled")
+            raise Error("invalid_arg", "only a run that has ended has records")
         return self._records
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The summary of a run, after the end: what ``tinyci run --json`` prints last. Beside the
-        records it has the commits that were not run, the deployments that followed, and as
-        ``fault`` why the run had to stop."""
+        """The last line of ``tinyci run --json``, after the end of the run. Besides the records, it
+        has the commits that were not tested, the deployments that followed, and ``error`` if the
+        run had to stop early."""
         if self._error is not None:
             raise self._error
         if self._summary is None:
@@ -86,76 +85,75 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
     @property
     def deployment(self) -> dict[str, Any]:
-        """What became of a deployment, after the end: its line of ``tinyci deployments --json``, whose
-        ``outcome`` is ``waiting`` where a person has to approve first."""
+        """The record of a deployment, after its end: its line of ``tinyci deployments --json``. The
+        ``outcome`` is ``awaiting_approval`` if a person must approve first."""
         if self._error is not None:
             raise self._error
         if self._deployment is None:
-            raise Error(
-                "invalid_arg", "only a deployment that has ended can tell what became of it"
-            )
+            raise Error("invalid_arg", "only a deployment that has ended has a deployment record")
         return self._deployment
 
     @property
     def outcome(self) -> str | None:
-        """The worst outcome of its commits, or that of a deployment, after the end; None before."""
+        """The worst outcome of its commits, or that of its deployment, after the end; else None."""
         return self._outcome
 
     @property
     def passed(self) -> bool:
-        """Whether the run is over and all that had to pass did."""
+        """True if the run has ended and everything that had to pass passed."""
         return self._outcome == "success"
 
     @property
     def done(self) -> bool:
-        """Whether its last event was pulled, or the run was closed."""
+        """True if the last event was pulled, or the run was closed."""
         return self._handle is None
 
     def cancel(self) -> None:
-        """Stops the run: it ends the running command and still runs ``after_all``; called a second
-        time it kills. Any thread may call it, and the events go on to the end.
+        """Stops the run. The first call ends the running command and still runs ``after_all``; the
+        second kills everything. Events continue until the end. Any thread may call it.
 
-        It is the token that the run was started with that is raised.
+        It triggers the token that the run was started with.
         """
         self._cancel.cancel()
 
     def fileno(self) -> int:
-        """A descriptor that is readable whenever :meth:`poll` would not wait. Do not close it."""
+        """Returns a descriptor that is readable when :meth:`poll` does not block. Do not close
+        it."""
         with self._lock:
             if self._handle is None:
                 raise ValueError("the run is closed")
             return int(lib.tinyci_run_fd(self._handle))
 
     def poll(self, timeout: float | None = None) -> Event | None:
-        """The next event, waiting so many seconds at most; None for as long as it takes.
+        """Waits for the next event, at most ``timeout`` seconds; None for no limit.
 
-        Gives None if none came in that time, or if the run is over: :attr:`done` tells.
+        Returns None if no event came in time, or if the run has ended: see :attr:`done`.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self.done:
             left = _SLICE_SECONDS
             if deadline is not None:
                 left = max(0.0, min(left, deadline - time.monotonic()))
-            status, event, request = self._pull(milliseconds(left))
+            code, event, request = self._pull(milliseconds(left))
             if event is not None:
                 if request is not None:
                     self._answer(request)
                 return event
-            if status == c.DONE:
+            if code == c.DONE:
                 self._finish()
             elif deadline is not None and time.monotonic() >= deadline:
                 break
         return None
 
     def wait(self) -> tuple[Record, ...]:
-        """Runs to the end, for a host that needs no events, and gives the records."""
+        """Runs to the end, if you need no events, and returns the records."""
         for _ in self:
             pass
         return self.records
 
     def close(self) -> None:
-        """Stops a run that is not over, at once and without ``after_all``, and waits for its
-        commands to end: for their grace time and 5 seconds more at most."""
+        """Kills an active run without ``after_all`` and waits until its commands have ended, at
+        most their grace period plus 5 seconds."""
         with self._lock:
             if self._pulling:
                 self._closing = True
@@ -166,7 +164,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         _live.discard(self)
 
     async def aclose(self) -> None:
-        """The same, without keeping the event loop waiting."""
+        """Like :meth:`close`, without blocking the event loop."""
         await asyncio.get_running_loop().run_in_executor(None, self.close)
 
     def __iter__(self) -> Run:
@@ -183,15 +181,15 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
     async def __anext__(self) -> Event:
         while not self.done:
-            status, event, request = self._pull(0)
+            code, event, request = self._pull(0)
             if event is not None:
                 if request is not None:
                     await self._answer_async(request)
                 else:
-                    # Events that come fast leave other tasks their turn.
+                    # Other tasks get a turn, even if events come fast.
                     await asyncio.sleep(0)
                 return event
-            if status == c.DONE:
+            if code == c.DONE:
                 self._finish()
             else:
                 await self._readable()
@@ -224,18 +222,18 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             self._raise_failure()
 
     def __del__(self) -> None:
-        """Stops a run that was dropped in its midst. Whoever drops it is not kept waiting."""
+        """Stops a run that the program dropped, without blocking it."""
         handle = getattr(self, "_handle", None)
         if handle is not None:
-            # Refused while the interpreter ends: then the process takes the run with it.
+            # Fails while the interpreter exits; the end of the process then stops the run.
             with contextlib.suppress(RuntimeError):
                 threading.Thread(target=lib.tinyci_run_free, args=(handle,), daemon=True).start()
 
     def __repr__(self) -> str:
-        return f"<tinyci.Run {self._outcome or ('closed' if self.done else 'going on')}>"
+        return f"<tinyci.Run {self._outcome or ('closed' if self.done else 'active')}>"
 
     def _pull(self, timeout_ms: int) -> tuple[int, Event | None, Request | None]:
-        """One call of the library, and a copy of what it gave."""
+        """Makes one call of the library and copies the result."""
         event = request = None
         with self._lock:
             if self._handle is None:
@@ -245,14 +243,14 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             self._pulling = True
             try:
                 out = ffi.new("tinyci_event **")
-                status = call(lib.tinyci_run_next, self._handle, timeout_ms, out)
-                if status == c.OK:
+                code = call(lib.tinyci_run_next, self._handle, timeout_ms, out)
+                if code == c.OK:
                     event = event_of(out[0])
                     request = request_of(out[0], event, self._turns)
             except Error as error:
                 self._error = error
                 self._closing = True
-                # The host's own exception says more than that the host failed.
+                # The callback's exception says more than the library's error.
                 self._raise_failure()
                 raise
             finally:
@@ -263,10 +261,10 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             self._turns.notify_all()
         if event is not None and event.kind == "finished":
             self._outcome = event.outcome
-        return status, event, request
+        return code, event, request
 
     def _finish(self) -> None:
-        """Takes the records of a run that is over, and frees it."""
+        """Copies the results of a run that has ended, and frees it."""
         with self._lock:
             if self._handle is not None:
                 records = make(
@@ -283,7 +281,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
         self._raise_failure()
 
     def _raise_failure(self) -> None:
-        """Raises what the host's functions raised: the first, once."""
+        """Raises the first exception of a callback, once."""
         if self._failures:
             first = self._failures[0]
             self._failures.clear()
@@ -294,7 +292,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             self._execute(request)
             return
         with _failing(request, self._failures):
-            result = request._ask(self._host)
+            result = request._ask(self._handlers)
             if inspect.isawaitable(result):
                 if inspect.iscoroutine(result):
                     result.close()
@@ -306,14 +304,14 @@ class Run(Iterator[Event], AsyncIterator[Event]):
             self._execute(request)
             return
         with _failing(request, self._failures):
-            result = request._ask(self._host)
+            result = request._ask(self._handlers)
             request._reply(await result if inspect.isawaitable(result) else result)
 
     def _execute(self, command: Command) -> None:
-        """Commands run beside the loop, which has to pass their output on."""
+        """Runs a command on a thread, because the loop must pass on its output."""
         threading.Thread(
             target=_run_command,
-            args=(command, self._host, self._failures),
+            args=(command, self._handlers, self._failures),
             name=f"tinyci {command.step} of {command.commit[:12]}",
             daemon=True,
         ).start()
@@ -335,7 +333,7 @@ class Run(Iterator[Event], AsyncIterator[Event]):
 
 
 class _Failure:
-    """What a function of the host raised, and where."""
+    """An exception of a callback, and its request."""
 
     def __init__(self, error: Exception, request: Request) -> None:
         self._error = error
@@ -344,22 +342,23 @@ class _Failure:
     def noted(
         self, records: Sequence[Record], deployment: dict[str, Any] | None
     ) -> Exception:
-        """The exception, with a note of what the record made of it."""
+        """Returns the exception, with a note of what the record says."""
         said = (deployment or {}).get("reason")
         for record in records:
             if record.commit == self._commit:
                 said = next((it.error for it in record.steps if it.name == self._step), None)
         if said:
-            # What add_note() does, which Python has from 3.11 on; an older one does not show it.
+            # Like add_note(), which exists from Python 3.11 on. Older versions do not show the
+            # note.
             notes = self._error.__dict__.setdefault("__notes__", [])
             notes.append(f"tinyci: `{self._step}` of {self._commit[:10]}: {said}")
         return self._error
 
 
 class _failing:
-    """Answers a request whose function raises, and keeps what is to be raised after the run.
+    """Answers a request whose callback raises, and stores the exception for the end of the run.
 
-    What is no ``Exception``, such as Ctrl-C, goes on its way at once.
+    A ``BaseException`` that is not an ``Exception``, such as Ctrl-C, is raised at once.
     """
 
     def __init__(self, request: Request, failures: list[_Failure]) -> None:
@@ -383,17 +382,17 @@ class _failing:
         return isinstance(error, Exception)
 
 
-def _run_command(command: Command, host: Host, failures: list[_Failure]) -> None:
+def _run_command(command: Command, handlers: Handlers, failures: list[_Failure]) -> None:
     with _failing(command, failures):
         try:
-            command._reply(command._ask(host))
+            command._reply(command._ask(handlers))
         except Error as error:
-            # The executor was told that nobody waits for its command any more, and left.
-            if error.status != "canceled" or not command.canceled:
+            # The command was canceled, and the executor ended because of it.
+            if error.code != "canceled" or not command.canceled:
                 raise
 
 
-#: The runs that were not closed. They are stopped before the interpreter ends, so that no command
+#: The runs that are not closed. They are stopped before the interpreter exits, so that no command
 #: outlives it.
 _live: weakref.WeakSet[Run] = weakref.WeakSet()
 
@@ -405,7 +404,7 @@ def _close_all() -> None:
 
 
 def _renew_locks() -> None:
-    """In a forked child: a lock may be held by a thread that was not forked along."""
+    """Renews the locks in a forked child: a thread that was not forked may hold one."""
     for run in list(_live):
         run._lock = threading.RLock()
         run._turns = threading.Condition()
@@ -419,11 +418,11 @@ def start(
     function: Any,
     engine: Pointer,
     arguments: Sequence[Any],
-    host: Host,
+    handlers: Handlers,
     cancel: CancelToken | None,
 ) -> Run:
     """Calls one of the functions that start a run."""
     token = CancelToken() if cancel is None else cancel
     out = ffi.new("tinyci_run **")
     call(function, engine, *arguments, token._handle, out)
-    return Run(out[0], host, token)
+    return Run(out[0], handlers, token)

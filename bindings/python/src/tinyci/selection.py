@@ -1,4 +1,4 @@
-"""Which commits to look at."""
+"""Selects commits."""
 
 from __future__ import annotations
 
@@ -12,42 +12,42 @@ from .pipeline import Pipeline
 
 @dataclass(frozen=True)
 class Selection:
-    """Which commits to look at: without anything, all that is pending.
+    """Selects commits. By default, all pending commits.
 
-    Plain data, looked up when it is used. Wherever one is asked for a text names a revision:
+    Plain data, which is resolved when it is used. A string can take its place and names a revision:
     ``engine.run("main~2")``.
     """
 
-    #: Commits, in any of git's revision syntax. What is named is due whatever refs say.
+    #: Commits, in git's revision syntax. A named commit is pending even if no selected ref reaches
+    #: it.
     revisions: Iterable[str] = ()
     #: Ranges in git's syntax, such as ``v1.0..main``.
     ranges: Iterable[str] = ()
-    #: Refs that were pushed: the old id, the new one, and the ref's name.
+    #: Pushed refs: old id, new id, name of the ref.
     updates: Iterable[tuple[str, str, str | bytes]] = ()
-    #: What a ``post-receive`` hook reads on its standard input.
+    #: The input of a ``post-receive`` hook.
     hook_lines: str | bytes = ""
-    #: What was said with the push, ``git push -o``: ``ci.skip`` leaves what it brought untested.
+    #: The options of ``git push -o``. With ``ci.skip`` the pushed commits are not tested.
     push_options: Iterable[str] = ()
-    #: How many seconds to follow another run in the same repository before ``busy`` is raised;
-    #: None for as long as it takes.
+    #: How many seconds to follow another run in the repository before ``busy`` is raised; None for
+    #: no limit.
     wait: float | None = 0
-    #: Whether commits that are named run again though they have a verdict.
+    #: True to test named commits again that have a verdict or are out of attempts.
     retry: bool = False
-    #: Whether such a retry may make the build anew of a commit that is deployed, in the place of
-    #: what runs.
+    #: True to allow a retry to replace the build of a commit that is deployed.
     replace_live: bool = False
-    #: Whether to look under the baseline too, which holds what was there before tinyci.
+    #: True to include the commits below the baseline, which are older than the use of tinyci.
     all_history: bool = False
-    #: The output that plans of named commits assume of commands, by globs over the commands; the
-    #: first that matches applies.
+    #: The output that a dry run assumes of commands, by globs over the commands. The first match
+    #: applies.
     assume: Mapping[str, str] = field(default_factory=dict)
-    #: What to judge every selected commit by, instead of its own config.
+    #: Replaces the config of every selected commit.
     pipeline: Pipeline | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("revisions", "ranges", "push_options"):
             value = getattr(self, name)
-            # A lone text is one, not its letters.
+            # A single string is one value, not its characters.
             listed = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(self, name, listed)
         object.__setattr__(self, "updates", tuple(self.updates))

@@ -3,12 +3,11 @@
 require_relative "request"
 
 module TinyCI
-  # Whether a deployment may go on, which nobody approved of in the repository.
+  # A deployment that needs an approval, which the repository does not have.
   class Approval < Request
-    # Where to.
+    # The target environment.
     alias environment name
-    # What the script asks, for the person who decides; nil where the config only says that somebody
-    # has to approve.
+    # The question that a script asks the approver; nil if the config only requires an approval.
     attr_reader :question
 
     def initialize(address, event)
@@ -16,8 +15,8 @@ module TinyCI
       @question = Native.value(:tinyci_request_question, address)
     end
 
-    def serve(host)
-      case who = host.approvals.call(self)
+    def serve(handlers)
+      case who = handlers.approvals.call(self)
       when nil, false then answer(:tinyci_request_return_null)
       when true then answer(:tinyci_request_ok)
       else answer(:tinyci_request_return_string, Native.utf8(who))

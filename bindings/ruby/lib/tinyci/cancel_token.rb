@@ -3,16 +3,16 @@
 require_relative "handle"
 
 module TinyCI
-  # A level that stops what it was given to: 1 ends the running command and still runs `after_all`,
-  # 2 kills and stops. It never falls, so one token serves any number of calls.
+  # Cancels calls. Level 1 ends the running command and still runs `after_all`; level 2 kills it.
+  # One token can cancel several calls.
   class CancelToken
-    # Of a parent the level counts too.
+    # A token with a parent is also canceled with the parent.
     def initialize(parent = nil)
       address = parent ? parent.child_address : Native.value(:tinyci_cancel_new)
       @handle = Handle.new("token", address, :tinyci_cancel_free)
     end
 
-    # A token that is canceled when this one is, or on its own: for one of several runs.
+    # Makes a token that is canceled with this one, or alone: for one of several runs.
     def child = self.class.new(self)
 
     # Raises the level by one. Works in any thread, and in a `trap` block.
@@ -21,12 +21,12 @@ module TinyCI
       self
     end
 
-    # 0, 1 or 2.
+    # Returns the level: 0, 1 or 2.
     def level = Native.value(:tinyci_cancel_level, address)
 
     def canceled? = level.positive?
 
-    # For the calls that it is given to.
+    # The address, for calls that take the token.
     def address = @handle.address
 
     protected

@@ -4,30 +4,29 @@ require "json"
 require_relative "request"
 
 module TinyCI
-  # A command that the host's executor runs, in a thread of its own: several run at once where the
-  # engine has several jobs, and the loop goes on meanwhile.
+  # A command for the program's executor, which runs it on a separate thread. If the engine has
+  # several jobs, several commands run at the same time. The loop continues meanwhile.
   #
-  # One that is canceled, or late, is ended by an Error of status :canceled that is raised in its
-  # thread, as Timeout does it. An executor ends what it started in an `ensure`.
+  # If the command is canceled or times out, its thread raises an Error with the code :canceled, as
+  # Timeout does. An executor must end its processes in an `ensure`.
   class Command < Request
-    # How long a write waits before it looks for room again, whatever was pulled meanwhile.
+    # How often a write checks for room, in seconds.
     LOOK_AGAIN = 0.05
     private_constant :LOOK_AGAIN
 
-    # The text for `/bin/sh -c`, or nil if it is no shell that is asked for.
+    # The script for `/bin/sh -c`, or nil if the command is a program with arguments.
     attr_reader :shell
     # Program and arguments, also for a shell: for Process.spawn and IO.popen.
     attr_reader :argv
-    # The folder to run in.
+    # The working directory.
     attr_reader :cwd
-    # The whole environment, and nothing of the host's own beside it: for Process.spawn, and with its
-    # option `unsetenv_others: true`.
+    # The complete environment: for Process.spawn with the option `unsetenv_others: true`.
     attr_reader :env
-    # How far it is to stand back when others need the processor: 0 to 19.
+    # The niceness of the command, 0 to 19; see nice(1).
     attr_reader :nice
-    # The bytes for its standard input, which is empty for nil.
+    # The bytes of the standard input; nil if it is empty.
     attr_reader :input
-    # How many seconds it may still take, or nil.
+    # The time that is left in seconds, or nil for no limit.
     attr_reader :timeout
 
     def initialize(address, event)
@@ -45,11 +44,11 @@ module TinyCI
       @room = ConditionVariable.new
     end
 
-    # Whether standard error is told apart from standard output.
+    # True if standard error must be passed on separately.
     def split? = @split
 
-    # Passes on what the command wrote: any bytes, cut anywhere, of :stdout or :stderr. Waits while
-    # much of it is still to be pulled.
+    # Passes on output of the command: any bytes, of :stdout or :stderr. Blocks while the event
+    # buffer is full.
     def write(data, stream: :stdout)
       number = Native.number(:STREAM, stream)
       @lock.synchronize do
@@ -64,19 +63,19 @@ module TinyCI
       data.bytesize
     end
 
-    # Runs it. The block is told of an exception, before the answer is given.
+    # Runs the command. Calls the block with an exception before it answers.
     def start(executor, &failed)
-      # The thread begins with what holds here.
+      # The new thread inherits the mask.
       Thread.handle_interrupt(Error => :never) { @thread = Thread.new { run(executor, failed) } }
     end
 
-    # Something was pulled: there may be room for more, or nobody may wait any more.
+    # Called after a pull: there may be room for output, or the command may be canceled.
     def watch
       @lock.synchronize { @room.broadcast }
       stop if canceled?
     end
 
-    # Whether its thread has ended. One that did so without an answer fails its step.
+    # Returns true if the thread has ended. If it did not answer, the step fails.
     def over?
       return false if @thread.alive?
 
@@ -84,7 +83,7 @@ module TinyCI
       true
     end
 
-    # Ends its thread, which is given some seconds for it. One that hangs is left behind.
+    # Ends the thread, at the latest at the deadline. A thread that hangs is left behind.
     def finish(deadline)
       stop
       @thread.join([deadline - Process.clock_gettime(Process::CLOCK_MONOTONIC), 0].max)
@@ -96,24 +95,24 @@ module TinyCI
       return if @stopped || !@thread.alive?
 
       @stopped = true
-      @thread.raise(Error.new("the command was canceled", status: :canceled))
+      @thread.raise(Error.new("the command was canceled", code: :canceled))
     end
 
     def run(executor, failed)
       status = Thread.handle_interrupt(Error => :immediate) { executor.call(self) }
       answer(:tinyci_request_command_finish, *exit_of(status))
     rescue StandardError, ScriptError => error
-      failed.call(error) unless error.is_a?(Error) && error.status == :canceled
+      failed.call(error) unless error.is_a?(Error) && error.code == :canceled
       refuse(error)
     end
 
-    # The exit code and the signal that ended it.
+    # Returns the exit code and the number of the signal.
     def exit_of(status)
       case status
       when Integer then [status, 0]
       when Process::Status then [status.exitstatus || 0, status.termsig || 0]
-      else raise TypeError, "the executor returned #{status.inspect}, which is neither an exit " \
-                            "code nor a Process::Status"
+      else raise TypeError, "expected an exit code or a Process::Status of the executor, got " \
+                            "#{status.inspect}"
       end
     end
   end

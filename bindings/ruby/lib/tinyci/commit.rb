@@ -3,25 +3,25 @@
 require_relative "native"
 
 module TinyCI
-  # What git knows of a commit.
+  # Git's data about a commit.
   class Commit
-    # The full id, and that of its tree.
+    # The full ids of the commit and of its tree.
     attr_reader :id, :tree
-    # The branch that it is judged for, or nil; U+FFFD stands for what is not UTF-8.
+    # The branch that it is tested for, or nil; U+FFFD replaces bytes that are not UTF-8.
     attr_reader :branch
     # The first paragraph of its message, on one line.
     attr_reader :subject
-    # The same as git holds them, in any encoding.
+    # The same in git's own bytes.
     attr_reader :branch_bytes, :subject_bytes, :author_bytes, :message_bytes
     # The author, as `Name <address>`.
     attr_reader :author
-    # The whole message.
+    # The complete message.
     attr_reader :message
     # The full ids of its parents, in git's order.
     attr_reader :parents
-    # All of it, as a line of JSON.
+    # All fields, as a line of JSON.
     attr_reader :json
-    # The committer's.
+    # The committer's time.
     attr_reader :time
 
     # Copies the commit at an address.

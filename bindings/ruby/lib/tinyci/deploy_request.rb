@@ -4,11 +4,17 @@ require "json"
 require_relative "native"
 
 module TinyCI
-  # What is to be deployed, as Engine#deploy and Engine#deploy_plan take it: `revision` (without it
-  # the newest commit that is green), `rollback`, `force`, `bare` (the files alone), `by` (name and
-  # address), `assume` (the output that a plan assumes of commands, by globs), or a `plan`, which stands for all of them but `by`.
+  # The keywords of Engine#deploy and Engine#deploy_plan:
+  #
+  # revision::  the commit; default: the newest green one
+  # rollback::  deploy what was deployed before the current deployment
+  # force::     deploy even a commit that is not green
+  # bare::      deploy the commit's files at once, without a build
+  # by::        the name and address of the person who deploys
+  # assume::    the output that a plan assumes of commands, by globs over the commands
+  # plan::      carry out this plan exactly; it replaces all keywords but `by`
   module DeployRequest
-    # Gives the block the request's address.
+    # Passes the block the request's address.
     def self.with(revision: nil, rollback: false, force: false, bare: false, by: nil, plan: nil,
                   assume: {})
       Native.with_new(:deploy_request) do |address|

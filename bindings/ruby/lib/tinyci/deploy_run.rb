@@ -4,15 +4,16 @@ require "json"
 require_relative "run"
 
 module TinyCI
-  # A deployment under way. It has no records.
+  # An active deployment. It has no records.
   class DeployRun < Run
-    # What became of it, once it is over: its line of `tinyci deployments --json`, parsed. Nil before.
+    # The record of the deployment after its end: its line of `tinyci deployments --json`, parsed.
+    # Nil before the end.
     attr_reader :deployment
-    # :success where the commit is deployed, :waiting where nothing was done because a person has to
-    # approve first, and so on: see Outcome. Nil before the end.
+    # :success if the commit is deployed, :awaiting_approval if a person must approve first, and so
+    # on: see Outcome. Nil before the end.
     attr_reader :outcome
 
-    # Whether the commit is deployed: the one test for it.
+    # Returns true if the commit is deployed. Use only this method to decide that.
     def passed? = outcome == :success
 
     private

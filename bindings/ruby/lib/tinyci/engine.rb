@@ -10,49 +10,48 @@ require_relative "run"
 require_relative "selection"
 
 module TinyCI
-  # One repository's continuous integration. Any thread may use it, several at once.
+  # The continuous integration of one repository. Threads can share an engine.
   #
-  # Where commits are selected, a method takes revisions and the keywords of Selection.
+  # Methods that select commits take revisions and the keywords of Selection.
   class Engine
     # See TinyCI.open and TinyCI.discover.
-    def initialize(path, host, options, function = :tinyci_engine_open)
-      address = Options.with(host, **options) do |set|
+    def initialize(path, handlers, options, function = :tinyci_engine_open)
+      address = Options.with(handlers, **options) do |set|
         Native.make(function, Native.utf8(path), set)
       end
-      @host = host
+      @handlers = handlers
       @handle = Handle.new("engine", address, :tinyci_engine_free)
     end
 
-    # The folder that holds `builds/`.
+    # Returns the directory that contains `builds/`.
     def path = ask(:value, :tinyci_engine_path)
 
-    # Whether the repository has no working tree.
+    # Returns true if the repository has no working tree.
     def bare? = ask(:value, :tinyci_engine_is_bare) == 1
 
-    # Warnings about the repository, for a person to read: unknown settings, a repository that was
-    # moved, paths that commands cannot use.
+    # Returns messages for a person: unknown settings, a repository that was moved, paths that
+    # commands cannot use.
     def warnings = lines(ask(:text, :tinyci_engine_warnings))
 
-    # The URL that pushes to a remote go to.
+    # Returns the URL that pushes to a remote go to.
     def remote_url(remote = "origin") = ask(:text, :tinyci_remote_url, Native.utf8(remote))
 
-    # The full id of the commit that a revision names.
+    # Returns the full id of the commit that a revision names.
     def resolve(revision) = ask(:text, :tinyci_resolve, Native.utf8(revision))
 
-    # The commit that a revision names.
+    # Returns the commit that a revision names.
     def commit(revision) = commits(revision).first
 
-    # The commits that revisions name, in their order. Many in one call are far cheaper than a call
-    # for each.
+    # Returns the commits that revisions name, in their order. Much faster than a call for each.
     def commits(*revisions)
       commits = ask(:make, :tinyci_commits_load, Native.utf8(revisions.join("\n")))
       Native.list(:commits, commits) { |commit| Commit.new(commit) }
     end
 
     # Reads the log of a commit's last job, or of all runs without a revision. Its lines come as
-    # output. `lines` is how many of the last lines to begin with, nil for all; `follow` continues with
-    # lines as they are written, until the job of the commit is over or the run is canceled. Runs
-    # nothing, and has no records.
+    # output. `lines` is the number of last lines to begin with, nil for all. `follow` continues
+    # with new lines until the commit's job ends or the run is canceled. Runs no commands, and has
+    # no records.
     def log(revision = nil, lines: nil, follow: false, cancel: CancelToken.new, &block)
       flags = follow ? Header::LOG_FOLLOW : 0
       begin_run(Run, cancel, block) do
@@ -60,20 +59,20 @@ module TinyCI
       end
     end
 
-    # Runs what is due. With a block, gives it each event as Run#each does, and returns the run when
-    # it is over; without one, returns the run, which then has to be read.
+    # Runs the pending commits. With a block, passes it each event as Run#each does, and returns the
+    # run after its end. Without a block, returns the run, which you must read.
     def run(*revisions, cancel: CancelToken.new, **selection, &block)
       start(:tinyci_run_start, revisions, cancel, selection, &block)
     end
 
-    # Follows a run of another process or thread, whose log comes as output. Runs nothing itself.
+    # Follows a run of another process or thread; its log comes as output. Runs no commands.
     def follow(*revisions, cancel: CancelToken.new, **selection, &block)
       start(:tinyci_follow_start, revisions, cancel, selection, &block)
     end
 
-    # Runs steps of one commit by hand, in an export of their own until one fails. Each command comes
-    # as output before it runs. Nothing is recorded; the run's one record says how the steps ended.
-    # `keep` leaves the export for a day.
+    # Runs steps of one commit in a separate export directory, until one fails. Each command comes
+    # as output before it runs. Nothing is recorded; the run's only record has the outcomes of the
+    # steps. `keep` keeps the export directory for a day.
     def run_step(revision, *steps, keep: false, cancel: CancelToken.new, &block)
       flags = keep ? Header::STEPS_KEEP : 0
       begin_run(Run, cancel, block) do
@@ -82,14 +81,16 @@ module TinyCI
       end
     end
 
-    # The commits that are due, oldest first.
+    # Returns the pending commits, oldest first.
     def pending_commits(*revisions, **selection)
-      commits = selecting(revisions, selection) { |selected| ask(:make, :tinyci_pending_commits, selected) }
+      commits = selecting(revisions, selection) do |selected|
+        ask(:make, :tinyci_pending_commits, selected)
+      end
       Native.list(:commits, commits) { |commit| Commit.new(commit) }
     end
 
-    # The records that verdicts rest on, the newest commit first: of all commits, or of those that
-    # are selected; with that outcome, and so many.
+    # Returns the records behind verdicts, newest commit first: of all commits or the selected ones,
+    # with one outcome or any. `limit` is their maximum number, 0 for no limit.
     def records(*revisions, outcome: nil, limit: 0, **selection)
       number = Outcome.number(outcome)
       records = selecting(revisions, selection) do |selected|
@@ -98,7 +99,7 @@ module TinyCI
       Native.list(:records, records) { |record| Record.new(record) }
     end
 
-    # Writes a commit's tree to a folder, which must not exist or be empty.
+    # Writes the files of a commit to a directory, which must be empty or not exist.
     def export(revision, dir, cancel: nil)
       target = Native.absolute(dir)
       stoppable(cancel) do |token|
@@ -107,78 +108,78 @@ module TinyCI
       nil
     end
 
-    # The files that a job kept, or those of them at these paths, directories and globs: what
-    # `tinyci artifacts --json` prints. `job` is a job's id, else the newest that kept anything.
-    def artifacts(revision, *paths, job: nil)
-      JSON.parse(ask(:text, :tinyci_artifacts_json, *kept(revision, job, paths)))
+    # Lists the files that a job kept, as `tinyci artifacts --json` does: all, or those that match
+    # paths, directories and globs. Without a `job_id`, it is the commit's newest job that kept
+    # files.
+    def artifacts(revision, *paths, job_id: nil)
+      JSON.parse(ask(:text, :tinyci_artifacts_json, *kept(revision, job_id, paths)))
     end
 
-    # Copies such files to a directory, each checked against the record. Files that exist are refused
-    # without `force`. Returns the list of what was copied.
-    def copy_artifacts(revision, dir, *paths, job: nil, force: false, cancel: nil)
+    # Copies such files to a directory, and checks each against the record. With `force` it replaces
+    # existing files; else they are an error. Returns the list of the copied files.
+    def copy_artifacts(revision, dir, *paths, job_id: nil, force: false, cancel: nil)
       target, flags = Native.absolute(dir), force ? Header::ARTIFACTS_FORCE : 0
       stoppable(cancel) do |token|
-        words = [*kept(revision, job, paths), target, flags, token]
+        words = [*kept(revision, job_id, paths), target, flags, token]
         JSON.parse(ask(:text, :tinyci_artifacts_copy, *words))
       end
     end
 
-    # The pipeline that a commit's config asks for.
+    # Loads the pipeline of a commit.
     def pipeline(revision)
       Pipeline.new(ask(:make, :tinyci_pipeline_load, Native.utf8(revision)))
     end
 
-    # A pipeline from a text that stands in no commit. `format` is :yaml or :rhai.
+    # Parses a pipeline that is not in a commit. `format` is :yaml or :rhai.
     def parse(text, format: :yaml, name: "pipeline")
       Pipeline.new(ask(:make, :tinyci_pipeline_parse, *config(text, format, name)))
     end
 
-    # What a run would do: what `tinyci plan --json` prints.
+    # Returns what a run would do, as `tinyci plan --json` does.
     def plan(*revisions, **selection)
       JSON.parse(selecting(revisions, selection) do |selected|
         ask(:text, :tinyci_plan_json, selected)
       end)
     end
 
-    # What is wrong with a commit's config: what `tinyci check --commit REV --json` prints.
+    # Checks the config of a commit, as `tinyci check --commit REV --json` does.
     def check(revision) = JSON.parse(ask(:text, :tinyci_check_json, Native.utf8(revision)))
 
-    # The same of a config that is not committed yet. A script imports from the commit of the
-    # revision, or without one from the files below the engine's path.
+    # Checks a config that is not committed. A script imports files from the commit of the revision,
+    # or without one from the engine's path.
     def check_text(text, format: :yaml, name: ".tinyci.yml", revision: nil)
       words = config(text, format, name)
       JSON.parse(ask(:text, :tinyci_check_text_json, Native.utf8(revision), *words))
     end
 
-    # The reference of the script API with this engine's functions: what `tinyci defs` prints.
-    # `format` is :json, :markdown or :rhai.
+    # Returns the script API reference with this engine's functions, as `tinyci defs` does. `format`
+    # is :json, :markdown or :rhai.
     def definitions(format = :markdown)
       ask(:text, :tinyci_definitions, Native.number(:DEFINITIONS, format))
     end
 
-    # Runs the tests of a script: what `tinyci test-pipeline --json` prints. Nothing of the script is
-    # run. Without a revision the files of `dir` are meant, or those at the path that the engine was
-    # opened with. `filters` are parts of the names of the tests to run; `coverage` finds out which
-    # lines no test runs.
+    # Runs the tests of a script, as `tinyci test-pipeline --json` does. Runs no commands. The
+    # script is that of a revision, or else in `dir`; default: the path that the engine was opened
+    # with. `filters` are substrings of test names; `coverage` reports which lines the tests run.
     def test_pipeline(revision = nil, dir: nil, filters: [], coverage: false)
       words = [Native.utf8(revision), dir && Native.absolute(dir),
                Native.utf8(Array(filters).join("\n")), coverage ? Header::TEST_COVERAGE : 0]
       JSON.parse(ask(:text, :tinyci_test_pipeline_json, *words))
     end
 
-    # The lines among a commit's records that tinyci cannot read: damaged ones, another program's, or
-    # forged ones.
+    # Returns the lines in a commit's records that tinyci cannot read: damaged or forged lines, or
+    # lines of another program.
     def unrecognized_lines(revision)
       lines(ask(:text, :tinyci_unrecognized_lines, Native.utf8(revision)))
     end
 
-    # What is deployed to an environment now; nil for nothing.
+    # Returns the deployment that is live in an environment, or nil.
     def deployed(environment = nil)
       found = ask(:text, :tinyci_deployed_json, Native.utf8(environment))
       JSON.parse(found) unless found.empty?
     end
 
-    # What became of commits, newest first: the lines that `tinyci results --json` prints.
+    # Returns the results of commits, newest first: the lines of `tinyci results --json`.
     def results(*revisions, outcome: nil, limit: 0, all_attempts: false, **selection)
       number = Outcome.number(outcome)
       flags = all_attempts ? Header::RESULTS_ALL_ATTEMPTS : 0
@@ -188,7 +189,7 @@ module TinyCI
       lines.each_line.map { |line| JSON.parse(line) }
     end
 
-    # Installs the git hook that runs what is pushed. Returns lines that a person should see.
+    # Installs the git hook that tests pushed commits. Returns messages for a person.
     def install(command = nil, hide_refs: false, shared_hooks: false, adopt_builds: false)
       flags = (hide_refs ? Header::INSTALL_HIDE_REFS : 0) |
               (shared_hooks ? Header::INSTALL_SHARED_HOOKS : 0) |
@@ -196,35 +197,35 @@ module TinyCI
       lines(ask(:text, :tinyci_install, Native.utf8(command), flags))
     end
 
-    # Takes the hook out again. Returns lines that a person should see.
+    # Removes the git hook. Returns messages for a person.
     def uninstall = lines(ask(:text, :tinyci_uninstall))
 
-    # Packs old builds. Leaves as they are so many of the newest, and those that `leave` tells: names
-    # of builds, paths of or in them, links to them, ids of commits. Returns what was packed, and what
-    # was not: what `tinyci compact --json` prints.
-    def compact(newest: 1, leave: [], cancel: nil)
-      # A name alone is that of a build, wherever the program is.
-      left = Array(leave).map { |build| Native.utf8(build) }
-      left = left.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
+    # Packs old builds. Leaves the newest `keep` builds, and those that `keep_builds` names: names
+    # of builds, paths of or in them, links to them, commit ids. Returns what was packed and what
+    # was not, as `tinyci compact --json` does.
+    def compact(keep: 1, keep_builds: [], cancel: nil)
+      # A name without a slash is that of a build, whatever the working directory is.
+      named = Array(keep_builds).map { |build| Native.utf8(build) }
+      named = named.map { |it| it.include?("/") ? Native.absolute(it) : it }.join("\n")
       stoppable(cancel) do |token|
-        JSON.parse(ask(:text, :tinyci_compact, Native.unsigned(newest, 64), left, token))
+        JSON.parse(ask(:text, :tinyci_compact, Native.unsigned(keep, 64), named, token))
       end
     end
 
-    # Takes a commit's verdict away, so that it is due again. Says whether it had one.
+    # Deletes a commit's verdict, so that it is tested again. Returns false if it had none.
     def forget(revision)
       ask(:call, :tinyci_forget, Native.utf8(revision)) == Header::OK
     end
 
-    # Forgets the verdicts and records of all commits, and gives up what others deleted of tinyci's
-    # refs, which each run restores. Returns the refs, as `tinyci results --forget-all --json` prints
-    # them.
+    # Deletes the verdicts and records of all commits, and accepts the loss of refs that other
+    # programs deleted, which runs otherwise restore. Returns the refs, as `tinyci results
+    # --forget-all --json` does.
     def forget_all = JSON.parse(ask(:text, :tinyci_forget_all))
 
-    # Ends the job of a commit in whatever process it is, or the whole run without one, and waits until
-    # it has ended: `wait` is true for as long as that takes, a number of seconds, or false. `by` is a
-    # name and an address; `cancel` ends the wait. A run of this process has to be read on meanwhile.
-    # Returns what `tinyci cancel --json` prints.
+    # Cancels the job of a commit, or the whole run without a revision, in any process, and waits
+    # until it has ended. `wait` is true for no limit, a number of seconds, or false; `cancel` ends
+    # the wait. `by` is a name and an address. If this process owns the run, another thread must
+    # keep reading it. Returns what `tinyci cancel --json` prints.
     def cancel(revision = nil, reason: nil, by: nil, kill: false, wait: true, cancel: nil)
       words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
       flags = kill ? Header::JOB_CANCEL_KILL : 0
@@ -232,25 +233,25 @@ module TinyCI
       JSON.parse(stoppable(cancel) { |it| ask(:text, :tinyci_job_cancel, *words, flags, wait, it) })
     end
 
-    # Gives a commit the verdict `skipped`, so that it is not tested; a job of it is ended first.
-    # Returns the record, what `tinyci skip --json` prints.
+    # Gives a commit the verdict `skipped`, so that it is not tested. An active job of it is
+    # canceled first. Returns the record, as `tinyci skip --json` prints it.
     def skip(revision, reason: nil, by: nil, cancel: nil)
       words = [revision, reason, *(by || [nil, nil])].map { |word| Native.utf8(word) }
       JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_skip, *words, token) })
     end
 
-    # Removes old builds: all but the newest `keep`, those that were last run more than `max_age`
-    # seconds ago, the oldest until the rest takes `max_bytes`. Without any rule the settings hold.
-    # Returns what was removed, or would be: what `tinyci prune --json` prints.
+    # Removes old builds: all but the `keep` that ran last, those that last ran more than `max_age`
+    # seconds ago, the oldest until the others fit into `max_bytes`. Without a rule, the settings
+    # apply. Returns what was removed, or would be with `dry_run`, as `tinyci prune --json` does.
     def prune(keep: nil, max_age: nil, max_bytes: nil, dry_run: false, cancel: nil)
       rules = [keep, max_age && Native.milliseconds(max_age), max_bytes].map { |rule| rule || -1 }
       flags = dry_run ? Header::PRUNE_DRY_RUN : 0
       JSON.parse(stoppable(cancel) { |token| ask(:text, :tinyci_prune, *rules, flags, token) })
     end
 
-    # Deploys a commit, by the `deploy` of its config: see DeployRequest for the keywords. Reads the
-    # run as `run` does; the DeployRun tells what came of it. Nobody is asked whether it may begin:
-    # show a plan first, and pass that.
+    # Deploys a commit: runs the `deploy` step of its config. See DeployRequest for the keywords.
+    # Reads the run as `run` does, and returns a DeployRun. There is no confirmation: show a plan
+    # first, and pass it.
     def deploy(environment = nil, cancel: CancelToken.new, **request, &block)
       begin_run(DeployRun, cancel, block) do
         DeployRequest.with(**request) do |asked|
@@ -259,70 +260,70 @@ module TinyCI
       end
     end
 
-    # Goes back to what was deployed before the deployment that is there now.
+    # Deploys what was deployed before the current deployment.
     def rollback(environment = nil, **request, &block)
       deploy(environment, rollback: true, **request, &block)
     end
 
-    # What a deployment would do: what `tinyci deploy --dry-run --json` prints.
+    # Returns what a deployment would do, as `tinyci deploy --dry-run --json` does.
     def deploy_plan(environment = nil, **request)
       JSON.parse(DeployRequest.with(**request) do |asked|
         ask(:text, :tinyci_deploy_plan_json, Native.utf8(environment), asked)
       end)
     end
 
-    # What was deployed, newest first: the lines that `tinyci deployments --json` prints. Gives the
-    # block lines that a person should see, about what stands there and is no deployment.
+    # Returns deployments, newest first: the lines of `tinyci deployments --json`. Passes the block
+    # messages for a person about unreadable entries.
     def deployments(environment = nil, limit: 0, &warned)
       warnings = Native.place
-      lines = ask(:text, :tinyci_deployments_json, Native.utf8(environment), Native.unsigned(limit, 64),
-                  warnings)
+      lines = ask(:text, :tinyci_deployments_json, Native.utf8(environment),
+                  Native.unsigned(limit, 64), warnings)
       warnings = Native.taken_text(Native.stored(warnings))
       warnings.each_line(chomp: true, &warned) if warned
       lines.each_line.map { |line| JSON.parse(line) }
     end
 
-    # Approves of a commit, so that its next deployment there can go on. The approver is whom git's
-    # configuration names. Returns what `tinyci approve --json` prints.
+    # Approves the next deployment of a commit. The approver is git's user.name and user.email.
+    # Returns what `tinyci approve --json` prints.
     def approve(revision, environment = nil)
       JSON.parse(ask(:text, :tinyci_approve, Native.utf8(environment), Native.utf8(revision)))
     end
 
-    # Says why an environment whose last deployment was interrupted can be deployed to again. Says
-    # whether there was something to unlock.
+    # Allows deployments again after an interrupted one, once a person has checked the environment.
+    # The reason is recorded. Returns false if there was nothing to unlock.
     def unlock_deployments(reason, environment = nil)
-      status = ask(:call, :tinyci_unlock_deployments, Native.utf8(environment), Native.utf8(reason))
-      status == Header::OK
+      code = ask(:call, :tinyci_unlock_deployments, Native.utf8(environment), Native.utf8(reason))
+      code == Header::OK
     end
 
-    # Puts on record that nothing runs in an environment any more, so that its builds are no longer
-    # pinned. Says whether that is new.
+    # Records that an environment has no deployment now, so that its builds are no longer protected.
+    # Returns false if that was recorded already.
     def retire(environment = nil)
       ask(:call, :tinyci_retire, Native.utf8(environment)) == Header::OK
     end
 
-    # How the repository stands: what `tinyci status --json` prints.
+    # Returns what is running, pending and deployed, as `tinyci status --json` does.
     def status = JSON.parse(ask(:text, :tinyci_status_json))
 
-    # Every setting, and what is set: the lines that `tinyci settings --json` prints.
+    # Returns all settings and their values: the lines of `tinyci settings --json`.
     def settings = ask(:text, :tinyci_settings_json).each_line.map { |line| JSON.parse(line) }
 
-    # Has `git fetch` bring a remote's verdicts, records and deployments. Returns the lines of git's
-    # configuration that are new.
+    # Configures the repository so that `git fetch` also fetches a remote's verdicts, records and
+    # deployments. Returns the added lines of git's configuration.
     def setup_remote(remote = nil) = lines(ask(:text, :tinyci_setup_remote, Native.utf8(remote)))
 
-    # Takes these lines out again, and returns them.
+    # Removes these lines and returns them.
     def undo_setup_remote(remote = nil)
       lines(ask(:text, :tinyci_undo_setup_remote, Native.utf8(remote)))
     end
 
-    # Merges the verdicts and records that were last fetched of a remote into the repository's own.
-    # Says whether there was something new.
+    # Merges the verdicts and records that were last fetched from a remote into the repository's
+    # own. Returns false if nothing was new.
     def merge_results(remote = nil)
       ask(:call, :tinyci_merge_results, Native.utf8(remote)) == Header::OK
     end
 
-    # Lets go of the repository. What was made of the engine goes on.
+    # Frees the engine. Its runs continue.
     def close = @handle.close
 
     def closed? = @handle.closed?
@@ -344,14 +345,14 @@ module TinyCI
       end
     end
 
-    # Owns what the block starts, which no exception from outside can lose, and has it read.
+    # Owns what the block starts, even if an exception from outside comes, and reads it.
     def begin_run(type, token, reader)
-      run = Thread.handle_interrupt(Exception => :never) { type.new(yield, token, @host) }
+      run = Thread.handle_interrupt(Exception => :never) { type.new(yield, token, @handlers) }
       reader ? run.each(&reader) : run
     end
 
-    # Gives the block a token's address, and stops what it does with that when the host's token is
-    # canceled or an exception (Ctrl-C, Timeout) ends the call.
+    # Passes the block a token's address. Cancels the token with the caller's, and if an exception
+    # (Ctrl-C, Timeout) ends the call.
     def stoppable(cancel)
       token = CancelToken.new(cancel)
       work = Thread.new { yield token.address }
@@ -360,13 +361,13 @@ module TinyCI
     ensure
       if work&.alive?
         2.times { token.cancel }
-        # What it says now is of no interest: the call ends by an exception already.
+        # Its result is not needed: the call already ends with an exception.
         Thread.handle_interrupt(Exception => :never) { work.join rescue nil }
       end
     end
 
-    def kept(revision, job, paths)
-      [Native.utf8(revision), Native.utf8(job), Native.utf8(paths.join("\n"))]
+    def kept(revision, job_id, paths)
+      [Native.utf8(revision), Native.utf8(job_id), Native.utf8(paths.join("\n"))]
     end
 
     def config(text, format, name)

@@ -1,23 +1,23 @@
 # frozen_string_literal: true
 
 module TinyCI
-  # tinyci could not do what it was asked to do. A build that fails is none: it is an outcome.
+  # A failed call: tinyci could not do what the program asked for. A failed build is not an error.
   class Error < StandardError
-    # What kind of error it is: :not_found, :busy, :config and so on, as the C header lists them
-    # (:unknown for one that a later version has).
-    attr_reader :status
-    # The file or repository that it met, or nil.
+    # The kind of error: :not_found, :busy, :config and so on, as in the C header; :unknown for one
+    # of a later version.
+    attr_reader :code
+    # The file or repository that the error is about, or nil.
     attr_reader :file
-    # The place in that file, from 1, or nil.
+    # The position in that file, from 1, or nil.
     attr_reader :line, :column
-    # What lies behind it, the nearest first. The message ends with them.
+    # The causes at the end of the message, nearest first.
     attr_reader :causes
-    # The number that the host gave when it failed a request; 0 where there is none.
+    # The code of the Refusal that caused the error; else 0.
     attr_reader :host_code
 
-    def initialize(message, status:, file: nil, line: nil, column: nil, causes: [], host_code: 0)
+    def initialize(message, code:, file: nil, line: nil, column: nil, causes: [], host_code: 0)
       super(message)
-      @status = status
+      @code = code
       @file = file
       @line = line
       @column = column
@@ -31,24 +31,24 @@ module TinyCI
       causes = (0..).lazy.map { |depth| Native.value(:tinyci_error_cause, address, depth) }
       name = Native.value(:tinyci_code_name, Native.value(:tinyci_error_code, address))
       new(Native.value(:tinyci_error_message, address),
-          status: name ? name.to_sym : :unknown,
+          code: name ? name.to_sym : :unknown,
           file: Native.value(:tinyci_error_file, address),
           line: line.nonzero?, column: column.nonzero?,
           causes: causes.take_while(&:itself).to_a,
           host_code: Native.value(:tinyci_error_host_code, address))
     end
 
-    # Something was used after it was closed.
+    # Returns the error for an object that is already closed.
     def self.closed(what)
-      new("this #{what} was closed", status: :invalid_arg)
+      new("this #{what} was closed", code: :invalid_arg)
     end
   end
 
-  # Raised by a host's own code: it refuses what it was asked for. The step fails with the message,
-  # unless a script catches it. Any other error is a mistake of the host's: no script catches it, the
-  # commit gets no verdict, and it is raised again when the run is over.
-  class Refused < StandardError
-    # A number of the host's own, which stands in the record behind the message; 0 for none.
+  # The exception with which a callback says no. The step fails with the message, unless a script
+  # catches it. Any other exception is a fault of the program: no script catches it, the commit gets
+  # no verdict, and it is raised after the end of the run.
+  class Refusal < StandardError
+    # A number of your choice, which the record shows after the message; 0 for none.
     attr_reader :code
 
     def initialize(message = "refused", code: 0)

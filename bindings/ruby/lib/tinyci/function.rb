@@ -3,16 +3,16 @@
 require_relative "native"
 
 module TinyCI
-  # A function that scripts can call: anything with `call`, and what a plan has to know of it.
+  # A function for scripts: an object with `call`, and what a dry run must know about it.
   class Function
     MOST_ARGUMENTS = 8
 
-    # What calling it does to the world: :pure, :control (both are called by plans too), or
-    # :external (a plan lists the call and does not make it).
+    # :pure (computes or reads), :control (directs the script) or :external (changes something). A
+    # dry run calls the first two, and only lists calls of the third.
     attr_reader :effect
-    # A sentence for the reference of the script language, or nil.
+    # One sentence for the script reference, or nil.
     attr_reader :doc
-    # How many arguments it takes, as a Range.
+    # The number of arguments, as a Range.
     attr_reader :arity
 
     def self.wrap(function) = function.is_a?(self) ? function : new(function)
@@ -28,7 +28,7 @@ module TinyCI
 
     def call(*arguments) = @callable.call(*arguments)
 
-    # Adds it to the options at an address.
+    # Adds the function to the options at an address.
     def add(options, name)
       Native.call(:tinyci_options_add_function, options, Native.utf8(name), arity.min, arity.max,
                   Native.number(:EFFECT, effect), Native.utf8(doc))
@@ -39,7 +39,7 @@ module TinyCI
     def arity_of(callable)
       kinds = callable.parameters.map(&:first)
       if kinds.include?(:keyreq)
-        raise ArgumentError, "scripts know no keywords, but #{callable.inspect} needs some"
+        raise ArgumentError, "scripts have no keyword arguments, but #{callable.inspect} needs some"
       end
 
       least = callable.arity.negative? ? -callable.arity - 1 : callable.arity

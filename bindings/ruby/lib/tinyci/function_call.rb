@@ -4,12 +4,12 @@ require "json"
 require_relative "request"
 
 module TinyCI
-  # A script calls a function of the host's.
+  # One call of a registered function by a script.
   class FunctionCall < Request
     INTEGERS = (-(1 << 63)...(1 << 63))
     private_constant :INTEGERS
 
-    # As nil, true, false, Integer, Float, String, Array and Hash.
+    # The arguments: nil, true, false, Integer, Float, String, Array or Hash.
     attr_reader :arguments
 
     def initialize(address, event)
@@ -19,8 +19,8 @@ module TinyCI
       end
     end
 
-    def serve(host)
-      return_value(host.functions.fetch(name).call(*arguments))
+    def serve(handlers)
+      return_value(handlers.functions.fetch(name).call(*arguments))
     end
 
     private
@@ -40,16 +40,16 @@ module TinyCI
       when nil then answer(:tinyci_request_return_null)
       when true, false then answer(:tinyci_request_return_bool, value ? 1 : 0)
       when Integer
-        # Others wrap around in C.
+        # C would wrap it around.
         unless INTEGERS.cover?(value)
-          raise RangeError, "#{name} returned #{value}, which 64 bits do not hold"
+          raise RangeError, "#{name} returned #{value}, which exceeds 64 bits"
         end
 
         answer(:tinyci_request_return_int, value)
       when Float then answer(:tinyci_request_return_float, value)
       when String, Symbol, Array, Hash
         answer(:tinyci_request_return_json, JSON.generate(value, max_nesting: 0))
-      else raise TypeError, "#{name} returned #{value.inspect}, which scripts have no value for"
+      else raise TypeError, "#{name} returned #{value.inspect}, which has no equivalent in scripts"
       end
     end
   end

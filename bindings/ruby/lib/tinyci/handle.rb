@@ -3,10 +3,10 @@
 require_relative "native"
 
 module TinyCI
-  # Owns an object of the library's, which is freed once: when it is closed and the last call that
-  # uses it has returned, else when Ruby finds it unused, else when Ruby ends.
+  # Owns an object of the library, which is freed once: when it is closed and the last call that
+  # uses it has returned, else when Ruby collects it, else when Ruby exits.
   class Handle
-    # What is shared with the finalizer, which must not hold the handle itself.
+    # Shared with the finalizer, which must not refer to the handle itself.
     Owned = Struct.new(:address, :free) do
       def release
         freed = address
@@ -14,8 +14,8 @@ module TinyCI
         Native.value(free, freed) if freed
       end
 
-      # As a finalizer: Ruby's own work does not wait for what takes long. When Ruby ends it does,
-      # because there are no new threads then.
+      # The finalizer. A slow call gets a thread, so that Ruby does not wait; when Ruby exits it
+      # waits, because it can start no threads then.
       def release_unused
         return release unless Native::LONG.include?(free)
 
@@ -28,7 +28,7 @@ module TinyCI
     end
     private_constant :Owned
 
-    # `what` is for messages, `free` the name of the function that frees the address.
+    # `what` is for error messages, `free` the name of the function that frees the address.
     def initialize(what, address, free)
       @what = what
       @owned = Owned.new(address, free)
@@ -38,10 +38,10 @@ module TinyCI
       ObjectSpace.define_finalizer(self, self.class.finalizer(@owned))
     end
 
-    # Made here, where `self` is no handle that the proc would keep.
+    # A class method, so that the proc does not refer to the handle.
     def self.finalizer(owned) = proc { owned.release_unused }
 
-    # Gives the block the address, which is good until the block is left.
+    # Passes the block the address, which is valid until the block ends.
     def use
       @lock.synchronize do
         raise Error.closed(@what) if @closed
@@ -56,7 +56,8 @@ module TinyCI
       end
     end
 
-    # The address without a promise: for calls that hold Ruby's lock, of what is never closed.
+    # The address without protection: for calls that hold Ruby's lock, on objects that are never
+    # closed.
     def address = @owned.address
 
     def close

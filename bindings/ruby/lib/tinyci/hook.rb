@@ -3,9 +3,10 @@
 require_relative "request"
 
 module TinyCI
-  # A point of a run at which the host has a say, before the config's own hook of that name.
+  # One call of a hook callback, before the config's own hook of that name.
   class Hook < Request
-    # Variables that the commands from here on can use in a tag, once the hook has passed.
+    # Variables for the placeholders of all later commands. They take effect if the callback
+    # returns.
     class Vars
       def initialize(&set)
         @set = set
@@ -17,10 +18,10 @@ module TinyCI
         @values[name.to_s] = value
       end
 
-      # What was set here.
+      # Returns a value that was set here.
       def [](name) = @values[name.to_s]
 
-      # Sets several.
+      # Sets several variables.
       def update(values)
         values.each { |name, value| self[name] = value }
         self
@@ -29,7 +30,7 @@ module TinyCI
       def to_h = @values.dup
     end
 
-    # What is known of the commit so far: see Outcome.
+    # The outcome of the commit so far: see Outcome.
     attr_reader :outcome
     # See Vars.
     attr_reader :vars
@@ -40,11 +41,11 @@ module TinyCI
       @vars = Vars.new { |name, value| set_var(name, value) }
     end
 
-    # Passes, and leaves out what the config has there. Ends the handler that it is called in.
+    # Keeps the config's own hook from running, and ends the callback.
     def skip(reason = nil) = throw(self, reason || true)
 
-    def serve(host)
-      handler = host.hooks.fetch(name)
+    def serve(handlers)
+      handler = handlers.hooks.fetch(name)
       skipped = catch(self) do
         handler.call(self)
         nil

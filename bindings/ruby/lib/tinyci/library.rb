@@ -5,7 +5,7 @@ require "rbconfig"
 require_relative "header"
 
 module TinyCI
-  # The shared library: where it is looked for, and which one will do.
+  # Loads the shared library and checks its version.
   module Library
     NAME = if RbConfig::CONFIG["host_os"].include?("darwin")
              "libtinyci.#{Header::ABI}.dylib"
@@ -15,12 +15,12 @@ module TinyCI
     BUNDLED = File.join(__dir__, NAME)
 
     class << self
-      # Where it came from: a path, or a name that the system's loader knows.
+      # The library's path, or its name if the system's loader found it.
       attr_reader :path
 
       # Opens `TINYCI_LIBRARY` if that is set, else the one in the gem, else the system's.
       #
-      # Raises LoadError if there is none, or one of another ABI or an older version.
+      # Raises LoadError if there is none, or one with another ABI or an older version.
       def open
         @path = ENV["TINYCI_LIBRARY"] || (File.exist?(BUNDLED) ? BUNDLED : NAME)
         handle = Fiddle::Handle.new(@path)
@@ -28,8 +28,8 @@ module TinyCI
         handle
       rescue Fiddle::DLError => error
         message = "cannot load the tinyci library: #{error.message}\n" \
-                  "It is looked for where TINYCI_LIBRARY says, else at #{BUNDLED}, else as " \
-                  "#{NAME} where the system looks. `sh bindings/build-library.sh PREFIX` builds it."
+                  "Set TINYCI_LIBRARY to its path, or put it at #{BUNDLED}, or install #{NAME} " \
+                  "in the system. `sh bindings/build-library.sh PREFIX` builds it."
         raise LoadError, message, cause: nil
       end
 
@@ -39,11 +39,11 @@ module TinyCI
         abi = number(handle, "tinyci_abi")
         version = number(handle, "tinyci_version_number")
         if abi != Header::ABI
-          raise LoadError, "#{@path} has the ABI #{abi}, but this gem needs #{Header::ABI}: " \
-                           "install the gem and the library of one version"
+          raise LoadError, "#{@path} has ABI #{abi}, but this gem needs ABI #{Header::ABI}: " \
+                           "install the same version of the gem and the library"
         elsif version < Header::VERSION_NUMBER
-          raise LoadError, "#{@path} is older (#{version}) than this gem needs " \
-                           "(#{Header::VERSION_NUMBER}): install a newer library"
+          raise LoadError, "#{@path} has version number #{version}, but this gem needs " \
+                           "#{Header::VERSION_NUMBER} or newer: install a newer library"
         end
       end
 

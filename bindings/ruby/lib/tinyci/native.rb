@@ -6,26 +6,26 @@ require_relative "header"
 require_relative "library"
 
 module TinyCI
-  # Calls of the C functions: here texts, outputs and errors become Ruby's.
+  # Calls the C functions, and converts strings, outputs and errors.
   #
   # | a function that                        | is called by |
   # |----------------------------------------|--------------|
   # | returns a value                        | `value`      |
-  # | returns bytes, whose number it stores  | `bytes`      |
-  # | returns a status                       | `call`       |
-  # | returns a status and stores a pointer  | `make`       |
-  # | gives the next of many                 | `step`       |
-  # | returns a status and stores a text     | `text`       |
+  # | returns bytes and stores their number  | `bytes`      |
+  # | returns a code                         | `call`       |
+  # | returns a code and stores a pointer    | `make`       |
+  # | stores the next item of a list         | `step`       |
+  # | returns a code and stores a string     | `text`       |
   #
-  # What may take long lets other Ruby threads run. Everything else holds Ruby's lock during the
-  # call, which is quicker, and keeps two threads from being in one object at once.
+  # Calls that may take long let other Ruby threads run. All others hold Ruby's lock, which is
+  # faster, and prevents two threads from using one object at the same time.
   module Native
     TYPES = {
-      void: Fiddle::TYPE_VOID, status: Fiddle::TYPE_INT32_T, int32: Fiddle::TYPE_INT32_T,
+      void: Fiddle::TYPE_VOID, code: Fiddle::TYPE_INT32_T, int32: Fiddle::TYPE_INT32_T,
       int64: Fiddle::TYPE_INT64_T, uint32: -Fiddle::TYPE_INT32_T, uint64: -Fiddle::TYPE_INT64_T,
       size: Fiddle::TYPE_SIZE_T, double: Fiddle::TYPE_DOUBLE, text: Fiddle::TYPE_CONST_STRING
     }.freeze
-    # Beside these, whatever is asked of an engine may take long.
+    # Besides these, every call with an engine may take long.
     LONG = %i[tinyci_engine_open tinyci_engine_discover tinyci_run_free].freeze
 
     def self.bind(library)
@@ -43,7 +43,7 @@ module TinyCI
     private_constant :LIBRARY, :FUNCTIONS
 
     class << self
-      # What an accessor returns. A handle is an Integer, 0 for NULL.
+      # Returns the result of an accessor. A handle is an Integer, 0 for NULL.
       def value(name, *arguments)
         result = FUNCTIONS.fetch(name).call(*arguments)
         case result
@@ -53,40 +53,40 @@ module TinyCI
         end
       end
 
-      # Bytes as they are, or nil.
+      # Returns bytes, or nil.
       def bytes(name, handle)
         length = place
         pointer = FUNCTIONS.fetch(name).call(handle, length)
         pointer.null? ? nil : pointer[0, length.unpack1("J")]
       end
 
-      # Makes a call that can fail, and returns its status: OK, DONE or AGAIN.
+      # Makes a call that can fail, and returns its code: OK, DONE or AGAIN.
       def call(name, *arguments)
         error = place
-        status = FUNCTIONS.fetch(name).call(*arguments, error)
-        raise taken_error(stored(error)) if status.negative?
+        code = FUNCTIONS.fetch(name).call(*arguments, error)
+        raise taken_error(stored(error)) if code.negative?
 
-        status
+        code
       end
 
-      # What such a call stored last: an address, nil where it stored none.
+      # Returns the address that such a call stored last, or nil.
       def make(name, *arguments)
         step(name, *arguments).last
       end
 
-      # The status of such a call, and what it stored.
+      # Returns the code of such a call and the address that it stored.
       def step(name, *arguments)
         out = place
-        status = call(name, *arguments, out)
-        [status, stored(out)]
+        code = call(name, *arguments, out)
+        [code, stored(out)]
       end
 
-      # The text that such a call stored.
+      # Returns the string that such a call stored.
       def text(name, *arguments)
         taken_text(make(name, *arguments))
       end
 
-      # The text at an address that the library stored, which is freed; "" for none.
+      # Returns and frees the string at an address; "" for nil.
       def taken_text(address)
         return "" unless address
 
@@ -95,16 +95,16 @@ module TinyCI
         value(:tinyci_string_free, address)
       end
 
-      # Room for a pointer, to be given to a call.
+      # Returns room for a pointer that a call stores.
       def place = [0].pack("J")
 
-      # What a call stored there: an address, nil where it stored none.
+      # Returns the address that a call stored there, or nil.
       def stored(place)
         address = place.unpack1("J")
         address unless address.zero?
       end
 
-      # Gives the block an object that is freed afterwards: one that `*_new` makes.
+      # Passes the block an object that `*_new` makes, and frees it afterwards.
       def with_new(type)
         handle = value(:"tinyci_#{type}_new")
         yield handle
@@ -112,12 +112,12 @@ module TinyCI
         value(:"tinyci_#{type}_free", handle) if handle
       end
 
-      # All of a list that `make` made, each as the block reads it.
+      # Returns all items of a list, each as the block reads it, and frees the list.
       def list(type, address)
         items = []
         loop do
-          status, item = step(:"tinyci_#{type}_next", address)
-          return items if status == Header::DONE
+          code, item = step(:"tinyci_#{type}_next", address)
+          return items if code == Header::DONE
 
           items << yield(item)
         end
@@ -125,7 +125,7 @@ module TinyCI
         value(:"tinyci_#{type}_free", address)
       end
 
-      # A text on its way in: what is a name or a value, in UTF-8. Paths keep their bytes.
+      # Converts a string for C to UTF-8. Paths keep their bytes.
       def utf8(value)
         return if value.nil?
 
@@ -136,33 +136,34 @@ module TinyCI
         end
       end
 
-      # A path on its way in, absolute: the call that takes it may run on another thread, while this
-      # one goes to another directory.
+      # Converts a path for C to an absolute one. The call may run on another thread, while this one
+      # changes the working directory.
       def absolute(path)
         path = utf8(path)
         path.empty? ? path : File.absolute_path(path)
       end
 
-      # Seconds as milliseconds.
+      # Converts seconds to milliseconds.
       def milliseconds(seconds)
         (Float(seconds) * 1000).ceil
       end
 
-      # A number without a sign. C would take what is left of one that does not fit.
+      # Returns an unsigned number. C would cut off one that does not fit.
       def unsigned(number, bits)
         number = Integer(number)
         return number if (0...(1 << bits)).cover?(number)
 
-        raise RangeError, "#{number} is no number from 0 to #{(1 << bits) - 1}"
+        raise RangeError, "#{number} is not in the range from 0 to #{(1 << bits) - 1}"
       end
 
-      # A number that stands for a name: `number(:OUTCOME, :success)`.
+      # Returns the number of a name: `number(:OUTCOME, :success)`.
       def number(group, name)
         names(group).key(name.to_s.downcase.to_sym) ||
-          raise(ArgumentError, "#{name.inspect} is none of: #{names(group).values.join(", ")}")
+          raise(ArgumentError, "unknown #{name.inspect}: expected one of " \
+                               "#{names(group).values.join(", ")}")
       end
 
-      # The numbers of a group, each with its name as a Symbol.
+      # Returns the numbers of a group with their names as Symbols.
       def names(group)
         Header::NAMES.fetch(group)
       end

@@ -1,19 +1,19 @@
 # frozen_string_literal: true
 
-require_relative "host"
+require_relative "handlers"
 require_relative "native"
 
 module TinyCI
   # The keywords of TinyCI.open as the library's options.
   module Options
     class << self
-      # Gives the block the options' address, which hold what the host answers too.
-      def with(host, refs: [], jobs: nil, timeout: nil, builds_dir: nil, log_limit: nil,
+      # Passes the block the options' address, with the callbacks registered.
+      def with(handlers, refs: [], jobs: nil, job_timeout: nil, builds_dir: nil, log_limit: nil,
                settings: {}, env: {}, vars: {}, by: nil)
         Native.with_new(:options) do |options|
           Array(refs).each { |glob| set(:add_ref, options, Native.utf8(glob)) }
           set(:set_jobs, options, Native.unsigned(jobs, 32)) if jobs
-          set(:set_timeout_ms, options, Native.milliseconds(timeout)) if timeout
+          set(:set_job_timeout_ms, options, Native.milliseconds(job_timeout)) if job_timeout
           set(:set_builds_dir, options, Native.utf8(builds_dir)) if builds_dir
           set(:set_log_limit, options, Native.unsigned(log_limit, 64)) if log_limit
           settings.each do |key, values|
@@ -22,7 +22,7 @@ module TinyCI
           env.each { |name, value| pair(:set_env, options, name, value) }
           vars.each { |name, value| pair(:set_var, options, name, value) }
           pair(:set_by, options, *by) if by
-          host.announce(options)
+          handlers.register(options)
           yield options
         end
       end

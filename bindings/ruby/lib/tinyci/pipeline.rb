@@ -3,9 +3,9 @@
 require_relative "handle"
 
 module TinyCI
-  # What one config says: phases and hooks, in the order of a run.
+  # The steps of one config, in the order of a run.
   class Pipeline
-    # The names of its phases and hooks.
+    # The names of its steps.
     attr_reader :steps
 
     # Owns the pipeline at an address.
@@ -16,10 +16,10 @@ module TinyCI
       end.freeze
     end
 
-    # A script that does the same, of a pipeline in YAML: what `tinyci convert` prints.
+    # Converts a YAML pipeline to an equivalent script, as `tinyci convert` does.
     def to_rhai = @handle.use { |address| Native.text(:tinyci_pipeline_to_rhai, address) }
 
-    # For the selection that it is given to.
+    # The address, for a selection.
     def address = @handle.address
 
     def inspect = "#<#{self.class} #{steps.join(" ")}>"

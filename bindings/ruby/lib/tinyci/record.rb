@@ -4,40 +4,40 @@ require "json"
 require_relative "native"
 
 module TinyCI
-  # What became of a commit, of a step or of a run, as a Symbol.
+  # How a step, a job, a run or a deployment ended, as a Symbol.
   module Outcome
-    # :success, :failure, :timed_out, :skipped, :error or :canceled; of a deployment also
-    # :waiting, :running, :interrupted or :retired; :unknown for what the library does not know, nil for 0.
-    # Only :success is green.
+    # :success, :failure, :timed_out, :skipped, :error or :canceled; for deployments also
+    # :awaiting_approval, :running, :interrupted or :retired; :unknown for one that the library does
+    # not know, nil for 0. Only :success is green.
     def self.of(number)
       (Native.value(:tinyci_outcome_name, number) || :unknown).to_sym unless number.zero?
     end
 
-    # The number for a name, 0 for nil.
+    # Returns the number of a name, 0 for nil.
     def self.number(name) = name.nil? ? 0 : Native.number(:OUTCOME, name)
   end
 
-  # What remains of one attempt at one commit.
+  # The record of one job.
   class Record
-    # A phase or hook that ran, or was left out. `exit_code` is 128 and the signal's number where a
-    # signal ended the command, and -1 where no command ended by itself.
+    # The record of one step. `exit_code` is that of the last command, 128 plus the number of the
+    # signal that ended it, or -1 if no command ended.
     Step = Struct.new(:name, :outcome, :exit_code, :error)
 
-    # The commit's full id.
+    # The full id of the commit.
     attr_reader :commit
-    # The branch that it was judged for, or nil; U+FFFD stands for what is not UTF-8.
+    # The branch that the commit was tested for, or nil; U+FFFD replaces bytes that are not UTF-8.
     attr_reader :branch
-    # The same as git holds it, in any encoding.
+    # The branch in git's own bytes.
     attr_reader :branch_bytes
-    # See Outcome. To tell green from everything else use `passed?`.
+    # See Outcome. To find out whether the commit is green, use `passed?`.
     attr_reader :outcome
-    # Why, where the steps do not say it; or nil.
+    # Why, if the steps do not say so; else nil.
     attr_reader :reason
-    # When the attempt began, and how many seconds it took.
+    # When the job began, and how long it took in seconds.
     attr_reader :started_at, :duration
-    # The steps that ran, in that order.
+    # The steps that ran or were skipped, in order.
     attr_reader :steps
-    # All of it, as the line of JSON that `refs/notes/runs/tinyci` keeps.
+    # The complete record, as the line of JSON in `refs/notes/runs/tinyci`.
     attr_reader :json
 
     # Copies the record at an address.
@@ -53,10 +53,10 @@ module TinyCI
       freeze
     end
 
-    # Whether the commit is green: the one test for it.
+    # Returns true if the commit is green. Use only this method to decide that.
     def passed? = @passed
 
-    # The JSON, parsed.
+    # Returns the parsed JSON.
     def to_h = JSON.parse(json)
 
     def inspect = "#<#{self.class} #{commit[0, 10]} #{outcome}>"

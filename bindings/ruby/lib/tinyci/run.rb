@@ -4,40 +4,39 @@ require "io/wait"
 require "json"
 require_relative "cancel_token"
 require_relative "event"
-require_relative "host"
+require_relative "handlers"
 
 module TinyCI
-  # A run under way, or something else that takes its time. It works in threads of the library's;
-  # whoever takes its events keeps it going, and answers in between what it asks the host for.
+  # An active run, deployment or log, on threads of the library. Keep reading it: if the event
+  # buffer is full, the run blocks. Reading also calls the callbacks.
   class Run
     include Enumerable
 
-    # How often the commands of a host's executor are looked after.
+    # How often commands of an executor are checked, in seconds.
     WATCH_INTERVAL = 0.05
-    # How many seconds they are given to end with the run.
+    # How long they may take to end with the run, in seconds.
     FINISH_TIME = 5
     private_constant :WATCH_INTERVAL, :FINISH_TIME
 
     # Owns the run at an address.
-    def initialize(address, token, host)
+    def initialize(address, token, handlers)
       @handle = Handle.new("run", address, :tinyci_run_free)
       @token = token
-      @host = host
+      @handlers = handlers
       @lock = Mutex.new
       @commands = []
       @done = false
       @request = nil
-      # A copy, which is good for as long as this object is.
+      # A duplicate, which stays valid as long as this object.
       @io = IO.for_fd(Native.value(:tinyci_run_fd, address), autoclose: false).dup
     end
 
-    # Gives the block each event, and answers requests: hooks and functions are called right here.
-    # Returns self when the run is over; without a block, an Enumerator.
+    # Passes the block each event, and calls the callbacks in this thread. Returns self after the
+    # end of the run; without a block, an Enumerator.
     #
-    # An exception of a hook or function is a mistake of the host's: its commit gets no verdict, and it
-    # is raised when the run is over, its `cause` what the record says, unless it has one. Refused
-    # fails the step instead. Leaving the block early (break, raise, throw) stops the run and waits
-    # for its end.
+    # If a callback raises, its commit gets no verdict, and the exception is raised after the end of
+    # the run. Its `cause`, unless it has one, says what the record says. A Refusal fails the step
+    # instead. If the block is left early (break, raise, throw), the run is killed.
     def each
       return to_enum(:each) unless block_given?
 
@@ -52,11 +51,11 @@ module TinyCI
       self
     end
 
-    # The next event if there is one, else nil, at once: for event loops. Call it until it gives
-    # nil, then wait until `to_io` can be read, with an executor for a moment at most; `done?` tells
-    # whether there is more to come.
+    # Returns the next event, or nil at once if there is none: for event loops. Call it until it
+    # returns nil, then wait until `to_io` is readable, with an executor only for a moment. `done?`
+    # is true after the last event.
     def poll
-      # One is left where an exception from outside came before it was served.
+      # A request may be left if an exception from outside came before it was served.
       event = next_event unless @request
       request, @request = @request, nil
       serve(request) if request
@@ -72,20 +71,20 @@ module TinyCI
       nil
     end
 
-    # For IO.select and event loops: readable when `poll` has something to give.
+    # For IO.select and event loops: readable when `poll` has an event.
     def to_io = @io
 
-    # Whether all of it was pulled, or it could not begin.
+    # Returns true after the last event, and if the run could not start.
     def done? = @done
 
-    # Raises the level of the run's token: the first call ends the running command and still runs
-    # `after_all`, the second kills and stops. Works in any thread, and in a `trap` block.
+    # Stops the run. The first call ends the running command and still runs `after_all`; the second
+    # kills everything. Works in any thread, and in a `trap` block.
     def cancel
       @token.cancel
       self
     end
 
-    # The records of a run that is over, in the order in which its commits were finished.
+    # Returns the records of a run that has ended, in the order in which its jobs ended.
     def records
       return @records if @records
       raise @error if @error
@@ -93,9 +92,9 @@ module TinyCI
       @lock.synchronize { @handle.use { |address| read_records(address) } }
     end
 
-    # The summary of a run that is over: what `tinyci run --json` prints last. Beside the records it
-    # has the commits that were not run, the deployments that followed, and as `fault` why the run had
-    # to stop.
+    # Returns the summary of a run that has ended, the last line of `tinyci run --json`. Besides the
+    # records, it has the commits that were not tested, the deployments that followed, and `error`
+    # if the run had to stop early.
     def summary
       return @summary if @summary
       raise @error if @error
@@ -103,8 +102,8 @@ module TinyCI
       @lock.synchronize { @handle.use { |address| read_summary(address) } }
     end
 
-    # Stops the run at once, without `after_all`, and waits for its end: for the grace time of
-    # commands and some seconds more at most. Does nothing to a run that is over.
+    # Kills an active run without `after_all` and waits until it has ended, at most the grace period
+    # of its commands plus some seconds. Has no effect after the end.
     def close
       @lock.synchronize { @handle.close }
       deadline = Process.clock_gettime(Process::CLOCK_MONOTONIC) + FINISH_TIME
@@ -116,7 +115,7 @@ module TinyCI
 
     private
 
-    # What the host raised says more than that it failed.
+    # The callback's exception says more than the library's error.
     def next_event
       pull
     rescue Error
@@ -124,28 +123,28 @@ module TinyCI
       raise
     end
 
-    # The next event, and the request that it may be into its place. No exception of another thread
-    # or a signal comes in between, which would lose a request that somebody waits for.
+    # Pulls the next event and its request. No exception of another thread or a signal may come in
+    # between, which would lose a pending request.
     def pull
       Thread.handle_interrupt(Exception => :never) do
         @lock.synchronize { done? ? nil : @handle.use { |run| pull_from(run) } }
       end
     end
 
-    # The event's address dies with the next pull: all of it is read before another thread can pull.
+    # The event is valid until the next pull, so it is copied before another thread can pull.
     def pull_from(run)
-      status, event = Native.step(:tinyci_run_next, run, 0)
-      if status == Header::DONE
+      code, event = Native.step(:tinyci_run_next, run, 0)
+      if code == Header::DONE
         read_results(run)
         return end_with
       end
       return unless event
 
       read = Event.new(event)
-      @request = Host.take(event, read.kind)
+      @request = Handlers.take(event, read.kind)
       read
     rescue Error => error
-      end_with(error: error) unless error.status == :wrong_process
+      end_with(error: error) unless error.code == :wrong_process
       raise
     end
 
@@ -156,7 +155,7 @@ module TinyCI
       nil
     end
 
-    # What is to be had of a run that is over.
+    # Copies the results of a run that has ended.
     def read_results(run)
       @records = read_records(run)
       read_end(run)
@@ -175,27 +174,27 @@ module TinyCI
     def serve(request)
       return answer(request) unless request.is_a?(Command)
 
-      request.start(@host.executor) { |error| fail_with(error, request) }
+      request.start(@handlers.executor) { |error| fail_with(error, request) }
       @commands << request
     end
 
     def answer(request)
-      request.serve(@host)
+      request.serve(@handlers)
       answered = true
     rescue StandardError, ScriptError => error
       fail_with(error, request)
       request.refuse(error)
       answered = true
     ensure
-      # By a throw or an exit the run is to be stopped. That comes before the request is given up,
-      # which alone would be a failed step, and so a verdict.
+      # A throw or an exit stops the run. That must come before the request is freed, because that
+      # alone would fail the step and so be a verdict.
       close unless answered
       request.abandon
     end
 
-    # What is to be raised when the run is over, and where it comes from.
+    # Stores the first exception, which is raised after the end of the run, and its request.
     def fail_with(error, request)
-      @failure ||= [error, request] unless error.is_a?(Refused)
+      @failure ||= [error, request] unless error.is_a?(Refusal)
     end
 
     def raise_failure
@@ -207,11 +206,13 @@ module TinyCI
       raise error, cause: @error || recorded(request)
     end
 
-    # What the record of a commit says of a step that could not be answered for.
+    # Returns an error with what the record says about the step of a failed callback.
     def recorded(request)
       record = @records&.find { |it| it.commit == request.commit }
-      said = record&.steps&.find { |it| it.name == request.step }&.error
-      Error.new("`#{request.step}` of #{request.commit[0, 10]}: #{said}", status: :host_fault) if said
+      reason = record&.steps&.find { |it| it.name == request.step }&.error
+      return unless reason
+
+      Error.new("`#{request.step}` of #{request.commit[0, 10]}: #{reason}", code: :host_fault)
     end
   end
 end

@@ -3,11 +3,11 @@
 require_relative "request"
 
 module TinyCI
-  # The value of a secret.
+  # A request for the value of a secret.
   class Secret < Request
-    def serve(host)
-      value = host.secrets.call(self)
-      # The folder of `tinyci.secretsDir` is looked into.
+    def serve(handlers)
+      value = handlers.secrets.call(self)
+      # tinyci then looks in the directory of `tinyci.secretsDir`.
       return answer(:tinyci_request_return_null) if value.nil?
 
       bytes = String(value)

@@ -3,28 +3,28 @@
 require_relative "native"
 
 module TinyCI
-  # Which commits a call is about, as methods of Engine take it:
+  # Selects commits, by the arguments that methods of Engine take:
   #
-  #   engine.run                                         # all that is pending
+  #   engine.run                                         # all pending commits
   #   engine.run("HEAD", "v1.0", retry: true)            # these commits, once more
   #   engine.run(range: "v1.0..main", wait: 60)
   #   engine.run(hook_lines: $stdin.read, wait: true)    # what was pushed
   #
-  # `push_options` is what was said with the push, `git push -o`: `ci.skip` leaves what it brought
-  # untested.
+  # `push_options` are the options of `git push -o`. With `ci.skip` the pushed commits are not
+  # tested.
   #
-  # `assume` is the output that Engine#plan assumes of commands, by globs over the commands; the first
-  # that matches applies.
+  # `assume` is the output that Engine#plan assumes of commands, by globs over the commands. The
+  # first match applies.
   #
-  # `wait` is what a call does that meets another run: false raises an Error of status :busy, a
-  # number follows the other run for so many seconds, true for as long as it takes.
+  # `wait` says what to do if another run is active: false raises an Error with the code :busy, a
+  # number follows the other run for that many seconds, true follows it without a limit.
   module Selection
     KEYWORDS = %i[
       range updates hook_lines push_options wait retry replace_live all_history pipeline assume
     ].freeze
 
     class << self
-      # Gives the block the selection's address, 0 for all that is pending.
+      # Passes the block the selection's address, 0 for all pending commits.
       def with(revisions, options)
         unknown = options.keys - KEYWORDS
         unless unknown.empty?
@@ -47,7 +47,7 @@ module TinyCI
         Array(options[:range]).each { |range| text(:add_range, address, range) }
         Array(options[:updates]).each { |old, new, ref| text(:add_update, address, old, new, ref) }
         Array(options[:push_options]).each { |option| text(:add_push_option, address, option) }
-        (options[:assume] || {}).each { |command, output| text(:add_assumption, address, command, output) }
+        (options[:assume] || {}).each { |pair| text(:add_assumption, address, *pair) }
         return unless options.key?(:hook_lines)
 
         lines = options[:hook_lines]

@@ -3,6 +3,6 @@
 require_relative "header"
 
 module TinyCI
-  # The gem's, which is that of the header it was written from.
+  # The version of the gem, which is that of the header it was generated from.
   VERSION = Header::VERSION
 end

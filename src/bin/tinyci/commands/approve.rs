@@ -1,10 +1,11 @@
-//! `tinyci approve`: lets a deployment go on that waits for a person.
+//! `tinyci approve`: approves the deployment of a commit.
 
 use tinyci::deploy::{Approval, ApprovalProof, DeployRules};
 
 use crate::{
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         terminal::{Stdout, printable, warn},
     },
     globals::Globals,
@@ -12,21 +13,23 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci approve f40785c            let production have this commit
-  tinyci approve main --to staging  another environment
+  tinyci approve f40785c            approve this commit for production
+  tinyci approve main --to staging  approve it for another environment
   git push origin 'refs/tinyci/approvals/*'
-                                    carry what was approved in a clone to the server
+                                    push the approvals of a clone to the server
   git config gpg.format ssh && git config user.signingKey ~/.ssh/id_ed25519
-                                    sign approvals: a server with `tinyci.approvers` counts
-                                    those alone that are signed, or given there by an account";
+                                    sign your approvals
+
+If the server sets `tinyci.approvers`, an approval counts only if it is signed, or if it was given on
+the server by a listed account.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ApproveArgs {
-    /// The commit to approve of
+    /// The commit to approve
     #[arg(value_name = "REV")]
     revision: String,
-    /// The environment that it may be deployed to
+    /// The environment to approve it for
     #[arg(long, value_name = "ENV", default_value = DeployRules::PRODUCTION)]
     to: String,
     /// Print the approval as JSON
@@ -37,7 +40,7 @@ pub(crate) struct ApproveArgs {
 pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failure> {
     let engine = globals.engine()?;
     let commit = engine.commit(&args.revision)?;
-    // By its id: what the name means may change between two looks.
+    // By its id: a branch may move in between.
     let approval = engine.approve(&args.to, &commit.id.to_string())?;
     let mut stdout = Stdout::new();
     if let Some(problem) = &approval.problem {
@@ -55,7 +58,7 @@ pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failu
         stdout.line(format_args!("  signed:  {}", signed(&approval)));
         if !engine.is_bare() {
             stdout.line(format_args!(
-                "From a clone, carry it to the server: git push origin {}",
+                "hint: `git push origin {}` sends it to the server",
                 approval.reference
             ));
         }
@@ -64,13 +67,13 @@ pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failu
     Ok(OK)
 }
 
-/// Whether a key stands for it, which a server that lists approvers asks for.
+/// The key that signed the approval, which a server with `tinyci.approvers` requires.
 fn signed(approval: &Approval) -> String {
     match (&approval.proof, approval.signed) {
         (Some(ApprovalProof::Signature { principal, key }), _) => {
             format!("with {key} of {}", printable(principal))
         }
         (_, true) => "with an ssh key".to_owned(),
-        (_, false) => "no (git's `gpg.format` and `user.signingKey` name no ssh key)".to_owned(),
+        (_, false) => "no (`gpg.format` and `user.signingKey` do not name an ssh key)".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! `tinyci artifacts`: what jobs kept, listed and fetched.
+//! `tinyci artifacts`: lists and fetches the files that jobs kept.
 
 use std::{
     ffi::OsString,
@@ -15,7 +15,8 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{ARTIFACT_EXIT_CODES, CANCELED, Failure, OK},
+        exit_codes::{CANCELED, OK},
+        failure::Failure,
         signals,
         terminal::{Palette, Stdout, printable, warn},
     },
@@ -23,48 +24,48 @@ use crate::{
     remote::forward,
 };
 
-/// What stands for standard output.
+/// The directory name for standard output.
 const STDOUT: &str = "-";
 
-/// No list from another host is longer.
+/// The maximum size of a list from a server.
 const LIST_BYTES_MAX: u64 = 64 << 20;
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci artifacts                  what the newest job of HEAD kept
-  tinyci artifacts v1.2 -o out      fetch all of it to the directory `out`
+  tinyci artifacts                  list the files that the newest job of HEAD kept
+  tinyci artifacts v1.2 -o out      fetch all of them to the directory `out`
   tinyci artifacts main 'reports/**' app
-                                    fetch some of it to the current directory
+                                    fetch some of them to the current directory
   tinyci artifacts main app -o - | tar -t
                                     write one file to standard output
-  tinyci -r artifacts main app      fetch it from the host of the remote `origin`";
+  tinyci -r artifacts main app      fetch it from the server of the remote `origin`";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{ARTIFACT_EXIT_CODES}"))]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ArtifactsArgs {
     /// The commit
     #[arg(value_name = "REV", default_value = "HEAD", hide_default_value = false)]
     revision: String,
-    /// Fetch these files, directories, and what matches these globs, instead of listing all
+    /// Fetch these files, directories and globs [default: list all]
     #[arg(value_name = "PATH")]
     paths: Vec<String>,
-    /// Fetch to this directory, or with `-` to standard output, one file after the other [default:
-    /// the current directory]
+    /// Fetch to this directory, or write the contents to standard output with `-` [default: the current
+    /// directory]
     #[arg(short, long, value_name = "DIR")]
     output: Option<String>,
-    /// Take what the job with this id kept [default: the newest job that kept anything]
+    /// Use the job with this id [default: the newest job of the commit that kept files]
     #[arg(long, value_name = "ID")]
     job: Option<String>,
-    /// Replace files that exist
+    /// Overwrite existing files
     #[arg(short, long)]
     force: bool,
-    /// Print the list as one line of JSON, with `-o -` in front of the contents
+    /// Print the list as one line of JSON; with `-o -`, before the contents
     #[arg(long)]
     json: bool,
 }
 
 impl ArtifactsArgs {
-    /// Whether files are asked for, and not their list.
+    /// True if files are fetched, not listed.
     pub(crate) fn is_fetch(&self) -> bool {
         !self.paths.is_empty() || self.output.is_some()
     }
@@ -76,13 +77,13 @@ impl ArtifactsArgs {
         options
     }
 
-    /// Where files are to go; none for standard output.
+    /// The writer of files; `None` for standard output.
     fn writer(&self) -> Option<ArtifactWriter> {
         let dir = self.output.as_deref().unwrap_or(".");
         (dir != STDOUT).then(|| ArtifactWriter::new(dir).force(self.force))
     }
 
-    /// The words that have the other side write the list and then all contents.
+    /// The command that makes the server write the list and then all contents.
     fn words(&self, globals: &Globals) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         words.extend(globals.is_quiet().then(|| "--quiet".into()));
@@ -110,7 +111,7 @@ pub(crate) fn execute(args: &ArtifactsArgs, globals: &Globals) -> Result<u8, Fai
     if args.json {
         stdout.line(list.to_json());
     }
-    // Another job may have begun to keep files meanwhile.
+    // By the job id: a newer job may have kept files in the meantime.
     let options = options.job_id(&list.job_id);
     let read = engine
         .read_artifacts(&options, &cancel, &mut |_, contents| copy(contents, &mut stdout, &cancel));
@@ -124,7 +125,7 @@ pub(crate) fn execute(args: &ArtifactsArgs, globals: &Globals) -> Result<u8, Fai
     }
 }
 
-/// The same from another host: the list comes over first, and behind it the contents.
+/// Fetches from a server, which sends the list and then the contents.
 pub(crate) fn fetch_over_ssh(
     args: &ArtifactsArgs,
     name: &str,
@@ -151,7 +152,9 @@ fn receive(
     let mut line = String::new();
     let read = Read::take(&mut *from, LIST_BYTES_MAX).read_line(&mut line);
     read.map_err(|error| Failure::broken(format!("cannot read from ssh: {error}")))?;
-    let broken = |error: Error| Failure::broken(format!("the other side: {}", error.report()));
+    let broken = |error: Error| {
+        Failure::broken(format!("invalid answer from the server: {}", error.report()))
+    };
     let list = ArtifactList::from_json(&line).map_err(broken)?;
     let (writer, mut stdout) = (args.writer(), Stdout::new());
     match &writer {
@@ -164,7 +167,7 @@ fn receive(
         match &writer {
             Some(writer) => writer.write(artifact, &mut contents, cancel)?,
             None => match copy(&mut contents, &mut stdout, cancel) {
-                // What became of standard output says whether that is an error.
+                // `finish` says whether that is an error.
                 Err(_) if stdout.is_gone() => break,
                 copied => copied?,
             },
@@ -179,7 +182,7 @@ fn copy(contents: &mut dyn Read, stdout: &mut Stdout, cancel: &CancelToken) -> R
     let mut piece = vec![0; 256 << 10];
     loop {
         if cancel.level() > 0 || stdout.is_gone() {
-            return Err(Error::new(ErrorKind::Canceled, "canceled while artifacts were read"));
+            return Err(Error::new(ErrorKind::Canceled, "canceled while reading artifacts"));
         }
         let read = contents.read(&mut piece).map_err(|source| {
             Error::new(ErrorKind::Io, "cannot read an artifact").with_source(source)
@@ -191,7 +194,7 @@ fn copy(contents: &mut dyn Read, stdout: &mut Stdout, cancel: &CancelToken) -> R
     }
 }
 
-/// Says what was fetched.
+/// Prints a summary of the fetched files.
 fn fetched(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Result<u8, Failure> {
     let mut stdout = Stdout::new();
     if args.json {
@@ -242,18 +245,18 @@ fn line(artifact: &Artifact, palette: Palette) -> String {
     )
 }
 
-/// What a list does not show.
+/// Notes about files that cannot be fetched or are not listed.
 fn notes(list: &ArtifactList) -> Vec<String> {
     let short = list.commit.short();
     let gone = (list.place == ArtifactPlace::Missing).then(|| {
         format!(
-            "the build was removed, and these files with it: `tinyci run --retry {short}` makes \
+            "these files were deleted with their build\nhint: `tinyci run --retry {short}` creates \
              them again"
         )
     });
     let listed = list.artifacts.len() as u64;
     let more = (listed < list.files).then(|| {
-        format!("only {listed} of {} are listed: the list of all is gone", files(list.files))
+        format!("only {listed} of {} are listed: the complete list was deleted", files(list.files))
     });
     gone.into_iter().chain(more).collect()
 }

@@ -1,4 +1,4 @@
-//! `tinyci cancel`: ends a job, or a run, that is in progress in another process.
+//! `tinyci cancel`: cancels a job or a run of another process.
 
 use tinyci::{
     Outcome,
@@ -8,7 +8,8 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{FAILED, Failure, OK},
+        exit_codes::{FAILED, OK},
+        failure::Failure,
         signals,
         terminal::{Stdout, complain},
     },
@@ -18,38 +19,31 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci cancel f40785c -m 'it hangs'
-                                    end the job of this commit; the run goes on
-  tinyci cancel                     end the run that is in progress
-  tinyci -r cancel topic --kill     at once, on the host of the remote `origin`
+                                    cancel the job of this commit; the run continues
+  tinyci cancel                     cancel the active run
+  tinyci -r cancel topic --kill     kill it, on the server of the remote `origin`
 
-A commit whose job was canceled has no verdict, and waits for `tinyci run --retry`. The commits of a
-run that was ended are due again; if just one was in progress, it counts as canceled by name. A second
-cancel kills. Deployments are no jobs: they end where they were started.
-
-Exit codes:
-  0    it was canceled; with --no-wait, it is being canceled
-  1    the job was over before it could be canceled
-  2    nothing of the kind is in progress, or the command line is wrong
-  3    the run does not take up the request
-  4    tinyci could not do its work
-  130  Ctrl-C ended the wait, not the cancel";
+A commit whose job was canceled has no verdict; `tinyci run --retry` tests it again. If you cancel a
+run, its commits are pending again. If only one job was active, that commit counts as canceled and
+needs `--retry`. A second cancel kills the commands. Deployments are not jobs: cancel one with Ctrl-C
+where it was started.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CancelArgs {
-    /// The commit whose job is to end; the whole run without one
+    /// The commit whose job to cancel [default: the whole run]
     #[arg(value_name = "REV")]
     revision: Option<String>,
-    /// Why: it is kept in the record
+    /// The reason, for the record
     #[arg(short = 'm', long, value_name = "TEXT")]
     reason: Option<String>,
     /// Kill commands at once, without a grace period and without `after_all`
     #[arg(long)]
     kill: bool,
-    /// Do not wait until it has ended
+    /// Do not wait until the job or the run has ended
     #[arg(long)]
     no_wait: bool,
-    /// Print what was canceled as JSON
+    /// Print the canceled jobs as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -69,7 +63,7 @@ pub(crate) fn execute(args: &CancelArgs, globals: &Globals) -> Result<u8, Failur
     for job in &late {
         let outcome = job.outcome.map(|it| it.to_string()).unwrap_or_default();
         complain(Failure::failed(format!(
-            "{} was over before it could be canceled: {outcome}",
+            "cannot cancel {}: its job has already ended with {outcome}",
             job.commit
         )));
     }
@@ -88,7 +82,7 @@ impl CancelArgs {
     }
 }
 
-/// Whether it came to something else than it was to.
+/// True if the job ended before it could be canceled.
 fn is_late(job: &CanceledJob) -> bool {
     job.outcome.is_some_and(|outcome| outcome != Outcome::Canceled)
 }
@@ -100,15 +94,15 @@ fn tell(canceled: &Cancellation, stdout: &mut Stdout) {
         let short = job.commit.short();
         match job.outcome {
             Some(Outcome::Canceled) if is_named => stdout.line(format_args!(
-                "Canceled {}: it waits for `tinyci run --retry {short}`",
+                "Canceled {}; `tinyci run --retry {short}` tests it again",
                 job.commit
             )),
             Some(Outcome::Canceled) => {
-                stdout.line(format_args!("Canceled {}: it is due again", job.commit));
+                stdout.line(format_args!("Canceled {}; it is pending again", job.commit));
             }
-            // Said as a complaint, or by its own end.
+            // An error message tells of it, or its run does.
             Some(_) => {}
-            None => stdout.line(format_args!("{} is being canceled", job.commit)),
+            None => stdout.line(format_args!("Canceling {}", job.commit)),
         }
     }
     if canceled.whole_run {

@@ -1,4 +1,4 @@
-//! `tinyci check`: whether a config is valid, and where not.
+//! `tinyci check`: validates a config or script.
 
 use std::{
     fs,
@@ -13,7 +13,8 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{FAILED, Failure, OK},
+        exit_codes::{FAILED, OK},
+        failure::Failure,
         terminal::{self, Stdout, printable},
     },
     globals::Globals,
@@ -21,32 +22,32 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci check                      .tinyci.yml or .tinyci.rhai, before it is committed
-  tinyci check ci/release.rhai      any other file; `.rhai` says that it is a script
-  tinyci check .tinyci.test.rhai    the tests of a script
-  tinyci check --commit main        as it stands in a commit
-  generate-config | tinyci check -  YAML from standard input
+  tinyci check                      validate .tinyci.yml or .tinyci.rhai in this directory
+  tinyci check ci/release.rhai      validate another file; `.rhai` marks a script
+  tinyci check .tinyci.test.rhai    validate the tests of a script
+  tinyci check --commit main        validate the config of a commit
+  generate-config | tinyci check -  validate YAML from standard input
   tinyci check - --stdin-filename .tinyci.rhai < buffer
-                                    what an editor holds and has not saved";
+                                    validate an unsaved script, as editors do";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {
-    /// The config, or - for standard input [default: .tinyci.yml or .tinyci.rhai]
+    /// The config file, or - for standard input [default: .tinyci.yml or .tinyci.rhai]
     ///
-    /// What a script imports is read below the current folder, or DIR, or from the commit.
+    /// tinyci reads the imports of a script from the current directory, from DIR, or from the commit.
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Check the config of this commit, or what standard input would be in it
+    /// Validate the config of this commit, or standard input as its config
     #[arg(short, long, value_name = "REV")]
     commit: Option<String>,
-    /// The name of what standard input holds; one that ends with `.rhai` makes it a script
+    /// File name for standard input; `.rhai` at the end marks a script
     #[arg(long, visible_alias = "name", value_name = "FILE", requires = "file")]
     stdin_filename: Option<String>,
-    /// Fail with exit code 1 on warnings too
+    /// Exit with code 1 on warnings too
     #[arg(long)]
     strict: bool,
-    /// Print one line of JSON
+    /// Print the problems as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -67,9 +68,9 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
         stdout.line(report.to_json());
     } else {
         let text = String::from_utf8_lossy(&text);
-        let is_told =
+        let is_shown =
             |severity: Severity| severity == Severity::Error || args.strict || !globals.is_quiet();
-        for problem in report.problems.iter().filter(|it| is_told(it.severity)) {
+        for problem in report.problems.iter().filter(|it| is_shown(it.severity)) {
             stdout.line(show(problem, &report, &text));
         }
         if passes && !globals.is_quiet() {
@@ -80,15 +81,16 @@ pub(crate) fn execute(args: &CheckArgs, globals: &Globals) -> Result<u8, Failure
     Ok(if passes { OK } else { FAILED })
 }
 
-/// The config of a commit, or another text in its place.
+/// Checks the config of a commit, or standard input in its place.
 fn in_commit(
     revision: &str,
     args: &CheckArgs,
     globals: &Globals,
 ) -> Result<(CheckReport, Vec<u8>), Failure> {
     if args.file.is_some() && !args.is_stdin() {
-        let message = "with `--commit` only `-` can be named: a file is not of the commit";
-        return Err(Failure::usage(message).hint("leave the file out to check the commit's config"));
+        let message = "cannot check a file with `--commit`: only `-` is allowed";
+        let hint = format!("`tinyci check --commit {revision}` checks the config of the commit");
+        return Err(Failure::usage(message).hint(hint));
     }
     let engine = globals.engine()?;
     engine.path_warning().iter().for_each(terminal::warn);
@@ -99,11 +101,12 @@ fn in_commit(
     Ok((engine.check_text(revision, &text, format_of(&name), &name)?, text))
 }
 
-/// What is to be checked, under the name that it has or is given.
+/// The name and the contents of the config.
 fn given(args: &CheckArgs, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if args.stdin_filename.is_some() && !args.is_stdin() {
-        let message = "`--stdin-filename` names what standard input holds";
-        return Err(Failure::usage(message).hint("write `tinyci check - --stdin-filename FILE`"));
+        let message = "cannot use `--stdin-filename` with a file: it requires `-`";
+        return Err(Failure::usage(message)
+            .hint("`tinyci check - --stdin-filename FILE` reads standard input"));
     }
     let (name, text) = read(args.file.as_deref(), globals)?;
     Ok((args.stdin_filename.clone().unwrap_or(name), text))
@@ -119,8 +122,8 @@ fn has_warnings(report: &CheckReport) -> bool {
     report.problems.iter().any(|problem| problem.severity == Severity::Warning)
 }
 
-/// Says what is odd about the settings and the path of the repository, where the folder is in one: a
-/// config can be checked anywhere.
+/// Warns of problems with the settings and the path of the repository, if there is one. A config can
+/// be checked outside of a repository too.
 fn warn_of_repository(globals: &Globals) {
     match globals.engine() {
         Ok(engine) => engine.path_warning().iter().for_each(terminal::warn),
@@ -129,13 +132,13 @@ fn warn_of_repository(globals: &Globals) {
     }
 }
 
-/// The language of a file. What is piped in is YAML.
+/// The format of a file by its name. Standard input is YAML.
 pub(crate) fn format_of(name: &str) -> Format {
     let is_script = Path::new(name).extension().is_some_and(|extension| extension == "rhai");
     if is_script { Format::Rhai } else { Format::Yaml }
 }
 
-/// The config's name and its bytes.
+/// The name and the contents of a file.
 pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if file == Some(Path::new("-")) {
         let mut text = Vec::new();
@@ -148,14 +151,14 @@ pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Ve
     match fs::read(&path) {
         Ok(text) => Ok((name, text)),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(Failure::usage(format!("there is no `{name}`"))
-                .hint("`tinyci check FILE` reads another file, `--commit REV` a commit"))
+            Err(Failure::usage(format!("cannot read `{name}`: no such file"))
+                .hint("`tinyci check --commit HEAD` checks a config that is committed"))
         }
         Err(error) => Err(Failure::broken(format!("cannot read `{name}`: {error}"))),
     }
 }
 
-/// The config that stands in the folder, of which a commit may have only one.
+/// The config in the directory.
 fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     let path = |format: Format| match &globals.dir {
         Some(dir) => dir.join(format.file_name()),
@@ -165,16 +168,16 @@ fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     match (yaml.exists(), script.exists()) {
         (true, true) => {
             let (yaml, script) = (yaml.display(), script.display());
-            let message = format!("there are `{yaml}` and `{script}`: a commit with both fails");
-            Err(Failure::usage(message).hint("keep one of them, or name the one that is meant"))
+            let message = format!("found `{yaml}` and `{script}`: a commit may have only one");
+            Err(Failure::usage(message).hint(format!("`tinyci check {yaml}` checks one of them")))
         }
         (false, true) => Ok(script),
         _ => Ok(yaml),
     }
 }
 
-/// `file:line:column: message`, the line, and a caret under the column. In front of a warning stands
-/// that it is one.
+/// `file:line:column: message`, the line, and a caret under the column. A warning starts with
+/// `warning: `.
 fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
     let mut shown = String::new();
     if problem.severity != Severity::Error {
@@ -201,7 +204,7 @@ fn excerpt(problem: &Problem, text: &str) -> Option<String> {
 fn under(line: &str, column: usize) -> String {
     let line = printable(line);
     let before = line.chars().take(column.saturating_sub(1));
-    // A tab stays a tab, so that the caret stands where the eye sees the column.
+    // A tab stays a tab, so that the caret is under its column.
     let space: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
     format!("{line}\n{space}^")
 }

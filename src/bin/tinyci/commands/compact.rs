@@ -1,4 +1,4 @@
-//! `tinyci compact`: old builds, packed.
+//! `tinyci compact`: packs old builds.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -6,7 +6,8 @@ use tinyci::builds::{CompactOptions, CompactedBuild};
 
 use crate::{
     console::{
-        failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
+        exit_codes::{BROKEN, OK},
+        failure::Failure,
         signals,
         terminal::{self, Progress, Stdout},
     },
@@ -15,37 +16,42 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci compact                    all builds but the newest
-  tinyci compact -n 5               all builds but the newest five
+  tinyci compact                    pack all builds but the newest
+  tinyci compact -n 5               pack all builds but the newest 5
   tinyci compact -b \"$(readlink -f /srv/app)\"
-                                    nor the build that /srv/app points into";
+                                    and do not pack the build that /srv/app points into";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct CompactArgs {
-    /// Leave the newest N builds as they are [default: 1]
-    #[arg(short, long = "num-builds-to-leave", alias = "num_builds_to_leave", value_name = "N")]
-    num_builds: Option<usize>,
-    /// Leave these builds as they are: names, or paths inside them, separated by commas
+    /// Keep the newest N builds unpacked [default: 1]
     #[arg(
-        short,
-        long = "builds-to-leave",
-        alias = "builds_to_leave",
-        value_name = "LIST",
+        short = 'n',
+        long,
+        aliases = ["num-builds-to-leave", "num_builds_to_leave"],
+        value_name = "N"
+    )]
+    keep: Option<usize>,
+    /// Keep this build unpacked: its name, or a path in it; several are separated by commas
+    #[arg(
+        short = 'b',
+        long,
+        aliases = ["builds-to-leave", "builds_to_leave"],
+        value_name = "BUILD",
         value_delimiter = ','
     )]
-    builds: Vec<PathBuf>,
-    /// Print what was packed, and what was not, as one line of JSON
+    keep_build: Vec<PathBuf>,
+    /// Print the packed builds, and those that failed, as one line of JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failure> {
     let mut options = args
-        .builds
+        .keep_build
         .iter()
         .fold(CompactOptions::new(), |options, build| options.keep_build(build.to_string_lossy()));
-    if let Some(number) = args.num_builds {
+    if let Some(number) = args.keep {
         options = options.keep(number);
     }
     let engine = globals.engine()?;
@@ -62,7 +68,7 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
             tell(&done.compacted, &mut stdout);
         }
         for word in &done.unmatched {
-            terminal::warn(format_args!("`{word}` names no build that is there"));
+            terminal::warn(format_args!("`{word}` is not a build"));
         }
         terminal::warn_of(&done.not_removed);
     }
@@ -76,7 +82,7 @@ fn tell(compacted: &[CompactedBuild], stdout: &mut Stdout) {
         stdout.line(format_args!("{time}Compacted {}", build.archive.display()));
         for skipped in &build.omitted {
             terminal::warn(format_args!(
-                "`{}` is a socket or a device and is not packed",
+                "not packed: `{}` is a socket or a device",
                 skipped.display()
             ));
         }

@@ -1,11 +1,8 @@
-//! `tinyci completions`: what a shell needs to complete a command line.
+//! `tinyci completions`: prints a shell completion script.
 
 use clap_complete::Shell;
 
-use crate::console::{
-    failure::{Failure, OK},
-    terminal::Stdout,
-};
+use crate::console::{exit_codes::OK, failure::Failure, terminal::Stdout};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +17,7 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// `command` is the whole command line.
+/// Prints the script for `command`, the whole command line.
 pub(crate) fn execute(args: &CompletionsArgs, mut command: clap::Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "tinyci", &mut script);

@@ -1,4 +1,4 @@
-//! `tinyci convert`: a YAML config as a script.
+//! `tinyci convert`: converts a YAML config to a script.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,8 @@ use tinyci::{ErrorKind, Format, Pipeline};
 use crate::{
     commands::check::{format_of, read},
     console::{
-        failure::{FAILED, Failure, OK},
+        exit_codes::{FAILED, OK},
+        failure::Failure,
         terminal::{self, Stdout},
     },
     globals::Globals,
@@ -16,12 +17,13 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci convert > .tinyci.rhai && git rm .tinyci.yml
-  tinyci convert other.yml";
+                                    replace the config by a script
+  tinyci convert other.yml          print another file as a script";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ConvertArgs {
-    /// The config, or - for standard input [default: .tinyci.yml]
+    /// The YAML file, or - for standard input [default: .tinyci.yml]
     file: Option<PathBuf>,
 }
 
@@ -30,7 +32,7 @@ pub(crate) fn execute(args: &ConvertArgs, globals: &Globals) -> Result<u8, Failu
     let file = args.file.clone().unwrap_or_else(yaml);
     let (name, text) = read(Some(&file), globals)?;
     if format_of(&name) == Format::Rhai {
-        return Err(Failure::usage(format!("`{name}` is a script already")));
+        return Err(Failure::usage(format!("cannot convert `{name}`: it is already a script")));
     }
     let script = Pipeline::parse(&text, Format::Yaml, &name).and_then(|it| it.to_rhai());
     let mut stdout = Stdout::new();

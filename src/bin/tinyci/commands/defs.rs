@@ -1,31 +1,29 @@
-//! `tinyci defs`: the reference of what scripts can use.
+//! `tinyci defs`: prints the script API reference.
 
 use tinyci::check::{Checker, DefinitionsFormat};
 
 use crate::{
-    console::{
-        failure::{Failure, OK},
-        terminal::Stdout,
-    },
+    console::{exit_codes::OK, failure::Failure, terminal::Stdout},
     globals::Globals,
 };
 
 const EXAMPLES: &str = "\
 Examples:
   tinyci defs > script-api.md       for people
-  tinyci defs --rhai > tinyci.d.rhai    for editors with Rhai's language server
-  tinyci defs --json                for other programs";
+  tinyci defs --rhai > tinyci.d.rhai
+                                    for editors with the Rhai language server
+  tinyci defs --json                for programs";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DefsArgs {
-    /// Print one line of JSON
+    /// Print the reference as one line of JSON
     #[arg(long, conflicts_with_all = ["markdown", "rhai"])]
     json: bool,
-    /// Print definitions for editors, a `.d.rhai` file
+    /// Print definitions for editors, as a `.d.rhai` file
     #[arg(long, conflicts_with = "markdown")]
     rhai: bool,
-    /// Print Markdown: the default
+    /// Print Markdown (the default)
     #[arg(long)]
     markdown: bool,
 }

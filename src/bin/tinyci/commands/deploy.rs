@@ -1,4 +1,4 @@
-//! `tinyci deploy`: from the newest green commit to where it runs, when a person says so.
+//! `tinyci deploy`: shows the plan of a deployment, asks, and deploys.
 
 use tinyci::{
     CancelToken, Engine, Event, Outcome,
@@ -11,7 +11,8 @@ use tinyci::{
 use crate::{
     commands::{plan::assumption, results::precisely},
     console::{
-        failure::{CANCELED, DEPLOY_EXIT_CODES, FAILED, Failure, OK, exit_code},
+        exit_codes::{CANCELED, FAILED, OK},
+        failure::{Failure, exit_code},
         question, signals,
         terminal::{self, Stdout, printable},
         transcript::Transcript,
@@ -21,34 +22,37 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci deploy                     the newest green commit to production, after a question
-  tinyci deploy --dry-run           what that would be, and what it brings
-  tinyci deploy v1.2 --to staging   a commit of your choice
-  tinyci deploy --yes               without a question, for scripts
-  tinyci deploy --bare              the files at once, if there is no time for a build
-  tinyci deploy --unlock 'it runs'  go on after a deployment that was killed";
+  tinyci deploy                     deploy the newest green commit to production
+  tinyci deploy --dry-run           show what that would do
+  tinyci deploy v1.2 --to staging   deploy a commit of your choice to staging
+  tinyci deploy --yes               deploy without asking, for scripts
+  tinyci deploy --bare              in an emergency, deploy without waiting for a build
+  tinyci deploy --unlock 'checked, it runs'
+                                    deploy again after an interrupted deployment
+
+A commit is green if its verdict is `success`.";
 
 /// How many commits of a list are shown.
 const SHOWN_MAX: usize = 20;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct DeployArgs {
-    /// The commit to deploy [default: the newest green one of the
-    /// environment's branch that contains what is deployed]
+    /// The commit to deploy [default: the newest green commit on the environment's branch that
+    /// contains the deployed one]
     #[arg(value_name = "REV")]
     revision: Option<String>,
-    /// Deploy a commit that is not green; the record says so
+    /// Deploy even if the commit is not green; this is recorded
     #[arg(long)]
     force: bool,
-    /// Say that you have looked at what an interrupted deployment left, and why it can go on
+    /// Confirm that you checked an interrupted deployment, and say why the next one is safe
     #[arg(long, value_name = "REASON")]
     unlock: Option<String>,
     #[command(flatten)]
     how: How,
 }
 
-/// What deploying and rolling back have in common.
+/// The options that `deploy` and `rollback` share.
 #[derive(Debug, clap::Args)]
 pub(crate) struct How {
     /// The environment to deploy to
@@ -57,19 +61,16 @@ pub(crate) struct How {
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
-    /// Deploy the commit's files at once, without what a build adds, for emergencies; the record says
-    /// so
+    /// In an emergency, deploy the commit's files without a build; this is recorded
     #[arg(long)]
     bare: bool,
-    /// Show what would be done, and do nothing
-    #[arg(short = 'n', long)]
+    /// Show the plan and do nothing
+    #[arg(long)]
     dry_run: bool,
-    /// Take this text for the output of commands that the script asks for, in what is shown before:
-    /// `git describe*=v1.2`
+    /// For the plan, assume this output of commands that match the glob: `git describe*=v1.2`
     #[arg(long, value_name = "GLOB=TEXT", value_parser = assumption)]
     assume: Vec<(String, String)>,
-    /// Print events as JSON, one per line, and the deployment as the last line; with --dry-run the
-    /// plan alone
+    /// Print events as JSON, one per line, then the deployment; with --dry-run, only the plan
     #[arg(long)]
     json: bool,
 }
@@ -93,7 +94,9 @@ fn unlock(
     globals: &Globals,
 ) -> Result<(), Failure> {
     if args.how.dry_run {
-        return Err(Failure::usage("--dry-run does nothing, and so cannot --unlock anything"));
+        return Err(Failure::usage(
+            "cannot combine `--unlock` with `--dry-run`: a dry run changes nothing",
+        ));
     }
     let unlocked = engine.unlock_deployments(&args.how.to, reason)?;
     if !globals.is_quiet() && !args.how.json {
@@ -101,14 +104,14 @@ fn unlock(
             Some(open) => {
                 format!("Unlocked {} after the deployment of {}", args.how.to, open.commit.short())
             }
-            None => format!("{} was not locked", args.how.to),
+            None => format!("{} is not locked", args.how.to),
         };
         Stdout::new().line(line);
     }
     Ok(())
 }
 
-/// Shows what would be done, asks, and does it.
+/// Shows the plan, asks, and deploys.
 pub(crate) fn promote(
     engine: &Engine,
     request: DeployRequest,
@@ -155,19 +158,19 @@ pub(crate) fn promote(
     Ok(exit_code(deployment.outcome.exit_code()))
 }
 
-/// `--yes` agrees to a step forward, and not to losing what is deployed.
+/// The refusal of `--yes` if the commit lacks the deployed one: `--yes` must not undo a deployment.
 fn unnamed(plan: &DeployPlan) -> Failure {
     let (id, environment) = (plan.commit.id.short(), &plan.environment);
-    let deployed = plan.deployed.as_ref().map(|running| running.commit.short());
+    let deployed = plan.deployed.as_ref().map(|deployed| deployed.commit.short());
     let message = format!(
-        "{}, which is deployed to {environment}, is not part of {id} and would be lost",
+        "refusing to deploy {id} to {environment}: it does not contain {}, which is deployed",
         deployed.unwrap_or_default()
     );
     Failure::usage(message)
-        .hint(format!("`tinyci deploy {id} --to {environment}` names the commit"))
+        .hint(format!("`tinyci deploy {id} --to {environment}` deploys it anyway"))
 }
 
-/// Asks whether to do it.
+/// Asks whether to deploy.
 fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
     let question = match plan.rollback {
@@ -178,20 +181,20 @@ fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
         Some(build) if plan.build.must_be_made() => format!("Its build is {build}. {question}"),
         _ => question,
     };
-    let otherwise = "`--yes` answers beforehand, `--dry-run` only shows what would be done";
-    question::confirmed(&question, otherwise, cancel)
+    let hint = "`--yes` deploys without asking; `--dry-run` only shows the plan";
+    question::confirmed(&question, hint, cancel)
 }
 
-/// What can be done now, where it did not go through.
+/// Prints a hint after a deployment that did not succeed.
 fn advise(deployment: &Deployment) {
     let Deployment { commit, environment, .. } = deployment;
     let short = commit.short();
     match deployment.outcome {
         DeployOutcome::AwaitingApproval => terminal::complain(format_args!(
-            "hint: `tinyci approve {commit} --to {environment}` lets the next `tinyci deploy` go on"
+            "hint: `tinyci approve {commit} --to {environment}` approves it; then deploy again"
         )),
         DeployOutcome::Failure | DeployOutcome::Canceled => terminal::complain(format_args!(
-            "hint: `tinyci deploy {short} --to {environment}` tries the same build again"
+            "hint: `tinyci deploy {short} --to {environment}` deploys the same build again"
         )),
         _ => {}
     }
@@ -207,28 +210,30 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     stdout.line(format_args!("  now:  {}", now(plan)));
     stdout.line(format_args!("  then: {} {subject}", id.short()));
     if plan.deployed.as_ref().is_some_and(|running| running.commit == id) {
-        stdout.line("        which is deployed already, and would be once more");
+        stdout.line("        already deployed; would be deployed again");
     }
     if plan.forced {
         let verdict = plan.verdict.map_or("no verdict".to_owned(), |it| format!("verdict {it}"));
         stdout.line(match plan.verdict.is_some_and(Outcome::passed) {
-            true => "        which is on no branch that deployments, and is forced".to_owned(),
-            false => format!("        which has {verdict}, and is forced"),
+            true => "        is not on a branch that deploys (--force)".to_owned(),
+            false => format!("        has {verdict} (--force)"),
         });
     }
     let line = |commit: &tinyci::Commit| {
         format!("{} {}", commit.id.short(), printable(&commit.subject.to_str_lossy()))
     };
-    list("brings", &plan.added.iter().map(line).collect::<Vec<_>>(), stdout);
+    list("adds", &plan.added.iter().map(line).collect::<Vec<_>>(), stdout);
     if let Some(build) = build(plan) {
         stdout.line(format_args!("  build: {build}"));
     }
     if plan.must_be_named {
-        stdout.line("        which lacks what is deployed: that is on no branch that deploys");
+        stdout.line(
+            "        does not contain the deployed commit, which is on no branch that deploys",
+        );
     }
-    list("takes away", &plan.removed.iter().map(line).collect::<Vec<_>>(), stdout);
+    list("removes", &plan.removed.iter().map(line).collect::<Vec<_>>(), stdout);
     let over = plan.ineligible.iter().map(|(id, why)| format!("{} {why}", id.short()));
-    list("passes over", &over.collect::<Vec<_>>(), stdout);
+    list("ineligible", &over.collect::<Vec<_>>(), stdout);
     match &plan.approval {
         ApprovalState::Given(approval) => {
             let proof = approval.proof.iter().filter(|proof| **proof != ApprovalProof::Unproven);
@@ -237,11 +242,11 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
             stdout.line(format_args!("  approved by {}", printable(&by)));
         }
         ApprovalState::Awaiting => stdout.line(format_args!(
-            "  waits for an approval: `tinyci approve {id} --to {}`",
+            "  awaits approval: `tinyci approve {id} --to {}`",
             plan.environment
         )),
         ApprovalState::Unknown => {
-            stdout.line("  may wait for an approval: the plan ends before that is known");
+            stdout.line("  may need an approval: the plan ends before that is known");
         }
         _ => {}
     }
@@ -252,7 +257,7 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         } else {
             &uncounted.approved_by
         };
-        let line = format!("  does not count: the approval by {by}, since {problem}");
+        let line = format!("  the approval by {by} does not count: {problem}");
         stdout.line(printable(&line));
     }
     if let Some(fault) = &plan.approval_fault {
@@ -262,46 +267,46 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         stdout.line(format_args!("  {}", printable(fault)));
     }
     let acts: Vec<String> = plan.actions.iter().flat_map(|act| indented(act)).collect();
-    list("does", &acts, stdout);
+    list("actions", &acts, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
-            "  cannot begin: the deployment of {} was interrupted, see `--unlock`",
+            "  cannot start: the deployment of {} was interrupted (see `--unlock`)",
             open.commit.short()
         ));
     }
 }
 
-/// What there is to say of the build; nothing if it is simply there.
+/// The state of the build; `None` if it is ready.
 fn build(plan: &DeployPlan) -> Option<String> {
     let text = match plan.build {
         BuildState::Missing { took: Some(took) } => format!(
-            "gone: the commit is built and tested again first, which took {} the last time",
+            "missing; the commit is built and tested again first (last time: {})",
             precisely(took)
         ),
         BuildState::OtherBranch { took } => {
             let branch = plan.commit.branch.iter().map(|it| format!(" for `{it}`"));
-            let took = took.map(|took| format!(", which took {} the last time", precisely(took)));
+            let took = took.map(|took| format!(" (last time: {})", precisely(took)));
             let (branch, took) = (branch.collect::<String>(), took.unwrap_or_default());
             printable(&format!(
-                "of another branch: the commit is built and tested{branch} first{took}"
+                "for another branch; the commit is built and tested{branch} first{took}"
             ))
         }
         BuildState::Missing { took: None } => {
-            "gone: the commit is built and tested again first".to_owned()
+            "missing; the commit is built and tested again first".to_owned()
         }
         BuildState::None => {
-            "none: the config builds nothing, the commit's files are deployed".to_owned()
+            "none, because the config builds nothing; the commit's files are deployed".to_owned()
         }
         BuildState::Discarded => {
-            "none: the script discarded its export, the commit's files are deployed".to_owned()
+            "none, because the script discarded it; the commit's files are deployed".to_owned()
         }
-        BuildState::Bare => "left out (--bare): the commit's files are deployed".to_owned(),
+        BuildState::Bare => "not used (--bare); the commit's files are deployed".to_owned(),
         _ => return None,
     };
     Some(text)
 }
 
-/// A command's lines, all but the first further in.
+/// The lines of an action, all but the first indented.
 fn indented(act: &str) -> impl Iterator<Item = String> {
     let indent =
         |(number, line)| format!("{}{}", if number == 0 { "" } else { "  " }, printable(line));

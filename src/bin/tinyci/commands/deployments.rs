@@ -1,4 +1,4 @@
-//! `tinyci deployments`: what was deployed, when and by whom; and the end of an environment.
+//! `tinyci deployments`: lists deployments, and retires an environment.
 
 use std::time::SystemTime;
 
@@ -10,7 +10,8 @@ use tinyci::{
 use crate::{
     commands::results::roughly,
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         terminal::{Palette, Stdout, complain, printable, warn},
     },
     globals::Globals,
@@ -18,23 +19,24 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci deployments                    of every environment, the newest first
+  tinyci deployments                show the deployments of every environment, newest first
   tinyci deployments --to production -n 5
-  tinyci deployments --json             one JSON object per line
-  tinyci deployments --retire review-12 the review is over: nothing runs there any more
+                                    show the 5 newest deployments to production
+  tinyci deployments --retire review-12
+                                    record that an environment is no longer in use
   git log --first-parent refs/tinyci/deployments/production
-                                    the same as git tells it";
+                                    show the same with git";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DeploymentsArgs {
-    /// Only deployments to this environment
+    /// Show only deployments to this environment
     #[arg(long, value_name = "ENV")]
     to: Option<String>,
-    /// Show the newest N only
+    /// Show only the newest N
     #[arg(short, long = "limit", value_name = "N")]
     number: Option<usize>,
-    /// Record that nothing runs in this environment any more, so that it keeps no builds
+    /// Record that this environment is no longer in use, so that its builds can be deleted
     #[arg(long, value_name = "ENV", conflicts_with_all = ["to", "number"])]
     retire: Option<String>,
     /// Print deployments as JSON, one per line
@@ -43,7 +45,7 @@ pub(crate) struct DeploymentsArgs {
 }
 
 impl DeploymentsArgs {
-    /// Whether an environment is to end, and nothing to be shown.
+    /// True if an environment is retired, not shown.
     pub(crate) fn retires(&self) -> bool {
         self.retire.is_some()
     }
@@ -66,7 +68,7 @@ pub(crate) fn execute(args: &DeploymentsArgs, globals: &Globals) -> Result<u8, F
         }
     }
     if found.deployments.is_empty() && !args.json && !globals.is_quiet() {
-        complain("tinyci: nothing was deployed yet");
+        complain("tinyci: no deployments yet");
     }
     stdout.finish()?;
     Ok(OK)
@@ -80,13 +82,13 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
         Some(entry) if !globals.is_quiet() => {
             let time = tinyci::format::log_prefix(SystemTime::now());
             stdout.line(format_args!(
-                "{time}{}: nothing runs there any more, by {}",
+                "{time}{}: no longer in use, by {}",
                 entry.sentence(),
                 printable(&entry.deployed_by)
             ));
         }
         None if !globals.is_quiet() => {
-            complain(format_args!("tinyci: `{environment}` is retired already"));
+            complain(format_args!("tinyci: `{environment}` is already retired"));
         }
         _ => {}
     }
@@ -94,7 +96,7 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
     Ok(OK)
 }
 
-/// The environment, and whose it is.
+/// The environment, and its remote if it has one.
 fn place(deployment: &Deployment) -> String {
     match &deployment.remote {
         Some(remote) => format!("{} of {}", deployment.environment, printable(remote)),
@@ -138,13 +140,13 @@ fn line(deployment: &Deployment, width: usize, now: SystemTime) -> String {
         (deployment.rollback, "rollback"),
         (deployment.bare, "bare"),
     ];
-    for (holds, word) in words {
-        if holds {
+    for (is_set, word) in words {
+        if is_set {
             line += &format!(", {word}");
         }
     }
     if let Some(reason) = &deployment.reason {
-        // An error in a script comes with lines that show its place.
+        // After the first line, a script error shows its location.
         let mut lines = reason.lines();
         line += &format!(": {}", printable(lines.next().unwrap_or_default()));
         if lines.next().is_some() {

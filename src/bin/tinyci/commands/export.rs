@@ -1,10 +1,11 @@
-//! `tinyci export`: a commit's files in a folder.
+//! `tinyci export`: writes a commit's files to a directory.
 
 use std::path::PathBuf;
 
 use crate::{
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         signals,
         terminal::{Progress, Stdout, warn},
     },
@@ -13,7 +14,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Example:
-  tinyci export v1.2 /tmp/app       what `git archive` packs, and no .git";
+  tinyci export v1.2 /tmp/app       write the files that `git archive` packs, without .git";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -21,7 +22,7 @@ pub(crate) struct ExportArgs {
     /// The commit
     #[arg(value_name = "REV")]
     revision: String,
-    /// The folder to write to, which must be empty or not be there yet
+    /// The directory to write to; it must be empty or not exist
     #[arg(value_name = "DIR")]
     to: PathBuf,
 }

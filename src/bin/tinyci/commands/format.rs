@@ -1,4 +1,4 @@
-//! The placeholders of `results --format`: git's own, as far as they have a meaning here.
+//! The placeholders of `results --format`, a subset of those of `git log`.
 
 use std::str::Chars;
 
@@ -7,17 +7,17 @@ use tinyci::{Commit, Record};
 
 use crate::console::failure::Failure;
 
-/// The placeholders, for `--help` and for the error about any other.
+/// The placeholders, for `--help`.
 pub(crate) const PLACEHOLDERS: &str = "\
-Placeholders of --format, which mean what they mean to git:
-  %H   commit id                    %N   the verdict: success, failure, skipped
+Placeholders of --format, as in git log:
+  %H   commit id                    %N   verdict: success, failure or skipped
   %h   abbreviated commit id        %D   branch
   %s   subject                      %ct  commit time, seconds since 1970
-  %an  author's name                %cI  commit time, ISO 8601
-  %ae  author's address             %n   newline
+  %an  author name                  %cI  commit time, ISO 8601
+  %ae  author email                 %n   newline
   %%   a percent sign";
 
-/// A format, read and found to be sound.
+/// A valid format.
 #[derive(Debug)]
 pub(crate) struct Format {
     pieces: Vec<Piece>,
@@ -51,14 +51,14 @@ impl Format {
         Ok(Self { pieces })
     }
 
-    /// Whether it asks for what only the commit itself can tell.
+    /// True if it needs more than the record: the commit itself.
     pub(crate) fn needs_commit(&self) -> bool {
         use Piece::{AuthorAddress, AuthorName, CommitSeconds, CommitTime, Subject};
-        let commits_own = [Subject, AuthorName, AuthorAddress, CommitSeconds, CommitTime];
-        self.pieces.iter().any(|piece| commits_own.contains(piece))
+        let of_commit = [Subject, AuthorName, AuthorAddress, CommitSeconds, CommitTime];
+        self.pieces.iter().any(|piece| of_commit.contains(piece))
     }
 
-    /// One line, in bytes as git holds them. Nothing stands in for a commit that is gone.
+    /// One line, in the bytes that git has. Placeholders of a deleted commit are empty.
     pub(crate) fn fill(&self, record: &Record, commit: Option<&Commit>) -> Vec<u8> {
         let mut line = Vec::new();
         for piece in &self.pieces {
@@ -93,7 +93,7 @@ impl Piece {
                 let name: String = first.into_iter().chain(second).collect();
                 let known = "%H %h %s %an %ae %ct %cI %D %N %n %%";
                 let message =
-                    format!("`%{name}` is not a placeholder of --format (there are {known})");
+                    format!("unknown placeholder `%{name}` in --format: expected one of {known}");
                 return Err(Failure::usage(message));
             }
         })
@@ -150,16 +150,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_placeholder_is_named() {
+    fn an_unknown_placeholder_is_named() {
         for (text, name) in [("%H %x", "%x"), ("%at", "%at"), ("100%", "%"), ("%c", "%c")] {
             let failure = Format::parse(text).map(|_| ()).map_err(|failure| failure.to_string());
-            let expected = format!("tinyci: `{name}` is not a placeholder");
+            let expected = format!("tinyci: unknown placeholder `{name}`");
             assert!(failure.is_err_and(|text| text.starts_with(&expected)), "{text}");
         }
     }
 
     #[test]
-    fn only_what_the_record_lacks_asks_for_the_commit() {
+    fn only_placeholders_that_the_record_lacks_need_the_commit() {
         let needs = |text| Format::parse(text).map(|format| format.needs_commit()).ok();
         assert_eq!(needs("%H %h %N %D%n%%"), Some(false));
         assert_eq!(needs("%H %s"), Some(true));

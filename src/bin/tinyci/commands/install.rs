@@ -1,22 +1,19 @@
-//! `tinyci install`: the git hook that tests what is pushed.
+//! `tinyci install`: installs a git hook that tests every push.
 
 use std::{env, time::SystemTime};
 
 use tinyci::install::{InstallOptions, InstallReport};
 
 use crate::{
-    console::{
-        failure::{Failure, OK},
-        terminal::Stdout,
-    },
+    console::{exit_codes::OK, failure::Failure, terminal::Stdout},
     globals::Globals,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci install                    the hook finds `tinyci` on the server's PATH
-  tinyci install --absolute-path    the hook calls this very program
-  tinyci install --hide-refs        and nobody can push verdicts";
+  tinyci install                    the hook runs the `tinyci` on the server's PATH
+  tinyci install --absolute-path    the hook runs this program by its full path
+  tinyci install --hide-refs        also reject pushes to the refs with verdicts";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -24,13 +21,13 @@ pub(crate) struct InstallArgs {
     /// Write the full path of this program into the hook
     #[arg(short, long)]
     absolute_path: bool,
-    /// Add the refs that hold verdicts to receive.hideRefs, so that a push can't forge them
+    /// Hide the refs with verdicts (receive.hideRefs), so that a push cannot forge them
     #[arg(long)]
     hide_refs: bool,
-    /// Install even where core.hooksPath names a folder that other repositories use too
+    /// Install even if core.hooksPath names a directory that other repositories use too
     #[arg(long)]
     shared_hooks: bool,
-    /// Take the builds in tinyci.buildsDir over from a repository that is gone
+    /// Take over the builds in tinyci.buildsDir from a repository that no longer exists
     #[arg(long)]
     adopt_builds: bool,
 }
@@ -39,18 +36,18 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
     let mut options = InstallOptions::default();
     if args.absolute_path {
         options.command = env::current_exe().map_err(|error| {
-            Failure::broken(format!("the path of this program is not known: {error}"))
+            Failure::broken(format!("cannot find the path of this program: {error}"))
         })?;
     }
     options.shared_hooks = args.shared_hooks;
     options.hide_refs = args.hide_refs;
     options.adopt_builds = args.adopt_builds;
     let installed = globals.engine()?.install(&options)?;
-    let what = if installed.changed { "installed successfully" } else { "is installed already" };
+    let what = if installed.changed { "installed successfully" } else { "is already installed" };
     tell(&installed, what, globals)
 }
 
-/// Tells what became of the hook, in the ancestor's words.
+/// Prints the result in the words of TinyCI 0.5.
 pub(crate) fn tell(
     installed: &InstallReport,
     what: &str,

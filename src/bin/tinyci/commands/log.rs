@@ -1,10 +1,11 @@
-//! `tinyci log`: what runs said, and say.
+//! `tinyci log`: shows and follows the logs of runs.
 
 use tinyci::record::LogOptions;
 
 use crate::{
     console::{
-        failure::{CANCELED, Failure, OK},
+        exit_codes::{CANCELED, OK},
+        failure::Failure,
         signals,
         terminal::Stdout,
     },
@@ -13,17 +14,17 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci log                        the log of all runs
-  tinyci log -n 20 -f               the last lines, and what follows
-  tinyci log -c HEAD                the log of one commit";
+  tinyci log                        show the log of all runs
+  tinyci log -n 20 -f               show the last 20 lines, then new ones as they come
+  tinyci log -c HEAD                show the log of one commit";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LogArgs {
-    /// Go on with lines as they are written, until Ctrl-C
+    /// Show new lines as they are written, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
-    /// Show the last N lines only
+    /// Show only the last N lines
     #[arg(
         short,
         long = "num-lines",
@@ -32,7 +33,7 @@ pub(crate) struct LogArgs {
         value_name = "N"
     )]
     n: Option<usize>,
-    /// Show the log of this commit's build
+    /// Show the log of this commit
     #[arg(short, long, value_name = "REV")]
     commit: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The commands: each has its options, and `execute`.
+//! The commands. Each file has the options of a command, and `execute`.
 //!
 //! | file | contents |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | `convert` | `tinyci convert` |
 //! | `defs` | `tinyci defs` |
 //! | `deploy` | `tinyci deploy` |
-//! | `deploys` | `tinyci deployments` |
+//! | `deployments` | `tinyci deployments` |
 //! | `export` | `tinyci export` |
 //! | `format` | the placeholders of `results --format` |
 //! | `install` | `tinyci install` |

@@ -1,4 +1,4 @@
-//! `tinyci plan`: what a run would do, without doing it.
+//! `tinyci plan`: shows what a run would do.
 
 use tinyci::{
     Engine,
@@ -7,7 +7,8 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         terminal::{Palette, Stdout, printable},
     },
     globals::{Globals, is_range, selection_of},
@@ -15,30 +16,30 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci plan                       what `tinyci run --all` would test
-  tinyci plan --retry main..topic   what naming these commits would test
+  tinyci plan                       show which commits `tinyci run --all` would test
+  tinyci plan --retry main..topic   the same for `tinyci run --retry main..topic`
   tinyci plan main --assume 'git describe*=v1.2'
-                                    what its steps would do, and why";
+                                    show what the steps of this commit would do";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
-    /// Commits and ranges; without any, all that is due
+    /// Commits and ranges [default: all pending commits]
     #[arg(value_name = "REV", conflicts_with_all = ["all", "all_history"])]
     revisions: Vec<String>,
-    /// Every commit that has no verdict yet: the default
+    /// Plan for all pending commits (the default)
     #[arg(short, long)]
     all: bool,
-    /// As `run --retry` would
+    /// Plan for `run --retry`
     #[arg(long)]
     retry: bool,
-    /// As `run --all-history` would
+    /// Plan for `run --all-history`
     #[arg(long)]
     all_history: bool,
-    /// Print the plan as one line of JSON, of named commits with what their steps would do
+    /// Print the plan as one line of JSON; for commits given by name, with the actions of their steps
     #[arg(long)]
     json: bool,
-    /// Take this text for the output of commands that the script asks for: `git describe*=v1.2`
+    /// Assume this output of commands that match the glob: `git describe*=v1.2`
     #[arg(long, value_name = "GLOB=TEXT", value_parser = assumption)]
     assume: Vec<(String, String)>,
 }
@@ -78,39 +79,44 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
         ));
     }
     for commit in &plan.out_of_attempts {
-        stdout.line(format_args!("{} waits for `run --retry`: out of attempts", commit.short()));
+        stdout.line(format_args!(
+            "{} is out of attempts; `tinyci run --retry` tests it again",
+            commit.short()
+        ));
     }
     if !plan.baselined.is_empty() {
         let count = plan.baselined.len();
-        stdout.line(format_args!("{count} older commits wait for `run --all-history`"));
+        stdout.line(format_args!(
+            "{count} older commits are below the baseline; `tinyci run --all-history` tests them"
+        ));
     }
 }
 
 /// `GLOB=TEXT`
 pub(crate) fn assumption(word: &str) -> Result<(String, String), String> {
-    let (glob, text) = word.split_once('=').ok_or("write GLOB=TEXT")?;
+    let (glob, text) = word.split_once('=').ok_or("expected GLOB=TEXT")?;
     if glob.trim().is_empty() {
-        return Err("an empty glob matches no command; write `*` for any".to_owned());
+        return Err("an empty glob matches no command; `*` matches all".to_owned());
     }
     Ok((glob.to_owned(), text.to_owned()))
 }
 
-/// The plan, with what the steps of named commits would do.
+/// The plan as JSON, with a dry run of each named commit.
 fn json<'a>(
     engine: &Engine,
     plan: &Plan,
     named: impl Iterator<Item = &'a String>,
     assume: &[(String, String)],
 ) -> Result<String, Failure> {
-    let mut forecasts = Vec::new();
+    let mut dry_runs = Vec::new();
     for revision in named {
-        forecasts.push(forecast(engine, plan, revision, assume)?);
+        dry_runs.push(dry_run(engine, plan, revision, assume)?);
     }
-    Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+    Ok(if dry_runs.is_empty() { plan.to_json() } else { plan.to_json_with(&dry_runs) })
 }
 
-/// What a named commit would come to: as the plan has it, or as a first job if it is not due.
-fn forecast(
+/// A dry run of a named commit: of its job in the plan, or of a first job if it is not pending.
+fn dry_run(
     engine: &Engine,
     plan: &Plan,
     revision: &str,
@@ -123,7 +129,7 @@ fn forecast(
     })
 }
 
-/// What the steps of a named commit would do, whether it is due or not.
+/// Shows a dry run of a named commit, even if it is not pending.
 fn steps(
     engine: &Engine,
     plan: &Plan,
@@ -131,22 +137,21 @@ fn steps(
     assume: &[(String, String)],
     stdout: &mut Stdout,
 ) -> Result<(), Failure> {
-    let forecast = forecast(engine, plan, revision, assume)?;
-    let commit = forecast.commit;
-    let is_due = plan.jobs.iter().any(|job| job.commit.id == commit);
-    let due = if is_due { "" } else { " (not due: `--retry` runs it again)" };
-    let becomes = match (forecast.outcome, &forecast.reason) {
-        (None, _) => "the outcome is not known".to_owned(),
-        // What was left out, or an invalid config, does not depend on commands.
+    let dry_run = dry_run(engine, plan, revision, assume)?;
+    let commit = dry_run.commit;
+    let is_pending = plan.jobs.iter().any(|job| job.commit.id == commit);
+    let pending = if is_pending { "" } else { " (not pending; `--retry` tests it again)" };
+    let becomes = match (dry_run.outcome, &dry_run.reason) {
+        (None, _) => "outcome unknown".to_owned(),
+        // A skipped step or an invalid config does not depend on commands.
         (Some(outcome), Some(reason)) => format!("{outcome}: {}", printable(reason)),
         (Some(outcome), None) => format!("{outcome} if every command passes"),
     };
-    stdout.line(format_args!("{}{due}: {becomes}", commit.short()));
-    for step in &forecast.steps {
+    stdout.line(format_args!("{}{pending}: {becomes}", commit.short()));
+    for step in &dry_run.steps {
         stdout.line(format_args!("  {}", step.name));
         if step.hook_callbacks > 0 {
-            stdout
-                .line(format_args!("    hooks of the embedding program: {}", step.hook_callbacks));
+            stdout.line(format_args!("    hook callbacks: {}", step.hook_callbacks));
         }
         for act in &step.actions {
             stdout.line(format_args!("    {}", printable(&act.to_string())));

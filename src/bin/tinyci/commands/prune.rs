@@ -1,4 +1,4 @@
-//! `tinyci prune`: old builds, removed.
+//! `tinyci prune`: deletes old builds.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,8 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{BROKEN, Failure, HOUSEKEEPING_EXIT_CODES, OK},
+        exit_codes::{BROKEN, OK},
+        failure::Failure,
         signals,
         terminal::{self, Progress, Stdout, printable},
     },
@@ -18,28 +19,28 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci prune --keep 20            all builds but the newest twenty
-  tinyci prune --max-age 30d        builds that were last run a month ago
+  tinyci prune --keep 20            delete all builds but the newest 20
+  tinyci prune --max-age 30d        delete builds that were last run more than 30 days ago
   tinyci prune --max-size 10g --dry-run
-                                    what would go, so that the rest takes 10 GiB
-  git config tinyci.pruneKeep 20    after every run, and for `prune` without options";
+                                    show what to delete so that the rest takes at most 10 GiB
+  git config tinyci.pruneKeep 20    prune after every run; `tinyci prune` uses it too";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{HOUSEKEEPING_EXIT_CODES}"))]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct PruneArgs {
-    /// Remove all builds but the newest N
+    /// Delete all builds but the newest N
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
-    /// Remove builds that were last run longer ago: 12h, 30d
+    /// Delete builds that were last run longer ago than this: 12h, 30d
     #[arg(long, value_name = "DUR", value_parser = duration)]
     max_age: Option<Duration>,
-    /// Remove the oldest builds until the rest takes no more: 500m, 10g
+    /// Delete the oldest builds until the rest takes at most this many bytes: 500m, 10g
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_size: Option<u64>,
-    /// Remove nothing, and show what would go
+    /// Show what would be deleted, and delete nothing
     #[arg(long)]
     dry_run: bool,
-    /// Print what was removed, and what was not, as one line of JSON
+    /// Print the deleted builds, and those that failed, as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -49,7 +50,7 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     (options.keep, options.max_age, options.max_bytes) = (args.keep, args.max_age, args.max_size);
     let engine = globals.engine()?;
     let cancel = signals::cancel_on_interrupt()?;
-    let progress = Progress::show("Removing old builds", globals.is_quiet() || args.dry_run);
+    let progress = Progress::show("Deleting old builds", globals.is_quiet() || args.dry_run);
     let done = engine.prune(&options, &cancel);
     drop(progress);
     let done = done?;
@@ -76,7 +77,7 @@ fn tell(done: &PruneReport, stdout: &mut Stdout) {
         stdout.line(format_args!("{time}{verb} {} ({size}): {reason}", build.name));
     }
     for name in &done.in_use {
-        terminal::warn(format_args!("`{name}` stays: a run works in it"));
+        terminal::warn(format_args!("`{name}` is kept: a run is using it"));
     }
     let builds = match done.removed.len() {
         1 => "1 build".to_owned(),
@@ -86,29 +87,29 @@ fn tell(done: &PruneReport, stdout: &mut Stdout) {
         let (size, why) = (format_bytes(build.bytes), printable(&build.why.join(", ")));
         stdout.line(format_args!("{time}Would keep {} ({size}): {why}", build.name));
     }
-    let pinned = match done.protected.len() {
+    let kept = match done.protected.len() {
         0 => String::new(),
-        1 => "; 1 that is pinned stays".to_owned(),
-        number => format!("; {number} that are pinned stay"),
+        1 => "; 1 protected build is kept".to_owned(),
+        number => format!("; {number} protected builds are kept"),
     };
     let freed = format_bytes(done.freed_bytes());
-    stdout.line(format_args!("{time}{verb} {builds}, {freed}{pinned}"));
+    stdout.line(format_args!("{time}{verb} {builds}, {freed}{kept}"));
 }
 
 fn why(reason: PruneReason) -> &'static str {
     match reason {
-        PruneReason::Count => "there are enough newer ones",
+        PruneReason::Count => "not among the newest",
         PruneReason::Age => "last run too long ago",
-        PruneReason::Size => "newer builds take all the room",
+        PruneReason::Size => "newer builds use the whole size limit",
         _ => "no rule keeps it",
     }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
     let duration = parse_duration(text).filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| "write a time such as 12h or 30d, a year at most".to_owned())
+    duration.ok_or_else(|| "expected a time such as 12h or 30d, at most a year".to_owned())
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    parse_bytes(text).ok_or_else(|| "write a size such as 500m or 10g".to_owned())
+    parse_bytes(text).ok_or_else(|| "expected a size such as 500m or 10g".to_owned())
 }

@@ -1,4 +1,4 @@
-//! `tinyci results`: what became of commits.
+//! `tinyci results`: shows, deletes and merges results.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,8 @@ use tinyci::{Commit, Engine, ErrorKind, Outcome, Record, RecordFilter, record::F
 use crate::{
     commands::format::{Format, PLACEHOLDERS},
     console::{
-        failure::{CANCELED, FAILED, Failure, OK},
+        exit_codes::{CANCELED, FAILED, OK},
+        failure::Failure,
         question, signals,
         terminal::{Palette, Stdout, complain, printable},
     },
@@ -16,61 +17,61 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci results -n 10              the newest ten
+  tinyci results -n 10              show the 10 newest results
   tinyci results --outcome success -n 1 --format '%H'
-                                    the newest commit that passed
-  tinyci results main..topic        the commits of a branch
-  tinyci results --forget HEAD      have HEAD tested again
-  tinyci results --forget-all       begin anew, and give up what was deleted from outside
+                                    print the newest commit with verdict `success`
+  tinyci results main..topic        show the commits of a branch
+  tinyci results --forget HEAD      delete the verdict of HEAD so that it is tested again
+  tinyci results --forget-all       delete all results and start over
   git fetch && tinyci results --merge
-                                    make the verdicts of `origin` one's own";
+                                    add the results of `origin` to yours";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{PLACEHOLDERS}\n\n{EXAMPLES}"))]
 pub(crate) struct ResultsArgs {
-    /// Commits and ranges; without any, every commit that was tested
+    /// Commits and ranges [default: every tested commit]
     #[arg(value_name = "REV")]
     revisions: Vec<String>,
-    /// Show only this outcome: success, failure, timed_out, skipped, no_verdict or canceled
+    /// Show only this outcome: success, failure, timed_out, skipped, error or canceled
     #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
     outcome: Option<Outcome>,
-    /// Show the newest N only
+    /// Show only the newest N
     #[arg(short, long = "limit", value_name = "N")]
     number: Option<usize>,
-    /// Show every attempt, not only the one that counts
+    /// Show every attempt, not only the latest result of each commit
     #[arg(long)]
     all_attempts: bool,
-    /// Print a line of this form for each: '%H %h %s %N', as git log has it
+    /// Print one line per result in this format, as in git log: '%H %h %s %N'
     ///
-    /// See the list of placeholders below.
+    /// The placeholders are listed below.
     #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
     format: Option<String>,
-    /// Print records as JSON, one per line; with --merge and --forget-all what was done, as one line
+    /// Print records as JSON, one per line; with --merge or --forget-all, a report as one line
     #[arg(long)]
     json: bool,
-    /// Take this commit's verdict away, so that it is tested again
+    /// Delete this commit's verdict so that it is tested again
     #[arg(
         long, value_name = "REV",
         conflicts_with_all = ["revisions", "outcome", "number", "all_attempts", "format", "json"]
     )]
     forget: Option<String>,
-    /// Forget the verdicts and records of all commits, so that they are tested again
+    /// Delete the verdicts and records of all commits so that they are tested again
     ///
-    /// Also gives up what others deleted of tinyci's refs, such as by a fetch with --prune: every run
-    /// restores that, and this is the one way to make such a loss final. Deployments, approvals and
-    /// the baseline stay where they are there, and so does what was fetched of remotes.
+    /// If something else deleted tinyci's refs, such as a fetch with --prune, the next run restores
+    /// them. This option makes such a loss final. It keeps existing deployments, approvals and the
+    /// baseline, and everything that was fetched from remotes.
     #[arg(
         long,
         conflicts_with_all = ["revisions", "outcome", "number", "all_attempts", "format", "forget"]
     )]
     forget_all: bool,
-    /// With --forget-all, do not ask
+    /// Do not ask (with --forget-all)
     #[arg(short, long, requires = "forget_all")]
     yes: bool,
-    /// Merge what was last fetched of this remote into one's own verdicts and records
+    /// Merge the last fetched verdicts and records of this remote into those of this repository
     ///
-    /// All records are kept; of two verdicts the one holds whose run finished last. Without this,
-    /// `results` shows both as one, and commits that only the remote has judged stay due here.
+    /// All records are kept. If two verdicts differ, the run that finished last wins. Without --merge,
+    /// `results` shows both together, but commits with a verdict only from the remote stay pending.
     #[arg(
         long, value_name = "REMOTE", num_args = 0..=1, default_missing_value = DEFAULT_REMOTE,
         conflicts_with_all =
@@ -107,7 +108,7 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
     } else {
         table(&records, &commits_of(&engine, &records)?, &mut stdout);
         if args.all_attempts {
-            foreign_lines(&engine, &args.revisions, &mut stdout)?;
+            unrecognized_lines(&engine, &args.revisions, &mut stdout)?;
         }
         if records.is_empty() && !globals.is_quiet() {
             complain("tinyci: no results");
@@ -142,7 +143,7 @@ fn forget(engine: &Engine, revision: &str, globals: &Globals) -> Result<u8, Fail
     let forgotten = engine.forget(revision)?;
     let mut stdout = Stdout::new();
     if !globals.is_quiet() {
-        let what = if forgotten { "is due again" } else { "had no verdict" };
+        let what = if forgotten { "is pending again" } else { "had no verdict" };
         stdout.line(format_args!("{} {what}", commit.short()));
     }
     stdout.finish()?;
@@ -151,10 +152,10 @@ fn forget(engine: &Engine, revision: &str, globals: &Globals) -> Result<u8, Fail
 
 fn forget_all(engine: &Engine, args: &ResultsArgs, globals: &Globals) -> Result<u8, Failure> {
     let cancel = signals::cancel_on_interrupt()?;
-    let question = "Forget the verdicts and records of all commits, for good?";
-    let otherwise = "`--yes` answers beforehand, `--forget REV` forgets one verdict";
-    if !args.yes && !question::confirmed(question, otherwise, &cancel)? {
-        complain("tinyci: nothing was forgotten");
+    let question = "Permanently delete the verdicts and records of all commits?";
+    let hint = "`tinyci results --forget-all --yes` does not ask";
+    if !args.yes && !question::confirmed(question, hint, &cancel)? {
+        complain("tinyci: nothing was deleted");
         return Ok(if cancel.level() > 0 { CANCELED } else { FAILED });
     }
     let forgotten = engine.forget_all()?;
@@ -163,10 +164,12 @@ fn forget_all(engine: &Engine, args: &ResultsArgs, globals: &Globals) -> Result<
         stdout.line(forgotten.to_json());
     } else if !globals.is_quiet() {
         let ForgetReport { removed, given_up, .. } = &forgotten;
-        removed.iter().for_each(|name| stdout.line(format_args!("removed {name}")));
-        given_up.iter().for_each(|name| stdout.line(format_args!("gave up what {name} had lost")));
+        removed.iter().for_each(|name| stdout.line(format_args!("deleted {name}")));
+        given_up
+            .iter()
+            .for_each(|name| stdout.line(format_args!("will not restore what {name} had lost")));
         if removed.is_empty() && given_up.is_empty() {
-            stdout.line("there was nothing to forget");
+            stdout.line("nothing to delete");
         }
     }
     stdout.finish()?;
@@ -180,18 +183,17 @@ fn merge(engine: &Engine, remote: &str, json: bool, globals: &Globals) -> Result
         stdout.line(merged.to_json());
     } else if !globals.is_quiet() {
         for id in &merged.replaced {
-            stdout
-                .line(format_args!("{} has the verdict of `{remote}`, the newer one", id.short()));
+            stdout.line(format_args!("{} now has the newer verdict of `{remote}`", id.short()));
         }
-        let (records, settled) = (merged.records, merged.added.len());
-        stdout.line(format_args!("{records} records and {settled} verdicts of `{remote}` are new"));
+        let (records, verdicts) = (merged.records, merged.added.len());
+        stdout.line(format_args!("added {records} records and {verdicts} verdicts of `{remote}`"));
     }
     stdout.finish()?;
     Ok(OK)
 }
 
-/// Shows what stands among the records of named commits and is none.
-fn foreign_lines(
+/// Shows the lines among the records of named commits that are not records.
+fn unrecognized_lines(
     engine: &Engine,
     revisions: &[String],
     stdout: &mut Stdout,
@@ -202,15 +204,15 @@ fn foreign_lines(
             let text = line.to_str_lossy();
             let what = match Record::from_json(&text) {
                 Err(error) if error.kind() == ErrorKind::NewerFormat => error.to_string(),
-                _ => "no record of tinyci's".to_owned(),
+                _ => "not a tinyci record".to_owned(),
             };
-            stdout.line(format_args!("{short} foreign    {what}: {}", printable(&text)));
+            stdout.line(format_args!("{short} unrecognized {what}: {}", printable(&text)));
         }
     }
     Ok(())
 }
 
-/// A record outlives its commit: one that git has removed is told of as far as it is known.
+/// The commits of records; `None` for a commit that git has deleted since.
 fn commits_of(engine: &Engine, records: &[Record]) -> Result<Vec<Option<Commit>>, Failure> {
     let ids: Vec<_> = records.iter().map(|record| record.commit).collect();
     Ok(engine.commits(&ids)?)
@@ -233,8 +235,8 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
             None => "(no longer in the repository)".to_owned(),
         };
         let (age, duration) = times(record, now);
-        let told = record.outcome == Outcome::Skipped || record.failed_in_parts();
-        let why = record.why().filter(|_| told);
+        let is_explained = record.outcome == Outcome::Skipped || record.failed_in_parts();
+        let why = record.why().filter(|_| is_explained);
         let why = why.map(|why| format!(" ({})", printable(&why))).unwrap_or_default();
         stdout.line(format_args!(
             "{} {} {} {} {:branch_width$} {subject}{}",
@@ -251,7 +253,7 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
     }
 }
 
-/// How long ago it ended and how long it took; dashes where only the verdict is known.
+/// The age and the duration of a job; dashes if only the verdict is known.
 fn times(record: &Record, now: SystemTime) -> (String, String) {
     if record.job_id.is_empty() || record.finished <= UNIX_EPOCH {
         return ("-".to_owned(), "-".to_owned());
@@ -260,7 +262,7 @@ fn times(record: &Record, now: SystemTime) -> (String, String) {
     (roughly(age), precisely(record.duration))
 }
 
-/// One unit is enough to say how old something is.
+/// A duration in one unit, for ages.
 pub(crate) fn roughly(age: Duration) -> String {
     const UNITS: [(u64, &str); 6] = [
         (365 * 24 * 3600, "y"),
@@ -275,7 +277,7 @@ pub(crate) fn roughly(age: Duration) -> String {
     unit.map_or_else(|| "now".to_owned(), |(length, name)| format!("{}{name}", seconds / length))
 }
 
-/// How long a run took, in at most two units.
+/// A duration in at most two units.
 pub(crate) fn precisely(duration: Duration) -> String {
     match duration.as_secs() {
         0..10 => format!("{:.1}s", duration.as_secs_f64()),

@@ -1,23 +1,24 @@
-//! `tinyci rollback`: back to what was deployed before.
+//! `tinyci rollback`: rolls back to the previous deployment.
 
 use tinyci::deploy::DeployRequest;
 
 use crate::{
     commands::deploy::{How, promote},
-    console::failure::{DEPLOY_EXIT_CODES, Failure},
+    console::failure::Failure,
     globals::Globals,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci rollback                   production to the deployment before, after a question
-  tinyci rollback --to staging -n   what that would be in another environment
-  tinyci rollback --yes             without a question";
+  tinyci rollback                   roll production back to the previous deployment
+  tinyci rollback --to staging --dry-run
+                                    show what that would do in another environment
+  tinyci rollback --yes             roll back without asking";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{EXAMPLES}\n\n{DEPLOY_EXIT_CODES}"))]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct RollbackArgs {
-    /// Go back also to a commit that is not green or on its branch any more; the record says so
+    /// Roll back even if the commit is no longer green or on its branch; this is recorded
     #[arg(long)]
     force: bool,
     #[command(flatten)]

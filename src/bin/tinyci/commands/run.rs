@@ -1,4 +1,4 @@
-//! `tinyci run`: tests commits and shows it live.
+//! `tinyci run`: tests commits and shows their output live.
 
 use std::{
     env,
@@ -12,7 +12,8 @@ use tinyci::{Event, EventKind, Outcome, Selection, Summary, selection::Wait};
 use crate::{
     commands::run_step,
     console::{
-        failure::{EXIT_CODES, Failure, OK, exit_code},
+        exit_codes::OK,
+        failure::{Failure, exit_code},
         signals,
         terminal::{self, Stdout},
         transcript::Transcript,
@@ -22,71 +23,75 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci run --all                  everything that has no verdict yet
-  tinyci run HEAD                   one commit
-  tinyci run main..topic            the commits of a branch
-  tinyci run --retry v1.2           once more, whatever the verdict was
-  tinyci run --step test HEAD       one step by hand, with each command shown
-  tinyci run --all --json           one JSON event per line, the summary last";
+  tinyci run --all                  test all pending commits
+  tinyci run HEAD                   test one commit
+  tinyci run main..topic            test the commits of a branch
+  tinyci run --retry v1.2           test a commit again
+  tinyci run --step test HEAD       run one step by hand and show each command
+  tinyci run --all --json           print one JSON event per line, then the summary
+
+A commit is pending if a branch contains it, it has no verdict, and it has a config file. The setting
+`tinyci.refs` selects other refs than the branches.";
 
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "tinyci run [OPTIONS] <--all | --commit REV | REV... | A..B>\n       \
                       tinyci run [OPTIONS] --step NAME [REV]",
-    after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}")
+    after_help = EXAMPLES
 )]
 pub(crate) struct RunArgs {
     /// Commits and ranges to test: HEAD, v1.2, main..topic
     #[arg(value_name = "REV", conflicts_with_all = ["all", "commit", "hook"])]
     pub(crate) revisions: Vec<String>,
-    /// Test every commit that has no verdict yet
+    /// Test all pending commits
     #[arg(short, long, conflicts_with_all = ["commit", "hook"])]
     all: bool,
     /// Test this commit
     #[arg(short, long, value_name = "REV", conflicts_with = "hook")]
     pub(crate) commit: Option<String>,
-    /// Test what was pushed: reads the lines that git gives a post-receive hook
+    /// Test the pushed commits: reads the input of a post-receive hook
     #[arg(long, hide_short_help = true)]
     hook: bool,
-    /// Run this step of one commit by hand, and record nothing
+    /// Run this step of one commit by hand and record nothing
     ///
-    /// NAME is a phase or a hook, but not `deploy`. The commit, or HEAD, is exported to a directory
-    /// of its own, which is removed afterwards. Each command is shown before it runs. Conditions leave
-    /// nothing out. More steps run after the first one in the same export: `--step build --step test`.
+    /// NAME is a phase or a hook, but not `deploy`. tinyci exports the commit (default: HEAD) to a
+    /// separate directory and deletes it afterwards. It shows each command before it runs. Conditions
+    /// are ignored. Repeat the option to run more steps in the same directory: `--step build --step
+    /// test`.
     #[arg(
         long = "step", value_name = "NAME",
         conflicts_with_all =
             ["all", "hook", "retry", "replace_live", "all_history", "jobs", "no_wait"]
     )]
     pub(crate) steps: Vec<String>,
-    /// With --step, leave the export for a day, to look at
+    /// Keep the export for one day (with --step)
     #[arg(long, requires = "steps")]
     pub(crate) keep: bool,
-    /// Test again what has a verdict, or is out of attempts
+    /// Retest commits that have a verdict or are out of attempts
     #[arg(long)]
     retry: bool,
-    /// Let --retry make the build anew of a commit that is deployed, in the place of what runs
+    /// Let --retry rebuild a deployed commit, replacing the files that are live
     #[arg(long, requires = "retry")]
     replace_live: bool,
-    /// Test everything that is due, history from before the installation too
+    /// Test all pending commits, including those below the baseline
     #[arg(long, conflicts_with_all = ["commit", "revisions", "hook"])]
     all_history: bool,
-    /// Test this many commits at once [default: git config tinyci.jobs, else 1]
+    /// Test N commits at the same time [default: git config tinyci.jobs, else 1]
     #[arg(short, long, value_name = "N", value_parser = at_least_one)]
     jobs: Option<usize>,
-    /// How long one commit may take: 90s, 10m, 1h30m [default: git config tinyci.jobTimeout, else no limit]
+    /// Time limit of one job: 90s, 10m, 1h30m [default: git config tinyci.jobTimeout, else no limit]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Give up at once (exit code 3) where another run is in progress, instead of following it
+    /// Exit with code 3 if another run is active
     #[arg(long)]
     no_wait: bool,
-    /// Print events as JSON, one per line, and the summary as the last line
+    /// Print events as JSON, one per line, then the summary
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Whether a command of a run in this repository started us: it would wait for us, and we for it.
-/// The run looks again before it ends, so that nothing is missed.
+/// True if a command of a run in this repository started this process. Waiting for that run would be a
+/// deadlock. That run scans again before it ends, so no commit is missed.
 fn is_nested(root: &Path) -> bool {
     env::var_os("TINYCI_JOB_ID").is_some()
         && env::var_os("TINYCI_REPO").is_some_and(|repo| Path::new(&repo) == root)
@@ -122,7 +127,7 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
 }
 
 impl RunArgs {
-    /// What is meant; nothing where a hook was told of no pushed ref.
+    /// The selection; `None` if a git hook got no pushed refs.
     fn selection(&self) -> Result<Option<Selection>, Failure> {
         let selection = if self.hook {
             let mut lines = Vec::new();
@@ -145,7 +150,7 @@ impl RunArgs {
     }
 }
 
-/// What the pusher said with `git push -o`, as git tells it a hook.
+/// The options of `git push -o`, which git passes to hooks.
 fn push_options() -> Vec<String> {
     let value = |name: String| Some(env::var_os(name)?.to_string_lossy().into_owned());
     let count = value("GIT_PUSH_OPTION_COUNT".to_owned()).and_then(|count| count.parse().ok());
@@ -153,17 +158,16 @@ fn push_options() -> Vec<String> {
 }
 
 fn nothing_selected() -> Failure {
-    Failure::usage("`run` needs to know what to test: --all, a commit, or a range A..B")
-        .hint("`tinyci run --all` tests every commit that has no verdict yet")
+    Failure::usage("no commits given").hint("`tinyci run --all` tests all pending commits")
 }
 
-/// Shows a run, to people or to programs. Nothing stops a run here: a pusher may hang up.
+/// Shows a run as lines or as JSON. It never stops the run, even if the output is closed.
 struct View {
     stdout: Stdout,
     transcript: Transcript,
-    /// Whether commits were asked for by name, by people who may want them tested again.
+    /// True if commits were given by name, so that a hint about `--retry` is useful.
     named: bool,
-    /// Whether another run was followed, which has shown how it ended.
+    /// True if another run was followed, which showed its outcome.
     followed: bool,
     json: bool,
     quiet: bool,
@@ -190,12 +194,12 @@ impl View {
         }
     }
 
-    /// What no event has said.
+    /// Shows what no event has shown.
     fn summary(&mut self, summary: &Summary) {
         if self.json {
             self.stdout.line(summary.to_json());
         } else if !self.quiet {
-            self.told_of_commits(summary);
+            self.untested(summary);
         }
         match &summary.error {
             Some(fault) => terminal::complain(Failure::broken(fault)),
@@ -204,14 +208,14 @@ impl View {
         }
     }
 
-    fn told_of_commits(&mut self, summary: &Summary) {
+    fn untested(&mut self, summary: &Summary) {
         let hint = if self.named { " (`--retry` tests it again)" } else { "" };
-        let settled = summary.already_tested.iter().filter(|_| self.named || !self.followed);
-        let settled =
-            settled.map(|(commit, outcome)| format!("{commit} has a verdict: {outcome}{hint}"));
+        let tested = summary.already_tested.iter().filter(|_| self.named || !self.followed);
+        let tested =
+            tested.map(|(commit, outcome)| format!("{commit} has a verdict: {outcome}{hint}"));
         let unconfigured =
             summary.unconfigured.iter().map(|commit| format!("No config found for {commit}"));
-        let lines: Vec<String> = settled.chain(unconfigured).collect();
+        let lines: Vec<String> = tested.chain(unconfigured).collect();
         let mut shown = Vec::new();
         for line in &lines {
             self.transcript.line(SystemTime::now(), None, line, &mut shown);
@@ -221,13 +225,13 @@ impl View {
             && lines.is_empty()
             && summary.out_of_attempts.is_empty();
         if idle && !summary.canceled && summary.error.is_none() && io::stdout().is_terminal() {
-            self.transcript.line(SystemTime::now(), None, "Nothing is due", &mut shown);
+            self.transcript.line(SystemTime::now(), None, "Nothing is pending", &mut shown);
         }
         self.stdout.write(&shown);
     }
 }
 
-/// That there is no verdict is an error, which is said in all quiet.
+/// Prints an error for each commit without a verdict, even with `--quiet`.
 fn without_verdict(summary: &Summary) {
     for record in summary.records.iter().filter(|record| record.outcome == Outcome::Error) {
         let of_a_step = record.steps.iter().find_map(|step| step.error.as_deref());
@@ -235,17 +239,17 @@ fn without_verdict(summary: &Summary) {
         terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
     }
     for commit in &summary.out_of_attempts {
-        let why = format!("no verdict for {commit}: it is out of attempts");
+        let why = format!("no verdict for {commit}: out of attempts");
         terminal::complain(
             Failure::broken(why)
-                .hint(format!("`tinyci run --retry {}` runs it again", commit.short())),
+                .hint(format!("`tinyci run --retry {}` tests it again", commit.short())),
         );
     }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(0) | Err(_) => Err("expected a number from 1".to_owned()),
+        Ok(0) | Err(_) => Err("expected an integer of at least 1".to_owned()),
         Ok(number) => Ok(number),
     }
 }
@@ -258,7 +262,7 @@ fn duration(text: &str) -> Result<Duration, String> {
     let length = parsed.and_then(|parsed| Duration::try_from(parsed).ok());
     length
         .filter(|length| !length.is_zero())
-        .ok_or_else(|| "expected a length of time such as 90s, 10m or 1h30m".to_owned())
+        .ok_or_else(|| "expected a time such as 90s, 10m or 1h30m".to_owned())
 }
 
 #[cfg(test)]
@@ -266,7 +270,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_of_time_are_read_as_people_write_them() {
+    fn times_are_read_with_and_without_units() {
         let cases = [("90", 90_000), ("90s", 90_000), ("10m", 600_000), ("1h30m", 5_400_000)];
         for (text, milliseconds) in cases {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");

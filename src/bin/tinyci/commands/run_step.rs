@@ -1,4 +1,4 @@
-//! `tinyci run --step`: steps of one commit by hand.
+//! `tinyci run --step`: runs steps of one commit by hand.
 
 use std::{path::PathBuf, time::SystemTime};
 
@@ -34,23 +34,23 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
     Ok(exit_code(summary.exit_code()))
 }
 
-/// What is meant: one commit, `HEAD` without any.
+/// The options: one commit, `HEAD` by default.
 fn options(args: &RunArgs) -> Result<StepOptions, Failure> {
     let named: Vec<&String> = args.commit.iter().chain(&args.revisions).collect();
     let revision = match named.as_slice() {
         [] => "HEAD",
         [one] if !is_range(one) => one,
-        _ => return Err(Failure::usage("`run --step` runs the step of one commit")),
+        _ => return Err(Failure::usage("too many commits: `run --step` takes one")),
     };
     let options = StepOptions::new(revision).keep(args.keep);
     Ok(args.steps.iter().fold(options, StepOptions::step))
 }
 
-/// Shows the steps, to people or to programs.
+/// Shows the steps as lines or as JSON.
 struct View {
     stdout: Stdout,
     transcript: Transcript,
-    /// Where the commit's files are.
+    /// The directory of the commit's files.
     export: Option<PathBuf>,
     json: bool,
     quiet: bool,
@@ -66,7 +66,7 @@ impl View {
         }
         match &event.kind {
             _ if self.json => self.stdout.line(event.to_json()),
-            // Its line would tell of a verdict.
+            // Its line would show a verdict.
             EventKind::JobFinished { .. } => {}
             _ => self.stdout.write(&self.transcript.event(event)),
         }
@@ -79,7 +79,7 @@ impl View {
         let export = self.export.take().filter(|_| keep);
         if let Some(export) = &export {
             terminal::complain(format_args!(
-                "tinyci: the export is kept for a day in `{}`",
+                "tinyci: the export is kept for one day in `{}`",
                 export.display()
             ));
         }
@@ -95,13 +95,14 @@ impl View {
     }
 }
 
-/// What came of it, and why where no line of a step has said it.
+/// The outcome, with the reason if no step has shown it.
 fn closing_lines(record: &Record) -> Vec<String> {
     let steps: Vec<String> = record.steps.iter().map(|step| format!("`{}`", step.name)).collect();
     let what = if steps.is_empty() { String::new() } else { format!("{}: ", steps.join(", ")) };
-    let told = record.steps.iter().filter_map(|step| step.error.as_deref()).collect::<Vec<_>>();
-    let reason = record.reason.iter().filter(|it| !told.iter().any(|told| told.contains(&***it)));
+    let shown = record.steps.iter().filter_map(|step| step.error.as_deref()).collect::<Vec<_>>();
+    let reason =
+        record.reason.iter().filter(|it| !shown.iter().any(|shown| shown.contains(&***it)));
     let reason = reason.flat_map(|reason| reason.lines()).map(str::to_owned);
     let outcome = record.outcome;
-    reason.chain([format!("{what}{outcome}, run by hand; nothing is recorded")]).collect()
+    reason.chain([format!("{what}{outcome} (run by hand, not recorded)")]).collect()
 }

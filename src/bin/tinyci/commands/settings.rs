@@ -1,10 +1,11 @@
-//! `tinyci settings`: every `tinyci.*` key of git's configuration, and what is set.
+//! `tinyci settings`: shows every `tinyci.*` key of git's configuration, with its value.
 
 use tinyci::settings::Setting;
 
 use crate::{
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         terminal::{Palette, Stdout, printable},
     },
     globals::Globals,
@@ -12,10 +13,12 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci settings                   what is set, and what holds where nothing is
-  git config tinyci.jobTimeout 30m     set one; `git config --unset` takes it away
+  tinyci settings                   show all settings
+  git config tinyci.jobTimeout 30m  change a setting
+  git config --unset tinyci.jobTimeout
+                                    restore its default
   git config --add tinyci.refs 'refs/tags/v*'
-                                    add a value to a key that takes several";
+                                    add a value to a setting that takes several";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -47,7 +50,7 @@ fn table(settings: &[Setting], stdout: &mut Stdout) {
             None => "  (default)".to_owned(),
         };
         let value = match setting.values.is_empty() {
-            true => setting.default.to_owned(),
+            true => setting.default_description.to_owned(),
             false => printable(&setting.values.join(", ")),
         };
         stdout.line(format_args!("{key}  {value}{}", palette.faint(&origin)));

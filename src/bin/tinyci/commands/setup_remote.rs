@@ -1,31 +1,28 @@
-//! `tinyci setup-remote`: a clone that fetches and shows what its server found.
+//! `tinyci setup-remote`: sets up a clone to fetch and show the verdicts of its server.
 
 use tinyci::install::RemoteSetup;
 
 use crate::{
-    console::{
-        failure::{Failure, OK},
-        terminal::Stdout,
-    },
+    console::{exit_codes::OK, failure::Failure, terminal::Stdout},
     globals::{DEFAULT_REMOTE, Globals},
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci setup-remote               from now on `git fetch` brings the verdicts of `origin`
-  git fetch && git log              and git shows them; so does `tinyci results`
-  tinyci setup-remote --undo        as it was before";
+  tinyci setup-remote               make `git fetch` fetch the verdicts of `origin` too
+  git fetch && git log              fetch and show them; `tinyci results` shows them too
+  tinyci setup-remote --undo        restore the previous configuration";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SetupRemoteArgs {
-    /// The remote whose verdicts are wanted
+    /// The remote whose verdicts to fetch
     #[arg(value_name = "NAME", default_value = DEFAULT_REMOTE)]
     name: String,
-    /// Take out what was put into the configuration; what was fetched stays
+    /// Remove what setup-remote added to the configuration; fetched verdicts are kept
     #[arg(long)]
     undo: bool,
-    /// Print what was changed as one line of JSON
+    /// Print the changes as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -53,11 +50,11 @@ fn tell(args: &SetupRemoteArgs, setup: &RemoteSetup, stdout: &mut Stdout) {
         stdout.line(format_args!("{verb} {line}"));
     }
     stdout.line(match (args.undo, setup.changes.is_empty()) {
-        (false, false) => format!("`git fetch {name}` brings the verdicts of `{name}` from now on"),
-        (false, true) => format!("`{name}` is set up already"),
+        (false, false) => format!("`git fetch {name}` now also fetches the verdicts of `{name}`"),
+        (false, true) => format!("`{name}` is already set up"),
         (true, false) => format!(
-            "`git fetch {name}` leaves the verdicts of `{name}` out from now on; those that were \
-             fetched stay in refs/notes/remotes/{name}"
+            "`git fetch {name}` no longer fetches the verdicts of `{name}`; those already fetched \
+             stay in refs/notes/remotes/{name}"
         ),
         (true, true) => format!("`{name}` is not set up"),
     });

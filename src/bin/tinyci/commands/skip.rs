@@ -1,10 +1,11 @@
-//! `tinyci skip`: leaves a commit untested.
+//! `tinyci skip`: marks a commit as skipped.
 
 use tinyci::intervention::SkipRequest;
 
 use crate::{
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         signals,
         terminal::{Stdout, printable},
     },
@@ -14,24 +15,25 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   tinyci skip f40785c -m 'only the history file changed'
-  tinyci skip main                  a job of it that is in progress is canceled first
-  tinyci -r skip HEAD               on the host of the remote `origin`
-  tinyci run --retry f40785c        test it all the same
-  git push -o ci.skip               the same for what is pushed
+                                    skip a commit, with a reason
+  tinyci -r skip HEAD               skip it on the server of the remote `origin`
+  tinyci run --retry f40785c        test it anyway
+  git push -o ci.skip               push commits and skip them
 
-A skipped commit has the verdict `skipped`: it is not tested, and it is not green. One that has a
-verdict already keeps it, unless `tinyci results --forget` takes it away first.";
+The commit gets the verdict `skipped`: it is not tested, and it is not green. If a job of the commit is
+active, tinyci cancels it first. A commit that already has a verdict cannot be skipped until you delete
+the verdict with `tinyci results --forget`.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct SkipArgs {
-    /// The commit to leave untested
+    /// The commit to skip
     #[arg(value_name = "REV")]
     revision: String,
-    /// Why: it is kept in the record
+    /// The reason, for the record
     #[arg(short = 'm', long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Print the record as JSON
+    /// Print the record as one line of JSON
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! `tinyci status`: how the repository stands, on one screen.
+//! `tinyci status`: shows what is running, pending and deployed, on one screen.
 
 use std::time::SystemTime;
 
@@ -11,21 +11,22 @@ use tinyci::{
 use crate::{
     commands::results::roughly,
     console::{
-        failure::{Failure, OK},
+        exit_codes::OK,
+        failure::Failure,
         terminal::{self, Palette, Stdout, printable},
     },
     globals::Globals,
 };
 
-/// How many commits and branches fit on the screen; `--json` has all.
+/// The maximum number of commits and branches on the screen; `--json` has all.
 const LINES_MAX: usize = 10;
 
 const EXAMPLES: &str = "\
 Examples:
-  tinyci status                     what runs, what is due, what is deployed
-  tinyci -r status                  the same of the server that `origin` is on
+  tinyci status                     show the status of this repository
+  tinyci -r status                  show the status on the server of the remote `origin`
   tinyci status --json | jq -e '.warnings == []'
-                                    for a monitor: fails while something is to be looked at";
+                                    for monitoring: fails if there are warnings";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,7 +37,7 @@ pub(crate) struct StatusArgs {
 }
 
 pub(crate) fn execute(args: &StatusArgs, globals: &Globals) -> Result<u8, Failure> {
-    // Its warnings come with the status.
+    // The status contains the warnings.
     let status = globals.silent_engine()?.status()?;
     let mut stdout = Stdout::new();
     if args.json {
@@ -63,7 +64,7 @@ impl Screen {
             Some(run) => self.running(run, stdout),
             None => stdout.line("running   nothing"),
         }
-        self.due(status, stdout);
+        self.pending(status, stdout);
         self.branches(&status.branches, stdout);
         for environment in &status.environments {
             self.environment(environment, stdout);
@@ -74,8 +75,8 @@ impl Screen {
     }
 
     fn running(&self, run: &ActiveRun, stdout: &mut Stdout) {
-        let (pid, host, age) = (run.pid, printable(&run.machine), self.age(run.since));
-        stdout.line(format_args!("running   process {pid} on {host}, for {age}"));
+        let (pid, machine, age) = (run.pid, printable(&run.machine), self.age(run.since));
+        stdout.line(format_args!("running   process {pid} on {machine}, for {age}"));
         for it in &run.commits {
             let step = it.step.as_deref().unwrap_or("export");
             let (short, subject) = (it.commit.short(), printable(&it.subject.to_str_lossy()));
@@ -87,25 +88,25 @@ impl Screen {
         }
     }
 
-    fn due(&self, status: &Status, stdout: &mut Stdout) {
-        let judged = &status.tested_by_remote;
-        let due: Vec<_> = status.pending.iter().filter(|it| !judged.contains(&it.id)).collect();
-        stdout.line(match due.len() {
-            0 => "queued    nothing".to_owned(),
-            1 => "queued    1 commit".to_owned(),
-            number => format!("queued    {number} commits, the oldest first"),
+    fn pending(&self, status: &Status, stdout: &mut Stdout) {
+        let remote = &status.tested_by_remote;
+        let pending: Vec<_> = status.pending.iter().filter(|it| !remote.contains(&it.id)).collect();
+        stdout.line(match pending.len() {
+            0 => "pending   nothing".to_owned(),
+            1 => "pending   1 commit".to_owned(),
+            number => format!("pending   {number} commits, oldest first"),
         });
-        for commit in due.iter().take(LINES_MAX) {
+        for commit in pending.iter().take(LINES_MAX) {
             let branch = commit.branch.as_ref().map(|name| printable(&name.to_str_lossy()));
             let branch = self.faint(&branch.unwrap_or_else(|| "-".to_owned()));
             let subject = printable(&commit.subject.to_str_lossy());
             stdout.line(format_args!("  {} {branch} {subject}", commit.id.short()));
         }
-        more(due.len(), stdout);
-        if !judged.is_empty() {
+        more(pending.len(), stdout);
+        if !remote.is_empty() {
             stdout.line(format_args!(
-                "  {} with a verdict of a remote's: `tinyci results --merge` takes it over",
-                judged.len()
+                "  {} with a verdict of a remote; `tinyci results --merge` adds it here",
+                remote.len()
             ));
         }
     }
@@ -117,20 +118,20 @@ impl Screen {
         let width = shown().map(|it| name(it).chars().count()).max().unwrap_or_default();
         for branch in shown() {
             let name = name(branch);
-            let Some(judged) = &branch.latest else {
+            let Some(latest) = &branch.latest else {
                 stdout.line(format_args!("  {name:width$} {}", self.faint("no verdict yet")));
                 continue;
             };
-            let outcome = format!("{:10}", judged.outcome);
-            let age = judged.finished.map_or_else(|| "-".to_owned(), |time| self.age(time));
-            let newer = if judged.commit == branch.tip { "" } else { " (below the tip)" };
+            let outcome = format!("{:10}", latest.outcome);
+            let age = latest.finished.map_or_else(|| "-".to_owned(), |time| self.age(time));
+            let below = if latest.commit == branch.tip { "" } else { " (below the tip)" };
             stdout.line(format_args!(
                 "  {name:width$} {} {} {} {}{}",
-                self.palette.outcome(judged.outcome, &outcome),
-                judged.commit.short(),
+                self.palette.outcome(latest.outcome, &outcome),
+                latest.commit.short(),
                 self.faint(&format!("{age:>4}")),
-                printable(&judged.subject.to_str_lossy()),
-                self.faint(newer),
+                printable(&latest.subject.to_str_lossy()),
+                self.faint(below),
             ));
         }
         more(branches.len(), stdout);
@@ -152,7 +153,7 @@ impl Screen {
             stdout.line(format_args!("retired   {name} {detail}"));
         } else if let Some(latest) = &environment.latest {
             let (outcome, it) = (latest.outcome.name(), self.deployment(latest));
-            stdout.line(format_args!("  newest try: {outcome}, {it}"));
+            stdout.line(format_args!("  latest attempt: {outcome}, {it}"));
         }
         if let Some(next) = &environment.next {
             let (short, subject) = (next.id.short(), printable(&next.subject.to_str_lossy()));

@@ -1,4 +1,4 @@
-//! `tinyci test-pipeline`: the tests beside a script.
+//! `tinyci test-pipeline`: runs the tests of a script.
 
 use tinyci::{
     ErrorKind, Outcome,
@@ -7,14 +7,15 @@ use tinyci::{
 
 use crate::{
     console::{
-        failure::{FAILED, Failure, OK},
+        exit_codes::{FAILED, OK},
+        failure::Failure,
         terminal::{Palette, Stdout, printable},
     },
     globals::Globals,
 };
 
 const HELP: &str = "\
-Tests are the functions `test_*` in `.tinyci.test.rhai`, beside `.tinyci.rhai`:
+Tests are functions named `test_*` in `.tinyci.test.rhai`, next to `.tinyci.rhai`:
 
   fn test_push_is_retried(t) {
       t.fake(\"docker push*\", [1, 1, 0]);
@@ -22,33 +23,28 @@ Tests are the functions `test_*` in `.tinyci.test.rhai`, beside `.tinyci.rhai`:
       t.expect(deployed.ok);
   }
 
-They run nothing: commands end as the test says. The guide's chapter on scripts tells what else `t`
-can do.
+Tests do not run commands: each test sets the results of its commands. For everything that `t` can do,
+see `tinyci defs`.
 
 Examples:
-  tinyci test-pipeline                        the files as they stand in the folder
-  tinyci test-pipeline deploy                 only tests with `deploy` in their names
-  tinyci test-pipeline --commit main          as they stand in a commit
-  tinyci test-pipeline --coverage             and which lines nothing ever enters
-
-Exit codes:
-  0  every test passed
-  1  a test failed, or one of the two files is not valid
-  2  the command line is wrong, or there is no test";
+  tinyci test-pipeline                  run the tests in the current directory
+  tinyci test-pipeline deploy           run only tests with `deploy` in their names
+  tinyci test-pipeline --commit main    run the tests of a commit
+  tinyci test-pipeline --coverage       also show the lines that no test covers";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct TestPipelineArgs {
-    /// Run only tests with this text in their names
+    /// Run only tests with this string in their names
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Test the pipeline of this commit [default: the one in the current folder, or DIR]
+    /// Test the pipeline of this commit [default: the one in the current directory, or DIR]
     #[arg(short, long, value_name = "REV")]
     commit: Option<String>,
-    /// Show which lines of the pipeline no test enters, and the plan of the commit neither
+    /// Show the lines of the pipeline that neither a test nor the plan of the commit covers
     #[arg(long)]
     coverage: bool,
-    /// Print one line of JSON
+    /// Print the results as one line of JSON
     #[arg(long)]
     json: bool,
 }
@@ -60,7 +56,7 @@ pub(crate) fn execute(args: &TestPipelineArgs, globals: &Globals) -> Result<u8, 
     };
     let options = args.names.iter().fold(options.coverage(args.coverage), TestOptions::filter);
     let report = globals.engine()?.test_pipeline(&options).map_err(|error| match error.kind() {
-        // A file that is not valid is what a test of it found.
+        // An invalid script counts as a failed test.
         ErrorKind::Script => Failure::failed(error.report()),
         _ => error.into(),
     })?;
@@ -89,29 +85,29 @@ fn show(report: &TestReport, quiet: bool, stdout: &mut Stdout) {
     }
     let passed = report.tests.iter().filter(|test| test.passed()).count();
     let failed = report.tests.len() - passed;
-    let left_out = match report.filtered_out {
+    let filtered_out = match report.filtered_out {
         0 => String::new(),
-        count => format!(", {count} left out"),
+        count => format!(", {count} filtered out"),
     };
     if failed > 0 || !quiet {
         let gap = if failed > 0 { "\n" } else { "" };
-        stdout.line(format_args!("{gap}{passed} passed, {failed} failed{left_out}"));
+        stdout.line(format_args!("{gap}{passed} passed, {failed} failed{filtered_out}"));
     }
     for file in report.coverage.iter().flat_map(|coverage| &coverage.files) {
         show_coverage(file, palette, stdout);
     }
 }
 
-/// The file, how much of it was entered, and the lines that were not.
+/// The file, its coverage, and its uncovered lines.
 fn show_coverage(file: &FileCoverage, palette: Palette, stdout: &mut Stdout) {
-    let FileCoverage { file: name, lines, covered: entered, uncovered: missed, .. } = file;
+    let FileCoverage { file: name, lines, covered, uncovered, .. } = file;
     stdout.line(format_args!(
-        "\n{}: {} % of its lines entered ({entered} of {lines})",
+        "\n{}: {} % of lines covered ({covered} of {lines})",
         printable(name),
         file.percent()
     ));
-    let width = missed.last().map_or(1, |range| range.last.to_string().len());
-    for (index, range) in missed.iter().enumerate() {
+    let width = uncovered.last().map_or(1, |range| range.last.to_string().len());
+    for (index, range) in uncovered.iter().enumerate() {
         if index > 0 {
             stdout.line(palette.faint(&format!(" {:>width$} ⋮", "")));
         }

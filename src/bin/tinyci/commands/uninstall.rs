@@ -1,4 +1,4 @@
-//! `tinyci uninstall`: takes out what `install` put in, and nothing else.
+//! `tinyci uninstall`: removes what `install` added, and nothing else.
 
 use crate::{commands::install, console::failure::Failure, globals::Globals};
 

@@ -1,9 +1,6 @@
 //! `tinyci version`: the same as `--version`.
 
-use crate::console::{
-    failure::{Failure, OK},
-    terminal::Stdout,
-};
+use crate::console::{exit_codes::OK, failure::Failure, terminal::Stdout};
 
 pub(crate) fn execute() -> Result<u8, Failure> {
     let mut stdout = Stdout::new();

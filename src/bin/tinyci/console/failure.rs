@@ -1,58 +1,16 @@
-//! [`Failure`]: why a command could not do its work, and the exit code that says so.
+//! [`Failure`]: why a command failed, with its exit code.
 
 use std::fmt;
 
 use tinyci::{Error, ErrorKind};
 
-/// The exit codes, for `--help`.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-  0    every commit passed, was skipped, or there was nothing to do
-  1    a commit failed, or a config is not valid
-  2    the command line is wrong, or names a revision that does not exist
-  3    another run holds the repository, and --no-wait was given
-  4    a commit got no verdict, or tinyci could not do its work
-  130  the run was canceled";
+use crate::console::exit_codes::{BROKEN, BUSY, CANCELED, FAILED, USAGE};
 
-/// The same for what deploys.
-pub(crate) const DEPLOY_EXIT_CODES: &str = "\
-Exit codes:
-  0    it is deployed, or --dry-run has shown what would be
-  1    it failed, or somebody answered no; what was deployed before counts as deployed
-  2    the command line is wrong, or the commit may not be deployed there
-  3    something is being deployed there now, or was interrupted (--unlock)
-  4    tinyci could not do its work
-  5    it waits for an approval, and has done nothing
-  130  it was canceled";
+/// The hint for state that a newer version wrote.
+const UPDATE: &str =
+    "install that version on this machine; `tinyci version` shows the one that is installed";
 
-/// The same for what packs and removes builds.
-pub(crate) const HOUSEKEEPING_EXIT_CODES: &str = "\
-Exit codes:
-  0    it is done, or there was nothing to do
-  2    the command line is wrong, or nothing says what to remove
-  3    another call packs or removes builds
-  4    something could not be packed or removed; it is named, and the rest is done
-  130  it was canceled";
-
-/// The same for what jobs kept.
-pub(crate) const ARTIFACT_EXIT_CODES: &str = "\
-Exit codes:
-  0    the artifacts are listed, or fetched
-  2    the command line is wrong, nothing was kept by that name, or a file exists already
-  4    something could not be read or written, or is not what the job kept
-  130  it was canceled";
-
-pub(crate) const OK: u8 = 0;
-pub(crate) const FAILED: u8 = 1;
-pub(crate) const USAGE: u8 = 2;
-const BUSY: u8 = 3;
-pub(crate) const BROKEN: u8 = 4;
-pub(crate) const CANCELED: u8 = 130;
-
-/// The next step where a newer version was at work.
-const UPDATE: &str = "install that version on this machine; `tinyci version` shows which one runs";
-
-/// One sentence for standard error, perhaps a next step, and an exit code.
+/// One sentence for standard error, an optional hint, and an exit code.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
@@ -61,33 +19,33 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// The command line is wrong.
+    /// A usage error.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into(), hint: None }
     }
 
-    /// What was looked at is at fault.
+    /// A failure of the commit, config or job that the command was about.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { code: FAILED, message: message.into(), hint: None }
     }
 
-    /// The work could not be done.
+    /// tinyci could not do its work.
     pub(crate) fn broken(message: impl Into<String>) -> Self {
         Self { code: BROKEN, message: message.into(), hint: None }
     }
 
-    /// The same failure with a next step.
+    /// Adds a hint: a command that fixes it.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// Whether what was said, or set, is the mistake.
+    /// True if an argument or a setting is wrong.
     pub(crate) fn is_of_usage(&self) -> bool {
         self.code == USAGE
     }
 
-    /// The sentence alone.
+    /// The sentence without the hint.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -117,14 +75,16 @@ impl From<Error> for Failure {
         };
         let failure = Self { code, message: error.report(), hint: None };
         match error.kind() {
-            ErrorKind::NotARepo => failure.hint("`-D DIR` names the repository to act on"),
+            ErrorKind::NotARepo => {
+                failure.hint("`tinyci -D DIR` uses the repository in another directory")
+            }
             ErrorKind::NewerFormat => failure.hint(UPDATE),
             _ => failure,
         }
     }
 }
 
-/// The exit code of a library's answer, which is one of those above.
+/// The exit code of an outcome of the library.
 pub(crate) fn exit_code(code: i32) -> u8 {
     u8::try_from(code).unwrap_or(BROKEN)
 }
@@ -147,10 +107,9 @@ mod tests {
 
     #[test]
     fn a_failure_is_one_line_and_a_hint() {
-        let failure = Failure::from(Error::new(ErrorKind::NotARepo, "`/x` is not a repository"));
+        let failure = Failure::from(Error::new(ErrorKind::NotARepo, "not a git repository: `/x`"));
         let text = failure.to_string();
-        let expected =
-            "tinyci: `/x` is not a repository\nhint: `-D DIR` names the repository to act on";
+        let expected = "tinyci: not a git repository: `/x`\nhint: `tinyci -D DIR` uses the repository in another directory";
         assert_eq!(text, expected);
     }
 }

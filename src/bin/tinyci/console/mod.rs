@@ -1,13 +1,15 @@
-//! What a command shares with the terminal that started it, and with no other command.
+//! The terminal: output, questions, signals, exit codes.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `failure` | why a command could not do its work, and the exit code |
+//! | `exit_codes` | every exit code, with its meaning for each command |
+//! | `failure` | why a command failed, with its exit code |
 //! | `question` | a question on the terminal |
-//! | `signals` | what Ctrl-C and a lost terminal do |
-//! | `terminal` | standard output and error: color, progress, a reader that hangs up |
+//! | `signals` | the effect of Ctrl-C and of a closed terminal |
+//! | `terminal` | standard output and error: color, progress, closed pipes |
 //! | `transcript` | the lines of a run, as they happen |
 
+pub(crate) mod exit_codes;
 pub(crate) mod failure;
 pub(crate) mod question;
 pub(crate) mod signals;

@@ -1,4 +1,4 @@
-//! A question on the terminal, before something is done that cannot be taken back.
+//! A question on the terminal before something that cannot be undone.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -11,26 +11,25 @@ use tinyci::CancelToken;
 
 use crate::console::{failure::Failure, terminal};
 
-/// How often a question that waits looks whether it was interrupted.
+/// The interval at which a waiting question checks for Ctrl-C.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks on the terminal. Nobody to ask means that nobody agreed, and so does Ctrl-C; `otherwise`
-/// says how to do without.
-pub(crate) fn confirmed(
-    question: &str,
-    otherwise: &str,
-    cancel: &CancelToken,
-) -> Result<bool, Failure> {
+/// Asks on the terminal. Ctrl-C counts as no.
+///
+/// # Errors
+///
+/// A usage error with this hint if standard input is not a terminal.
+pub(crate) fn confirmed(question: &str, hint: &str, cancel: &CancelToken) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        let message = format!("{question} There is no terminal to ask on");
-        return Err(Failure::usage(message).hint(otherwise));
+        let message = format!("cannot ask `{question}`: standard input is not a terminal");
+        return Err(Failure::usage(message).hint(hint));
     }
-    let unasked = |error| Failure::broken(format!("cannot ask on the terminal: {error}"));
+    let failed = |error| Failure::broken(format!("cannot ask on the terminal: {error}"));
     write!(io::stderr(), "{question} [y/N] ")
         .and_then(|()| io::stderr().flush())
-        .map_err(unasked)?;
+        .map_err(failed)?;
     let (answered, answers) = mpsc::channel();
-    // A read goes on through signals: it gets a thread that nobody has to wait for.
+    // A signal does not interrupt a read, so the read gets its own thread, which is not joined.
     thread::spawn(move || {
         let mut answer = String::new();
         let read = io::stdin().read_line(&mut answer);
@@ -39,12 +38,12 @@ pub(crate) fn confirmed(
     loop {
         match answers.recv_timeout(PAUSE) {
             Ok(answer) => {
-                let answer = answer.map_err(unasked)?.trim().to_ascii_lowercase();
+                let answer = answer.map_err(failed)?.trim().to_ascii_lowercase();
                 return Ok(matches!(answer.as_str(), "y" | "yes"));
             }
             Err(RecvTimeoutError::Timeout) if cancel.level() == 0 => {}
             Err(_) => {
-                // Behind the question, which has no end of line.
+                // The question has no newline.
                 terminal::complain("");
                 return Ok(false);
             }

@@ -1,7 +1,7 @@
-//! What Ctrl-C, a lost terminal and a reader that hangs up do to this process.
+//! The effect of Ctrl-C, a closed terminal and a closed pipe on this process.
 //!
-//! Signals to be survived get handlers that do nothing, and are not set to "ignored": a child
-//! process inherits what is ignored, and starts with the default in place of a handler.
+//! To survive a signal, tinyci installs a handler that does nothing. It does not ignore the signal,
+//! because child processes inherit ignored signals, but not handlers.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -13,23 +13,23 @@ use tinyci::CancelToken;
 
 use crate::console::failure::Failure;
 
-/// Lets a write to a reader that hung up return an error instead of ending the process.
+/// Makes a write to a closed pipe return an error instead of ending the process.
 pub(crate) fn survive_broken_pipe() -> Result<(), Failure> {
     survive(SIGPIPE)
 }
 
-/// Lets the process outlive the terminal, or the connection, that started it.
+/// Keeps the process running when its terminal or connection is closed.
 pub(crate) fn survive_hangup() -> Result<(), Failure> {
     survive(SIGHUP)
 }
 
-/// A token that Ctrl-C and SIGTERM raise: the first stops what runs, the second kills it.
+/// A token that Ctrl-C and SIGTERM trigger: the first cancels, the second kills.
 pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
     cancel_on(&[SIGINT, SIGTERM])
 }
 
-/// A token that SIGTERM alone raises. A hook that is pushed to over a local path is in the group
-/// that the pusher's keyboard signals: Ctrl-C ends the push, and the run is not the pusher's to end.
+/// A token that only SIGTERM triggers. After a push over a local path, the git hook is in the process
+/// group of the pusher's terminal. There, Ctrl-C must end the push, but not the run.
 pub(crate) fn cancel_on_terminate() -> Result<CancelToken, Failure> {
     survive(SIGINT)?;
     survive(SIGQUIT)?;
@@ -49,8 +49,8 @@ fn cancel_on(signals: &[i32]) -> Result<CancelToken, Failure> {
 }
 
 fn survive(signal: i32) -> Result<(), Failure> {
-    let nobody_reads_it = Arc::new(AtomicBool::new(false));
-    flag::register(signal, nobody_reads_it).map_err(|error| cannot_handle(&error))?;
+    let unused = Arc::new(AtomicBool::new(false));
+    flag::register(signal, unused).map_err(|error| cannot_handle(&error))?;
     Ok(())
 }
 

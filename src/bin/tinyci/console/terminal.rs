@@ -1,4 +1,4 @@
-//! Standard output and standard error, which may be terminals, files, or gone.
+//! Standard output and standard error: terminals, files, or closed pipes.
 
 use std::{
     env,
@@ -11,7 +11,7 @@ use tinyci::{Outcome, builds::NotRemoved};
 
 use crate::console::failure::Failure;
 
-/// Standard output. Its reader may hang up at any time: what is written from then on is dropped.
+/// Standard output. If its reader closes the pipe, further output is discarded.
 #[derive(Debug, Default)]
 pub(crate) struct Stdout {
     gone: Option<io::Error>,
@@ -22,7 +22,7 @@ impl Stdout {
         Self::default()
     }
 
-    /// Writes bytes, and out they are.
+    /// Writes and flushes bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         if self.gone.is_some() {
             return;
@@ -36,13 +36,12 @@ impl Stdout {
         self.write(format!("{text}\n").as_bytes());
     }
 
-    /// Whether nobody reads any more.
+    /// True if the reader has closed the pipe, or a write failed.
     pub(crate) fn is_gone(&self) -> bool {
         self.gone.is_some()
     }
 
-    /// What a report that ends here is worth: a reader that has seen enough is fine, a full disk
-    /// is not.
+    /// Returns the error of a failed write, such as a full disk. A closed pipe is not an error.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self.gone {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
@@ -53,17 +52,17 @@ impl Stdout {
     }
 }
 
-/// Says something on standard error, if anybody listens.
+/// Writes a line to standard error.
 pub(crate) fn complain(what: impl Display) {
     let _ = writeln!(io::stderr(), "{what}");
 }
 
-/// Says on standard error what is odd without being wrong.
+/// Writes a warning to standard error.
 pub(crate) fn warn(what: impl Display) {
     complain(format_args!("tinyci: warning: {what}"));
 }
 
-/// Says what housekeeping passed over.
+/// Warns of builds that could not be packed or deleted.
 pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
     not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
 }
@@ -82,7 +81,7 @@ impl Palette {
         Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
     }
 
-    /// A text in the color of an outcome.
+    /// The text in the color of an outcome.
     pub(crate) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let color = match outcome {
             Outcome::Success => AnsiColor::Green,
@@ -92,7 +91,7 @@ impl Palette {
         self.paint(color.on_default(), text)
     }
 
-    /// A text that stands back.
+    /// The text in a dimmed color.
     pub(crate) fn faint(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
@@ -105,12 +104,19 @@ impl Palette {
     }
 }
 
-/// A text from a repository, without the control characters that would steer a terminal.
+/// Replaces control characters, which could change the state of the terminal.
 pub(crate) fn printable(text: &str) -> String {
-    text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    let plain = |text: &str| -> String {
+        text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+    };
+    // A hint of the library stays on a line of its own.
+    match text.rsplit_once("\nhint: ") {
+        Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
+        None => plain(text),
+    }
 }
 
-/// A line that says what takes so long, while this value lives, where a person is watching.
+/// A progress line on a terminal, shown until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
     shown: bool,
@@ -139,14 +145,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colors_are_escapes_only_where_they_are_on() {
+    fn colors_are_escapes_only_if_they_are_on() {
         let (on, off) = (Palette { on: true }, Palette { on: false });
         assert_eq!(off.outcome(Outcome::Success, "success"), "success");
         assert_eq!(on.outcome(Outcome::Failure, "failure"), "\u{1b}[31mfailure\u{1b}[0m");
     }
 
     #[test]
-    fn a_subject_cannot_steer_the_terminal() {
+    fn a_subject_cannot_control_the_terminal() {
         assert_eq!(printable("a\tb\u{1b}[2Jc\r"), "a\tb\u{fffd}[2Jc\u{fffd}");
+    }
+
+    #[test]
+    fn a_hint_keeps_its_line() {
+        assert_eq!(printable("a\nb\nhint: `c`\r"), "a\u{fffd}b\nhint: `c`\u{fffd}");
     }
 }

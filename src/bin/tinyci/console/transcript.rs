@@ -1,7 +1,7 @@
-//! [`Transcript`]: the lines of a run, `[HH:MM:SS] text`, while they happen.
+//! [`Transcript`]: the lines of a run, `[HH:MM:SS] text`, as they happen.
 //!
-//! Output is shown as it comes, without waiting for its newline, so a line may stand open. It is
-//! ended before anything else is said, and before another commit's output.
+//! Output is shown at once, without waiting for its newline. An incomplete line is ended before any
+//! other line, and before the output of another commit.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,32 +10,32 @@ use tinyci::{CommitId, Event, EventKind};
 /// Turns events into bytes for a terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    /// Whether lines carry the commit they belong to, because several run at once.
-    labelled: bool,
-    /// How many commits are being worked on.
-    in_hand: usize,
-    /// Whose output ended without a newline.
+    /// True if every line shows its commit, because several are tested at the same time.
+    labeled: bool,
+    /// The number of active jobs.
+    active: usize,
+    /// The commit of an incomplete line.
     open: Option<Option<CommitId>>,
-    /// The time in front of lines, and the second it was made for.
+    /// The time in front of lines, and the second that it shows.
     time: Option<(u64, String)>,
 }
 
 impl Transcript {
-    /// `labelled` says from the start that several commits will run at once.
-    pub(crate) fn new(labelled: bool) -> Self {
-        Self { labelled, ..Self::default() }
+    /// With `labeled`, every line shows its commit from the start.
+    pub(crate) fn new(labeled: bool) -> Self {
+        Self { labeled, ..Self::default() }
     }
 
-    /// What is to be shown for this event.
+    /// The bytes to show for this event.
     pub(crate) fn event(&mut self, event: &Event) -> Vec<u8> {
         let meta = &event.meta;
         let mut shown = Vec::new();
         if matches!(event.kind, EventKind::JobStarted { .. }) {
-            self.in_hand += 1;
+            self.active += 1;
         }
         match &event.kind {
             EventKind::Output { bytes, .. } if meta.step.is_none() => {
-                self.foreign(bytes, &mut shown)
+                self.followed(bytes, &mut shown)
             }
             EventKind::Output { bytes, .. } => {
                 self.output(meta.time, meta.commit, bytes, &mut shown);
@@ -48,12 +48,12 @@ impl Transcript {
             }
         }
         if matches!(event.kind, EventKind::JobFinished { .. }) {
-            self.in_hand = self.in_hand.saturating_sub(1);
+            self.active = self.active.saturating_sub(1);
         }
         shown
     }
 
-    /// One line that tinyci itself says.
+    /// Adds a line of tinyci.
     pub(crate) fn line(
         &mut self,
         time: SystemTime,
@@ -67,7 +67,7 @@ impl Transcript {
         shown.push(b'\n');
     }
 
-    /// What a command wrote.
+    /// Adds output of a command.
     fn output(
         &mut self,
         time: SystemTime,
@@ -87,8 +87,8 @@ impl Transcript {
         }
     }
 
-    /// Whole lines of another process's log, which have their time already.
-    fn foreign(&mut self, lines: &[u8], shown: &mut Vec<u8>) {
+    /// Adds whole lines from the log of another run, which have a time already.
+    fn followed(&mut self, lines: &[u8], shown: &mut Vec<u8>) {
         self.end_line(shown);
         shown.extend_from_slice(lines);
     }
@@ -107,7 +107,7 @@ impl Transcript {
         };
         shown.extend_from_slice(text.as_bytes());
         self.time = Some((second, text));
-        if let Some(commit) = commit.filter(|_| self.labelled || self.in_hand > 1) {
+        if let Some(commit) = commit.filter(|_| self.labeled || self.active > 1) {
             shown.extend_from_slice(commit.short().as_bytes());
             shown.push(b' ');
         }
@@ -124,26 +124,26 @@ mod tests {
         Some(CommitId::from_bytes([byte; 20]))
     }
 
-    /// What was shown, with `T ` in place of each time.
+    /// The output with `T ` instead of each time.
     fn text(shown: &[u8]) -> String {
         let time = tinyci::format::log_prefix(UNIX_EPOCH);
         String::from_utf8_lossy(shown).replace(&time, "T ")
     }
 
     #[test]
-    fn output_is_prefixed_once_a_line_however_it_is_cut() {
+    fn each_line_of_output_has_one_prefix() {
         let (mut transcript, mut shown) = (Transcript::new(false), Vec::new());
         for piece in [&b"on"[..], b"e\ntw", b"o\n\nthree"] {
             transcript.output(UNIX_EPOCH, commit(1), piece, &mut shown);
         }
         transcript.line(UNIX_EPOCH, commit(1), "Testing...", &mut shown);
-        transcript.foreign(b"[11:11:11] theirs\n", &mut shown);
+        transcript.followed(b"[11:11:11] theirs\n", &mut shown);
         let expected = "T one\nT two\nT \nT three\nT Testing...\n[11:11:11] theirs\n";
         assert_eq!(text(&shown), expected);
     }
 
     #[test]
-    fn commits_that_run_at_once_are_told_apart() {
+    fn lines_of_parallel_jobs_show_their_commit() {
         let (mut transcript, mut shown) = (Transcript::new(true), Vec::new());
         transcript.output(UNIX_EPOCH, commit(0xaa), b"half", &mut shown);
         transcript.output(UNIX_EPOCH, commit(0xbb), b"whole\n", &mut shown);

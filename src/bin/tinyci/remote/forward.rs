@@ -1,7 +1,7 @@
-//! `tinyci -r`: the same command, on the host of a remote.
+//! `tinyci -r`: the same command, on the server of a remote.
 //!
-//! What goes over is the command as it was understood, not as it was typed: `--long=value` words,
-//! each quoted for the shell that the other side's sshd starts.
+//! tinyci sends the parsed command, not the typed one: `--long=value` arguments, each quoted for the
+//! shell that sshd starts on the server.
 
 use std::{
     env,
@@ -24,20 +24,21 @@ use tinyci::CancelToken;
 
 use crate::{
     console::{
-        failure::{BROKEN, CANCELED, Failure},
+        exit_codes::{BROKEN, CANCELED, OK},
+        failure::{self, Failure},
         signals,
     },
     globals::{Globals, Person},
     remote::ssh_address::SshAddress,
 };
 
-/// What ssh itself exits with when the connection fails. tinyci never does.
+/// The exit code of ssh if the connection fails. tinyci never uses it.
 const SSH_FAILED: i32 = 255;
 
-/// What a shell exits with when it finds no such program.
+/// The exit code of a shell that does not find the program.
 const NOT_FOUND: i32 = 127;
 
-/// How often a waiting process looks at its token.
+/// The interval at which a waiting process checks for cancellation.
 const PAUSE: Duration = Duration::from_millis(50);
 
 pub(crate) fn execute(name: &str, globals: &Globals, words: &[OsString]) -> Result<u8, Failure> {
@@ -47,8 +48,8 @@ pub(crate) fn execute(name: &str, globals: &Globals, words: &[OsString]) -> Resu
     wait(&program, &ssh, &address.destination)
 }
 
-/// Runs a command there and reads what it writes to its standard output, as it comes. `read` says
-/// what comes of that; if it fails, the command's own exit code tells more, unless that is 0.
+/// Runs a command on the server and gives its standard output to `read` as it comes. If `read` fails,
+/// returns the exit code of the command instead of the error, unless that is 0.
 pub(crate) fn stream(
     name: &str,
     globals: &Globals,
@@ -57,7 +58,7 @@ pub(crate) fn stream(
     read: impl FnOnce(&mut dyn Read) -> Result<(), Failure>,
 ) -> Result<u8, Failure> {
     let address = address_of(name, globals)?;
-    // A terminal on the other side would change the bytes.
+    // A terminal on the server would change the bytes.
     let (program, ssh) = ssh(&address, false, words);
     let failed =
         |error: io::Error| Failure::broken(format!("cannot run `{}`: {error}", program.display()));
@@ -74,15 +75,15 @@ pub(crate) fn stream(
         is_over.store(true, Ordering::SeqCst);
         done
     });
-    // What is left is not wanted; the end has to be met for the exit code.
+    // The rest is discarded, but the exit code requires reading to the end.
     let drained = io::copy(&mut &handle, &mut io::sink());
     let status = drained.and_then(|_| handle.try_wait()).map_err(failed)?;
     let code = status.map_or(Ok(BROKEN), |output| exit_code(output.status, &address.destination));
     match done {
         _ if cancel.level() > 0 => Ok(CANCELED),
-        Ok(()) => Ok(crate::console::failure::OK),
+        Ok(()) => Ok(OK),
         Err(failure) => match code? {
-            crate::console::failure::OK => Err(failure),
+            OK => Err(failure),
             code if code > 128 => Err(failure),
             code => Ok(code),
         },
@@ -90,7 +91,7 @@ pub(crate) fn stream(
 }
 
 fn address_of(name: &str, globals: &Globals) -> Result<SshAddress, Failure> {
-    // No remote can be called so: a colon makes it a URL to git as well.
+    // A remote name cannot contain a colon; git reads it as a URL too.
     let url = match name.contains(':') {
         true => name.to_owned(),
         false => globals.engine()?.remote_url(name)?,
@@ -98,7 +99,7 @@ fn address_of(name: &str, globals: &Globals) -> Result<SshAddress, Failure> {
     SshAddress::parse(&url)
 }
 
-/// The program that stands for ssh, and the whole command.
+/// The ssh program, and the whole command.
 fn ssh(
     address: &SshAddress,
     is_interactive: bool,
@@ -112,12 +113,12 @@ fn ssh(
 
 fn terminate(pids: Vec<u32>) {
     for pid in pids.into_iter().filter_map(|pid| i32::try_from(pid).ok()) {
-        // It may have ended just now: that is what is wanted.
+        // An error means that the process has already ended.
         let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, Signal::TERM));
     }
 }
 
-/// The command that was said, less the options that led here.
+/// The parsed command without `--remote` and `--dir`.
 pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsString> {
     let mut words = Vec::new();
     if matches.get_flag("quiet") && !matches.get_flag("no_quiet") {
@@ -152,8 +153,8 @@ pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsStri
     words
 }
 
-/// The word that tells the other side who asks: whom git would name in a commit, else the user of
-/// this machine.
+/// The `--asked-by` option for the server: the committer in git's configuration, else the user of this
+/// machine.
 pub(crate) fn asked_by(globals: &Globals) -> OsString {
     let person = globals.asked_by.clone().map_or_else(|| git_person(&globals.dir()), Ok);
     let person = person.map_or_else(|_| user_of_machine(), |person| person.to_string());
@@ -172,7 +173,7 @@ fn user_of_machine() -> String {
     format!("{user} <{}@{}>", user.replace(' ', "-"), system.nodename().to_string_lossy())
 }
 
-/// The program that stands for ssh, as git chooses it, and what comes before its arguments.
+/// The ssh program, chosen as git does, with its first arguments.
 fn ssh_program() -> (OsString, Vec<OsString>) {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     if let Some(mut script) = set("GIT_SSH_COMMAND") {
@@ -188,17 +189,17 @@ fn ssh_arguments(address: &SshAddress, is_interactive: bool, words: &[OsString])
         arguments.extend(["-p".into(), port.to_string().into()]);
     }
     if is_interactive {
-        // With a terminal of its own the other side gets Ctrl-C, and notices when we are gone.
+        // With a terminal, the server gets Ctrl-C and notices a closed connection.
         arguments.push("-t".into());
     }
-    // No `--` between them: git gives none, and a program that stands for ssh expects none.
+    // Without `--`, as git does: replacements for ssh do not expect it.
     arguments.push(address.destination.clone().into());
     arguments.extend(["tinyci".into(), "--dir".into(), remote_dir(&address.path)]);
     arguments.extend(words.iter().map(|word| shell_quote(word)));
     arguments
 }
 
-/// The path as a word for a shell that starts in the home folder.
+/// The path, quoted for a shell that starts in the home directory.
 fn remote_dir(path: &str) -> OsString {
     let Some(of_home) = path.strip_prefix('~') else {
         let relative_dash = path.starts_with('-');
@@ -211,7 +212,7 @@ fn remote_dir(path: &str) -> OsString {
     };
     let is_name = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
     if user.chars().all(is_name) {
-        // Outside the quotes, so that the shell there fills in the folder.
+        // Outside the quotes, so that the shell expands it.
         let mut word = OsString::from(format!("~{user}/"));
         word.push(if rest.is_empty() { OsString::new() } else { shell_quote(OsStr::new(rest)) });
         word
@@ -220,7 +221,7 @@ fn remote_dir(path: &str) -> OsString {
     }
 }
 
-/// The word in single quotes, unless any shell takes it as it is.
+/// The word in single quotes, if a shell needs them.
 fn shell_quote(word: &OsStr) -> OsString {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(byte);
     let bytes = word.as_bytes();
@@ -238,7 +239,7 @@ fn shell_quote(word: &OsStr) -> OsString {
     OsString::from_vec(quoted)
 }
 
-/// Waits for ssh, ends it on Ctrl-C, and passes its exit code on.
+/// Waits for ssh, ends it on Ctrl-C, and returns its exit code.
 fn wait(program: &OsStr, ssh: &duct::Expression, host: &str) -> Result<u8, Failure> {
     let cancel = signals::cancel_on_interrupt()?;
     let failed =
@@ -262,11 +263,13 @@ fn wait(program: &OsStr, ssh: &duct::Expression, host: &str) -> Result<u8, Failu
 fn exit_code(status: ExitStatus, host: &str) -> Result<u8, Failure> {
     match status.code() {
         Some(SSH_FAILED) => {
-            Err(Failure::broken(format!("ssh could not run a command on `{host}`")))
+            Err(Failure::broken(format!("cannot run a command on `{host}`: ssh failed")))
         }
-        Some(NOT_FOUND) => Err(Failure::broken(format!("there is no tinyci on `{host}`"))
-            .hint("it has to be on the PATH of a shell that is not interactive")),
-        Some(code) => Ok(crate::console::failure::exit_code(code)),
+        Some(NOT_FOUND) => {
+            Err(Failure::broken(format!("cannot run tinyci on `{host}`: not found"))
+                .hint(format!("install tinyci there; `ssh {host} which tinyci` must find it")))
+        }
+        Some(code) => Ok(failure::exit_code(code)),
         None => {
             let signal = status.signal().unwrap_or_default();
             Ok(u8::try_from(128 + signal).unwrap_or(BROKEN))
@@ -288,17 +291,14 @@ mod tests {
     }
 
     #[test]
-    fn the_command_goes_over_as_it_was_understood() {
+    fn the_parsed_command_is_sent() {
         let cases = [
             ("tinyci -r log", "log"),
             ("tinyci log -r -f -n5", "log --follow --num-lines=5"),
             ("tinyci -Dx -rci -q run -aj2", "--quiet run --all --jobs=2"),
             ("tinyci run -r=ci HEAD a..b", "run -- HEAD a..b"),
             ("tinyci results -r=ci --format=%H -n 1", "results --limit=1 --format=%H"),
-            (
-                "tinyci compact -rci -b a,b -n 3",
-                "compact --num-builds-to-leave=3 --builds-to-leave=a --builds-to-leave=b",
-            ),
+            ("tinyci compact -rci -b a,b -n 3", "compact --keep=3 --keep-build=a --keep-build=b"),
             ("tinyci check -rci -", "check -- -"),
         ];
         for (line, expected) in cases {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn no_word_is_anything_but_a_word_to_the_other_shell() {
+    fn the_shell_on_the_server_reads_every_word_as_one_word() {
         let hostile = ["", "a b", "$(id)", "it's", "`id`", "a\nb", "~", "*", "-n", "ä;id", "!x"];
         for word in hostile {
             let quoted = shell_quote(OsStr::new(word));
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_below_a_home_are_left_for_the_shell_there_to_find() {
+    fn home_directories_are_expanded_on_the_server() {
         let cases = [
             ("/srv/app.git", "/srv/app.git"),
             ("srv/my app", "'srv/my app'"),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn ssh_gets_the_port_and_a_terminal_where_there_is_one() {
+    fn ssh_gets_the_port_and_a_terminal_if_there_is_one() {
         let address = SshAddress::parse("ssh://ci@host:2222/srv/app").unwrap();
         let arguments = ssh_arguments(&address, true, &["log".into()]);
         let expected = ["-p", "2222", "-t", "ci@host", "tinyci", "--dir", "/srv/app", "log"];

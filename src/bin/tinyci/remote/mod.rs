@@ -1,8 +1,8 @@
-//! The same command on another host.
+//! The same command on a server, over ssh.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `forward` | the command over ssh: its words, and what it asks here |
+//! | `forward` | the command over ssh: its arguments and its exit code |
 //! | `ssh_address` | the address of a remote |
 
 pub(crate) mod forward;

@@ -2,7 +2,7 @@
 
 use crate::console::failure::Failure;
 
-/// Hosts that keep repositories and run nothing.
+/// Hosts that serve repositories and do not run commands.
 const FORGES: [&str; 9] = [
     "github.com",
     "gitlab.com",
@@ -15,13 +15,13 @@ const FORGES: [&str; 9] = [
     "savannah.gnu.org",
 ];
 
-/// Where a repository lies that ssh can reach.
+/// The location of a repository that ssh can reach.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SshAddress {
-    /// `host` or `user@host`, which never begins with `-`: ssh would take it for an option.
+    /// `host` or `user@host`. It never starts with `-`, which ssh would read as an option.
     pub(crate) destination: String,
     pub(crate) port: Option<u16>,
-    /// As the URL has it: absolute, or relative to the home folder, or `~…`.
+    /// The path in the URL: absolute, relative to the home directory, or `~…`.
     pub(crate) path: String,
 }
 
@@ -30,15 +30,17 @@ impl SshAddress {
     pub(crate) fn parse(url: &str) -> Result<Self, Failure> {
         let address = match url.split_once("://") {
             Some(("ssh" | "git+ssh" | "ssh+git", rest)) => Self::of_url(rest),
-            Some((scheme, _)) => return Err(no_ssh(url, &format!("`{scheme}` runs no commands"))),
+            Some((scheme, _)) => {
+                return Err(no_ssh(url, &format!("`{scheme}` does not run commands")));
+            }
             None => match scp_parts(url) {
                 Some((place, path)) => Self::of_scp(place, path),
-                None => return Err(no_ssh(url, "it is a folder on this machine")),
+                None => return Err(no_ssh(url, "it is a directory on this machine")),
             },
         };
         let address = address.ok_or_else(|| {
             Failure::usage(format!(
-                "`{url}` is not an address that ssh understands (ssh://user@host:port/path or user@host:path)"
+                "invalid ssh address `{url}`: expected `ssh://user@host:port/path` or `user@host:path`"
             ))
         })?;
         address.refuse_forges()
@@ -48,7 +50,7 @@ impl SshAddress {
     fn of_url(rest: &str) -> Option<Self> {
         let (place, path) = rest.split_at(rest.find('/')?);
         let (place, path) = (percent_decode(place)?, percent_decode(path)?);
-        // `ssh://host/~user/repo` names the home folder of a user.
+        // `ssh://host/~user/repo` is in the home directory of a user.
         let path = match path.strip_prefix("/~") {
             Some(rest) => format!("~{rest}"),
             None => path,
@@ -64,7 +66,7 @@ impl SshAddress {
         Self::new(user, host, port, path)
     }
 
-    /// `[user@]host` and a path; brackets hold an IPv6 address or `host:port`.
+    /// `[user@]host` and a path; brackets contain an IPv6 address or `host:port`.
     fn of_scp(place: &str, path: &str) -> Option<Self> {
         let (user, host) = split_user(place);
         let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -103,21 +105,20 @@ impl SshAddress {
         match FORGES.into_iter().find(|forge| is_forge(forge)) {
             None => Ok(self),
             Some(_) => Err(Failure::usage(format!(
-                "`{host}` keeps repositories and runs no commands, so tinyci cannot run there"
+                "cannot run tinyci on `{host}`: it serves repositories but does not run commands"
             ))
-            .hint("`-r NAME` names a remote on a server of your own")),
+            .hint("`tinyci -r NAME` takes a remote on your own server")),
         }
     }
 }
 
 fn no_ssh(url: &str, why: &str) -> Failure {
     let url = without_password(url);
-    Failure::usage(format!("the remote `{url}` is not reached by ssh: {why}")).hint(
-        "`-r NAME` names a remote such as user@host:path, `-D DIR` a repository on this machine",
-    )
+    Failure::usage(format!("cannot reach the remote `{url}` over ssh: {why}"))
+        .hint("`tinyci -D DIR` uses a repository on this machine")
 }
 
-/// A URL that can be shown: `https://user:password@host/…` hides the password.
+/// The URL without user and password: `https://***@host/…`.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_read_as_git_reads_them() {
+    fn addresses_are_parsed_as_in_git() {
         let cases = [
             ("ci@host:srv/app.git", ("ci@host", None, "srv/app.git")),
             ("host:/srv/app.git", ("host", None, "/srv/app.git")),
@@ -184,26 +185,26 @@ mod tests {
     }
 
     #[test]
-    fn what_ssh_cannot_reach_is_refused_with_a_reason() {
+    fn unreachable_addresses_are_refused_with_a_reason() {
         let cases = [
-            ("https://ada:secret@host/app", "`https` runs no commands"),
-            ("git://host/app", "`git` runs no commands"),
-            ("file:///srv/app", "`file` runs no commands"),
-            ("/srv/app:x", "a folder on this machine"),
-            ("../app", "a folder on this machine"),
-            ("git@github.com:a/b.git", "runs no commands"),
-            ("ssh://git@ssh.GitHub.com.:443/a/b", "runs no commands"),
-            ("git@git.sr.ht:~a/b", "runs no commands"),
-            ("-oProxyCommand=x:app", "not an address"),
-            ("ssh://-oProxyCommand=x/app", "not an address"),
-            ("ssh://%2doProxyCommand=x/app", "not an address"),
-            ("ssh://-l@host/app", "not an address"),
-            ("ssh://ci@-host/app", "not an address"),
-            ("ssh://host:port/app", "not an address"),
-            ("ssh://host%0a/app", "not an address"),
-            ("ssh://host", "not an address"),
-            (":app", "not an address"),
-            ("host:", "not an address"),
+            ("https://ada:secret@host/app", "`https` does not run commands"),
+            ("git://host/app", "`git` does not run commands"),
+            ("file:///srv/app", "`file` does not run commands"),
+            ("/srv/app:x", "a directory on this machine"),
+            ("../app", "a directory on this machine"),
+            ("git@github.com:a/b.git", "does not run commands"),
+            ("ssh://git@ssh.GitHub.com.:443/a/b", "does not run commands"),
+            ("git@git.sr.ht:~a/b", "does not run commands"),
+            ("-oProxyCommand=x:app", "invalid ssh address"),
+            ("ssh://-oProxyCommand=x/app", "invalid ssh address"),
+            ("ssh://%2doProxyCommand=x/app", "invalid ssh address"),
+            ("ssh://-l@host/app", "invalid ssh address"),
+            ("ssh://ci@-host/app", "invalid ssh address"),
+            ("ssh://host:port/app", "invalid ssh address"),
+            ("ssh://host%0a/app", "invalid ssh address"),
+            ("ssh://host", "invalid ssh address"),
+            (":app", "invalid ssh address"),
+            ("host:", "invalid ssh address"),
         ];
         for (url, reason) in cases {
             let text = SshAddress::parse(url).unwrap_err().to_string();

@@ -232,7 +232,7 @@ fn a_file_that_is_being_written_keeps_its_build() {
         result
     });
     let [left] = &result.unwrap().not_removed[..] else { panic!("the build was packed") };
-    assert!(left.reason.contains("growing` changed while it was being archived"), "{left}");
+    assert!(left.reason.contains("growing`: it changed while tinyci read it"), "{left}");
     assert_eq!(listing(dir.path()), [name(1)]);
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1);
 }
@@ -272,7 +272,7 @@ fn an_archive_enters_no_mount() {
         let parent = (&parent, dir.path());
         let written = archive::write((file, &path), parent, &name(1), None, &never());
         let error = written.unwrap_err().to_string();
-        let expected = format!("something is mounted at `{}`", at.display());
+        let expected = format!("a file system is mounted at `{}`", at.display());
         assert!(error.starts_with(&expected), "{error}");
     });
 }

@@ -109,7 +109,7 @@ fn tags_in_commands_are_read() {
         17,
         "`sh` has an effect, and a placeholder can only read values",
     );
-    one("sh(\"echo <%= commit\");", 4, "is not closed by `%>`");
+    one("sh(\"echo <%= commit\");", 4, "`%>` is missing");
     nothing(
         "fn build(ctx) { sh(\"echo <%= own %> <%= ctx.short + 1 %> <%%\"); print(\"<%= x %>\"); }",
     );
@@ -174,16 +174,16 @@ fn modules_are_known_by_what_they_hold() {
 fn the_context_is_asked_only_for_what_it_has() {
     one("sh(ctx.comit);", 8, "`ctx` has no property `comit`; did you mean `commit`?");
     one("sh(`a ${ctx.brunch}`);", 13, "did you mean `branch`?");
-    one("sh(ctx.machine.so);", 13, "`ctx.machine` has no property `so`; did you mean `os`?");
+    one("sh(ctx.machine.so);", 16, "`ctx.machine` has no property `so`; did you mean `os`?");
     one("retry(2, || retry(2, || sh(ctx.xyzzy)));", 32, "it has commit, short, tree");
     one("if ctx.changed { sh(\"a\"); }", 8, "`ctx.changed` is a function");
     one("if ctx.chnaged(\"a\") { sh(\"a\"); }", 8, "did you mean `changed`?");
     one("if ctx.changed() { sh(\"a\"); }", 8, "takes 1 argument, not 0");
     one("sh(ctx.commit());", 8, "`ctx.commit` is not a function");
-    one("if ctx.machine.hsa(\"go\") { }", 13, "did you mean `has`?");
+    one("if ctx.machine.hsa(\"go\") { }", 16, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
-    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`sah`");
+    whole("fn build(ctx) { f(ctx) } fn f(ctx) { sh(ctx.comit) }", 1, 45, "`comit`");
     nothing(
         "fn build(ctx) { sh(ctx.branch.to_upper()); ctx.tags[0].len(); ctx.failure?.code ?? 1; }",
     );
@@ -223,7 +223,7 @@ fn arguments_that_are_written_out_are_judged() {
     one("artifact(\"/etc/passwd\");", 10, "inside the export directory");
     one("artifact([\"a\", \"../*\"]);", 16, "inside the export directory");
     one("artifact(\"./dist/*\");", 10, "write `dist/*`");
-    one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with what to keep");
+    one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with the files to keep");
     one("artifact([]);", 10, "empty");
     one("capture(\" \");", 9, "`capture` has no command");
     one("sh([]);", 4, "`sh` has no command");
@@ -266,7 +266,7 @@ fn literals_that_every_run_refuses_are_errors() {
             17,
             "inside the export directory, not `/srv/…`",
         ),
-        ("sh(\"a\", #{ cwd: 1 });", 17, "a text"),
+        ("sh(\"a\", #{ cwd: 1 });", 17, "a string"),
         ("sh(\"a\", #{ input: 1 });", 19, "a string, bytes or a secret"),
         ("sh(\"a\", #{ label: 1 });", 19, "a string as its option `label`"),
         ("sh(\"a\", #{ quiet: 1 });", 19, "`true` or `false`"),
@@ -307,7 +307,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ("remember(\"a\", [1, || 1]);", 19, "not a function"),
         ("remember(\"a\", try_sh(\"x\"));", 15, "not an object"),
         ("recall(5);", 8, "a string as its key"),
-        ("artifact(5);", 10, "a text"),
+        ("artifact(5);", 10, "a string"),
         ("artifact(\"../x\");", 10, "inside the export directory"),
         ("sleep(\"soon\");", 7, "`time` takes a duration"),
         ("sleep(-1);", 7, "`time` takes a duration"),
@@ -317,7 +317,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ("ctx.changed(1);", 13, "a string or an array of strings"),
         ("ctx.changed([\"a\", 1]);", 13, "a string or an array of strings"),
         ("ctx.newest_tag(#{});", 16, "a string or an array of strings"),
-        ("ctx.machine.has([]);", 14, "`ctx.machine.has` takes a string"),
+        ("ctx.machine.has([]);", 17, "`ctx.machine.has` takes a string"),
     ] {
         one(body, column, words);
     }
@@ -619,7 +619,7 @@ fn a_placeholder_that_can_never_be_text_is_refused() {
 fn a_text_of_several_lines_ends_at_a_failure_or_is_told_of() {
     let found = warnings("fn build(ctx) { sh(`\n  make ${ctx.short}\n  make test\n`); }");
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("x:1:20: if `make …` fails, the next line runs all the same"));
+    assert!(found[0].starts_with("x:1:20: if `make …` fails, the shell still runs the next line"));
     assert!(warnings("fn build() { try_sh(\"a\\nb\"); }")[0].contains("call `try_sh` for each"));
     for fine in [
         "sh(`set -e\nmake\nmake test`);",

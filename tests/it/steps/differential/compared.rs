@@ -114,7 +114,7 @@ fn deployment(seed: u64, scripted: Scripted) -> Option<Disagreement> {
     let (real, asked) = ways::deploy(&engine, &case, &scripted);
     let foretold = same_approval(&case, &approval, asked);
     // What was planned is what follows the approval.
-    let waits = real.outcome == "waiting";
+    let waits = real.outcome == "awaiting_approval";
     let foretold = foretold.and_then(|()| if waits { Ok(()) } else { foretells(&planned, &real) });
     if let Err(why) = foretold {
         return Some(Disagreement { case, real, way: "plan", other: planned, why });

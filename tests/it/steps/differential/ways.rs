@@ -299,7 +299,7 @@ fn shown(text: &str) -> String {
 /// The first line of a reason, without the place that tests put behind it.
 fn sentence(reason: &str) -> String {
     let first = reason.lines().next().unwrap_or_default();
-    let intros = ["skipped: ", "waits for an approval: "];
+    let intros = ["skipped: ", "awaiting approval: "];
     let first = intros.iter().find_map(|intro| first.strip_prefix(intro)).unwrap_or(first);
     match first.rsplit_once(" (.tinyci.rhai:") {
         Some((sentence, place)) if place.ends_with(')') => sentence.to_owned(),
@@ -589,7 +589,7 @@ fn test_script(case: &Case, call: &str, step: &str) -> String {
     format!(
         "fn test_it(t) {{\n{fakes}    let run = {call};\n    let steps = [];\n    \
          for name in [{}] {{\n        try {{\n            let it = {step};\n            \
-         steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, acts: it.acts, \
+         steps.push(#{{ name: name, outcome: it.outcome, reason: it.reason, actions: it.actions, \
          output: it.output, warnings: it.warnings }});\n        }} catch {{ }}\n    }}\n    \
          let told = #{{ outcome: run.outcome, steps: steps, remembered: run.remembered }};\n    \
          t.expect(false, \"<<<\" + told.to_json() + \">>>\");\n}}\n",
