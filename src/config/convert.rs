@@ -54,7 +54,7 @@ impl Pipeline {
     /// [`InvalidArg`](ErrorKind::InvalidArg) for a pipeline that is a script already.
     pub fn to_rhai(&self) -> Result<String, Error> {
         if self.format == Format::Rhai {
-            let error = Error::new(ErrorKind::InvalidArg, "this is a script already");
+            let error = Error::new(ErrorKind::InvalidArg, "this is already a script");
             return Err(error.with_path(&self.name));
         }
         let mut parts = Vec::new();
@@ -69,8 +69,8 @@ impl Pipeline {
         let unlimited = |step: &Step| step.timeout.is_none_or(|limit| limit > SCRIPT_LIMIT);
         if self.steps().any(unlimited) {
             parts.push(
-                "// YAML sets no limit of its own, a script's phases end after an hour.\n\
-                 const TIMEOUT = \"365d\";\n"
+                "// Steps in YAML have no default time limit; those of a script have one \
+                 hour.\nconst TIMEOUT = \"365d\";\n"
                     .to_owned(),
             );
         }
@@ -211,7 +211,7 @@ impl Pipeline {
             let one = pattern_test(text, value).ok_or_else(|| {
                 let message = format!(
                     "the pattern `{pattern}` in the conditions of `{}` cannot be converted: it has \
-                     more than two `*`, or two that are not at its ends",
+                     more than two `*`, or two `*` that are not at its ends",
                     step.name
                 );
                 let position =
@@ -248,7 +248,8 @@ impl Pipeline {
         pieces(&template.text).ok_or_else(|| {
             self.fault(
                 template.position,
-                "a tag in this text is not closed, or is none; `<%%` stands for `<%`",
+                "this string has an unclosed or invalid placeholder; write `<%%` for a literal \
+                 `<%`",
             )
         })
     }
@@ -273,8 +274,8 @@ impl Pipeline {
                 Piece::Tag(tag) => {
                     let expression = expression(tag).ok_or_else(|| {
                         let message = format!(
-                            "`<%= {tag} %>` cannot be converted: outside of commands a script \
-                             knows only what `ctx` has, and no variables of an embedding program"
+                            "`<%= {tag} %>` cannot be converted: outside of commands, a script can \
+                             read `ctx`, but not the variables of an embedding program"
                         );
                         self.fault(template.position, &message)
                     })?;
@@ -518,7 +519,7 @@ mod tests {
         for broken in ["a <%= commit", "a <% puts 1 %>", "<%= a <%= commit %>"] {
             let config = format!("build: make\ntest: '{broken}'\n");
             let error = Pipeline::parse(&config, Format::Yaml, "f").unwrap().to_rhai().unwrap_err();
-            assert!(error.to_string().starts_with("f:2:8: a tag"), "{broken}: {error}");
+            assert!(error.to_string().starts_with("f:2:8: this string has"), "{broken}: {error}");
         }
     }
 

@@ -20,7 +20,7 @@ pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules,
         match key.text() {
             Some("branch") => {
                 let judge = |globs: &[String]| names_fault(Names::Branches, globs);
-                rules.branch = globs(document, value, "a branch or a list of them", judge)?;
+                rules.branch = globs(document, value, "a branch or an array of branches", judge)?;
             }
             Some("environment") => rules.environment = environments(document, value)?,
             Some("approve") => rules.approve = truth(document, value)?,
@@ -32,7 +32,7 @@ pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules,
 }
 
 fn environments(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
-    let names = texts(document, node, "the name of an environment or a list of them")?;
+    let names = texts(document, node, "the name of an environment or an array of names")?;
     match names.iter().find(|name| !is_environment(name)) {
         Some(name) => {
             let message = format!("{name:?} cannot name an environment; use {ENVIRONMENT_NAME}");

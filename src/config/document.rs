@@ -56,13 +56,13 @@ impl Node {
     /// What it is, with its article, for a sentence.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Nothing => "nothing",
-            Value::Boolean => "a truth value",
+            Value::Nothing => "null",
+            Value::Boolean => "a bool",
             Value::Number => "a number",
-            Value::Text(text) if text.is_empty() => "an empty text",
-            Value::Text(_) => "a text",
-            Value::List(_) => "a list",
-            Value::Mapping(_) => "a mapping",
+            Value::Text(text) if text.is_empty() => "an empty string",
+            Value::Text(_) => "a string",
+            Value::List(_) => "an array",
+            Value::Mapping(_) => "a map",
         }
     }
 
@@ -184,7 +184,7 @@ impl ValueVisitor<'_> {
         }
         if self.number >= VALUES_MAX {
             let why = format!(
-                "the config holds more than {VALUES_MAX} values once its aliases are expanded"
+                "the config has more than {VALUES_MAX} values after its aliases are expanded"
             );
             return Err(self.reading.fail(why));
         }
@@ -241,7 +241,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
         self.reading.text_bytes.set(bytes);
         if bytes > TEXT_BYTES_MAX {
             let why = format!(
-                "the config holds more than {TEXT_BYTES_MAX} bytes of text once its aliases are \
+                "the config has more than {TEXT_BYTES_MAX} bytes of text after its aliases are \
                  expanded"
             );
             return Err(self.reading.fail(why));
@@ -269,7 +269,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
 
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Value, A::Error> {
         self.enter()?;
-        Err(self.reading.fail("a YAML tag (`!…`) has no meaning here; put the text in quotes"))
+        Err(self.reading.fail("a YAML tag (`!…`) is not supported here; put the string in quotes"))
     }
 }
 
@@ -286,7 +286,7 @@ fn merge(entries: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, &'static str> 
         };
         for mapping in mappings {
             let Value::Mapping(entries) = mapping.value else {
-                return Err("`<<` takes a mapping or a list of mappings");
+                return Err("`<<` takes a map or an array of maps");
             };
             for (key, value) in entries {
                 let mut known = merged.iter().chain(&own);
@@ -315,17 +315,19 @@ fn invalid(source: &Source<'_>, reading: &Reading, error: &serde_yaml::Error) ->
 fn explain(problem: &str, letter: Option<char>) -> String {
     match (problem, letter) {
         (_, Some('\t')) if problem.starts_with("found ") => {
-            "a tab stands where YAML allows only spaces; indent with spaces".into()
+            "YAML does not allow a tab here; indent with spaces".into()
         }
         ("found character that cannot start any token", Some(letter)) => {
-            format!("a text cannot begin with `{letter}`; put it in quotes")
+            format!("a string without quotes cannot begin with `{letter}`; put it in quotes")
         }
         ("mapping values are not allowed in this context", _) => {
-            "a text that holds `: ` must stand in quotes".into()
+            "a string that contains `: ` must be in quotes".into()
         }
-        ("unknown anchor", _) => "this alias names no anchor above it".into(),
+        ("unknown anchor", _) => {
+            "this alias refers to an anchor that is not defined above it".into()
+        }
         ("recursion limit exceeded", _) => "the config is nested too deeply".into(),
-        ("repetition limit exceeded", _) => "the config repeats its aliases too often".into(),
+        ("repetition limit exceeded", _) => "the config uses its aliases too often".into(),
         _ => format!("this is not valid YAML: {problem}"),
     }
 }

@@ -17,8 +17,8 @@ impl<'a> Source<'a> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         if bytes.len() > BYTES_MAX {
             let message = format!(
-                "the config has {} bytes, more than the {BYTES_MAX} it may have; move its \
-                 commands to scripts in the repository",
+                "the config has {} bytes, but the limit is {BYTES_MAX}; move its commands to \
+                 scripts in the repository",
                 bytes.len()
             );
             return Err(Source { text: "", name }.error(0, message));
@@ -31,7 +31,7 @@ impl<'a> Source<'a> {
             None => Ok(source),
             Some((offset, letter)) => {
                 let code = u32::from(letter);
-                let message = format!("the character U+{code:04X} cannot stand in YAML");
+                let message = format!("the character U+{code:04X} is not allowed in YAML");
                 Err(source.error(offset, message))
             }
         }

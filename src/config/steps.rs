@@ -50,7 +50,7 @@ pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     let mut reader = Reader { document, warnings: Vec::new() };
     let Top { when, steps, deploy } = reader.top()?;
     if let Some(offset) = document.second {
-        let message = "a second document begins here; only the first is read";
+        let message = "a second document begins here; tinyci reads only the first";
         reader.warnings.push(Warning::new(message, document.source.position(offset)));
     }
     let mut warnings = reader.warnings;
@@ -88,7 +88,7 @@ enum Section<'a> {
 impl<'a> Reader<'a> {
     fn top(&mut self) -> Result<Top, Error> {
         let root = &self.document.root;
-        let wanted = "a mapping with `build`, `test` and `hooks`";
+        let wanted = "a map with `build`, `test` and `hooks`";
         let entries = match &root.value {
             Value::Mapping(entries) => entries,
             Value::Nothing => {
@@ -124,14 +124,14 @@ impl<'a> Reader<'a> {
     }
 
     fn after_all(&mut self) -> Result<Option<Step>, Error> {
-        let entries = self.mapping(&self.document.root, "a mapping")?;
+        let entries = self.mapping(&self.document.root, "a map")?;
         let entries = self.known_entries(entries, &TOP_KEYS, "the config");
         let hooks = match self.section(&entries, "hooks", "hooker") {
             Some(Section::Terse(hooks)) => hooks,
             Some(Section::Verbose(value)) => self.class_config(value, "ScriptHooker")?,
             None => return Ok(None),
         };
-        let entries = self.mapping(hooks, "a mapping of hooks to commands")?;
+        let entries = self.mapping(hooks, "a map of hooks to commands")?;
         let name = StepName::from(Hook::AfterAll);
         let entries = self.known_entries(entries, &[name.as_str()], "`hooks`");
         self.last(&entries, name.as_str()).map(|body| self.step(name, body)).transpose()
@@ -158,8 +158,7 @@ impl<'a> Reader<'a> {
 
     /// An empty pipeline would turn every commit green, most likely over a misspelled key.
     fn nothing_to_run(&self, root: &Node) -> Error {
-        let mut message =
-            "the config has none of `build`, `test`, `deploy` and the hooks".to_owned();
+        let mut message = "the config has no `build`, `test`, `deploy` or hook".to_owned();
         if let Some(first) = self.warnings.first() {
             message = format!("{message}: {}", first.message);
             let error = Error::new(ErrorKind::Config, message);
@@ -187,8 +186,7 @@ impl<'a> Reader<'a> {
                 });
             };
             let (key, later) = (key.text().unwrap_or(terse), *later);
-            let message =
-                format!("`{}` takes the place of `{key}` above", later.text().unwrap_or(verbose));
+            let message = format!("`{}` overrides `{key}` above", later.text().unwrap_or(verbose));
             self.warn(later, message);
         }
         None
@@ -196,26 +194,30 @@ impl<'a> Reader<'a> {
 
     /// The `config` of a verbose section, whose `class` is the only one there is.
     fn class_config(&mut self, value: &'a Node, class: &str) -> Result<&'a Node, Error> {
-        let wanted = format!("a mapping with `class: {class}` and `config`");
+        let wanted = format!("a map with `class: {class}` and `config`");
         let entries = self.mapping(value, &wanted)?;
-        let entries = self.known_entries(entries, &["class", "config"], "this mapping");
+        let entries = self.known_entries(entries, &["class", "config"], "this map");
         if let Some(given) = self.last(&entries, "class")
             && given.text() != Some(class)
         {
             let name = given.text().map_or_else(|| given.kind().to_owned(), |it| format!("`{it}`"));
-            let hint = did_you_mean(given.text().unwrap_or_default(), [class]);
-            let message =
-                format!("{name} is not a class that can be run; there is `{class}`{hint}");
+            let hint = match did_you_mean(given.text().unwrap_or_default(), [class]) {
+                hint if hint.is_empty() => format!("; expected `{class}`"),
+                hint => hint,
+            };
+            let message = format!("{name} is not a supported class{hint}");
             return Err(self.document.error(given, message));
         }
         let config = self.last(&entries, "config");
-        config.ok_or_else(|| self.document.error(value, format!("`config` is missing in {wanted}")))
+        config.ok_or_else(|| {
+            self.document.error(value, format!("`config` is missing; expected {wanted}"))
+        })
     }
 
     fn verbose_step(&mut self, name: StepName, config: &'a Node) -> Result<Step, Error> {
-        let wanted = "a mapping with `command`";
+        let wanted = "a map with `command`";
         let entries = self.mapping(config, wanted)?;
-        let entries = self.known_entries(entries, &["command"], "this mapping");
+        let entries = self.known_entries(entries, &["command"], "this map");
         match self.last(&entries, "command") {
             Some(body) => self.step(name, body),
             None => {
@@ -229,7 +231,7 @@ impl<'a> Reader<'a> {
         if matches!(hooks.value, Value::Nothing) {
             return Ok(Vec::new());
         }
-        let entries = self.mapping(hooks, "a mapping of hooks to commands")?;
+        let entries = self.mapping(hooks, "a map of hooks to commands")?;
         let names = StepName::ALL.into_iter().filter(|name| matches!(name, StepName::Hook(_)));
         let names: Vec<StepName> = names.collect();
         let keys: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
@@ -248,7 +250,7 @@ impl<'a> Reader<'a> {
         match &body.value {
             Value::Mapping(entries) => self.mapping_step(name, body, entries),
             Value::Nothing => {
-                let message = format!("`{name}` is empty; give it a command or take it out");
+                let message = format!("`{name}` is empty; add a command or remove it");
                 Err(self.document.error(body, message))
             }
             _ => Ok(Step::new(name, self.commands(body)?)),
@@ -296,7 +298,7 @@ impl<'a> Reader<'a> {
                 return Err(self.document.error(key, message));
             }
             if entries.iter().take(index).any(|(earlier, _)| earlier.text() == Some(name)) {
-                return Err(self.document.error(key, format!("`{name}` stands here twice")));
+                return Err(self.document.error(key, format!("duplicate key `{name}`")));
             }
         }
         Ok(())
@@ -305,10 +307,10 @@ impl<'a> Reader<'a> {
     fn commands(&self, node: &Node) -> Result<Vec<Template>, Error> {
         match &node.value {
             Value::List(nodes) if !nodes.is_empty() => {
-                nodes.iter().map(|node| self.command(node, "a command (a text)")).collect()
+                nodes.iter().map(|node| self.command(node, "a command (a string)")).collect()
             }
             _ => {
-                let wanted = "a command (a text), a list of commands, or a mapping with `run`";
+                let wanted = "a command (a string), an array of commands, or a map with `run`";
                 Ok(vec![self.command(node, wanted)?])
             }
         }
@@ -324,16 +326,16 @@ impl<'a> Reader<'a> {
         if matches!(node.value, Value::Nothing) {
             return Ok(BTreeMap::new());
         }
-        let entries = self.mapping(node, "a mapping of variables to texts")?;
+        let entries = self.mapping(node, "a map of variables to strings")?;
         let mut env = BTreeMap::new();
         for (key, value) in entries {
             let name = key.text().filter(|name| is_variable_name(name)).ok_or_else(|| {
-                let message = "a variable's name is made of letters, digits and `_`, and does not \
-                               begin with a digit";
+                let message = "a variable name can contain only letters, digits and `_`, and \
+                               cannot begin with a digit";
                 self.document.error(key, message)
             })?;
             if env.insert(name.to_owned(), self.env_value(value)?).is_some() {
-                return Err(self.document.error(key, format!("`{name}` stands here twice")));
+                return Err(self.document.error(key, format!("duplicate key `{name}`")));
             }
         }
         Ok(env)
@@ -346,7 +348,7 @@ impl<'a> Reader<'a> {
             Value::Number | Value::Boolean => {
                 self.document.source.plain(self.document.offset(node))
             }
-            _ => return Err(self.unexpected(node, "a text")),
+            _ => return Err(self.unexpected(node, "a string")),
         };
         self.without_nul(node, text)?;
         Ok(self.document.template(node, text))
@@ -359,7 +361,7 @@ impl<'a> Reader<'a> {
         let text = text.ok_or_else(|| self.unexpected(node, wanted))?;
         self.without_nul(node, text)?;
         if !text.contains("<%") && !stays_below(text) {
-            let message = format!("`{text}` leads out of the export; expected {wanted}");
+            let message = format!("`{text}` is outside the export directory; expected {wanted}");
             return Err(self.document.error(node, message));
         }
         Ok(self.document.template(node, text))
@@ -373,10 +375,10 @@ impl<'a> Reader<'a> {
         };
         let duration = parse_duration(text).filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| {
-            let wanted = "a length of time from `1ms` to `365d`, such as `90s`, `10m` or `1h`";
+            let wanted = "a duration from `1ms` to `365d`, such as `90s`, `10m` or `1h`";
             match text {
                 "" => self.unexpected(node, wanted),
-                _ => self.document.error(node, format!("expected {wanted}, found `{text}`")),
+                _ => self.document.error(node, format!("expected {wanted}, got `{text}`")),
             }
         })
     }
@@ -384,7 +386,7 @@ impl<'a> Reader<'a> {
     /// The system passes commands and variables as texts that end at a NUL.
     fn without_nul(&self, node: &Node, text: &str) -> Result<(), Error> {
         if text.contains('\0') {
-            return Err(self.document.error(node, "a command cannot hold the character U+0000"));
+            return Err(self.document.error(node, "a command cannot contain the character U+0000"));
         }
         Ok(())
     }
@@ -421,7 +423,7 @@ impl<'a> Reader<'a> {
         let mut last = None;
         for (key, value) in of_name {
             if last.replace(*value).is_some() {
-                self.warn(key, format!("`{name}` takes the place of `{name}` above"));
+                self.warn(key, format!("`{name}` overrides the earlier `{name}`"));
             }
         }
         last
@@ -432,7 +434,7 @@ impl<'a> Reader<'a> {
             return format!("{} is not a key of {place}", key.kind());
         };
         let hint = match did_you_mean(name, keys.iter().copied()) {
-            hint if hint.is_empty() => format!("; there are {}", listed(keys)),
+            hint if hint.is_empty() => format!("; the keys are {}", listed(keys)),
             hint => hint,
         };
         format!("`{name}` is not a key of {place}{hint}")
@@ -443,10 +445,10 @@ impl<'a> Reader<'a> {
     }
 
     fn unexpected(&self, node: &Node, wanted: &str) -> Error {
-        let mut message = format!("expected {wanted}, found {}", node.kind());
+        let mut message = format!("expected {wanted}, got {}", node.kind());
         if matches!(node.value, Value::Number | Value::Boolean) {
             let plain = self.document.source.plain(self.document.offset(node));
-            message = format!("{message}; if `{plain}` is meant as a text, put it in quotes");
+            message = format!("{message}; if `{plain}` is meant as a string, put it in quotes");
         }
         self.document.error(node, message)
     }

@@ -4,7 +4,7 @@ use super::document::{Document, Node, Value};
 use crate::{
     model::{error::Error, pipeline::When},
     rules::glob::{GlobFault, Names, PathGlobs, names_fault},
-    util::suggestion::did_you_mean,
+    util::suggestion::did_you_mean_or_list,
 };
 
 /// Attempts beyond this are slips.
@@ -27,7 +27,7 @@ pub(super) fn of_commit(document: &Document<'_>, node: &Node) -> Result<When, Er
 }
 
 fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<When, Error> {
-    let wanted = "a mapping of conditions such as `{branch: main}`";
+    let wanted = "a map of conditions such as `{branch: main}`";
     let entries = match &node.value {
         Value::Mapping(entries) if !entries.is_empty() => entries,
         _ => return Err(unexpected(document, node, wanted)),
@@ -45,7 +45,7 @@ fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<Whe
             _ => &mut when.message,
         };
         if !list.is_empty() {
-            return Err(document.error(key, format!("`{name}` stands here twice")));
+            return Err(document.error(key, format!("duplicate key `{name}`")));
         }
         let judge = match name {
             "branch" => |globs: &[String]| names_fault(Names::Branches, globs),
@@ -54,7 +54,7 @@ fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<Whe
             _ => |globs: &[String]| names_fault(Names::Messages, globs),
         };
         let all = if name == "changed" { "**" } else { "*" };
-        let wanted = format!("a glob or a list of globs (`{all}` is everything)");
+        let wanted = format!("a glob or an array of globs (`{all}` matches everything)");
         *list = globs(document, value, &wanted, judge)?;
     }
     Ok(when)
@@ -78,12 +78,12 @@ pub(super) fn globs(
 
 fn not_a_condition(name: &str, keys: &[&str]) -> String {
     if name == "changed" {
-        return "`changed` is a condition of a step, not of the whole commit: write it in the \
-                `when` of `build`, of `test` or of a hook"
+        return "`changed` is a condition of a step, not of the whole commit; move it to the `when` \
+                of `build`, `test` or a hook"
             .to_owned();
     }
-    let hint = did_you_mean(name, keys.iter().copied());
-    format!("`{name}` is not a condition{hint} (there are {})", keys.join(", "))
+    let hint = did_you_mean_or_list(name, keys);
+    format!("`{name}` is not a condition{hint}")
 }
 
 /// How many times more a command is tried.
@@ -93,12 +93,13 @@ pub(super) fn retries(document: &Document<'_>, node: &Node) -> Result<u32, Error
         _ => "",
     };
     let retries = plain.parse().ok().filter(|retries| *retries <= RETRIES_MAX);
-    retries.ok_or_else(|| unexpected(document, node, "a number from 0 to 1000"))
+    retries.ok_or_else(|| unexpected(document, node, "an int from 0 to 1000"))
 }
 
 /// The names of the secrets that the step's commands get.
 pub(super) fn secrets(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
-    let wanted = "the name of a secret, which is also its variable's, or a list of them";
+    let wanted = "the name of a secret (letters, digits and `_`, not beginning with a digit) or an \
+                  array of names";
     let names = texts(document, node, wanted)?;
     let is_name = |name: &String| {
         let letters = |it: char| it.is_ascii_alphanumeric() || it == '_';
@@ -126,5 +127,5 @@ pub(super) fn texts(
 }
 
 pub(super) fn unexpected(document: &Document<'_>, node: &Node, wanted: &str) -> Error {
-    document.error(node, format!("expected {wanted}, found {}", node.kind()))
+    document.error(node, format!("expected {wanted}, got {}", node.kind()))
 }

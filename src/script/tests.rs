@@ -225,7 +225,7 @@ fn hostile_and_nested_scripts_end_within_their_stack() {
         "}".repeat(15)
     );
     let end = phase(&nested, "build", "main", Arc::default());
-    assert!(end.error.unwrap().message().contains("calls too deep"));
+    assert!(end.error.unwrap().message().contains("calls are nested too deeply"));
     for text in [
         "fn build() { let m = #{}; m.m = m; throw m; }",
         "fn build() { let f = || 1; f.call(f); }",

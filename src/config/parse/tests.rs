@@ -227,7 +227,7 @@ fn unknown_keys_on_old_levels_are_warnings() {
             (
                 2,
                 1,
-                "`release` is not a key of the config; there are `build`, `test`, `hooks`, `deploy`",
+                "`release` is not a key of the config; the keys are `build`, `test`, `hooks`, `deploy`",
             ),
             (3, 1, "did you mean `test`?"),
             (4, 1, "a number is not a key"),
@@ -248,22 +248,22 @@ fn unknown_keys_on_old_levels_are_warnings() {
 #[test]
 fn of_two_spellings_or_two_equal_keys_the_later_holds() {
     let verbose = "builder: {class: ScriptBuilder, config: {command: verbose}}\n";
-    let warning = "`builder` takes the place of `build` above";
+    let warning = "`builder` overrides `build` above";
     let pipeline = check_warnings(&format!("build: terse\n{verbose}"), &[(2, 1, warning)]);
     assert_eq!(commands(&pipeline), [("build", "verbose")]);
-    let warning = "`build` takes the place of `builder` above";
+    let warning = "`build` overrides `builder` above";
     let pipeline = check_warnings(&format!("{verbose}build: terse\n"), &[(2, 1, warning)]);
     assert_eq!(commands(&pipeline), [("build", "terse")]);
 
-    let warning = "`build` takes the place of `build` above";
+    let warning = "`build` overrides the earlier `build`";
     let pipeline = check_warnings("build: 5\nbuild: b\n", &[(2, 1, warning)]);
     assert_eq!(commands(&pipeline), [("build", "b")]);
     let text = "hooks:\n  after_all: a\n  after_all: b\n";
-    let pipeline = check_warnings(text, &[(3, 3, "takes the place")]);
+    let pipeline = check_warnings(text, &[(3, 3, "overrides")]);
     assert_eq!(commands(&pipeline), [("after_all", "b")]);
 
     let text = "hooks: {after_all: a}\nhooker: {class: ScriptHooker, config: {after_test: b}}\n";
-    let pipeline = check_warnings(text, &[(2, 1, "takes the place")]);
+    let pipeline = check_warnings(text, &[(2, 1, "overrides")]);
     assert_eq!(commands(&pipeline), [("after_test", "b")]);
 }
 
@@ -284,8 +284,8 @@ fn anchors_and_merge_keys_work() {
     assert_eq!(test.timeout, Some(Duration::from_secs(3600)));
     let last = pipeline.step(Hook::AfterAll).unwrap();
     assert_eq!((&*last.commands()[0].text, last.timeout), ("c", Some(Duration::from_secs(7))));
-    check_error("build: {<<: 5, run: x}\n", 1, 8, "`<<` takes a mapping");
-    check_error("build: *nowhere\n", 1, 8, "this alias names no anchor above it");
+    check_error("build: {<<: 5, run: x}\n", 1, 8, "`<<` takes a map");
+    check_error("build: *nowhere\n", 1, 8, "this alias refers to an anchor");
     check_error("build: &a [*a]\n", 1, 8, "");
 }
 
@@ -301,30 +301,25 @@ fn what_is_not_a_config_is_an_error() {
     check_error("", 1, 1, "the config is empty");
     check_error("# nothing\n", 2, 1, "the config is empty");
     check_error("---\n", 2, 1, "the config is empty");
-    check_error(
-        "- make\n",
-        1,
-        1,
-        "expected a mapping with `build`, `test` and `hooks`, found a list",
-    );
-    check_error("make\n", 1, 1, "found a text");
-    check_error("true\n", 1, 1, "found a truth value");
-    check_error("{}\n", 1, 1, "none of `build`, `test`, `deploy` and the hooks");
-    check_error("hooks:\n", 1, 1, "none of `build`, `test`, `deploy` and the hooks");
+    check_error("- make\n", 1, 1, "expected a map with `build`, `test` and `hooks`, got an array");
+    check_error("make\n", 1, 1, "got a string");
+    check_error("true\n", 1, 1, "got a bool");
+    check_error("{}\n", 1, 1, "no `build`, `test`, `deploy` or hook");
+    check_error("hooks:\n", 1, 1, "no `build`, `test`, `deploy` or hook");
     check_error("\nbiuld: make\n", 2, 1, "did you mean `build`?");
-    check_error("hooks: make\n", 1, 8, "expected a mapping of hooks to commands");
+    check_error("hooks: make\n", 1, 8, "expected a map of hooks to commands");
 }
 
 #[test]
 fn what_is_not_a_command_is_an_error() {
-    check_error("build: true\n", 1, 8, "if `true` is meant as a text, put it in quotes");
+    check_error("build: true\n", 1, 8, "if `true` is meant as a string, put it in quotes");
     check_error("build: 5\n", 1, 8, "expected a command");
-    check_error("build: 1.50 # x\n", 1, 8, "if `1.50` is meant as a text");
-    check_error("build:\n", 1, 7, "`build` is empty; give it a command or take it out");
-    check_error("build: []\n", 1, 8, "found a list");
-    check_error("build: [a, [b]]\n", 1, 12, "expected a command (a text), found a list");
-    check_error("build: [a, ~]\n", 1, 12, "found nothing");
-    check_error("build:\n- a\n- b: c\n", 3, 3, "found a mapping");
+    check_error("build: 1.50 # x\n", 1, 8, "if `1.50` is meant as a string");
+    check_error("build:\n", 1, 7, "`build` is empty; add a command or remove it");
+    check_error("build: []\n", 1, 8, "got an array");
+    check_error("build: [a, [b]]\n", 1, 12, "expected a command (a string), got an array");
+    check_error("build: [a, ~]\n", 1, 12, "got null");
+    check_error("build:\n- a\n- b: c\n", 3, 3, "got a map");
     check_error("hooks:\n  after_all: 5\n", 2, 14, "expected a command");
     check_error("build: \"a\\0b\"\n", 1, 8, "U+0000");
     check_error("build: !ruby/object x\n", 1, 8, "tag");
@@ -335,31 +330,31 @@ fn the_mapping_form_is_strict() {
     check_error("build: {}\n", 1, 8, "`run` is missing: `build` has no command");
     check_error("build: {env: {A: b}}\n", 1, 8, "`run` is missing");
     check_error("build: {rnu: x}\n", 1, 9, "did you mean `run`?");
-    check_error("build: {run: x, timeout: 5 days}\n", 1, 26, "`10m` or `1h`, found `5 days`");
-    check_error("build: {run: x, timeout: 0}\n", 1, 26, "`10m` or `1h`, found `0`");
-    check_error("build: {run: x, timeout: [1]}\n", 1, 26, "found a list");
+    check_error("build: {run: x, timeout: 5 days}\n", 1, 26, "`10m` or `1h`, got `5 days`");
+    check_error("build: {run: x, timeout: 0}\n", 1, 26, "`10m` or `1h`, got `0`");
+    check_error("build: {run: x, timeout: [1]}\n", 1, 26, "got an array");
     check_error(
         "build: {run: x, name: y}\n",
         1,
         17,
-        "there are `run`, `env`, `cwd`, `timeout`, `when`, `retries` and `secrets`",
+        "the keys are `run`, `env`, `cwd`, `timeout`, `when`, `retries` and `secrets`",
     );
-    check_error("build: {run: x, when: y}\n", 1, 23, "expected a mapping of conditions");
+    check_error("build: {run: x, when: y}\n", 1, 23, "expected a map of conditions");
     check_error("build: {run: x, when: {brnch: y}}\n", 1, 24, "did you mean `branch`?");
     check_error("build: {run: x, when: {branch: []}}\n", 1, 32, "expected a glob");
-    check_error("build: {run: x, retries: -1}\n", 1, 26, "expected a number from 0 to 1000");
+    check_error("build: {run: x, retries: -1}\n", 1, 26, "expected an int from 0 to 1000");
     check_error("build: {run: x, secrets: [a b]}\n", 1, 26, "expected the name of a secret");
-    check_error("build: {run: x, run: y}\n", 1, 17, "`run` stands here twice");
-    check_error("build: {run: {run: x}}\n", 1, 14, "found a mapping");
-    check_error("build: {run: x, env: [a]}\n", 1, 22, "expected a mapping of variables");
-    check_error("build: {run: x, env: {A: [b]}}\n", 1, 26, "expected a text, found a list");
-    check_error("build: {run: x, env: {A: }}\n", 1, 26, "expected a text, found nothing");
-    check_error("build: {run: x, env: {1A: b}}\n", 1, 23, "a variable's name");
-    check_error("build: {run: x, env: {A=B: b}}\n", 1, 23, "a variable's name");
-    check_error("build: {run: x, env: {A: b, A: c}}\n", 1, 29, "`A` stands here twice");
-    check_error("build: {run: x, cwd: /tmp}\n", 1, 22, "leads out of the export");
-    check_error("build: {run: x, cwd: a/../../b}\n", 1, 22, "leads out of the export");
-    check_error("build: {run: x, cwd: ''}\n", 1, 22, "found an empty text");
+    check_error("build: {run: x, run: y}\n", 1, 17, "duplicate key `run`");
+    check_error("build: {run: {run: x}}\n", 1, 14, "got a map");
+    check_error("build: {run: x, env: [a]}\n", 1, 22, "expected a map of variables");
+    check_error("build: {run: x, env: {A: [b]}}\n", 1, 26, "expected a string, got an array");
+    check_error("build: {run: x, env: {A: }}\n", 1, 26, "expected a string, got null");
+    check_error("build: {run: x, env: {1A: b}}\n", 1, 23, "a variable name can contain only");
+    check_error("build: {run: x, env: {A=B: b}}\n", 1, 23, "a variable name can contain only");
+    check_error("build: {run: x, env: {A: b, A: c}}\n", 1, 29, "duplicate key `A`");
+    check_error("build: {run: x, cwd: /tmp}\n", 1, 22, "outside the export directory");
+    check_error("build: {run: x, cwd: a/../../b}\n", 1, 22, "outside the export directory");
+    check_error("build: {run: x, cwd: ''}\n", 1, 22, "got an empty string");
     check_error("build: {run: x, timeout: soon}\n", 1, 26, "such as `90s`");
     for bad in ["0", "0s", "-5", "1.5", "400d", "true", "[1]", "1:30"] {
         check_error(format!("build: {{run: x, timeout: {bad}}}\n"), 1, 26, "such as `90s`");
@@ -368,14 +363,14 @@ fn the_mapping_form_is_strict() {
 
 #[test]
 fn the_verbose_form_is_checked() {
-    check_error("builder: make\n", 1, 10, "expected a mapping with `class: ScriptBuilder`");
+    check_error("builder: make\n", 1, 10, "expected a map with `class: ScriptBuilder`");
     check_error("builder: {class: ScriptBuilder}\n", 1, 10, "`config` is missing");
     let missing = "builder: {class: ScriptBuilder, config: {}}\n";
     check_error(missing, 1, 41, "`command` is missing");
     for (class, expected) in [
-        ("RktBuilder", "`RktBuilder` is not a class that can be run; there is `ScriptBuilder`"),
-        ("TestBuilder", "there is `ScriptBuilder`"),
-        ("5", "a number is not a class"),
+        ("RktBuilder", "`RktBuilder` is not a supported class; expected `ScriptBuilder`"),
+        ("TestBuilder", "; expected `ScriptBuilder`"),
+        ("5", "a number is not a supported class"),
     ] {
         let text = format!("builder: {{class: {class}, config: {{command: x}}}}\n");
         check_error(text, 1, 18, expected);
@@ -387,16 +382,16 @@ fn the_verbose_form_is_checked() {
 #[test]
 fn broken_yaml_names_its_place() {
     check_error("build: make\n\ttest: x\n", 2, 1, "indent with spaces");
-    check_error("build: echo a: b\n", 1, 14, "must stand in quotes");
-    check_error("build: %x\n", 1, 8, "a text cannot begin with `%`");
-    check_error("build: `date`\n", 1, 8, "a text cannot begin with ``");
+    check_error("build: echo a: b\n", 1, 14, "must be in quotes");
+    check_error("build: %x\n", 1, 8, "a string without quotes cannot begin with `%`");
+    check_error("build: `date`\n", 1, 8, "a string without quotes cannot begin with ``");
     check_error("build: 'open\n", 2, 1, "not valid YAML");
     check_error("build: [a\ntest: b\n", 2, 5, "not valid YAML");
     check_error("- a\nb: c\n", 2, 1, "not valid YAML");
     check_error(b"build: caf\xe9\n", 1, 11, "byte 11 is not UTF-8");
     check_error(b"a: \xc3\xa9\nbuild: \xff\n", 2, 8, "byte 14 is not UTF-8");
     check_error(b"\xff\xfeb\0u\0", 1, 1, "byte 1 is not UTF-8");
-    check_error("build: a\u{7}b\n", 1, 9, "the character U+0007 cannot stand in YAML");
+    check_error("build: a\u{7}b\n", 1, 9, "the character U+0007 is not allowed in YAML");
     check_error("build: a\r\n\r\ntest: \0\r\n", 3, 7, "U+0000");
 }
 
@@ -416,10 +411,10 @@ fn hostile_configs_end_soon() {
     for (name, of) in ["b", "c", "d", "e", "f", "g", "h", "i"].iter().zip("abcdefgh".chars()) {
         bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{of}"); 9].join(", "));
     }
-    check_error(&bomb, 1, 32, "more than 2000 values once its aliases are expanded");
+    check_error(&bomb, 1, 32, "more than 2000 values after its aliases are expanded");
 
     let long = format!("a: &a '{}'\nb: [{}]\n", "x".repeat(10_000), vec!["*a"; 200].join(", "));
-    check_error(&long, 1, 4, "bytes of text once its aliases are expanded");
+    check_error(&long, 1, 4, "bytes of text after its aliases are expanded");
 
     let deep = format!("build: {}x{}\n", "[".repeat(500), "]".repeat(500));
     check_error(&deep, 1, 135, "nested too deeply");

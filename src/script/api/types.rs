@@ -76,28 +76,37 @@ impl Type {
         }
     }
 
-    /// `a text or a list`: what a call takes, for a sentence.
+    /// `a string or an array`: what a call takes, for a sentence.
     pub(crate) fn in_words(self) -> String {
-        let article = |name: String| format!("a {name}");
-        match self {
-            Type::Any => self.name(),
-            Type::Nothing => "`()`".to_owned(),
-            Type::Bool => "`true` or `false`".to_owned(),
-            Type::Int => "a whole number".to_owned(),
-            Type::Count => "a number from 0 to 1000".to_owned(),
-            Type::Bytes => self.name(),
-            Type::Time => "a time such as `\"90s\"`, `\"5m\"` or a number of seconds".to_owned(),
-            Type::Command => {
-                "a text for the shell, or a list of a program and its arguments,".to_owned()
-            }
-            Type::Options(_) => "a map such as `#{ timeout: \"5m\" }`".to_owned(),
-            Type::Lists => "a map of lists such as `#{ db: [\"a\", \"b\"] }`".to_owned(),
-            Type::Function => "a function such as `|| …`".to_owned(),
-            Type::Error => "an error".to_owned(),
-            Type::Object(name) => format!("an object `{name}`"),
-            Type::OneOf(types) => one_of(types.iter().map(|it| it.in_words())),
-            _ => article(self.name()),
-        }
+        let words = match self {
+            Type::Any => "any value",
+            Type::Nothing => "null (`()`)",
+            Type::Bool => "a bool",
+            Type::Int => "an int",
+            Type::Number => "a number",
+            Type::Count => "an int from 0 to 1000",
+            Type::Letter => "a character",
+            Type::Text => "a string",
+            Type::Time => "a duration such as `\"90s\"` or `\"5m\"`, or a number of seconds,",
+            Type::List => "an array",
+            Type::Texts => "an array of strings",
+            Type::Map => "a map",
+            Type::Bytes => "bytes",
+            Type::Range => "a range",
+            Type::Moment => "a timestamp",
+            Type::Sequence => "a sequence",
+            Type::Command => "a string for the shell, or an array of a program and its arguments,",
+            Type::Options(_) => "a map such as `#{ timeout: \"5m\" }`",
+            Type::Functions => "a map of functions",
+            Type::Lists => "a map of arrays such as `#{ db: [\"a\", \"b\"] }`",
+            Type::Variables => "a map of variables",
+            Type::Function => "a function such as `|| …`",
+            Type::Secret => "a secret",
+            Type::Error => "an error",
+            Type::Object(name) => return format!("an object `{name}`"),
+            Type::OneOf(types) => return one_of(types.iter().map(|it| it.in_words())),
+        };
+        words.to_owned()
     }
 
     /// The type as files of definitions write it, which editors read.
@@ -159,7 +168,7 @@ mod tests {
     fn a_type_has_a_name_words_and_a_definition() {
         const OPTIONAL: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
         assert_eq!(OPTIONAL.name(), "text or ()");
-        assert_eq!(OPTIONAL.in_words(), "a text or `()`");
+        assert_eq!(OPTIONAL.in_words(), "a string or null (`()`)");
         assert_eq!(OPTIONAL.definition(), "String | ()");
         assert_eq!(Type::Object("ctx.result").definition(), "CtxResult");
     }

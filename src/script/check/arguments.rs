@@ -182,7 +182,7 @@ impl Judge<'_, '_, '_> {
         if let Expr::IntegerConstant(count, _) = value
             && !(least..=i64::from(COUNT_MAX)).contains(count)
         {
-            let takes = format!("a number from {least} to {COUNT_MAX}");
+            let takes = format!("an int from {least} to {COUNT_MAX}");
             self.mistake(name, argument, &takes, value, &count.to_string());
         }
     }
@@ -192,7 +192,7 @@ impl Judge<'_, '_, '_> {
         let Some((time, found)) = time_of(value) else { return };
         if time.is_none_or(|time| is_limit && time.is_zero()) {
             let message =
-                format!("`{what}` takes a time such as `\"90s\"` or `\"10m\"`, not `{found}`");
+                format!("`{what}` takes a duration such as `\"90s\"` or `\"10m\"`, not `{found}`");
             self.findings.add(value.position(), message);
         }
     }
@@ -203,8 +203,8 @@ impl Judge<'_, '_, '_> {
             Some((Some(time), found)) if time > self.time => {
                 let limit = self.time;
                 let message = format!(
-                    "`sleep` waits for `{found}`, and a step ends after {limit:?}: `const TIMEOUT` \
-                     sets how long it may take"
+                    "`sleep` waits for `{found}`, but the time limit of a step is {limit:?}; raise \
+                     it with `const TIMEOUT`"
                 );
                 self.findings.add(value.position(), message);
             }
@@ -227,7 +227,10 @@ impl Judge<'_, '_, '_> {
             _ => None,
         };
         if let Some(path) = leaves {
-            let message = format!("`{what}` names something below the export, not `{path}`");
+            let message = format!(
+                "`{what}` takes a path inside the export directory, not \
+                                   `{path}`"
+            );
             self.findings.add(value.position(), message);
         }
     }
@@ -252,7 +255,7 @@ impl Judge<'_, '_, '_> {
                 && !is_textual(found)
             {
                 let message = format!(
-                    "`{name}` takes texts and numbers as a program's arguments, not {found}"
+                    "`{name}` takes strings and numbers as a program's arguments, not {found}"
                 );
                 self.findings.add(word.position(), message);
             }
@@ -268,7 +271,7 @@ impl Judge<'_, '_, '_> {
         let message = match (early, self.kind(value), pointer(value, self.body, self.file)) {
             // `retry(3, sh("x"))` runs the command before `retry` begins.
             (Some(called), ..) => {
-                format!("this calls `{called}` before `{name}` begins: write `|| {called}(…)`")
+                format!("this calls `{called}` before `{name}` begins; write `|| {called}(…)`")
             }
             (_, Some(found), _) if found != Kind::Function => {
                 format!("`{name}` takes a function here, such as `|| sh(\"…\")`, not {found}")
@@ -276,7 +279,10 @@ impl Judge<'_, '_, '_> {
             (_, _, Some(found)) if !found.takes(count) => {
                 let given = Counts::Counts([count].into()).in_words();
                 let takes = Counts::Counts(found.counts).in_words();
-                format!("`{name}` calls this with {given}, and {} takes {takes}", found.shown)
+                format!(
+                    "`{name}` calls this function with {given}, but {} takes {takes}",
+                    found.shown
+                )
             }
             _ => return,
         };
@@ -290,7 +296,7 @@ impl Judge<'_, '_, '_> {
                 let names = known.iter().map(|option| option.name);
                 let hint = match did_you_mean(&key.name, names.clone()) {
                     hint if !hint.is_empty() => hint,
-                    _ => format!("; there are {}", names.collect::<Vec<_>>().join(", ")),
+                    _ => format!("; the options are {}", names.collect::<Vec<_>>().join(", ")),
                 };
                 self.findings.add(key.pos, format!("there is no option `{}`{hint}", key.name));
                 continue;
@@ -303,14 +309,15 @@ impl Judge<'_, '_, '_> {
         let Expr::Map(map, _) = value else { return };
         for (key, value) in &map.0 {
             if key.name.is_empty() || key.name.contains(['=', '\0']) {
-                let message = format!("`{}` cannot be the name of a variable", key.name);
+                let message = format!("`{}` is not a valid variable name", key.name);
                 self.findings.add(key.pos, message);
             }
             let found = self.kind(value);
             let is_fine =
                 |found| matches!(found, Kind::Nothing | Kind::Secret) || is_textual(found);
             if let Some(found) = found.filter(|found| !is_fine(*found)) {
-                let takes = format!("a text, a number, a secret or `()` for `{}`", key.name);
+                let takes =
+                    format!("a string, a number, a secret or null (`()`) for `{}`", key.name);
                 self.mistake(name, "option `env`", &takes, value, found.words());
             }
         }
@@ -332,7 +339,7 @@ impl Judge<'_, '_, '_> {
             if let Some(found) = self.kind(code)
                 && found != Kind::Int
             {
-                let takes = "an exit code or a list of them";
+                let takes = "an exit code or an array of exit codes";
                 self.mistake(name, "option `allow`", takes, code, found.words());
             }
         }
@@ -344,7 +351,7 @@ impl Judge<'_, '_, '_> {
             (Expr::Array(items, _), _) => items.iter().for_each(|item| self.kept(name, item)),
             (Expr::Map(map, _), _) => map.0.iter().for_each(|(_, item)| self.kept(name, item)),
             (_, Some(found @ (Kind::Function | Kind::Secret | Kind::Object))) => {
-                let takes = "a text, a number, a truth value, or a list or map of them";
+                let takes = "a string, a number, a bool, or an array or map of these";
                 self.mistake(name, "value", takes, value, found.words());
             }
             _ => {}
@@ -380,8 +387,8 @@ impl Judge<'_, '_, '_> {
             (None, _) | (Some(Kind::List), 2) | (Some(Kind::Map), 1)
         );
         if !fits {
-            let message = "`parallel` takes a list and a function, `parallel(list, |item| …)`, or \
-                           a map of functions, `parallel(#{ name: || … })`";
+            let message = "`parallel` takes an array and a function, `parallel(array, |item| …)`, \
+                           or a map of functions, `parallel(#{ name: || … })`";
             return self.findings.add(work.position(), message);
         }
         match work {
@@ -400,7 +407,7 @@ impl Judge<'_, '_, '_> {
     }
 
     fn axes(&mut self, axes: &Expr) {
-        let takes = "a map of lists such as `#{ db: [\"a\", \"b\"] }`";
+        let takes = "a map of arrays such as `#{ db: [\"a\", \"b\"] }`";
         if let Some(found) = self.kind(axes).filter(|found| *found != Kind::Map) {
             return self.mistake("matrix", "axes", takes, axes, found.words());
         }
@@ -410,7 +417,7 @@ impl Judge<'_, '_, '_> {
             let found = self.kind(values);
             if let Some(found) = found.filter(|found| *found != Kind::List) {
                 let argument = format!("axis `{}`", axis.name);
-                self.mistake("matrix", &argument, "a list", values, found.words());
+                self.mistake("matrix", &argument, "an array", values, found.words());
             }
             if let Expr::Array(values, _) = values {
                 tasks = tasks.saturating_mul(values.len());
@@ -421,7 +428,7 @@ impl Judge<'_, '_, '_> {
 
     fn tasks(&mut self, name: &str, count: usize, work: &Expr) {
         if count > TASKS_MAX {
-            let message = format!("`{name}` can have {TASKS_MAX} tasks, and these are {count}");
+            let message = format!("`{name}` can run at most {TASKS_MAX} tasks, not {count}");
             self.findings.add(work.position(), message);
         }
     }

@@ -82,8 +82,13 @@ fn plain_call(
         return findings.add(at, refusal);
     }
     match names.function(body.unit, name) {
-        None if body.sees(name) => findings
-            .add(at, format!("`{name}` is a variable: call what it holds with `{name}.call(…)`")),
+        None if body.sees(name) => findings.add(
+            at,
+            format!(
+                "`{name}` is a variable; call the function in it with \
+                              `{name}.call(…)`"
+            ),
+        ),
         None => {
             let hint = names.near_function(body.unit, name);
             findings.add(at, format!("there is no function `{name}`{hint}"));
@@ -94,8 +99,8 @@ fn plain_call(
         }
         Some(_) if name == "exit" => findings.add(
             at,
-            "`exit` is always an error, because it does not say what became of the phase: use \
-             `return`, `skip(reason)` or `fail(reason)`",
+            "`exit` is always an error, because it does not say how the step ended; use `return`, \
+             `skip(reason)` or `fail(reason)`",
         ),
         Some(_) => {}
     }
@@ -115,7 +120,7 @@ fn module_call(
         Some(None) if names.private_in(body.unit, module, name).is_some() => {
             let file = names.private_in(body.unit, module, name).unwrap_or_default();
             findings
-                .add(at, format!("`{name}` is private in `{file}`: only that file can call it"));
+                .add(at, format!("`{name}` is private in `{file}`; only that file can call it"));
         }
         Some(None) => {
             let hint = names.near_module_function(body.unit, module, name);
@@ -140,7 +145,7 @@ fn method_call(
     match names.method(body.unit, name) {
         None => {
             let hint = names.near_function(body.unit, name);
-            findings.add(at, format!("nothing has a method `{name}`{hint}"));
+            findings.add(at, format!("there is no method `{name}`{hint}"));
         }
         Some(takes) if !takes.allows(call.args.len()) => {
             findings.add(at, wrong_count(&format!(".{name}"), &takes, call.args.len(), ""));
@@ -173,14 +178,14 @@ fn module_value(
     let message = match names.module_value(body.unit, module, name) {
         None | Some(ModuleValue::Constant) => return,
         Some(ModuleValue::NotExported(file)) => format!(
-            "the constant `{name}` is for `{file}` alone; for other files it is `export const \
+            "the constant `{name}` is private in `{file}`; to share it, write `export const \
              {name}` there"
         ),
         Some(ModuleValue::Function(params)) => {
             let params = params.join(", ");
             format!(
-                "`{module}::{name}` is a function of a module, which is no value by its name: \
-                 write `|{params}| {module}::{name}({params})`"
+                "`{module}::{name}` is a function of a module and cannot be used as a value; write \
+                 `|{params}| {module}::{name}({params})`"
             )
         }
         Some(ModuleValue::Absent(hint)) => {

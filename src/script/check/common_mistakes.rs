@@ -71,8 +71,7 @@ fn tags_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_
         && body.unit.source.letter(place(*at)) != Some('`')
     {
         let message = format!(
-            "`${{{inside}}}` is not filled in between double quotes; put the text between \
-             back-quotes"
+            "`${{{inside}}}` is not replaced in double quotes; put the string in backquotes"
         );
         findings.add(*at, message);
     }
@@ -98,8 +97,8 @@ fn used_in_place(
     };
     let name = &*call.name;
     let message = format!(
-        "`{name}` changes what it is called on and gives nothing back: call it as a statement of \
-         its own, then use the variable"
+        "`{name}` changes the value itself and returns null (`()`); call it as a statement of its \
+         own, then use the variable"
     );
     findings.add(at, message);
 }
@@ -164,8 +163,9 @@ fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
     });
     if let Some(name) = loop_variable.filter(|_| is_kept) {
         let message = format!(
-            "closures share the loop variable `{name}` and all see its last value; make the closure \
-             in a function that takes `{name}`, or give the list to `parallel(list, |{name}| …)`"
+            "closures share the loop variable `{name}` and all see its last value; create the \
+             closure in a function that takes `{name}`, or pass the array to `parallel(array, \
+             |{name}| …)`"
         );
         findings.add(made.position(), message);
     }
@@ -180,8 +180,8 @@ fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) 
     let of_ours = root(target).is_none_or(|name| body.contexts.contains(name)) || is_of_object(key);
     if !of_ours {
         let message = format!(
-            "a map without `{key}` is an error here, before `??` is looked at: write \
-             `.get(\"{key}\") ?? …`"
+            "if the map has no `{key}`, this fails before `??` can apply; write `.get(\"{key}\") \
+             ?? …`"
         );
         findings.add(at, message);
     }
@@ -219,7 +219,7 @@ fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
         && !script.secrets().iter().any(|known| *known == **name)
     {
         let message = format!(
-            "`const SECRETS` does not name `{name}`: write `const SECRETS = [\"{name}\"];`"
+            "`const SECRETS` does not name `{name}`; write `const SECRETS = [\"{name}\"];`"
         );
         findings.add(*at, message);
     }
@@ -235,7 +235,8 @@ fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
         _ => false,
     };
     if in_text {
-        let message = "a secret cannot be part of a text; give it to the option `env` or `input`";
+        let message = "a secret cannot be part of a string; pass it in the option `env` or \
+                       `input`";
         findings.add(at, message);
     }
 }
@@ -256,8 +257,8 @@ fn free_text(body: &Body<'_>, call: &FnCallExpr, findings: &mut Findings<'_>) {
             {
                 let name = &property.2;
                 let message = format!(
-                    "`ctx.{name}` may hold anything, and a shell would run it: write \
-                     `\"$TINYCI_{}\"` in the command, or give `{}` an array of arguments",
+                    "`ctx.{name}` can contain shell code, and the shell would run it; write \
+                     `\"$TINYCI_{}\"` in the command, or pass `{}` an array of arguments",
                     name.to_uppercase(),
                     call.name
                 );
@@ -299,8 +300,8 @@ fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mu
                 && branch.captured.contains(name)
             {
                 let message = format!(
-                    "every branch of `{}` has its own copy of `{name}`, so that this is lost; \
-                     return the value, and use what `{}` gives back",
+                    "each task of `{}` has its own copy of `{name}`, so this change is lost; \
+                     return the value, and use the result of `{}`",
                     call.name, call.name
                 );
                 findings.add(at, message);
@@ -348,13 +349,13 @@ fn idle(statement: &Stmt, findings: &mut Findings<'_>) {
     let Stmt::Expr(expression) = statement else { return };
     let message = match &**expression {
         Expr::Variable(parts, ..) => {
-            format!("`{}` alone does nothing; a function is called with `(…)`", parts.1)
+            format!("`{}` alone does nothing; call a function with `(…)`", parts.1)
         }
         Expr::StringConstant(..) | Expr::InterpolatedString(..) => {
-            "a text alone does nothing; a command is run by `sh(…)`".to_owned()
+            "a string alone does nothing; run a command with `sh(…)`".to_owned()
         }
         Expr::FnCall(call, _) if matches!(&*call.name, "==" | "!=" | "<" | ">" | "<=" | ">=") => {
-            format!("`{}` compares, and nothing is done with the answer", call.name)
+            format!("the result of the comparison `{}` is not used", call.name)
         }
         Expr::IntegerConstant(..) | Expr::BoolConstant(..) | Expr::Array(..) | Expr::Map(..) => {
             "this value alone does nothing".to_owned()

@@ -44,7 +44,8 @@ impl<'a> ExpressionValidator<'a> {
         }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
         let acts = acting_call(&ast, self.functions);
-        let never = never_text(&ast).map(|kind| format!("it gives {kind}, and no text or number"));
+        let never =
+            never_text(&ast).map(|kind| format!("its value is {kind}, not a string or number"));
         let fault = || expression_fault(&Unit { source, ast }, self.functions);
         match acts.or_else(fault).or(never) {
             Some(fault) => Err(not_one(expression, &fault)),
@@ -87,7 +88,7 @@ fn acting_call(ast: &AST, functions: &[HostFunction]) -> Option<String> {
         let module = call.namespace.path.first().map(|module| format!("{}::", module.name));
         let name = format!("{}{}", module.unwrap_or_default(), call.name);
         if effect(&name).is_some_and(|effect| effect != Effect::Pure) {
-            found = Some(format!("`{name}` acts, and a tag only looks things up"));
+            found = Some(format!("`{name}` has an effect, and a placeholder can only read values"));
         }
         found.is_none()
     });

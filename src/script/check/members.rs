@@ -27,7 +27,7 @@ pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
         {
             findings.add(
                 parts.1.lhs.start_position(),
-                "the context is read-only; keep values in variables, or with `remember`",
+                "`ctx` is read-only; store values in variables, or with `remember`",
             );
         }
         _ => {}
@@ -54,7 +54,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
             let name = &*property.2;
             let path = format!("{object}.{name}");
             if method(&path).is_some() {
-                let message = format!("`{path}` is a function: call it with `(…)`");
+                let message = format!("`{path}` is a function; call it with `(…)`");
                 findings.add(*at, message);
             } else if holds(&path).is_none() {
                 findings.add(*at, unknown(object, name));
@@ -71,7 +71,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
                     findings.add(*at, format!("`{signature}` takes 1 argument, not {given}"));
                 }
                 None if holds(&path).is_some() => {
-                    findings.add(*at, format!("`{path}` is no function: leave the `(…)` out"));
+                    findings.add(*at, format!("`{path}` is not a function; remove the `(…)`"));
                 }
                 None => findings.add(*at, unknown(object, &call.name)),
             }
@@ -140,5 +140,5 @@ fn unknown(object: &str, name: &str) -> String {
         hint if !hint.is_empty() => hint,
         _ => format!("; it has {}", names.collect::<Vec<_>>().join(", ")),
     };
-    format!("`{object}` has nothing called `{name}`{hint}")
+    format!("`{object}` has no property `{name}`{hint}")
 }

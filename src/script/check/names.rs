@@ -408,7 +408,7 @@ pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
         }
         let hint = near_phase(name);
         if !hint.is_empty() {
-            let message = format!("nothing calls `{name}`, and it is no phase{hint}");
+            let message = format!("`{name}` is not a step and is never called{hint}");
             findings.add_at(declared_at(&file.unit.source, function), message);
         }
     }

@@ -138,7 +138,7 @@ impl<'a> Flow<'a> {
                 What::Later(whose, task) => self.task(whose, task, event.at, findings),
                 What::Approve if self.is_beside_deploy(&key) => findings.add(
                     event.at,
-                    "only `deploy` can ask for an approval: a commit is tested without one",
+                    "only `deploy` can ask for an approval; commits are tested without one",
                 ),
                 _ => {}
             }
@@ -213,7 +213,8 @@ impl<'a> Flow<'a> {
         };
         if let Some((at, name)) = act.filter(|(at, _)| asks_behind(*at)) {
             let message = format!(
-                "`{name}` stands before `approve`: nothing runs before a person has approved"
+                "`{name}` runs before `approve`; call `approve` before anything that has an \
+                 effect"
             );
             findings.add(at, message);
         }
@@ -224,8 +225,8 @@ impl<'a> Flow<'a> {
         if let Some(deferred) = deferred.filter(|event| asks_behind(event.at)) {
             findings.warn(
                 deferred.at,
-                "`approve` stands behind this `defer`: if a person refuses, what is deferred runs all \
-                 the same",
+                "`approve` comes after this `defer`; if a person refuses, the deferred function \
+                 still runs",
             );
         }
     }
@@ -249,11 +250,11 @@ impl<'a> Flow<'a> {
 
 fn not_in_task(name: &str, whose: &str) -> String {
     let (inside, instead) = match whose {
-        "defer" => ("a deferred function", "`return` ends it"),
-        _ => (whose, "`return` ends the task; what speaks for the step stands before the tasks"),
+        "defer" => ("a deferred function", "use `return` to end it"),
+        _ => (whose, "use `return` to end the task, or call it before the tasks"),
     };
     let inside = if whose == "defer" { inside.to_owned() } else { format!("a task of `{inside}`") };
-    format!("`{name}` cannot be called in {inside}: {instead}")
+    format!("`{name}` cannot be called in {inside}; {instead}")
 }
 
 fn key_of<'a>(body: &Body<'a>) -> Key<'a> {

@@ -40,8 +40,8 @@ pub(super) fn judge_file(
     let first = readings.into_iter().min_by_key(|(at, _)| *at);
     if let Some((at, what)) = first.filter(|_| !is_told) {
         let message = format!(
-            "{what} is read here: the verdict of this script holds for one branch and its tags, \
-             and a commit that it skips is tested again for others"
+            "the script reads {what} here, so its verdict is for one branch and its tags; a commit \
+             that it skips is tested again for others"
         );
         findings.warn(at, message);
         return true;
@@ -71,7 +71,7 @@ fn readings_of(body: &Body<'_>) -> Vec<(Position, String)> {
                 match &*call.name {
                     "env" if VARIABLES.contains(&text.as_str()) => (*at, format!("`{text}`")),
                     "sh" | "try_sh" | "capture" if names_ref(text) => {
-                        (*at, "a placeholder".to_owned())
+                        (*at, "the branch or tags".to_owned())
                     }
                     _ => return,
                 }
@@ -97,9 +97,9 @@ fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
         {
             findings.warn(
                 *at,
-                "the placeholder `tag` fails its phase if no pushed tag asks for the commit: \
-                 `const WHEN = #{ tag: \"v*\" };` says which tags the script is for, and \
-                 `ctx.newest_tag(\"v*\")` gives one or `()`",
+                "the placeholder `tag` fails its step if no pushed tag selects the commit; limit \
+                 the script to tags with `const WHEN = #{ tag: \"v*\" };`, or use \
+                 `ctx.newest_tag(\"v*\")`, which returns a tag or null (`()`)",
             );
         }
     });

@@ -69,8 +69,8 @@ fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
         if !is_command && opens_placeholder(text) {
             findings.warn(
                 *at,
-                "`<%=` begins here and its `%>` is not in the same literal: no placeholder is made \
-                 of parts, and a command gets it as it is",
+                "the `%>` of this `<%=` is not in the same literal, so the command gets it \
+                 unchanged; write the whole placeholder in one literal",
             );
         }
     });
@@ -124,7 +124,7 @@ fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
         let name = &call.name;
         let shown = lost.replace(UNKNOWN, "…");
         let message = format!(
-            "if `{shown}` fails, the next line runs all the same, and the failure is lost: write \
+            "if `{shown}` fails, the shell still runs the next line and the failure is lost; write \
              `set -e` as the first line, or call `{name}` for each command"
         );
         findings.warn(given.position(), message);

@@ -57,7 +57,7 @@ impl Tries {
                 if ends {
                     let name = &call.name;
                     let message = format!(
-                        "`{name}` ends with `try`, which gives no value: {INSTEAD}, and end with it"
+                        "`{name}` ends with `try`, which has no value; {INSTEAD}, and end with it"
                     );
                     findings.add(*at, message);
                 }
@@ -67,7 +67,7 @@ impl Tries {
                 {
                     if self.ending.contains(&(body.unit.source.name.to_string(), closure.name)) {
                         let message = format!(
-                            "this ends with `try`, which gives no value: {INSTEAD}, and end with it"
+                            "this ends with `try`, which has no value; {INSTEAD}, and end with it"
                         );
                         findings.add(given.position(), message);
                     }
@@ -101,7 +101,7 @@ fn lost_at_the_end(block: &[Stmt], findings: &mut Findings<'_>) {
     match block.last() {
         Some(Stmt::Expr(expression)) if is_value(expression) => {
             let message =
-                format!("`try` and `catch` give no value, so that this is lost: {INSTEAD}");
+                format!("`try` and `catch` have no value, so this one is lost; {INSTEAD}");
             findings.add(expression.start_position(), message);
         }
         Some(Stmt::If(parts, _)) => {

@@ -30,12 +30,13 @@ impl Kind {
     /// In the words of the run's errors.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Kind::Nothing => "nothing (`()`)",
-            Kind::Truth => "a truth value",
-            Kind::Int | Kind::Float => "a number",
-            Kind::Text => "a text",
-            Kind::Letter => "a letter",
-            Kind::List => "a list",
+            Kind::Nothing => "null (`()`)",
+            Kind::Truth => "a bool",
+            Kind::Int => "an int",
+            Kind::Float => "a float",
+            Kind::Text => "a string",
+            Kind::Letter => "a character",
+            Kind::List => "an array",
             Kind::Map => "a map",
             Kind::Function => "a function",
             Kind::Secret => "a secret",

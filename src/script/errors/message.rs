@@ -27,7 +27,7 @@ pub(in crate::script) fn message(error: &EvalAltResult, script: Option<&Script>)
     }
     match error {
         EvalAltResult::ErrorRuntime(value, _) if value.is_unit() => {
-            "the script threw nothing".into()
+            "the script threw null (`()`)".into()
         }
         EvalAltResult::ErrorRuntime(value, _) => script_error::thrown_text(value),
         EvalAltResult::ErrorVariableNotFound(name, _) => {
@@ -36,17 +36,20 @@ pub(in crate::script) fn message(error: &EvalAltResult, script: Option<&Script>)
         EvalAltResult::ErrorFunctionNotFound(signature, _) => unknown_function(signature, script),
         EvalAltResult::ErrorDotExpr(text, _) => unknown_property(text),
         EvalAltResult::ErrorPropertyNotFound(name, _) => {
-            format!("the map has no `{name}`; `map.get(\"{name}\") ?? …` takes what holds then")
+            format!(
+                "the map has no key `{name}`; write `map.get(\"{name}\") ?? …` for a default \
+                     value"
+            )
         }
         EvalAltResult::ErrorTooManyOperations(_) => spent_steps::TOO_MANY.to_owned(),
         EvalAltResult::ErrorStackOverflow(_) => {
-            "the script calls too deep: a function may call itself without end".to_owned()
+            "the calls are nested too deeply; a function may call itself without end".to_owned()
         }
         EvalAltResult::ErrorDataTooLarge(kind, _) => {
             format!("{} grows too large", parse_message::plain(kind))
         }
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
-            format!("expected {}, found {}", type_name(wanted), type_name(found))
+            format!("expected {}, got {}", type_name(wanted), type_name(found))
         }
         EvalAltResult::ErrorTerminated(reason, _) if reason.is_string() => reason.to_string(),
         EvalAltResult::ErrorAssignmentToConstant(name, _) => {
@@ -69,14 +72,14 @@ fn without_position(text: &str) -> String {
 /// The names of types as people say them.
 fn type_name(name: &str) -> String {
     match name.trim() {
-        "i64" => "a number".to_owned(),
-        "f64" => "a number".to_owned(),
-        "()" => "nothing".to_owned(),
-        "bool" => "a truth value".to_owned(),
-        "array" => "a list".to_owned(),
+        "i64" => "an int".to_owned(),
+        "f64" => "a float".to_owned(),
+        "()" => "null (`()`)".to_owned(),
+        "bool" => "a bool".to_owned(),
+        "array" => "an array".to_owned(),
         "map" => "a map".to_owned(),
         "Fn" | "FnPtr" => "a function".to_owned(),
-        name if name.contains("tring") || name.contains("&str") => "a text".to_owned(),
+        name if name.contains("tring") || name.contains("&str") => "a string".to_owned(),
         name => name.to_owned(),
     }
 }
@@ -130,7 +133,9 @@ fn unknown_property(text: &str) -> String {
     let known = registry::PROPERTIES.iter().filter_map(|it| it.path.strip_prefix(&prefix));
     let known: Vec<&str> = known.filter(|name| !name.contains(['.', '('])).collect();
     let hint = match did_you_mean(property, known.iter().copied()) {
-        hint if hint.is_empty() && !known.is_empty() => format!("; there are {}", known.join(", ")),
+        hint if hint.is_empty() && !known.is_empty() => {
+            format!("; the properties are {}", known.join(", "))
+        }
         hint => hint,
     };
     let owner = if *owner == "()" { kind(&rhai::Dynamic::UNIT) } else { owner };

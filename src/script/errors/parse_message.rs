@@ -15,25 +15,24 @@ pub(in crate::script) fn parse_message(error: &ParseErrorType, word: &str) -> St
             reserved(word)
         }
         ParseErrorType::BadInput(LexError::MalformedChar(text)) => format!(
-            "`'{text}'` is not one letter; texts stand in double quotes, or in back-quotes where \
-             `${{…}}` is to be filled in"
+            "`'{text}'` is not a single character; write a string in double quotes, or in \
+             backquotes to use `${{…}}`"
         ),
         ParseErrorType::BadInput(LexError::ImproperSymbol(word, _)) if word == "eval" => {
             reserved(word)
         }
         ParseErrorType::BadInput(LexError::UnexpectedInput(word)) if word == "try" => {
-            "`try` gives no value: declare the variable before it and assign to it inside"
-                .to_owned()
+            "`try` has no value; declare a variable before it and assign to it inside".to_owned()
         }
         ParseErrorType::BadInput(error) => plain(&error.to_string()),
         ParseErrorType::Reserved(word) => reserved(word),
         ParseErrorType::VariableUndefined(name) => undefined_variable(name, []),
         ParseErrorType::ModuleUndefined(name) => unknown_module(name),
         ParseErrorType::FnDuplicatedDefinition(name, parameters) => {
-            format!("the function `{name}` with {parameters} parameters stands here twice")
+            format!("the function `{name}` with {parameters} parameters is defined twice")
         }
         ParseErrorType::ExprTooDeep => {
-            "this expression is nested too deeply; put parts of it into variables or functions"
+            "this expression is nested too deeply; move parts of it to variables or functions"
                 .to_owned()
         }
         other => plain(&other.to_string()),
@@ -43,8 +42,8 @@ pub(in crate::script) fn parse_message(error: &ParseErrorType, word: &str) -> St
 /// A word that the language keeps for itself.
 pub(in crate::script) fn reserved(word: &str) -> String {
     let hint = match word {
-        "export" => "; the folder of the export is `ctx.export_dir`",
-        "eval" => "; scripts cannot run texts as scripts",
+        "export" => "; the export directory is `ctx.export_dir`",
+        "eval" => "; a script cannot run a string as code",
         word if !word.starts_with(char::is_alphabetic) => {
             return format!("`{word}` has no meaning in the language");
         }
@@ -55,13 +54,14 @@ pub(in crate::script) fn reserved(word: &str) -> String {
 
 /// A module that is neither imported nor the embedding program's.
 pub(in crate::script) fn unknown_module(name: &str) -> String {
-    format!("there is no module `{name}` here; `import \"path\" as {name};` brings one in")
+    format!("there is no module `{name}` here; import one with `import \"path\" as {name};`")
 }
 
 /// A function that is used as a value before the parser has seen it.
 pub(in crate::script) fn function_below(name: &str) -> String {
     format!(
-        "`{name}` is a function that stands further down, and no value yet: write `Fn(\"{name}\")`"
+        "the function `{name}` is defined further down and is not a value here; write \
+         `Fn(\"{name}\")`"
     )
 }
 
@@ -71,20 +71,18 @@ pub(in crate::script) fn undefined_variable<'a>(
     near: impl IntoIterator<Item = &'a str>,
 ) -> String {
     if name == "ctx" {
-        return "there is no variable `ctx` here; a function sees only its parameters: give it \
+        return "there is no variable `ctx` here; a function sees only its parameters, so pass \
                 `ctx` as one"
             .to_owned();
     }
     if registry::function(name).is_some() {
-        return format!("`{name}` is a function: call it with `(…)`");
+        return format!("`{name}` is a function; call it with `(…)`");
     }
     let constant =
         name.chars().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit() || it == '_');
     let hint = match did_you_mean(name, near) {
         hint if !hint.is_empty() => hint,
-        _ if constant => format!(
-            "; a function sees no constant of the file by its name alone: write `global::{name}`"
-        ),
+        _ if constant => format!("; to read the constant of the file, write `global::{name}`"),
         _ => "; a function sees only its parameters and its own variables".to_owned(),
     };
     format!("there is no variable `{name}` here{hint}")
@@ -92,7 +90,7 @@ pub(in crate::script) fn undefined_variable<'a>(
 
 /// The language's own words, as a sentence of ours: without its capital and the types it lists.
 pub(in crate::script) fn plain(text: &str) -> String {
-    let text = text.replace("&str | ImmutableString | String", "text");
+    let text = text.replace("&str | ImmutableString | String", "string");
     let mut letters = text.chars();
     match letters.next() {
         Some(first) if !letters.as_str().starts_with(char::is_uppercase) => {

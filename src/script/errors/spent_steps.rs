@@ -3,7 +3,7 @@
 use rhai::EvalAltResult;
 
 pub(in crate::script) const TOO_MANY: &str =
-    "the script takes too many steps: it may be in an endless loop";
+    "the script ran too many operations; it may be in an endless loop";
 
 /// What is thrown at the place where all steps are spent.
 #[derive(Clone)]

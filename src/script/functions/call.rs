@@ -18,7 +18,7 @@ use crate::{
             thrown::{Thrown, throw},
         },
     },
-    util::suggestion::did_you_mean,
+    util::suggestion::did_you_mean_or_list,
 };
 
 /// One call of a function of ours.
@@ -101,7 +101,7 @@ impl Call<'_> {
         let time = self.time(argument, value)?;
         if time.is_zero() {
             let message =
-                format!("the {argument} of `{}` is 0: a limit is 1 ms or more", self.name);
+                format!("the {argument} of `{}` is 0, but must be at least 1 ms", self.name);
             return Err(throw(message));
         }
         Ok(time)
@@ -118,7 +118,7 @@ impl Call<'_> {
     pub(in crate::script) fn attempts(&self, value: &Dynamic) -> Result<u32, Thrown> {
         let count = self.count("attempts", value)?;
         if count == 0 {
-            let takes = format!("a number from 1 to {COUNT_MAX}");
+            let takes = format!("an int from 1 to {COUNT_MAX}");
             return Err(throw(format!("`{}` takes {takes} as its attempts, not 0", self.name)));
         }
         Ok(count)
@@ -144,9 +144,8 @@ impl Call<'_> {
 
     fn unknown_option(&self, key: &str, known: &[ScriptOption]) -> Thrown {
         let known: Vec<&str> = known.iter().map(|it| it.name).collect();
-        let hint = did_you_mean(key, known.iter().copied());
-        let names = known.join(", ");
-        throw(format!("`{}` has no option `{key}`{hint} (there are {names})", self.name))
+        let hint = did_you_mean_or_list(key, &known);
+        throw(format!("`{}` has no option `{key}`{hint}", self.name))
     }
 }
 

@@ -102,7 +102,8 @@ fn passed(end: CommandEnd, call: &Call<'_>) -> Result<CommandEnd, Thrown> {
 fn text(end: &CommandEnd, bytes: &[u8]) -> Result<String, Thrown> {
     if bytes.len() > CommandEnd::GIVEN_BYTES_MAX {
         let message = format!(
-            "`{}` wrote more than the {} bytes that a script can be given; let it write to a file",
+            "`{}` wrote more than {} bytes, the most that a script can read; redirect its output \
+             to a file",
             end.command,
             CommandEnd::GIVEN_BYTES_MAX
         );
@@ -141,7 +142,10 @@ fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
             list.iter().map(|word| element(call, word)).collect();
         let words = words?;
         if words.first().is_none_or(String::is_empty) {
-            return Err(throw(format!("`{}` has no program to run: its list is empty", call.name)));
+            return Err(throw(format!(
+                "`{}` has no program to run: its array is empty",
+                call.name
+            )));
         }
         if let Some(text) = shell_text(&words) {
             shell_check::check(call.session, text)?;
@@ -151,7 +155,7 @@ fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     let text = command.clone().into_immutable_string();
     let text = text.map_err(|_| call.mistake("command", &Type::Command.in_words(), command))?;
     if text.trim().is_empty() {
-        return Err(throw(format!("`{}` has no command to run: its text is empty", call.name)));
+        return Err(throw(format!("`{}` has no command to run: its string is empty", call.name)));
     }
     without_nul(&text)?;
     let data = shell_check::check(call.session, &text)?;
@@ -175,7 +179,7 @@ fn shell_text(words: &[String]) -> Option<&str> {
 fn element(call: &Call<'_>, word: &Dynamic) -> Result<String, Thrown> {
     let text = plain_text(word).ok_or_else(|| {
         let message = format!(
-            "`{}` takes texts and numbers as a program's arguments, not {}",
+            "`{}` takes strings and numbers as a program's arguments, not {}",
             call.name,
             kind(word)
         );
@@ -187,7 +191,7 @@ fn element(call: &Call<'_>, word: &Dynamic) -> Result<String, Thrown> {
 
 fn without_nul(text: &str) -> Result<(), Thrown> {
     if text.contains('\0') {
-        Err(throw("a command cannot hold the character U+0000"))
+        Err(throw("a command cannot contain the character U+0000"))
     } else {
         Ok(())
     }
@@ -237,7 +241,7 @@ fn with_options(
 }
 
 fn truth(call: &Call<'_>, argument: &str, value: &Dynamic) -> Result<bool, Thrown> {
-    value.as_bool().map_err(|_| call.mistake(argument, "`true` or `false`", value))
+    value.as_bool().map_err(|_| call.mistake(argument, "a bool", value))
 }
 
 fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
@@ -245,7 +249,7 @@ fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
     let codes = list.unwrap_or_else(|| vec![value.clone()]);
     let codes: Option<Vec<i64>> =
         codes.iter().map(|code| code.flatten_clone().as_int().ok()).collect();
-    let takes = "an exit code or a list of them";
+    let takes = "an exit code or an array of exit codes";
     let codes = codes.ok_or_else(|| call.mistake("option `allow`", takes, value))?;
     match codes.iter().find_map(|code| no_exit_code(*code)) {
         Some(message) => Err(throw(message)),
@@ -256,7 +260,7 @@ fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
 /// What is said of a number that no command can end with.
 pub(in crate::script) fn no_exit_code(number: i64) -> Option<String> {
     let is_code = (0..=255).contains(&number);
-    (!is_code).then(|| format!("`{number}` is no exit code: they go from 0 to 255"))
+    (!is_code).then(|| format!("`{number}` is not an exit code; exit codes are 0 to 255"))
 }
 
 /// Variables for commands, as a map of them says.
@@ -270,7 +274,7 @@ pub(in crate::script) fn env(
     for (name, value) in map.iter() {
         let value = value.flatten_clone();
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(throw(format!("`{name}` cannot be the name of a variable")));
+            return Err(throw(format!("`{name}` is not a valid variable name")));
         }
         let text = if value.is_unit() { None } else { Some(env_text(call, name, &value)?) };
         env.push((name.to_string(), text));
@@ -283,7 +287,8 @@ fn env_text(call: &Call<'_>, name: &str, value: &Dynamic) -> Result<String, Thro
         let text = String::from_utf8(secret.value.to_vec()).ok().filter(|it| !it.contains('\0'));
         let message = || {
             format!(
-                "the secret `{}` is not text and cannot be a variable; give it to `input`",
+                "the secret `{}` is not UTF-8 and cannot be an environment variable; pass it in \
+                 `input`",
                 secret.name
             )
         };
@@ -291,7 +296,7 @@ fn env_text(call: &Call<'_>, name: &str, value: &Dynamic) -> Result<String, Thro
     }
     secrets::refuse(call.session, value)?;
     let text = plain_text(value).ok_or_else(|| {
-        let takes = format!("a text, a number, a secret or `()` for `{name}`");
+        let takes = format!("a string, a number, a secret or null (`()`) for `{name}`");
         call.mistake("option `env`", &takes, value)
     })?;
     without_nul(&text)?;
@@ -313,7 +318,7 @@ pub(in crate::script) fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dyn
     let value = first(arguments);
     secrets::refuse(call.session, &value)?;
     let text = kind::plain_text(&value);
-    let text = text.ok_or_else(|| call.mistake("text", "a text or a number", &value))?;
+    let text = text.ok_or_else(|| call.mistake("text", "a string or a number", &value))?;
     let quoted = quoted(&text);
     call.session.untrusted.note_quoted(&call.session.facts, &text, &quoted);
     Ok(quoted.into())

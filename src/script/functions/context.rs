@@ -13,7 +13,10 @@ use crate::{
     rules::glob::{Names, PathGlobs, names_fault, text_matches_list},
     script::{
         session::{ending::Stop, shared::Session},
-        values::thrown::{Thrown, throw},
+        values::{
+            kind::kind,
+            thrown::{Thrown, throw},
+        },
     },
 };
 
@@ -146,12 +149,8 @@ fn register_commit(engine: &mut Engine) {
 }
 
 /// `ctx.newest_tag(globs)`
-fn newest_tag(
-    call: NativeCallContext<'_>,
-    ctx: &mut Context,
-    globs: Dynamic,
-) -> Result<Dynamic, Thrown> {
-    let globs = globs_of("newest_tag", &call, globs)?;
+fn newest_tag(ctx: &mut Context, globs: Dynamic) -> Result<Dynamic, Thrown> {
+    let globs = globs_of("newest_tag", globs)?;
     if let Some(fault) = names_fault(Names::Tags, &globs) {
         return Err(throw(fault.message));
     }
@@ -162,25 +161,21 @@ fn newest_tag(
 }
 
 /// A glob, or a list of them.
-pub(in crate::script) fn globs_of(
-    name: &str,
-    call: &NativeCallContext<'_>,
-    globs: Dynamic,
-) -> Result<Vec<String>, Thrown> {
+pub(in crate::script) fn globs_of(name: &str, globs: Dynamic) -> Result<Vec<String>, Thrown> {
     let globs = globs.flatten_clone();
     let texts: Option<Vec<String>> = match globs.read_lock::<Array>() {
         Some(list) => list.iter().map(|glob| glob.clone().into_string().ok()).collect(),
         None => globs.clone().into_string().ok().map(|glob| vec![glob]),
     };
     texts.ok_or_else(|| {
-        let found = call.engine().map_type_name(globs.type_name());
-        throw(format!("`{name}` takes a glob or a list of globs, not {found}"))
+        let found = kind(&globs);
+        throw(format!("`{name}` takes a glob or an array of globs, not {found}"))
     })
 }
 
 /// `ctx.changed(globs)`
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
-    let texts = globs_of("changed", &call, globs)?;
+    let texts = globs_of("changed", globs)?;
     PathGlobs::new(&texts).map_err(|fault| throw(fault.message))?;
     let answer = ctx.0.host.changed(&texts).map_err(|error| fault(&ctx.0, error))?;
     let source = call.call_source().unwrap_or_default();

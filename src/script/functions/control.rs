@@ -91,7 +91,7 @@ pub(in crate::script) fn limited(
         return session.settle(Err(stop.thrown()), failures);
     }
     let label = session.frame().label.clone();
-    let message = format!("the limit of {limit:?} has passed");
+    let message = format!("the time limit of {limit:?} has passed");
     failures.push(Failure { label, is_timeout: true, ..Failure::new(message) });
     Err(Failures::thrown(failures))
 }
@@ -122,7 +122,7 @@ pub(in crate::script) fn defer(call: &Call<'_>, arguments: &[Dynamic]) -> Result
 
 pub(in crate::script) fn skip(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let reason = reason(call, arguments)?;
-    refuse_inside(call, "leaves out the whole phase, and other parts of it run or have run")?;
+    refuse_inside(call, "skips the whole step, and other parts of it may already be running")?;
     let at = Some(call.session.place(&call.context));
     Err(call.session.stop_with(Stop::Skip { by: LeftOutBy::Skip, reason, at }))
 }
@@ -136,7 +136,7 @@ pub(in crate::script) fn fail(call: &Call<'_>, arguments: &[Dynamic]) -> Result<
 }
 
 pub(in crate::script) fn exit(call: &Call<'_>, _: &[Dynamic]) -> Result<Dynamic, Thrown> {
-    let message = "`exit` does not say what became of the phase: use `return`, `skip(reason)` or \
+    let message = "`exit` does not say how the step ended; use `return`, `skip(reason)` or \
                    `fail(reason)`";
     Err(call.session.fail_at(&call.context, Failure::new(message)))
 }
@@ -155,8 +155,10 @@ fn refuse_inside(call: &Call<'_>, why: &str) -> Result<(), Thrown> {
         (false, true) => ("a deferred function", "it"),
         (false, false) => return Ok(()),
     };
-    let message =
-        format!("`{}` cannot be called in {inside}: it {why}; `return` ends {ends}", call.name);
+    let message = format!(
+        "`{}` cannot be called in {inside}: it {why}; use `return` to end {ends}",
+        call.name
+    );
     Err(call.session.fail_at(&call.context, Failure::new(message)))
 }
 
@@ -168,16 +170,16 @@ pub(in crate::script) fn approve(
     let session = call.session;
     let refused = |message: &str| Err(session.fail_at(&call.context, Failure::new(message)));
     if session.facts.step != "deploy" {
-        return refused("only `deploy` can ask for an approval: a commit is judged without one");
+        return refused("only `deploy` can ask for an approval; commits are tested without one");
     }
     refuse_inside(
         call,
-        "asks before anything is done, and other parts of the phase run or have run",
+        "must come before anything else, and other parts of the step may already be running",
     )?;
     if session.has_acted() {
         return refused(
-            "`approve` comes before any command and whatever else has an effect: a deployment that \
-             waits has done nothing",
+            "`approve` must come before any command or other effect, because a deployment that \
+             awaits approval has not changed anything",
         );
     }
     match session.host.approve(&question, session.limits()) {

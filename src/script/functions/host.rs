@@ -82,7 +82,7 @@ fn call_host(
         }
         let value = value_of(argument).ok_or_else(|| {
             let kind = crate::script::values::kind::kind(argument);
-            throw(format!("`{}` cannot be given {kind}, its argument {}", function.name, index + 1))
+            throw(format!("`{}` cannot take {kind} as its argument {}", function.name, index + 1))
         })?;
         values.push(value);
     }
@@ -106,13 +106,10 @@ pub(crate) fn refuse_clashes(functions: &[HostFunction]) -> Result<(), Error> {
     });
     let message = match (clash, reserved) {
         (Some(clash), _) => {
-            format!("the function `{}` is tinyci's own; choose another name", clash.name)
+            format!("function name `{}` is reserved; choose another", clash.name)
         }
         (None, Some(word)) => {
-            format!(
-                "the language reserves a word of the function name `{}`; choose another",
-                word.name
-            )
+            format!("function name `{}` contains a reserved word; choose another", word.name)
         }
         (None, None) => return Ok(()),
     };

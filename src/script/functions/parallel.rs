@@ -75,8 +75,8 @@ pub(in crate::script) fn parallel(
             Ok(Dynamic::from_map(map.keys().cloned().zip(results).collect()))
         }
         _ => {
-            let message = "`parallel` takes a list and a function, `parallel(list, |item| …)`, or a \
-                           map of functions, `parallel(#{ name: || … })`";
+            let message = "`parallel` takes an array and a function, `parallel(array, |item| …)`, \
+                           or a map of functions, `parallel(#{ name: || … })`";
             Err(throw(message))
         }
     }
@@ -84,7 +84,7 @@ pub(in crate::script) fn parallel(
 
 pub(in crate::script) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [axes, function] = arguments else { return Ok(Dynamic::UNIT) };
-    let takes = "a map of lists such as `#{ db: [\"a\", \"b\"] }`";
+    let takes = "a map of arrays such as `#{ db: [\"a\", \"b\"] }`";
     let map = axes.read_lock::<Map>().ok_or_else(|| call.mistake("axes", takes, axes))?;
     let function = call.function("function", function)?;
     let mut combinations = vec![Map::new()];
@@ -92,7 +92,7 @@ pub(in crate::script) fn matrix(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
         let values = values.flatten_clone();
         let list = values.read_lock::<Array>();
         let list =
-            list.ok_or_else(|| call.mistake(&format!("axis `{axis}`"), "a list", &values))?;
+            list.ok_or_else(|| call.mistake(&format!("axis `{axis}`"), "an array", &values))?;
         if combinations.len().saturating_mul(list.len()) > TASKS_MAX {
             return Err(too_many());
         }
@@ -121,7 +121,7 @@ fn combination_label(combination: &Map) -> String {
 }
 
 fn too_many() -> Thrown {
-    throw(format!("there are more than the {TASKS_MAX} tasks that can be had"))
+    throw(format!("`parallel` and `matrix` can run at most {TASKS_MAX} tasks"))
 }
 
 /// How one task ended that did not pass.

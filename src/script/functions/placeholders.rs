@@ -120,7 +120,7 @@ pub(in crate::script) fn evaluate(
     })?;
     plain_text(&value.flatten_clone())
         .filter(|text| !text.contains(&session.sentinel))
-        .ok_or_else(|| not_one(expression, "it gives no text or number"))
+        .ok_or_else(|| not_one(expression, "its value is not a string or number"))
 }
 
 /// An expression that only looks things up, read and not evaluated.
@@ -131,11 +131,11 @@ pub(in crate::script) fn parse(
 ) -> Result<AST, String> {
     let not_one = |why: &str| Err(not_one(expression, why));
     if expression.len() > BYTES_MAX {
-        return Err(format!("an expression in a tag can have {BYTES_MAX} bytes at most"));
+        return Err(format!("an expression in a placeholder can have at most {BYTES_MAX} bytes"));
     }
     // The ancestor ran what stands in back-quotes; here it would silently be a text.
     if expression.contains('`') {
-        return not_one("a text stands in double quotes");
+        return not_one("write strings in double quotes");
     }
     engine.compile_expression_with_scope(scope, expression).or_else(|error| {
         not_one(&match error.err_type() {
@@ -151,5 +151,5 @@ pub(in crate::script) fn of_deploy(name: &str) -> String {
 
 /// Why something in a tag cannot be its expression.
 pub(in crate::script) fn not_one(expression: &str, why: &str) -> String {
-    format!("`{expression}` is no expression that a tag can take: {why}; a tag runs no Ruby")
+    format!("`{expression}` is not a valid placeholder: {why}; a placeholder cannot run Ruby code")
 }

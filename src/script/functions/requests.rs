@@ -23,7 +23,8 @@ pub(in crate::script) fn secret(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
     if !known.contains(&name.as_str()) {
         let hint = crate::util::suggestion::did_you_mean(&name, known);
         let message = format!(
-            "the secret `{name}` is not named at the top: `const SECRETS = [\"{name}\"];`{hint}"
+            "the secret `{name}` is not declared; write `const SECRETS = [\"{name}\"];` at the \
+             top{hint}"
         );
         return Err(throw(message));
     }
@@ -50,7 +51,8 @@ pub(in crate::script) fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<D
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
-                "the variable `{name}` is not set; `env(\"{name}\", fallback)` takes what holds then"
+                "the variable `{name}` is not set; `env(\"{name}\", fallback)` returns the \
+                 fallback instead"
             );
             Err(throw(message))
         }
@@ -65,7 +67,7 @@ pub(in crate::script) fn remember(
     let key = call.text("key", key)?;
     secrets::refuse(call.session, value)?;
     let kept = value_of(value).ok_or_else(|| {
-        call.mistake("value", "a text, a number, a truth value, or a list or map of them", value)
+        call.mistake("value", "a string, a number, a bool, or an array or map of these", value)
     })?;
     call.session.act()?;
     let kept = call.session.host.remember(&key, kept);
@@ -82,7 +84,8 @@ pub(in crate::script) fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
         (None, Some(fallback)) => Ok(fallback.clone()),
         (None, None) => {
             let message = format!(
-                "nothing was remembered as `{key}`; `recall(\"{key}\", fallback)` takes what holds then"
+                "nothing was remembered as `{key}`; `recall(\"{key}\", fallback)` returns the \
+                 fallback instead"
             );
             Err(throw(message))
         }

@@ -48,22 +48,21 @@ fn refusal(value: &Value, text: &str, part: Range<usize>) -> String {
     let (name, word) = (name(property), word(property));
     let variable = match property {
         _ if IN_VARIABLES.contains(&property) => {
-            format!("; every command also has it as \"$TINYCI_{}\"", property.to_uppercase())
+            format!("; in a command it is also \"$TINYCI_{}\"", property.to_uppercase())
         }
         _ => String::new(),
     };
     format!(
-        "this text holds {name} as it is, {}, and the shell would run what stands in it; pass it as \
-         an element of a list, `sh([\"program\", {word}])`, in a variable, \
-         `#{{ env: #{{ VALUE: {word} }} }}` for \"$VALUE\", or quoted, `q({word})`{variable}",
+        "this string contains {name} unquoted, {}, and the shell would run code in it; pass it as \
+         an array element, `sh([\"program\", {word}])`, or quoted, `q({word})`{variable}",
         shown(text, part)
     )
 }
 
 fn quoted_twice(value: &Value, text: &str, part: Range<usize>) -> String {
     format!(
-        "this text holds {} in the quotes of `q` within other quotes, {}, and the shell would run \
-         what stands in it; what `q` gives is one word only outside of other quotes",
+        "this string contains {} quoted by `q` inside other quotes, {}, and the shell would run \
+         code in it; use the result of `q` only outside of other quotes",
         name(value.property),
         shown(text, part)
     )

@@ -1,6 +1,6 @@
 //! `matches` and `join`: functions over texts, which ask nothing and do nothing.
 
-use rhai::{Array, Dynamic, Engine, NativeCallContext};
+use rhai::{Array, Dynamic, Engine};
 
 use super::{call::Call, context::globs_of};
 use crate::{
@@ -16,9 +16,7 @@ use crate::{
 
 /// Registers them for scripts that are no pipelines.
 pub(in crate::script) fn register(engine: &mut Engine) {
-    engine.register_fn("matches", |call: NativeCallContext<'_>, text: Dynamic, globs: Dynamic| {
-        matching(&call, &text, globs)
-    });
+    engine.register_fn("matches", |text: Dynamic, globs: Dynamic| matching(&text, globs));
     engine.register_fn("join", |list: Dynamic, separator: Dynamic| joined(&list, &separator));
 }
 
@@ -29,7 +27,7 @@ pub(in crate::script) fn matches(
 ) -> Result<Dynamic, Thrown> {
     let [text, globs] = arguments else { return Ok(Dynamic::UNIT) };
     arguments.iter().try_for_each(|it| secrets::refuse(call.session, it))?;
-    matching(&call.context, text, globs.clone()).map(Dynamic::from)
+    matching(text, globs.clone()).map(Dynamic::from)
 }
 
 /// `join(list, separator)`
@@ -39,20 +37,20 @@ pub(in crate::script) fn join(call: &Call<'_>, arguments: &[Dynamic]) -> Result<
     joined(list, separator).map(Dynamic::from)
 }
 
-fn matching(call: &NativeCallContext<'_>, text: &Dynamic, globs: Dynamic) -> Result<bool, Thrown> {
-    let text = text_of("matches", "a text as its text", text)?;
-    let globs = globs_of("matches", call, globs)?;
+fn matching(text: &Dynamic, globs: Dynamic) -> Result<bool, Thrown> {
+    let text = text_of("matches", "a string as its text", text)?;
+    let globs = globs_of("matches", globs)?;
     let globs = PathGlobs::new(&globs).map_err(|fault| throw(fault.message))?;
     let (path, is_directory) = path_of_text(&text);
     Ok(globs.matches(path.as_bytes(), is_directory))
 }
 
 fn joined(list: &Dynamic, separator: &Dynamic) -> Result<String, Thrown> {
-    let separator = text_of("join", "a text as its separator", separator)?;
+    let separator = text_of("join", "a string as its separator", separator)?;
     let list = list.flatten_clone();
     let items = list
         .read_lock::<Array>()
-        .ok_or_else(|| throw(format!("`join` takes a list as its list, not {}", kind(&list))))?;
+        .ok_or_else(|| throw(format!("`join` takes an array as its list, not {}", kind(&list))))?;
     let texts: Result<Vec<String>, Thrown> = items.iter().map(item).collect();
     Ok(texts?.join(&separator))
 }
@@ -60,7 +58,10 @@ fn joined(list: &Dynamic, separator: &Dynamic) -> Result<String, Thrown> {
 /// One of the values that are joined.
 fn item(value: &Dynamic) -> Result<String, Thrown> {
     plain_text(&value.flatten_clone()).ok_or_else(|| {
-        throw(format!("`join` takes a list of texts and numbers, and one is {}", kind(value)))
+        throw(format!(
+            "`join` takes an array of strings and numbers, but an element is {}",
+            kind(value)
+        ))
     })
 }
 

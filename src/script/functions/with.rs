@@ -48,8 +48,8 @@ fn settings(call: &Call<'_>, options: &Map, outer: &Arc<Settings>) -> Result<Set
             let cwd = call.text("option `cwd`", cwd)?;
             if !stays_below(&cwd) {
                 return Err(throw(format!(
-                    "`{cwd}` leads out of the export or of the enclosing `with`: name a directory \
-                     below it"
+                    "`{cwd}` is outside the export directory or that of the enclosing `with`; name \
+                     a directory inside it"
                 )));
             }
             Some(outer.below(&cwd))

@@ -59,7 +59,7 @@ fn set(module: &mut Module, name: &str, takes: TypeId, add: fn(&mut Array, Dynam
         let looks = {
             let list = &mut *list
                 .write_lock::<Array>()
-                .ok_or_else(|| throw("what is added to is not a list"))?;
+                .ok_or_else(|| throw("the value to add to is not an array"))?;
             let before = list.len();
             add(list, value);
             if list.len() > ARRAY_ELEMENTS_MAX {

@@ -115,8 +115,8 @@ pub(crate) fn probe() -> Result<(), Error> {
         None => Ok(()),
         Some(probe) => {
             let message = format!(
-                "this program was built with the feature `{}` of the crate rhai, which takes away \
-                 what scripts need to be kept within limits; build it without",
+                "this program was built with the feature `{}` of the crate rhai, which removes \
+                 limits that scripts need; build it without that feature",
                 probe.feature
             );
             Err(Error::new(ErrorKind::Unsupported, message))

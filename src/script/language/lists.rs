@@ -192,7 +192,8 @@ fn compare(
         Ok(true) => Ok(Ordering::Less),
         Ok(false) => Ok(Ordering::Greater),
         Err(_) => Err(throw(format!(
-            "the function of `{}` gives a number (negative, 0 or positive) or a truth value, not {}",
+            "the function of `{}` must return a number (negative, 0 or positive) or a bool, not \
+             {}",
             call.fn_name(),
             kind(&order)
         ))),

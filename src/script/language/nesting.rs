@@ -66,8 +66,8 @@ pub(in crate::script) fn limit_and(
         }
         if is_deeper(value, DEPTH_MAX, &mut rest) {
             let message = format!(
-                "`{name}` holds values that stand in each other more than {DEPTH_MAX} deep, or \
-                 a closure that captures itself"
+                "`{name}` contains values nested more than {DEPTH_MAX} deep, or a closure that \
+                 captures itself"
             );
             // As all limits: no script can catch it.
             return Err(EvalAltResult::ErrorTerminated(message.into(), rhai::Position::NONE).into());

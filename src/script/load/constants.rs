@@ -115,7 +115,7 @@ fn of_main<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
         if let Some(meant) = near(name) {
             let unread = if is_read { "" } else { ", and nothing reads it" };
             let message =
-                format!("`const {name}` means nothing to tinyci{unread}; did you mean `{meant}`?");
+                format!("tinyci does not use `const {name}`{unread}; did you mean `{meant}`?");
             return Some(file.misnamed(*at, is_read, message));
         }
         // Where a function reads it without `global::`, that is told of, and is what is meant.
@@ -158,8 +158,8 @@ fn misplaced(name: &str, place: &str, is_read: bool) -> Option<String> {
     let meant = known().into_iter().find(|known| *known == name).or_else(|| near(name))?;
     let unread = if is_read { "" } else { ", and nothing reads it" };
     Some(format!(
-        "`const {name}` means nothing to tinyci {place}{unread}: `const {meant}` stands at the top \
-         of the script itself"
+        "tinyci does not use `const {name}` {place}{unread}; move `const {meant}` to the top of \
+         the script itself"
     ))
 }
 

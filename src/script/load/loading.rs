@@ -124,14 +124,15 @@ impl Script {
             };
             match name {
                 "TIMEOUT" => {
-                    let takes = "a literal time from `\"1ms\"` to `\"365d\"`, such as `\"90s\"` or `\"10m\"`";
+                    let takes = "a literal duration from `\"1ms\"` to `\"365d\"`, such as \
+                                 `\"90s\"` or `\"10m\"`";
                     let time = literal(value).and_then(|value| parse_duration(value.as_str()?));
                     self.timeout =
                         time.filter(|time| !time.is_zero()).ok_or_else(|| fault(takes))?;
                 }
                 "SECRETS" => {
                     let names = literal(value).and_then(|value| texts(&value));
-                    self.secrets = names.ok_or_else(|| fault("a literal list of names"))?;
+                    self.secrets = names.ok_or_else(|| fault("a literal array of names"))?;
                 }
                 "WHEN" => {
                     let map = value;
@@ -191,15 +192,22 @@ fn check_top_level(unit: &Unit) -> Result<(), Error> {
             Stmt::Noop(_) | Stmt::Import(..) | Stmt::Export(..) => None,
             Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
                 call_in(&variable.1).map(|at| {
-                    (at, "a constant at the top is written out and calls no function; compute it in a function")
+                    (
+                        at,
+                        "a constant at the top cannot call a function; compute the value in a \
+                          function",
+                    )
                 })
             }
-            Stmt::Var(_, _, at) => {
-                Some((*at, "`let` cannot stand outside of a function; write `const`, and read it as `global::NAME`"))
-            }
+            Stmt::Var(_, _, at) => Some((
+                *at,
+                "`let` cannot be used outside of a function; write `const`, and read it \
+                            as `global::NAME`",
+            )),
             other => Some((
                 other.position(),
-                "outside of functions only `import`, `const` and `fn` can stand; put it into a phase such as `fn build(ctx) { … }`",
+                "outside of functions only `import`, `const` and `fn` are allowed; move this to a \
+                 step such as `fn build(ctx) { … }`",
             )),
         };
         if let Some((at, message)) = fault {
@@ -260,12 +268,12 @@ pub(in crate::script) fn phases(
             1 => true,
             more => {
                 return fault(format!(
-                    "the phase `{name}` takes `ctx` or nothing, not {more} parameters"
+                    "the step `{name}` takes `ctx` or no parameters, not {more} parameters"
                 ));
             }
         };
         if phases.insert(name, PhaseFunction { takes_context, position }).is_some() {
-            return fault(format!("the phase `{name}` stands here twice, with and without `ctx`"));
+            return fault(format!("the step `{name}` is defined twice, with and without `ctx`"));
         }
     }
     if phases.is_empty() {
@@ -279,10 +287,10 @@ fn nothing_to_run(main: &Unit) -> Error {
     let names: Vec<&str> = main.ast.iter_fn_def().map(|function| &*function.name).collect();
     let hints = names.iter().filter_map(|name| {
         let hint = did_you_mean(name, registry::phase_names());
-        (!hint.is_empty()).then(|| format!(": `{name}` is none{hint}"))
+        (!hint.is_empty()).then(|| format!(": `{name}` is not a step{hint}"))
     });
     let hint = hints.into_iter().next().unwrap_or_default();
-    let message = format!("the script has no function `build`, `test` or another phase{hint}");
+    let message = format!("the script has no step such as `build` or `test`{hint}");
     excerpt::error(&main.source, Position::new(1, 1), message)
 }
 
@@ -344,8 +352,8 @@ pub(in crate::script) fn when(value: &Value) -> Result<When, String> {
             "tag" => &mut when.tag,
             "message" => &mut when.message,
             "changed" => {
-                let why = "no `changed`, which is a condition of a phase: ask `ctx.changed(globs)` \
-                           in `build` or `test`";
+                let why = "no `changed`, which is a condition of a step; call `ctx.changed(globs)` \
+                           in `build` or `test` instead";
                 return Err(why.to_owned());
             }
             unknown => {
@@ -354,7 +362,7 @@ pub(in crate::script) fn when(value: &Value) -> Result<When, String> {
             }
         };
         let globs = texts(value).filter(|it| !it.is_empty() && it.iter().all(|it| !it.is_empty()));
-        *list = globs.ok_or_else(|| format!("for `{key}` a glob or a list of globs"))?;
+        *list = globs.ok_or_else(|| format!("a glob or an array of globs for `{key}`"))?;
     }
     Ok(when)
 }
@@ -366,15 +374,15 @@ pub(in crate::script) fn deploy(value: &Value) -> Result<DeployRules, String> {
     for (key, value) in map {
         let names = || {
             let names = texts(value).filter(|names| !names.is_empty());
-            names.ok_or_else(|| format!("for `{key}` a text or a list of texts"))
+            names.ok_or_else(|| format!("a string or an array of strings for `{key}`"))
         };
-        let truth = || value.as_bool().ok_or_else(|| format!("for `{key}` `true` or `false`"));
+        let truth = || value.as_bool().ok_or_else(|| format!("a bool for `{key}`"));
         match key.as_str() {
             "branch" => deploy.branch = names()?,
             "environment" => {
                 deploy.environment = names()?;
                 if let Some(name) = deploy.environment.iter().find(|it| !is_environment(it)) {
-                    return Err(format!("for `{key}` {ENVIRONMENT_NAME}, which {name:?} is not"));
+                    return Err(format!("{ENVIRONMENT_NAME} for `{key}`, not {name:?}"));
                 }
             }
             "approve" => deploy.approve = truth()?,

@@ -17,8 +17,8 @@ use crate::{script::language::engine::own_word, util::lock::lock};
 pub(in crate::script) const LOOKUPS_MAX: u64 = 20_000_000;
 
 /// What is said of a file that needs more.
-pub(in crate::script) const TOO_MANY: &str = "there are too many functions, closures and variables in this \
-                                   file; move parts of it to modules";
+pub(in crate::script) const TOO_MANY: &str =
+    "too many functions, closures and variables in this file; move parts of it to modules";
 
 /// What has been counted in one file.
 #[derive(Debug, Default)]

@@ -124,7 +124,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
 /// What a deployment did stands, such as a link that it turned: then there was something to deploy.
 fn acted_and_skipped(stop: &Stop) -> Option<Failure> {
     let Stop::Skip { reason, at, .. } = stop else { return None };
-    let message = format!("skipped only after it had acted: {reason}");
+    let message = format!("skipped after it had already acted: {reason}");
     Some(Failure { trace: at.clone(), is_plain: true, ..Failure::new(message) })
 }
 
@@ -135,7 +135,7 @@ fn error_of(gravest: &Failure, count: usize, session: &Session, call: &PhaseCall
     match &gravest.trace {
         Some(trace) if !gravest.is_plain => {
             let whereabouts =
-                format!("phase {}, commit {} {:?}", facts.step, facts.short, facts.subject);
+                format!("step {}, commit {} {:?}", facts.step, facts.short, facts.subject);
             report::error(message, trace, call.script, call.phase, &whereabouts, &*session.host)
         }
         _ => Error::new(ErrorKind::Script, message),

@@ -38,5 +38,6 @@ pub(in crate::script) fn refuse(session: &Session, value: &Dynamic) -> Result<()
     if holds { Err(throw(ONLY_IN_OPTIONS)) } else { Ok(()) }
 }
 
-const ONLY_IN_OPTIONS: &str = "a secret cannot be part of a text or a command, where everyone on \
-                               this machine could read it; give it to the option `env` or `input`";
+const ONLY_IN_OPTIONS: &str = "a secret cannot be part of a string or a command, because other \
+                               users of this machine could read it; pass it in the option `env` or \
+                               `input`";

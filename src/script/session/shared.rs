@@ -215,7 +215,7 @@ impl Session {
     /// It is the limit of all tasks, and whichever sees it first says so.
     fn stop_late(&self) {
         let frame = self.frame();
-        let what = if frame.in_defer { "what was deferred in the phase" } else { "the phase" };
+        let what = if frame.in_defer { "the deferred functions of the step" } else { "the step" };
         let message = format!("the time limit of {what} `{}` has passed", self.facts.step);
         if self.note(Stop::TimedOut) {
             let failure = Failure::new(message);
@@ -250,9 +250,10 @@ impl Session {
     ) -> Result<(), Thrown> {
         match effect {
             Effect::Pure => Ok(()),
-            _ if self.frame().in_tag => {
-                Err(throw(format!("`{function}` acts, and a tag only looks things up")))
-            }
+            _ if self.frame().in_tag => Err(throw(format!(
+                "`{function}` has an effect, and a placeholder can only read \
+                                   values"
+            ))),
             _ => Ok(()),
         }
     }

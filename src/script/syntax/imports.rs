@@ -60,7 +60,7 @@ impl Importer<'_> {
             if let Some(begin) = way.iter().position(|other| *other == path) {
                 let circle: Vec<&str> =
                     way.iter().skip(begin).map(String::as_str).chain([&*path]).collect();
-                return Err(at(format!("imports go in a circle: {}", circle.join(" → "))));
+                return Err(at(format!("imports form a circle: {}", circle.join(" → "))));
             }
             if self.modules.contains_key(&path) {
                 continue;
@@ -72,7 +72,8 @@ impl Importer<'_> {
                 TreeFile::File(bytes) => bytes,
                 TreeFile::Link => {
                     return Err(at(format!(
-                        "`{path}` is, or lies behind, a symbolic link; modules are regular files"
+                        "`{path}` is a symbolic link or in a linked directory; a module must be a \
+                         regular file"
                     )));
                 }
                 TreeFile::Absent => return Err(at(self.tree.lacks(&path))),
@@ -104,8 +105,8 @@ fn imports_of(unit: &Unit) -> Result<Vec<Import>, Error> {
     match computed {
         None => Ok(imports),
         Some(position) => {
-            let message = "the path of an import is a plain text in quotes, so that it is known \
-                           before anything runs";
+            let message = "the path of an import must be a literal string in quotes, so that it is \
+                           known before anything runs";
             Err(excerpt::error(&unit.source, position, message))
         }
     }
@@ -114,11 +115,13 @@ fn imports_of(unit: &Unit) -> Result<Vec<Import>, Error> {
 /// The file that an import means: `ci/go` is `ci/go.rhai` from the top of the tree.
 pub(in crate::script) fn module_path(import: &str) -> Result<String, String> {
     if import.starts_with('/') {
-        return Err("a path begins at the top of the repository, without `/`".to_owned());
+        return Err("a path begins at the top of the repository, not with `/`".to_owned());
     }
     let odd = |part: &str| part.is_empty() || matches!(part, "." | "..");
     if import.split('/').any(odd) || import.contains(['\\', '\0']) {
-        return Err("a path is made of names between single `/`, without `.` and `..`".to_owned());
+        return Err(
+            "a path consists of names separated by single `/`, without `.` and `..`".to_owned()
+        );
     }
     Ok(if import.ends_with(".rhai") { import.to_owned() } else { format!("{import}.rhai") })
 }

@@ -165,7 +165,7 @@ impl FakeCommit {
             "subject" => facts.subject = text(key, value)?,
             "message" => facts.message = text(key, value)?,
             "author" => facts.author = text(key, value)?,
-            "time" => facts.time = value.as_int().map_err(|_| wrong(key, "a number", value))?,
+            "time" => facts.time = value.as_int().map_err(|_| wrong(key, "an int", value))?,
             "parents" => facts.parents = texts(key, value)?,
             "trigger" => facts.trigger = text(key, value)?,
             "environment" => facts.environment = optional(key, value)?,
@@ -181,13 +181,13 @@ impl FakeCommit {
             }
             "previous" => self.previous = optional(key, value)?,
             "approved" => {
-                let takes = "`true` or `false`";
+                let takes = "a bool";
                 self.approved = value.as_bool().map_err(|_| wrong(key, takes, value))?;
             }
             "secrets" => self.secrets = entries(key, value, text)?,
             "env" => self.env = entries(key, value, text)?,
             "remembered" => {
-                let takes = "a map of texts, numbers, truth values, lists and maps";
+                let takes = "a map of strings, numbers, bools, arrays and maps";
                 let of = |_: &str, it: &Dynamic| value_of(it).ok_or_else(|| wrong(key, takes, it));
                 self.remembered = entries(key, value, of)?;
             }
@@ -219,8 +219,7 @@ impl FakeCommit {
                 "test" => self.facts.progress.test = Some(word),
                 unknown => {
                     let hint = did_you_mean(unknown, ["build", "test"]);
-                    let message =
-                        format!("`result` holds `build` and `test`, not `{unknown}`{hint}");
+                    let message = format!("`result` has `build` and `test`, not `{unknown}`{hint}");
                     return Err(throw(message));
                 }
             }
@@ -242,22 +241,23 @@ impl FakeCommit {
 }
 
 fn wrong(key: &str, takes: &str, found: &Dynamic) -> Thrown {
-    throw(format!("`{key}` of a commit is {takes}, not {}", kind(found)))
+    throw(format!("`{key}` of a commit must be {takes}, not {}", kind(found)))
 }
 
 fn text(key: &str, value: &Dynamic) -> Result<String, Thrown> {
-    value.flatten_clone().into_string().map_err(|_| wrong(key, "a text", value))
+    value.flatten_clone().into_string().map_err(|_| wrong(key, "a string", value))
 }
 
 fn optional(key: &str, value: &Dynamic) -> Result<Option<String>, Thrown> {
     if value.is_unit() {
         return Ok(None);
     }
-    value.clone().into_string().map(Some).map_err(|_| wrong(key, "a text or `()`", value))
+    value.clone().into_string().map(Some).map_err(|_| wrong(key, "a string or null (`()`)", value))
 }
 
 fn texts(key: &str, value: &Dynamic) -> Result<Vec<String>, Thrown> {
-    let list = value.read_lock::<Array>().ok_or_else(|| wrong(key, "a list of texts", value))?;
+    let list =
+        value.read_lock::<Array>().ok_or_else(|| wrong(key, "an array of strings", value))?;
     list.iter().map(|item| text(key, item)).collect()
 }
 
@@ -277,28 +277,27 @@ fn files(value: &Dynamic) -> Result<BTreeMap<String, String>, Thrown> {
     match files.keys().find(odd) {
         None => Ok(files),
         Some(path) => Err(throw(format!(
-            "`{path}` cannot be a path of `files`: those are names with single `/` between them, \
-             such as `src/main.rs`"
+            "`{path}` is not a valid path in `files`; write names separated by single `/`, such as \
+             `src/main.rs`"
         ))),
     }
 }
 
 fn failures(value: &Dynamic) -> Result<Vec<FailureFacts>, Thrown> {
     let list = value.read_lock::<Array>();
-    let list = list.ok_or_else(|| wrong("failures", "a list of maps", value))?;
+    let list = list.ok_or_else(|| wrong("failures", "an array of maps", value))?;
     list.iter().map(failure).collect()
 }
 
 fn failure(value: &Dynamic) -> Result<FailureFacts, Thrown> {
     const KEYS: [&str; 7] = ["command", "code", "at", "tail", "label", "place", "message"];
-    let map = value.read_lock::<Map>().ok_or_else(|| wrong("failure", "a map or `()`", value))?;
+    let map =
+        value.read_lock::<Map>().ok_or_else(|| wrong("failure", "a map or null (`()`)", value))?;
     let mut failure = FailureFacts { at: "build".to_owned(), ..FailureFacts::default() };
     for (key, value) in map.iter() {
         match key.as_str() {
             "command" => failure.command = text(key, value)?,
-            "code" => {
-                failure.code = Some(value.as_int().map_err(|_| wrong(key, "a number", value))?)
-            }
+            "code" => failure.code = Some(value.as_int().map_err(|_| wrong(key, "an int", value))?),
             "at" => failure.at = text(key, value)?,
             "tail" => failure.tail = text(key, value)?,
             "label" => failure.label = Some(text(key, value)?),

@@ -53,8 +53,8 @@ impl FakeStage {
     fn unknown(&self, asks: OutputUse, text: &str) -> Result<Answer, Error> {
         if asks == OutputUse::Captured {
             let message = format!(
-                "the script goes on with the output of `{text}`, and the test does not say what \
-                 that is: `t.fake({text:?}, \"its output\")`"
+                "the script uses the output of `{text}`, but the test does not define it; write \
+                 `t.fake({text:?}, \"its output\")`"
             );
             return Err(self.tester.broken(message));
         }
@@ -163,8 +163,8 @@ impl Lookups for FakeStage {
     fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
         let Some(files) = &self.commit.files else {
             let message = format!(
-                "the script asks for `{path}` of the commit, and the test does not say which files \
-                 it has: `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
+                "the script asks for `{path}` of the commit, but the test does not define its \
+                 files; write `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
             );
             return Err(self.tester.broken(message));
         };

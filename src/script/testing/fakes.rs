@@ -38,8 +38,8 @@ impl Answer {
         let map = value.read_lock::<Map>().ok_or_else(|| {
             let found = kind(&value);
             throw(format!(
-                "a command ends with an exit code, a text that it writes, a map of {}, or a list of \
-                 these, not with {found}",
+                "the result of a command must be an exit code, a string that it writes, a map of \
+                 {}, or an array of these, not {found}",
                 KEYS.map(|key| format!("`{key}`")).join(", ")
             ))
         })?;
@@ -65,7 +65,7 @@ impl Answer {
 fn code(value: &Dynamic) -> Result<Exit, Thrown> {
     let code = value.as_int().ok().and_then(|code| i32::try_from(code).ok());
     let code = code.filter(|code| (0..=255).contains(code));
-    code.map(Exit::Code).ok_or_else(|| throw("an exit code is a number from 0 to 255"))
+    code.map(Exit::Code).ok_or_else(|| throw("an exit code must be an int from 0 to 255"))
 }
 
 /// What a function of the embedding program gives: what `t.fake_call` says.
@@ -99,7 +99,10 @@ impl Fake {
             None => vec![Answer::of(result)?],
         };
         if answers.is_empty() {
-            return Err(throw("a list of results is not empty: each is that of one command"));
+            return Err(throw(
+                "an array of results cannot be empty; give one result for each \
+                              command",
+            ));
         }
         Ok(Self { glob, answers, listed, used: 0, place })
     }
@@ -123,7 +126,7 @@ impl Fake {
             return Some(format!("no command matched `{}`", self.glob));
         }
         (self.listed && self.used < count).then(|| {
-            format!("of {count} results for `{}` only {} were asked for", self.glob, self.used)
+            format!("of {count} results for `{}`, only {} were used", self.glob, self.used)
         })
     }
 

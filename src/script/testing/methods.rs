@@ -88,7 +88,7 @@ fn first(arguments: &[Dynamic]) -> Dynamic {
 fn text(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
     let value = value.cloned().unwrap_or_default();
     let found = kind(&value);
-    value.into_string().map_err(|_| throw(format!("{what} is a text, not {found}")))
+    value.into_string().map_err(|_| throw(format!("{what} must be a string, not {found}")))
 }
 
 /// A glob over commands, which an expectation that nothing ran would meet if it could match none.
@@ -110,15 +110,14 @@ fn result_in(value: &Dynamic) -> Result<Arc<PhaseResult>, Thrown> {
     let result = value.clone().try_cast::<ResultObject>();
     let found = kind(value);
     let result = result.ok_or_else(|| {
-        throw(format!("expected the result of a phase, such as that of `t.build()`, not {found}"))
+        throw(format!("expected the result of a step, such as that of `t.build()`, got {found}"))
     });
     result.map(|it| it.0)
 }
 
 /// `t.fake(glob, result)`
 fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
-    let glob =
-        command_glob("the first argument of `fake`, a glob over commands,", arguments.first())?;
+    let glob = command_glob("the first argument of `fake`", arguments.first())?;
     let result = arguments.get(1).cloned().unwrap_or_default();
     let fake = Fake::new(glob, &result, at.clone())?;
     tester.add_fake(fake);
@@ -127,10 +126,10 @@ fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, T
 
 /// `t.fake_call(function, value)`
 fn fake_call(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
-    let function = text("the first argument of `fake_call`, a function,", arguments.first())?;
+    let function = text("the first argument of `fake_call`", arguments.first())?;
     let value = arguments.get(1).cloned().unwrap_or_default();
     let value = value_of(&value)
-        .ok_or_else(|| throw(format!("a function cannot give {}", kind(&value))))?;
+        .ok_or_else(|| throw(format!("a function cannot return {}", kind(&value))))?;
     tester.add_fake_call(FakeCall { function, value, used: false, place: at.clone() })?;
     Ok(Dynamic::UNIT)
 }
@@ -140,13 +139,13 @@ fn expect(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, 
     let truth = first(arguments);
     let holds = truth
         .as_bool()
-        .map_err(|_| throw(format!("`expect` takes `true` or `false`, not {}", kind(&truth))))?;
+        .map_err(|_| throw(format!("`expect` takes a bool, not {}", kind(&truth))))?;
     if holds {
         return Ok(Dynamic::UNIT);
     }
     let message = match arguments.get(1) {
         Some(message) => message.to_string(),
-        None => "expected this to hold".to_owned(),
+        None => "expected this to be true".to_owned(),
     };
     let last = tester.last();
     Expectation::new(message).with(last.map(|it| it.notes()).unwrap_or_default()).fail()
@@ -176,7 +175,7 @@ fn expect_equal(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic,
 fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     const WORDS: [&str; 5] = ["success", "failure", "timed_out", "skipped", "awaiting_approval"];
     let result = result_in(&first(arguments))?;
-    let word = text("an outcome", arguments.get(1))?;
+    let word = text("the outcome", arguments.get(1))?;
     if !WORDS.contains(&word.as_str()) {
         let hint = did_you_mean_or_list(&word, &WORDS);
         return Err(throw(format!("there is no outcome `{word}`{hint}")));
@@ -184,7 +183,7 @@ fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
     if result.outcome == word {
         return Ok(Dynamic::UNIT);
     }
-    let message = format!("expected the outcome {word}, and it is {}", result.outcome);
+    let message = format!("expected the outcome `{word}`, got `{}`", result.outcome);
     Expectation::new(message).with(result.notes()).fail()
 }
 
@@ -194,12 +193,12 @@ fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, T
     let glob = command_glob("a glob over commands", arguments.get(1))?;
     let times = arguments.get(2).map(|times| {
         let count = times.as_int().ok().and_then(|it| usize::try_from(it).ok());
-        count.ok_or_else(|| throw("how often a command ran is a number from 0"))
+        count.ok_or_else(|| throw("the number of times must be an int from 0"))
     });
     let (found, times) = (result.count(&glob), times.transpose()?);
     let message = match times {
         _ if Some(found) == times => return Ok(Dynamic::UNIT),
-        Some(times) => format!("expected `{glob}` to run {times} times, and it ran {found} times"),
+        Some(times) => format!("expected `{glob}` to run {times} times, but it ran {found} times"),
         None if found > 0 => return Ok(Dynamic::UNIT),
         None => format!("no command matches `{glob}`"),
     };
@@ -222,7 +221,7 @@ fn expect_not_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
 fn expect_commands(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
     let list = arguments.get(1).and_then(|it| it.clone().try_cast::<Array>());
-    let list = list.ok_or_else(|| throw("the expected commands are a list of globs"))?;
+    let list = list.ok_or_else(|| throw("the expected commands must be an array of globs"))?;
     let globs: Result<Vec<String>, Thrown> =
         list.iter().map(|glob| command_glob("a glob over commands", Some(glob))).collect();
     let (globs, actual) = (globs?, &result.done.commands);
@@ -237,7 +236,7 @@ fn expect_commands(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynam
     notes.extend(globs.iter().skip(same).map(|glob| format!("- {glob}")));
     notes.extend(actual.iter().skip(same).map(|it| format!("+ {}", line(it))));
     let message = format!(
-        "other commands ran than expected, from the {} on (`-` expected, `+` ran)",
+        "the commands differ from the expected ones, from the {} on (`-` expected, `+` ran)",
         ordinal(same + 1)
     );
     Expectation::new(message).with(notes).fail()

@@ -69,7 +69,7 @@ impl PhaseResult {
             self.outcome,
             reason.collect::<String>()
         )];
-        notes.extend(self.failures.iter().skip(1).map(|failure| format!("and failed: {failure}")));
+        notes.extend(self.failures.iter().skip(1).map(|failure| format!("also failed: {failure}")));
         notes.extend(command_notes(&self.done.commands));
         notes
     }
@@ -154,7 +154,7 @@ fn step(result: &mut ResultObject, name: &str) -> Result<ResultObject, Thrown> {
             let names: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
             let hint = did_you_mean(name, names.iter().copied());
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            Err(throw(format!("the step `{name}` was not taken{hint} (taken were {known})")))
+            Err(throw(format!("the step `{name}` did not run{hint} (these ran: {known})")))
         }
     }
 }

@@ -75,7 +75,8 @@ impl Suite {
             let source = &script.main.source;
             let at = declared_at(source, function);
             if function.params.len() != 1 {
-                let message = format!("a test takes one parameter: `fn {}(t)`", function.name);
+                let message =
+                    format!("a test takes one parameter; write `fn {}(t)`", function.name);
                 return Err(excerpt::error(source, at, message));
             }
             tests.push((function.name.to_string(), at));
@@ -170,7 +171,7 @@ impl Suite {
 pub(in crate::script) fn refusal(name: &str) -> Option<String> {
     (!matches!(name, "print" | "debug") && !registry::is_of_texts(name)).then(|| {
         format!(
-            "`{name}` is for pipelines, and a test runs nothing itself; it calls a phase, such as \
+            "`{name}` is for pipelines and cannot be called in a test; call a step, such as \
              `t.build(#{{ branch: \"main\" }})`"
         )
     })

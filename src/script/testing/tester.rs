@@ -33,7 +33,7 @@ use crate::{
     util::{lock::lock, suggestion::did_you_mean, threads::on_big_thread},
 };
 
-const TOO_LATE: &str = "the test takes longer than a minute, though nothing waits";
+const TOO_LATE: &str = "the test took longer than one minute; it may be in an endless loop";
 
 /// What a call of `t` asks to be run: steps of a script, with what stands behind them.
 pub(crate) struct TestJob<'a> {
@@ -169,7 +169,7 @@ impl Tester {
         drop(fakes);
         Some(answer.ok_or_else(|| {
             let message = format!(
-                "the results for `{glob}` are used up ({count} in all), and `{}` is a command more",
+                "the test gives {count} results for `{glob}`, and `{}` needs another one",
                 line(command)
             );
             self.broken(message)
@@ -328,5 +328,5 @@ impl Tester {
 /// Runs a phase where it has as much room as in a run.
 fn on_a_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Thrown> {
     on_big_thread("tinyci test", work)
-        .map_err(|error| throw(format!("a phase cannot be started: {error}")))
+        .map_err(|error| throw(format!("a step cannot be started: {error}")))
 }

@@ -27,8 +27,8 @@ impl Source {
         let fault = |message: String| Error::new(ErrorKind::Script, message).with_path(name);
         if bytes.len() > BYTES_MAX {
             let message = format!(
-                "the script has {} bytes, more than the {BYTES_MAX} it may have; move parts of it \
-                 to modules, or to programs in the repository",
+                "the script has {} bytes, but the limit is {BYTES_MAX}; move parts of it to \
+                 modules, or to programs in the repository",
                 bytes.len()
             );
             return Err(fault(message));

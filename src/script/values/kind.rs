@@ -9,12 +9,13 @@ use crate::util::duration::parse_duration;
 /// What a value is, for a sentence.
 pub(in crate::script) fn kind(value: &Dynamic) -> &'static str {
     match value.flatten_clone() {
-        it if it.is_unit() => "nothing (`()`)",
-        it if it.is_bool() => "a truth value",
-        it if it.is_int() || it.is_float() => "a number",
-        it if it.is_string() => "a text",
-        it if it.is_char() => "a letter",
-        it if it.is_array() => "a list",
+        it if it.is_unit() => "null (`()`)",
+        it if it.is_bool() => "a bool",
+        it if it.is_int() => "an int",
+        it if it.is_float() => "a float",
+        it if it.is_string() => "a string",
+        it if it.is_char() => "a character",
+        it if it.is_array() => "an array",
         it if it.is_map() => "a map",
         it if it.is_fnptr() => "a function",
         it if it.is::<crate::script::values::secret::Secret>() => "a secret",

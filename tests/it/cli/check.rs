@@ -187,8 +187,8 @@ fn expressions_in_tags_are_read_and_not_run() {
         assert_eq!(check(fine), [""; 0], "{fine}");
     }
     for (broken, words) in [
-        ("ctx.parents[0", "`ctx.parents[0` is no expression that a tag can take"),
-        ("ctx.brunch", "`ctx` has nothing called `brunch`; did you mean `branch`?"),
+        ("ctx.parents[0", "`ctx.parents[0` is not a valid placeholder"),
+        ("ctx.brunch", "`ctx` has no property `brunch`; did you mean `branch`?"),
         ("ctx.machine.so", "did you mean `os`?"),
         ("ctx.short + relaese", "there is no variable `relaese`"),
         ("ctx.short.lenn()", "nothing has a method `lenn`"),
@@ -197,11 +197,11 @@ fn expressions_in_tags_are_read_and_not_run() {
         ("ctx.changed()", "takes 1 argument, not 0"),
         ("host::tody()", "did you mean `today`?"),
         ("hst::today()", "there is no module `hst`"),
-        ("sh(\"x\")", "`sh` acts, and a tag only looks things up"),
+        ("sh(\"x\")", "`sh` has an effect, and a placeholder can only read values"),
         ("\"x\".sh()", "`sh` acts"),
         ("wipe()", "`wipe` acts"),
-        ("let x = 1", "a tag runs no Ruby"),
-        ("`uname`", "a text stands in double quotes"),
+        ("let x = 1", "a placeholder cannot run Ruby code"),
+        ("`uname`", "write strings in double quotes"),
         (&"1+".repeat(3_000), "4096 bytes at most"),
     ] {
         let found = check(broken);
@@ -220,7 +220,7 @@ fn what_a_deployment_alone_has_is_refused_in_a_run() {
     let said = run_in(dir.path(), &["check"]).with_code(1);
     let lines = [
         ".tinyci.yml:1:13: `environment` exists in `deploy` only (there are author, ",
-        ".tinyci.yml:2:12: `ctx.environment` is no expression that a tag can take: \
+        ".tinyci.yml:2:12: `ctx.environment` is not a valid placeholder: \
          `ctx.environment` exists in `deploy` only; ",
     ];
     for line in lines {
@@ -369,7 +369,7 @@ fn a_misspelt_constant_is_an_error_by_every_way() {
         let script = "fn build() { sh(\"true\"); }\nfn deploy() { sh(\"touch \\\"$TINYCI_REPO/deployed\\\"\"); }\n";
         repo.write(".tinyci.rhai", format!("{constant}{script}"));
         let commit = repo.commit("one");
-        let said = format!("`const {name}` means nothing to tinyci");
+        let said = format!("tinyci does not use `const {name}`");
         for (args, code) in [
             (&["check"][..], 1),
             (&["check", "--commit", "HEAD"], 1),

@@ -89,7 +89,7 @@ fn every_error_has_the_same_properties() {
     assert!(error.starts_with("the closure takes 1 argument, not 0"), "{error}");
     for (code, said) in [("256", "`256`"), ("[1, -1]", "`-1`")] {
         let error = build_error(&format!("sh(\"true\", #{{ allow: {code} }});"));
-        assert!(error.starts_with(&format!("{said} is no exit code")), "{error}");
+        assert!(error.starts_with(&format!("{said} is not an exit code")), "{error}");
     }
 }
 
@@ -157,7 +157,7 @@ fn what_cannot_be_read_is_an_error_that_says_what_to_do() {
         (r#"exists("out")"#, "is outside of the commit"),
         (r#"exists("absolute/passwd")"#, "is outside of the commit"),
         (r#"exists("src/../../x")"#, "is outside of the commit"),
-        ("exists(5)", "`exists` takes a text as its path, not a number"),
+        ("exists(5)", "`exists` takes a string as its path, not an int"),
     ] {
         let ran = run_with(&with_files(&format!("{call};")), |builder| builder);
         assert_eq!(ran.record.outcome, Outcome::Failure, "{call}");
@@ -218,15 +218,15 @@ const ERRORS: [(&str, &str); 8] = [
     (r#"sh("sleep 9", #{ timeout: "20ms" })"#, "command timed out: sleep 9"),
     (
         r#"recall("k")"#,
-        "nothing was remembered as `k`; `recall(\"k\", fallback)` takes what holds then",
+        "nothing was remembered as `k`; `recall(\"k\", fallback)` returns the fallback instead",
     ),
     (
         r#"sh(5)"#,
-        "`sh` takes a text for the shell, or a list of a program and its arguments, as its command, not a number",
+        "`sh` takes a string for the shell, or an array of a program and its arguments, as its command, not an int",
     ),
     ("1 / 0", "division by zero: 1 / 0"),
     (r#"let l = [1]; l[3]"#, "array index 3 out of bounds: only 1 element in array"),
-    (r#"1.nothing(2)"#, "there is no function `nothing` for a number, a number"),
+    (r#"1.nothing(2)"#, "there is no function `nothing` for an int, an int"),
     (r#"throw "own words""#, "own words"),
 ];
 
@@ -355,7 +355,7 @@ fn what_with_limits_is_ended_and_can_be_caught() {
         catch (e) { print(`${e.timed_out} ${e}`); }
         with(#{ timeout: "1m" }, || sh("echo in time"));"#,
     );
-    assert_eq!(output, "cleaned\ntrue the limit of 100ms has passed\nin time\n");
+    assert_eq!(output, "cleaned\ntrue the time limit of 100ms has passed\nin time\n");
     assert!(build_error(r#"with(#{ timeout: 0 }, || 1);"#).contains("a limit is 1 ms or more"));
 }
 
@@ -364,14 +364,23 @@ fn what_with_cannot_say_is_an_error_that_names_it() {
     for (call, expected) in [
         (r#"with(#{ label: "x" }, || 1)"#, "`with` has no option `label`"),
         (r#"with(#{ evn: #{} }, || 1)"#, "`with` has no option `evn`; did you mean `env`?"),
-        (r#"with(#{ env: [] }, || 1)"#, "takes a map of variables as its option `env`, not a list"),
-        (r#"with(#{ env: #{ "A=B": 1 } }, || 1)"#, "`A=B` cannot be the name of a variable"),
-        (r#"with(#{ env: #{ A: [] } }, || 1)"#, "a text, a number, a secret or `()` for `A`"),
-        (r#"with(#{ cwd: "../x" }, || 1)"#, "`../x` leads out of the export"),
-        (r#"with(#{ cwd: "/etc" }, || 1)"#, "`/etc` leads out of the export"),
-        (r#"with(#{ cwd: "a" }, || with(#{ cwd: ".." }, || 1))"#, "`..` leads out of"),
+        (
+            r#"with(#{ env: [] }, || 1)"#,
+            "takes a map of variables as its option `env`, not an array",
+        ),
+        (r#"with(#{ env: #{ "A=B": 1 } }, || 1)"#, "`A=B` is not a valid variable name"),
+        (
+            r#"with(#{ env: #{ A: [] } }, || 1)"#,
+            "a string, a number, a secret or null (`()`) for `A`",
+        ),
+        (r#"with(#{ cwd: "../x" }, || 1)"#, "`../x` is outside the export directory"),
+        (r#"with(#{ cwd: "/etc" }, || 1)"#, "`/etc` is outside the export directory"),
+        (
+            r#"with(#{ cwd: "a" }, || with(#{ cwd: ".." }, || 1))"#,
+            "`..` is outside the export directory",
+        ),
         (r#"with(#{ cwd: "." }, || sh("pwd", #{ cwd: "/etc" }))"#, "`/etc` leads out of"),
-        (r#"with(#{}, 5)"#, "takes a function such as `|| …` as its function, not a number"),
+        (r#"with(#{}, 5)"#, "takes a function such as `|| …` as its function, not an int"),
         (r#"with(|| 1)"#, "`with(options, function)` cannot be called with 1 argument"),
     ] {
         let error = build_error(&format!("{call};"));
@@ -411,7 +420,7 @@ fn a_secret_that_with_gives_to_commands_stays_one() {
     let ran = run_with(&repo, |builder| builder);
     assert!(!format!("{}{:?}", ran.output, ran.record).contains("supersecret"), "{}", ran.output);
     assert_eq!(ran.output.matches("it is ***\n").count(), 1, "{} {:?}", ran.output, ran.record);
-    assert!(ran.output.contains("a secret cannot be part of a text"), "{}", ran.output);
+    assert!(ran.output.contains("a secret cannot be part of a string"), "{}", ran.output);
     assert!(ran.output.contains("it gives no text or number"), "{}", ran.output);
     assert!(ran.output.ends_with("***\n"), "what is quiet is masked too: {}", ran.output);
 }

@@ -106,7 +106,7 @@ fn a_limit_names_the_command_that_it_ended() {
     assert!(shown.iter().any(|line| line.starts_with("echo begun; sleep 30|")), "{shown:#?}");
     let failure = steps(&repo)[0]["failures"][0].take();
     assert_eq!(failure["timed_out"], true, "{failure}");
-    assert_eq!(failure["message"], "the time limit of the phase `build` has passed");
+    assert_eq!(failure["message"], "the time limit of the step `build` has passed");
 }
 
 #[test]

@@ -185,13 +185,13 @@ fn no_script_catches_what_ends_its_phase() {
 #[test]
 fn what_ends_the_phase_ends_it_however_it_is_called() {
     for (call, message) in [
-        ("fail(3)", "`fail` takes a text or an error as its reason, not a number"),
+        ("fail(3)", "`fail` takes a string or an error as its reason, not an int"),
         ("fail()", "`fail(reason)` cannot be called with 0 arguments"),
         ("fail(\"a\", 3)", "`fail(reason)` cannot be called with 2 arguments"),
-        ("skip([1])", "`skip` takes a text or an error as its reason, not a list"),
+        ("skip([1])", "`skip` takes a string or an error as its reason, not an array"),
         ("skip()", "`skip(reason)` cannot be called with 0 arguments"),
-        ("Fn(\"skip\").call(1)", "`skip` takes a text or an error as its reason, not a number"),
-        ("sh(\"<%= fail('a') %>\")", "a tag only looks things up"),
+        ("Fn(\"skip\").call(1)", "`skip` takes a string or an error as its reason, not an int"),
+        ("sh(\"<%= fail('a') %>\")", "a placeholder can only read values"),
     ] {
         let step = build(&format!("try {{ {call}; }} catch {{ }} sh(\"echo on\");"));
         assert_eq!((step.outcome, step.commands.len()), (Outcome::Failure, 0), "{call}");

@@ -186,14 +186,14 @@ fn options_are_typed_and_unknown_ones_list_the_known() {
         (r#"sh("x", #{ retries: -1 });"#, "takes a number from 0"),
         (
             r#"sh("x", #{ env: ["A"] });"#,
-            "takes a map of variables as its option `env`, not a list",
+            "takes a map of variables as its option `env`, not an array",
         ),
         (r#"sh("x", 5);"#, "takes a map such as"),
-        (r#"sh(5);"#, "takes a text for the shell, or a list"),
+        (r#"sh(5);"#, "takes a string for the shell, or an array"),
         (r#"sh([]);"#, "its list is empty"),
-        (r#"sh(["a", []]);"#, "texts and numbers as a program's arguments, not a list"),
+        (r#"sh(["a", []]);"#, "strings and numbers as a program's arguments, not an array"),
         (r#"sh();"#, "`sh(command, options?)` cannot be called with 0 arguments"),
-        (r#"shh("x");"#, "there is no function `shh` for a text; did you mean `sh`?"),
+        (r#"shh("x");"#, "there is no function `shh` for a string; did you mean `sh`?"),
         (r#"throw "my own words";"#, "my own words\n  --> .tinyci.rhai:2:"),
         (r#"recall("nothing");"#, "nothing was remembered as `nothing`"),
         (r#"env("NO_SUCH_VARIABLE");"#, "the variable `NO_SUCH_VARIABLE` is not set"),
@@ -459,7 +459,7 @@ fn a_deadline_holds_in_native_code_and_in_callbacks() {
         });
         assert_eq!(ran.record.outcome, Outcome::TimedOut, "{body}: {:?}", ran.record.steps);
         assert!(begun.elapsed() < Duration::from_secs(30), "{body}");
-        assert!(ran.error("build").contains("the time limit of the phase `build`"), "{body}");
+        assert!(ran.error("build").contains("the time limit of the step `build`"), "{body}");
     }
 }
 
@@ -524,7 +524,7 @@ fn a_shell_text_that_holds_what_a_pusher_chose_is_refused() {
     for (tag, expected) in [
         ("<%= subject %>", "write \"$TINYCI_SUBJECT\""),
         ("<%= ctx.subject %>", "unsafe in a command"),
-        ("<%= sh(1) %>", "`sh` acts, and a tag only looks things up"),
+        ("<%= sh(1) %>", "`sh` has an effect, and a placeholder can only read values"),
         ("<%= let x = 1 %>", "runs no Ruby"),
         ("<%= ctx.nope %>", "ctx has no property `nope`"),
     ] {
@@ -552,7 +552,10 @@ fn a_tag_cannot_act_however_it_names_the_function() {
         });
         assert_eq!(ran.record.outcome, Outcome::Failure, "{expression}");
         let error = ran.error("build");
-        assert!(error.contains("acts, and a tag only looks things up"), "{expression}: {error}");
+        assert!(
+            error.contains("has an effect, and a placeholder can only read values"),
+            "{expression}: {error}"
+        );
         assert!(ran.commands().is_empty(), "{expression}: {:?}", ran.commands());
     }
     repo.commit_config("build: 'echo <%= [\"NOBODY_SET\"].map(|it| env(it)) %>'\n");
@@ -589,7 +592,7 @@ fn secrets_reach_env_and_input_and_nothing_else() {
     repo.git(&["config", "tinyci.secretRefs", "refs/heads/ma*"]);
     repo.commit("again");
     let ran = run_with(&repo, |builder| builder);
-    let only = "a secret cannot be part of a text or a command";
+    let only = "a secret cannot be part of a string or a command";
     let output = &ran.output;
     assert!(output.starts_with("***\n***"), "{output}");
     assert_eq!(output.matches(only).count(), 4, "{output}");

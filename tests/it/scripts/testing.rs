@@ -265,7 +265,7 @@ fn slips_are_told_with_what_was_probably_meant() {
         ("t.after_all();", "the pipeline has no `after_all` (it has before_build, build, test, "),
         ("t.expect(t.build());", "`expect` takes `true` or `false`, not an object"),
         ("sh(\"rm -rf /\");", "`sh` is for pipelines, and a test runs nothing itself"),
-        ("t.run().step(\"bulid\");", "the step `bulid` was not taken; did you mean `build`?"),
+        ("t.run().step(\"bulid\");", "the step `bulid` did not run; did you mean `build`?"),
     ];
     for (body, expected) in cases {
         let text = fails(body);
@@ -279,7 +279,7 @@ fn nothing_passes_by_accident() {
     let unsaid = fails("t.deploy(#{ approved: true, remembered: #{ image: \"a\" } });");
     assert!(unsaid.contains("`t.fake(\"git describe\", \"its output\")`"), "{unsaid}");
     let more = fails("t.fake(\"make test\", [1]);\nt.test();");
-    assert!(more.contains("the results for `make test` are used up (1 in all)"), "{more}");
+    assert!(more.contains("the test gives 1 results for `make test`"), "{more}");
     let fewer = fails("t.fake(\"make test\", [1, 1, 1]);\nt.test();");
     assert!(fewer.starts_with("of 3 results for `make test` only 2 were asked for"), "{fewer}");
     let caught = fails("try { t.expect(false); } catch { }");
@@ -379,7 +379,7 @@ fn the_files_are_those_of_the_commit_or_of_the_folder() {
     repo.write(".tinyci.test.rhai", "fn test_two(a, b) { }\n");
     let (kind_of_it, text) = kind(&TestOptions::directory(repo.path()));
     assert_eq!(kind_of_it, ErrorKind::Script);
-    assert!(text.contains("a test takes one parameter: `fn test_two(t)`"), "{text}");
+    assert!(text.contains("a test takes one parameter; write `fn test_two(t)`"), "{text}");
     std::fs::remove_file(repo.path().join(".tinyci.rhai")).unwrap();
     repo.write(".tinyci.yml", "build: make\n");
     let (unsupported, text) = kind(&TestOptions::directory(repo.path()));

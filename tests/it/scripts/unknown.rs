@@ -158,11 +158,11 @@ fn a_plan_comes_to_an_end() {
     for (statement, outcome, sentence) in [
         ("loop { sh(\"x\"); sleep(\"10m\"); }", Some(Outcome::TimedOut), "the time limit"),
         ("sleep(\"2h\")", Some(Outcome::TimedOut), "the time limit"),
-        ("timeout(\"1m\", || sleep(\"2m\"))", Some(Outcome::TimedOut), "the limit of 60s"),
+        ("timeout(\"1m\", || sleep(\"2m\"))", Some(Outcome::TimedOut), "the time limit of 60s"),
         ("try { timeout(\"1m\", || sleep(\"2m\")) } catch { }", Some(Outcome::Success), ""),
         ("parallel([1, 2], |x| sleep(\"40m\"))", Some(Outcome::Success), ""),
         ("loop { sh(\"x\"); }", None, "more than 2000 actions"),
-        ("[1, 2, 3].sort(|a, b| { loop { } })", Some(Outcome::Failure), "too many steps"),
+        ("[1, 2, 3].sort(|a, b| { loop { } })", Some(Outcome::Failure), "too many operations"),
     ] {
         let forecast = build(statement, &[]);
         assert_eq!(forecast.outcome, outcome, "{statement}");

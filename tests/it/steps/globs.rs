@@ -230,8 +230,8 @@ fn texts_are_matched_and_joined() {
     assert_eq!(
         told,
         [
-            "`join` takes a list as its list, not a text",
-            "`matches` takes a text as its text, not a number"
+            "`join` takes an array as its list, not a string",
+            "`matches` takes a string as its text, not an int"
         ]
     );
     let mut output = String::new();
@@ -245,9 +245,9 @@ fn texts_are_matched_and_joined() {
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines[..4], ["true,true,false", "1-b-true-c", "b.md docs/a.txt", "true"]);
     for (line, said) in lines[4..].iter().zip([
-        "`join` takes a list of texts and numbers, and one is nothing (`()`)",
-        "`join` takes a list as its list, not a text",
-        "`matches` takes a text as its text, not a number",
+        "`join` takes an array of strings and numbers, but an element is null (`()`)",
+        "`join` takes an array as its list, not a string",
+        "`matches` takes a string as its text, not an int",
     ]) {
         assert!(line.contains(said), "{line}");
     }

@@ -342,8 +342,8 @@ fn what_a_whole_commit_cannot_be_asked_is_an_error_with_its_place() {
             "build: x\nwhen:\n  brnch: x\n",
             "3:3: `brnch` is not a condition; did you mean `branch`?",
         ),
-        ("build: x\nwhen: main\n", "2:7: expected a mapping of conditions"),
-        ("build: x\nwhen: {branch: []}\n", "2:16: expected a glob or a list of globs"),
+        ("build: x\nwhen: main\n", "2:7: expected a map of conditions"),
+        ("build: x\nwhen: {branch: []}\n", "2:16: expected a glob or an array of globs"),
     ] {
         let error = tinyci::Pipeline::parse(config, tinyci::Format::Yaml, "c").unwrap_err();
         assert!(error.to_string().starts_with(&format!("c:{says}")), "{error}");
@@ -358,7 +358,7 @@ fn what_a_script_cannot_ask_of_a_whole_commit_is_an_error_with_its_place() {
         ("#{ brnch: \"x\" }", "not `brnch`; did you mean `branch`?"),
         ("#{}", "a literal map of conditions"),
         ("\"main\"", "a literal map of conditions"),
-        ("#{ branch: [] }", "for `branch` a glob or a list of globs"),
+        ("#{ branch: [] }", "a glob or an array of globs for `branch`"),
         ("#{ branch: 1 + 1 }", "a literal map"),
     ] {
         let script = format!("const WHEN = {constant};\nfn build() {{ }}\n");

@@ -75,14 +75,14 @@ fn functions_that_do_not_exist_are_found_wherever_they_are_called() {
     one("switch 1 { 1 => shh(1), _ => 2 }", 17, "`shh`");
     one("loop { break shh(1); }", 14, "`shh`");
     one("try { sh(\"a\"); } catch (e) { shh2(1, e); }", 30, "`shh2`");
-    one("let f = || 1; f(2);", 15, "`f` is a variable: call what it holds with `f.call(…)`");
+    one("let f = || 1; f(2);", 15, "`f` is a variable; call the function in it with `f.call(…)`");
     one("build_it(ctx);", 1, "there is no function `build_it`");
     whole("const X = 1; fn build() { } fn f() { xyzzy(1) }", 1, 38, "`xyzzy`");
 }
 
 #[test]
 fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
-    one("print(ctx.export);", 11, "`export` is reserved by the language; the folder of the export");
+    one("print(ctx.export);", 11, "`export` is reserved by the language; the export directory");
     one("let m = #{}; m.default = 1;", 16, "`default` is reserved by the language");
 }
 
@@ -104,7 +104,11 @@ fn the_environment_of_a_deployment_is_none_of_a_run() {
 fn tags_in_commands_are_read() {
     one("sh(\"echo <%= comit %>\");", 4, "did you mean `commit`?");
     one("retry(3, || try_sh(`echo <%= ctx.sjbect %>`));", 20, "did you mean `subject`?");
-    one("let v = capture(\"echo <%= sh(1) %>\");", 17, "`sh` acts, and a tag only looks things up");
+    one(
+        "let v = capture(\"echo <%= sh(1) %>\");",
+        17,
+        "`sh` has an effect, and a placeholder can only read values",
+    );
     one("sh(\"echo <%= commit\");", 4, "`%>` is missing");
     nothing(
         "fn build(ctx) { sh(\"echo <%= own %> <%= ctx.short + 1 %> <%%\"); print(\"<%= x %>\"); }",
@@ -117,7 +121,7 @@ fn numbers_of_arguments_are_checked() {
     one("retry(3, || sh(\"a\", 1, 2));", 13, "`sh` takes 1 or 2 arguments, not 3");
     one("notify(1);", 1, "`notify` takes no arguments, not 1");
     one("\"x\".starts_with();", 5, "`.starts_with` takes 1 argument, not 0");
-    one("[1].fliter(|x| true);", 5, "nothing has a method `fliter`; did you mean `filter`?");
+    one("[1].fliter(|x| true);", 5, "there is no method `fliter`; did you mean `filter`?");
     whole("fn build() { f(1); } fn f(a, b) { } fn f() { }", 1, 14, "0 or 2 arguments, not 1");
     nothing(
         "fn build(ctx) { f(1); 2.g(); f(2, 3); } fn f(a) { } fn f(a, b) { } fn g() { this + 1 }",
@@ -141,7 +145,7 @@ fn modules_are_known_by_what_they_hold() {
         ("golang::own();", "`own` is private in `ci/go.rhai`"),
         ("golang::onw();", "module `golang` has no function `onw`"),
         ("print(golang::M);", "the module `golang` has no constant `M`"),
-        ("print(golang::OWN);", "the constant `OWN` is for `ci/go.rhai` alone"),
+        ("print(golang::OWN);", "the constant `OWN` is private in `ci/go.rhai`"),
         ("parallel([1], golang::build);", "write `|name| golang::build(name)`"),
         ("print(slack::post);", "`slack::post` is a function of a module"),
         ("slack::pots(1);", "module `slack` has no function `pots`; did you mean `post`?"),
@@ -168,14 +172,14 @@ fn modules_are_known_by_what_they_hold() {
 
 #[test]
 fn the_context_is_asked_only_for_what_it_has() {
-    one("sh(ctx.comit);", 8, "`ctx` has nothing called `comit`; did you mean `commit`?");
+    one("sh(ctx.comit);", 8, "`ctx` has no property `comit`; did you mean `commit`?");
     one("sh(`a ${ctx.brunch}`);", 13, "did you mean `branch`?");
-    one("sh(ctx.machine.so);", 16, "`ctx.machine` has nothing called `so`; did you mean `os`?");
+    one("sh(ctx.machine.so);", 16, "`ctx.machine` has no property `so`; did you mean `os`?");
     one("retry(2, || retry(2, || sh(ctx.xyzzy)));", 32, "it has commit, short, tree");
     one("if ctx.changed { sh(\"a\"); }", 8, "`ctx.changed` is a function");
     one("if ctx.chnaged(\"a\") { sh(\"a\"); }", 8, "did you mean `changed`?");
     one("if ctx.changed() { sh(\"a\"); }", 8, "takes 1 argument, not 0");
-    one("sh(ctx.commit());", 8, "`ctx.commit` is no function");
+    one("sh(ctx.commit());", 8, "`ctx.commit` is not a function");
     one("if ctx.machine.hsa(\"go\") { }", 16, "did you mean `has`?");
     one("ctx.branch = \"x\";", 1, "read-only");
     whole("fn build(c) { sh(c.sah) }", 1, 20, "`sah`");
@@ -211,21 +215,21 @@ fn names_that_are_nearly_a_phase_are_not_lost() {
 #[test]
 fn arguments_that_are_written_out_are_judged() {
     one("sh(\"a\", #{ timout: \"5m\" });", 12, "no option `timout`; did you mean `timeout`?");
-    one("capture(\"a\", #{ color: 1 });", 17, "there are env, cwd, input");
-    one("retry(3, || 1, #{ timeout: \"1s\" });", 19, "there are backoff");
-    one("sh(\"a\", #{ timeout: \"5x\" });", 21, "`timeout` takes a time such as `\"90s\"`");
-    one("timeout(\"soon\", || 1);", 9, "`limit` takes a time");
-    one("sh(\"a\", #{ cwd: \"../x\" });", 17, "below the export, not `../x`");
-    one("artifact(\"/etc/passwd\");", 10, "below the export");
-    one("artifact([\"a\", \"../*\"]);", 16, "below the export");
+    one("capture(\"a\", #{ color: 1 });", 17, "the options are env, cwd, input");
+    one("retry(3, || 1, #{ timeout: \"1s\" });", 19, "the options are backoff");
+    one("sh(\"a\", #{ timeout: \"5x\" });", 21, "`timeout` takes a duration such as `\"90s\"`");
+    one("timeout(\"soon\", || 1);", 9, "`limit` takes a duration");
+    one("sh(\"a\", #{ cwd: \"../x\" });", 17, "inside the export directory, not `../x`");
+    one("artifact(\"/etc/passwd\");", 10, "inside the export directory");
+    one("artifact([\"a\", \"../*\"]);", 16, "inside the export directory");
     one("artifact(\"./dist/*\");", 10, "write `dist/*`");
     one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with the files to keep");
     one("artifact([]);", 10, "empty");
     one("capture(\" \");", 9, "`capture` has no command");
     one("sh([]);", 4, "`sh` has no command");
-    one("sh(\"a\", #{ timeout: 0 });", 21, "`timeout` takes a time such as");
+    one("sh(\"a\", #{ timeout: 0 });", 21, "`timeout` takes a duration such as");
     one("timeout(\"0s\", || 1);", 9, "not `\"0s\"`");
-    one("retry(3, sh(\"a\"));", 10, "this calls `sh` before `retry` begins: write `|| sh(…)`");
+    one("retry(3, sh(\"a\"));", 10, "this calls `sh` before `retry` begins; write `|| sh(…)`");
     one("defer(\"rm -rf x\");", 7, "`defer` takes a function here");
     one("exit();", 1, "`exit` is always an error");
 }
@@ -234,78 +238,86 @@ fn arguments_that_are_written_out_are_judged() {
 #[test]
 fn literals_that_every_run_refuses_are_errors() {
     for (body, column, words) in [
-        ("sh(5);", 4, "`sh` takes a text for the shell, or a list of a program"),
+        ("sh(5);", 4, "`sh` takes a string for the shell, or an array of a program"),
         ("try_sh(#{});", 8, "not a map"),
         ("sh(|| 1);", 4, "not a function"),
-        ("sh([\"a\", [1]]);", 10, "as a program's arguments, not a list"),
-        ("sh([\"a\", ()]);", 10, "not nothing"),
+        ("sh([\"a\", [1]]);", 10, "as a program's arguments, not an array"),
+        ("sh([\"a\", ()]);", 10, "not null"),
         ("sh([\"\", \"x\"]);", 4, "`sh` has no command"),
         ("sh(\"a\", \"5m\");", 9, "takes a map such as"),
         (
             "sh(\"a\", #{ retries: -1 });",
             21,
-            "a number from 0 to 1000 as its option `retries`, not -1",
+            "an int from 0 to 1000 as its option `retries`, not -1",
         ),
         ("sh(\"a\", #{ retries: 1001 });", 21, "not 1001"),
-        ("sh(\"a\", #{ retries: \"2\" });", 21, "not a text"),
+        ("sh(\"a\", #{ retries: \"2\" });", 21, "not a string"),
         ("sh(\"a\", #{ retries: 1.5 });", 21, "not a number"),
         ("sh(\"a\", #{ timeout: -1 });", 21, "not `-1`"),
-        ("sh(\"a\", #{ timeout: 0.0 });", 21, "`timeout` takes a time"),
-        ("sh(\"a\", #{ timeout: true });", 21, "`timeout` takes a time"),
-        ("sh(\"a\", #{ backoff: \"x\" });", 21, "`backoff` takes a time"),
-        ("sh(\"a\", #{ env: #{ \"A=B\": 1 } });", 20, "`A=B` cannot be the name of a variable"),
-        ("sh(\"a\", #{ env: #{ A: [1] } });", 23, "a secret or `()` for `A`"),
+        ("sh(\"a\", #{ timeout: 0.0 });", 21, "`timeout` takes a duration"),
+        ("sh(\"a\", #{ timeout: true });", 21, "`timeout` takes a duration"),
+        ("sh(\"a\", #{ backoff: \"x\" });", 21, "`backoff` takes a duration"),
+        ("sh(\"a\", #{ env: #{ \"A=B\": 1 } });", 20, "`A=B` is not a valid variable name"),
+        ("sh(\"a\", #{ env: #{ A: [1] } });", 23, "a secret or null (`()`) for `A`"),
         ("sh(\"a\", #{ env: [] });", 17, "a map of variables"),
-        ("sh(\"a\", #{ cwd: \"/srv\" });", 17, "below the export, not `/srv`"),
-        ("sh(\"a\", #{ cwd: `/srv/${ctx.short}` });", 17, "below the export, not `/srv/…`"),
-        ("sh(\"a\", #{ cwd: 1 });", 17, "a text"),
-        ("sh(\"a\", #{ input: 1 });", 19, "a text, bytes or a secret"),
-        ("sh(\"a\", #{ label: 1 });", 19, "a text as its option `label`"),
+        ("sh(\"a\", #{ cwd: \"/srv\" });", 17, "inside the export directory, not `/srv`"),
+        (
+            "sh(\"a\", #{ cwd: `/srv/${ctx.short}` });",
+            17,
+            "inside the export directory, not `/srv/…`",
+        ),
+        ("sh(\"a\", #{ cwd: 1 });", 17, "a string"),
+        ("sh(\"a\", #{ input: 1 });", 19, "a string, bytes or a secret"),
+        ("sh(\"a\", #{ label: 1 });", 19, "a string as its option `label`"),
         ("sh(\"a\", #{ quiet: 1 });", 19, "`true` or `false`"),
-        ("sh(\"a\", #{ allow: \"3\" });", 19, "a whole number or a list"),
-        ("sh(\"a\", #{ allow: [\"3\"] });", 20, "an exit code or a list"),
-        ("sh(\"a\", #{ allow: 256 });", 19, "`256` is no exit code"),
-        ("sh(\"a\", #{ allow: [3, -1] });", 23, "`-1` is no exit code"),
+        ("sh(\"a\", #{ allow: \"3\" });", 19, "an int or an array"),
+        ("sh(\"a\", #{ allow: [\"3\"] });", 20, "an exit code or an array"),
+        ("sh(\"a\", #{ allow: 256 });", 19, "`256` is not an exit code"),
+        ("sh(\"a\", #{ allow: [3, -1] });", 23, "`-1` is not an exit code"),
         ("\"a\".sh(#{ quiet: 1 });", 18, "`true` or `false`"),
-        ("retry(0, || 1);", 7, "a number from 1 to 1000 as its attempts, not 0"),
-        ("retry(\"3\", || 1);", 7, "not a text"),
-        ("retry(2, |x| x);", 10, "`retry` calls this with no arguments, and the closure takes 1"),
-        ("timeout(|| 1, || 1);", 9, "`limit` takes a time"),
+        ("retry(0, || 1);", 7, "an int from 1 to 1000 as its attempts, not 0"),
+        ("retry(\"3\", || 1);", 7, "not a string"),
+        (
+            "retry(2, |x| x);",
+            10,
+            "`retry` calls this function with no arguments, but the closure takes 1",
+        ),
+        ("timeout(|| 1, || 1);", 9, "`limit` takes a duration"),
         ("timeout(\"1m\", 5);", 15, "`timeout` takes a function here"),
-        ("group(1, || 1);", 7, "a text as its name, not a number"),
-        ("defer(|x| x);", 7, "calls this with no arguments"),
-        ("parallel(5);", 10, "`parallel` takes a list and a function"),
-        ("parallel(3, |x| x);", 10, "`parallel` takes a list and a function"),
-        ("parallel([1]);", 10, "`parallel` takes a list and a function"),
-        ("parallel(#{ a: || 1 }, |x| x);", 10, "`parallel` takes a list and a function"),
+        ("group(1, || 1);", 7, "a string as its name, not an int"),
+        ("defer(|x| x);", 7, "calls this function with no arguments"),
+        ("parallel(5);", 10, "`parallel` takes an array and a function"),
+        ("parallel(3, |x| x);", 10, "`parallel` takes an array and a function"),
+        ("parallel([1]);", 10, "`parallel` takes an array and a function"),
+        ("parallel(#{ a: || 1 }, |x| x);", 10, "`parallel` takes an array and a function"),
         ("parallel(#{ a: 1 });", 16, "takes a function here"),
-        ("parallel(#{ a: |x| x });", 16, "calls this with no arguments"),
-        ("parallel([1], || 1);", 15, "with 1 argument, and the closure takes no arguments"),
+        ("parallel(#{ a: |x| x });", 16, "calls this function with no arguments"),
+        ("parallel([1], || 1);", 15, "with 1 argument, but the closure takes no arguments"),
         ("let f = |a, b| a; parallel([1], f);", 33, "the closure takes 2 arguments"),
-        ("matrix([1], |m| m);", 8, "a map of lists such"),
-        ("matrix(#{ a: 1 }, |m| m);", 14, "a list as its axis `a`, not a number"),
-        ("matrix(#{ a: \"x\" }, |m| m);", 14, "a list as its axis `a`"),
+        ("matrix([1], |m| m);", 8, "a map of arrays such"),
+        ("matrix(#{ a: 1 }, |m| m);", 14, "an array as its axis `a`, not an int"),
+        ("matrix(#{ a: \"x\" }, |m| m);", 14, "an array as its axis `a`"),
         ("matrix(#{ a: [1] }, || 1);", 21, "with 1 argument"),
-        ("skip(1);", 6, "as its reason, not a number"),
-        ("fail(());", 6, "as its reason, not nothing"),
-        ("env(1);", 5, "a text as its name"),
-        ("q([]);", 3, "a text, a number, `true` or `false` or a letter"),
-        ("remember(1, 2);", 10, "a text as its key"),
+        ("skip(1);", 6, "as its reason, not an int"),
+        ("fail(());", 6, "as its reason, not null"),
+        ("env(1);", 5, "a string as its name"),
+        ("q([]);", 3, "a string, a number, a bool or a character"),
+        ("remember(1, 2);", 10, "a string as its key"),
         ("remember(\"a\", || 1);", 15, "not a function"),
         ("remember(\"a\", [1, || 1]);", 19, "not a function"),
         ("remember(\"a\", try_sh(\"x\"));", 15, "not an object"),
-        ("recall(5);", 8, "a text as its key"),
-        ("artifact(5);", 10, "a text"),
-        ("artifact(\"../x\");", 10, "below the export"),
-        ("sleep(\"soon\");", 7, "`time` takes a time"),
-        ("sleep(-1);", 7, "`time` takes a time"),
-        ("sleep(\"2h\");", 7, "a step ends after 3600s"),
+        ("recall(5);", 8, "a string as its key"),
+        ("artifact(5);", 10, "a string"),
+        ("artifact(\"../x\");", 10, "inside the export directory"),
+        ("sleep(\"soon\");", 7, "`time` takes a duration"),
+        ("sleep(-1);", 7, "`time` takes a duration"),
+        ("sleep(\"2h\");", 7, "the time limit of a step is 3600s"),
         ("Fn(\"nope\");", 4, "there is no function `nope`"),
         ("let f = |a| a; f.call();", 18, "the closure takes 1 argument, not 0"),
-        ("ctx.changed(1);", 13, "a text or a list of texts"),
-        ("ctx.changed([\"a\", 1]);", 13, "a text or a list of texts"),
-        ("ctx.newest_tag(#{});", 16, "a text or a list of texts"),
-        ("ctx.machine.has([]);", 17, "`ctx.machine.has` takes a text"),
+        ("ctx.changed(1);", 13, "a string or an array of strings"),
+        ("ctx.changed([\"a\", 1]);", 13, "a string or an array of strings"),
+        ("ctx.newest_tag(#{});", 16, "a string or an array of strings"),
+        ("ctx.machine.has([]);", 17, "`ctx.machine.has` takes a string"),
     ] {
         one(body, column, words);
     }
@@ -335,8 +347,8 @@ fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
         ("const SECRET = [\"A\"];", 7, "did you mean `SECRETS`?"),
         ("const TIMEOUTS = \"1m\";", 7, "did you mean `TIMEOUT`?"),
         ("const WHENS = #{};", 7, "did you mean `WHEN`?"),
-        ("fn f() { const DEPLOY = #{}; }", 16, "means nothing to tinyci in a function"),
-        ("fn f() { const WHENS = #{}; }", 16, "`const WHEN` stands at the top"),
+        ("fn f() { const DEPLOY = #{}; }", 16, "tinyci does not use `const DEPLOY` in a function"),
+        ("fn f() { const WHENS = #{}; }", 16, "move `const WHEN` to the top"),
     ] {
         let text = format!("{text} fn build() {{ }}");
         whole(&text, 1, column, words);
@@ -365,7 +377,7 @@ fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
         found.into_iter().map(|it| (it.severity, it.error.to_string())).collect::<Vec<_>>()
     };
     let found = of_module("const DEPLOY = #{ approve: true };", "");
-    assert!(found[0].1.starts_with("a.rhai:1:7: `const DEPLOY` means nothing to tinyci in a file"));
+    assert!(found[0].1.starts_with("a.rhai:1:7: tinyci does not use `const DEPLOY` in a file"));
     assert_eq!(found[0].0, Severity::Error);
     assert_eq!(of_module("export const DEPLOY = 1;", "print(a::DEPLOY);")[0].0, Severity::Warning);
     assert_eq!(of_module("const OTHER = 1;", "").len(), 0);
@@ -384,14 +396,14 @@ fn all_unknown_names_are_told_at_once() {
     for (error, word) in errors.iter().zip(words) {
         assert!(error.contains(word), "{error}");
     }
-    whole("fn build() { [1].map(f); } fn f(x) { x }", 1, 22, "stands further down");
+    whole("fn build() { [1].map(f); } fn f(x) { x }", 1, 22, "is defined further down");
     let tests = found_in_tests("fn test_it(t) { t.expect(one); t.expect(two); }");
     assert_eq!(tests.len(), 2, "{tests:?}");
 }
 
 #[test]
 fn back_quotes_fill_in_and_double_quotes_do_not() {
-    one("sh(\"make ${ctx.commit}\");", 4, "`${ctx.commit}` is not filled in between double quotes");
+    one("sh(\"make ${ctx.commit}\");", 4, "`${ctx.commit}` is not replaced in double quotes");
     one("let name = 1; sh(\"a ${name}\");", 18, "`${name}`");
     one("retry(2, || sh(\"${ctx.commit}\"));", 16, "`${ctx.commit}`");
     nothing("fn build(ctx) { sh(\"echo ${HOME} ${1} ${x:-y} $PATH\"); sh(`a ${ctx.commit}`); }");
@@ -399,7 +411,7 @@ fn back_quotes_fill_in_and_double_quotes_do_not() {
 
 #[test]
 fn methods_that_give_nothing_back_are_not_used_for_what_they_give() {
-    one("let s = \"a\"; let t = s.trim();", 24, "`trim` changes what it is called on");
+    one("let s = \"a\"; let t = s.trim();", 24, "`trim` changes the value itself");
     one("let s = \"a\"; sh(s.replace(\"a\", \"b\"));", 19, "`replace`");
     one("let s = \"a\"; print(s.trim().len());", 22, "`trim`");
     one("let s = \"a\"; if s.trim() == \"\" { }", 19, "`trim`");
@@ -448,10 +460,10 @@ fn a_key_that_a_map_may_lack_is_asked_for_with_get() {
 #[test]
 fn statements_that_do_nothing_are_named() {
     one("let clean = 1; clean; sh(\"a\");", 16, "`clean` alone does nothing");
-    one("\"make\"; sh(\"a\");", 1, "a text alone does nothing; a command is run by `sh(…)`");
-    one("\"make\"", 1, "a text alone does nothing");
-    one("if true { \"a\"; sh(\"b\"); }", 11, "a text alone");
-    one("let a = 1; a == 2; sh(\"x\");", 12, "`==` compares");
+    one("\"make\"; sh(\"a\");", 1, "a string alone does nothing; run a command with `sh(…)`");
+    one("\"make\"", 1, "a string alone does nothing");
+    one("if true { \"a\"; sh(\"b\"); }", 11, "a string alone");
+    one("let a = 1; a == 2; sh(\"x\");", 12, "the comparison `==`");
     nothing(
         "fn build(ctx) { sh(image(ctx)); } fn image(ctx) { `fml:${ctx.commit}` } fn f(x) { x }",
     );
@@ -463,8 +475,8 @@ fn secrets_and_free_texts_stay_out_of_commands() {
     let with = |body: &str| format!("const SECRETS = [\"KEY\"];\nfn build(ctx) {{ {body} }}");
     nothing(&with("sh(\"a\", #{ env: #{ KEY: secret(\"KEY\") }, input: secret(\"KEY\") });"));
     whole(&with("sh(\"a\", #{ input: secret(\"KYE\") });"), 2, 42, "does not name `KYE`");
-    whole(&with("sh(`a ${secret(\"KEY\")}`);"), 2, 25, "cannot be part of a text");
-    whole(&with("sh(\"a \" + secret(\"KEY\"));"), 2, 27, "cannot be part of a text");
+    whole(&with("sh(`a ${secret(\"KEY\")}`);"), 2, 25, "cannot be part of a string");
+    whole(&with("sh(\"a \" + secret(\"KEY\"));"), 2, 27, "cannot be part of a string");
     one("sh(`echo ${ctx.subject}`);", 16, "write `\"$TINYCI_SUBJECT\"` in the command");
     nothing("fn build(ctx) { sh(`echo ${q(ctx.subject)} ${ctx.branch}`); sh([ctx.author]); }");
 }
@@ -607,7 +619,7 @@ fn a_placeholder_that_can_never_be_text_is_refused() {
 fn a_text_of_several_lines_ends_at_a_failure_or_is_told_of() {
     let found = warnings("fn build(ctx) { sh(`\n  make ${ctx.short}\n  make test\n`); }");
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].starts_with("x:1:20: if `make …` fails, the next line runs all the same"));
+    assert!(found[0].starts_with("x:1:20: if `make …` fails, the shell still runs the next line"));
     assert!(warnings("fn build() { try_sh(\"a\\nb\"); }")[0].contains("call `try_sh` for each"));
     for fine in [
         "sh(`set -e\nmake\nmake test`);",
@@ -710,6 +722,6 @@ fn test_all(t) {
         assert!(only.contains(words), "{body}\n{only}");
     }
     let found = found_in_tests("fn test_it() { }");
-    assert!(found[0].contains("a test takes one parameter: `fn test_it(t)`"), "{found:?}");
+    assert!(found[0].contains("a test takes one parameter; write `fn test_it(t)`"), "{found:?}");
     assert!(found_in_tests("fn test_it(t) { t.expect(truth); }")[0].contains("truth"));
 }

@@ -86,12 +86,12 @@ fn constants_are_read_without_running_anything() {
     };
     assert_eq!(script.deploy, deploy);
     for (bad, expected) in [
-        ("const TIMEOUT = 90;", "`const TIMEOUT` takes a literal time"),
-        ("const TIMEOUT = \"0s\";", "`const TIMEOUT` takes a literal time"),
-        ("const TIMEOUT = \"1\" + \"s\";", "`const TIMEOUT` takes a literal time"),
-        ("const SECRETS = [1];", "`const SECRETS` takes a literal list"),
+        ("const TIMEOUT = 90;", "`const TIMEOUT` takes a literal duration"),
+        ("const TIMEOUT = \"0s\";", "`const TIMEOUT` takes a literal duration"),
+        ("const TIMEOUT = \"1\" + \"s\";", "`const TIMEOUT` takes a literal duration"),
+        ("const SECRETS = [1];", "`const SECRETS` takes a literal array"),
         ("const DEPLOY = #{ brunch: \"x\" };", "did you mean `branch`?"),
-        ("const DEPLOY = #{ approve: 1 };", "for `approve` `true` or `false`"),
+        ("const DEPLOY = #{ approve: 1 };", "a bool for `approve`"),
     ] {
         let text = error(&format!("{bad} fn build() {{}}"));
         assert!(text.contains(expected), "{bad}: {text}");
@@ -101,22 +101,22 @@ fn constants_are_read_without_running_anything() {
 #[test]
 fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
     for (bad, expected) in [
-        ("", "has no function `build`"),
-        ("fn biuld() {}", "`biuld` is none; did you mean `build`?"),
-        ("fn build(a, b) {}", "takes `ctx` or nothing, not 2 parameters"),
+        ("", "has no step such as `build`"),
+        ("fn biuld() {}", "`biuld` is not a step; did you mean `build`?"),
+        ("fn build(a, b) {}", "takes `ctx` or no parameters, not 2 parameters"),
         ("fn build() {} fn build(ctx) {}", "with and without `ctx`"),
         ("fn build() {} fn sh(x) {}", "`sh` is a function of tinyci"),
         ("fn build() {} fn notify() {}", "`notify` is a function of the embedding program"),
-        ("fn build() { let export = 1; }", "the folder of the export is `ctx.export_dir`"),
+        ("fn build() { let export = 1; }", "the export directory is `ctx.export_dir`"),
         ("fn build() { let match = 1; }", "the word `match` is reserved"),
-        ("fn build() { sh(ctx.commit); }", "give it `ctx` as one"),
+        ("fn build() { sh(ctx.commit); }", "pass `ctx` as one"),
         ("const X = 1; fn build() { sh(X); }", "write `global::X`"),
         ("fn build() { slakc::post(1); }", "there is no module `slakc`"),
-        ("fn build() { sh('make'); }", "texts stand in double quotes"),
+        ("fn build() { sh('make'); }", "write a string in double quotes"),
         ("fn build() { clean; }", "there is no variable `clean` here"),
-        ("fn build() { sh; }", "`sh` is a function: call it"),
-        ("fn build() { eval(\"1\"); }", "scripts cannot run texts as scripts"),
-        ("fn build() { let x = try { 1 } catch { 2 }; }", "`try` gives no value"),
+        ("fn build() { sh; }", "`sh` is a function; call it"),
+        ("fn build() { eval(\"1\"); }", "a script cannot run a string as code"),
+        ("fn build() { let x = try { 1 } catch { 2 }; }", "`try` has no value"),
         ("fn build() { let m = #{ go: 1 }; }", "put a map's key in quotes"),
         ("fn build(m) { m.default }", "the word `default` is reserved"),
         ("fn build() { @ }", "`@` has no meaning"),
@@ -188,7 +188,7 @@ fn imports_that_leave_the_tree_or_turn_in_circles_are_refused() {
         assert!(text.contains(expected), "{path}: {text}");
     }
     let computed = "fn build() { let p = \"a\"; import p + \"b\" as x; }";
-    assert!(error(computed).contains("plain text in quotes"));
+    assert!(error(computed).contains("literal string in quotes"));
     let many: String = (0..40).map(|n| format!("import \"m{n}\" as m{n};\n")).collect();
     let files: Vec<(String, &str)> = (0..40).map(|n| (format!("m{n}.rhai"), "")).collect();
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (&**name, *text)).collect();
