@@ -58,7 +58,7 @@ TEST(what_is_not_json_is_refused) {
         EQUAL(THROWN(tinyci::error, value::parse(text)).code(), code::invalid_arg);
     }
     EQUAL(THROWN(tinyci::error, value::parse("[true, x]")).what(),
-          std::string("not JSON: a value is missing at byte 7"));
+          std::string("invalid JSON: expected a value at byte 7"));
     THROWN(tinyci::error, value::parse(std::string(100000, '[')));
     THROWN(tinyci::error, value(std::nan("")).to_json());
     THROWN(tinyci::error, value(std::numeric_limits<double>::infinity()).to_json());
