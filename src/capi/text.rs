@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn text_that_is_not_utf8_is_refused_with_its_place() {
         let failure = text(c"ab\xff").required("name").unwrap_err();
-        assert!(failure.0.to_string().contains("`name` is not UTF-8 from byte 2"));
+        assert!(failure.0.to_string().contains("`name` is not valid UTF-8 at byte 2"));
         assert_eq!(text(c"ab").required("name").ok(), Some("ab"));
         assert!(CText(ptr::null(), PhantomData).required("name").is_err());
         assert!(matches!(CText(ptr::null(), PhantomData).optional("name"), Ok(None)));

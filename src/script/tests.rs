@@ -178,7 +178,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     assert_eq!(end.outcome, Outcome::Failure);
     assert_eq!(host.commands.lock().unwrap().len(), 5);
     for (late, why) in [
-        ("sh(\"x\"); approve(\"?\");", "`approve` comes before any command"),
+        ("sh(\"x\"); approve(\"?\");", "`approve` must come before any command"),
         ("parallel([1], |it| group(\"g\", || approve(\"?\")));", "in a task of `parallel`"),
     ] {
         let text = format!("fn deploy(ctx) {{ {late} }}");

@@ -444,7 +444,7 @@ mod tests {
             drop(log);
             let own = text(&build.log_path());
             assert!(own.len() < 200_000 + 2 * (64 << 10) + 100_000 + 2000, "{}", own.len());
-            assert!(own.contains("left out") && own.contains("x\n[] Testing...\n"));
+            assert!(own.contains("are omitted") && own.contains("x\n[] Testing...\n"));
             assert!(own.ends_with("] line 29999\n[] Finished\n"));
             assert!(fs::metadata(workspace.log_path()).unwrap().len() <= 400_000);
         }

@@ -121,7 +121,7 @@ mod tests {
         assert!(text.starts_with(&lines[..1000]), "the head");
         assert!(text.ends_with("line 99998\nline 99999\n"), "the tail");
         assert!(text.len() < 1000 + TAIL_BYTES + 300, "{}", text.len());
-        let gap = text.lines().find(|line| line.contains("left out")).unwrap_or_default();
+        let gap = text.lines().find(|line| line.contains("are omitted")).unwrap_or_default();
         let lost: usize = gap[3..].split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         let kept: usize =
             text.lines().filter(|line| line.starts_with("> ")).map(|line| line.len() + 1).sum();

@@ -255,7 +255,7 @@ fn of_two_spellings_or_two_equal_keys_the_later_holds() {
     let pipeline = check_warnings(&format!("{verbose}build: terse\n"), &[(2, 1, warning)]);
     assert_eq!(commands(&pipeline), [("build", "terse")]);
 
-    let warning = "`build` overrides the earlier `build`";
+    let warning = "`build` overrides `build` above";
     let pipeline = check_warnings("build: 5\nbuild: b\n", &[(2, 1, warning)]);
     assert_eq!(commands(&pipeline), [("build", "b")]);
     let text = "hooks:\n  after_all: a\n  after_all: b\n";

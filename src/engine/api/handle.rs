@@ -455,7 +455,7 @@ impl Engine {
     ///
     /// As [`forget`](Engine::forget).
     pub fn unrecognized_lines(&self, revision: &str) -> Result<Vec<GitString>, Error> {
-        reports::foreign_lines(&self.shared, revision)
+        reports::unrecognized_lines(&self.shared, revision)
     }
 
     /// Merges the verdicts and records that were last fetched of a remote into this repository's

@@ -28,7 +28,7 @@ pub(in crate::engine) struct Candidate {
     /// The blob of its config.
     pub(in crate::engine) config: String,
     /// What lies above it on its branch, if it was chosen and not named.
-    pub(in crate::engine) passed_over: Vec<(CommitId, String)>,
+    pub(in crate::engine) ineligible: Vec<(CommitId, String)>,
     /// True if it was chosen although what is deployed is on no branch that deploys there, and
     /// would be lost.
     pub(in crate::engine) loses: bool,
@@ -198,8 +198,8 @@ impl CandidateSearch<'_> {
     ) -> Result<Candidate, Error> {
         let commit = self.repo.commit_for(id, branch)?;
         let config = self.repo.config_blob(id)?.unwrap_or_default();
-        let (passed_over, loses, off_branch) = (Vec::new(), false, false);
-        Ok(Candidate { commit, verdict, loaded, rules, config, passed_over, loses, off_branch })
+        let (ineligible, loses, off_branch) = (Vec::new(), false, false);
+        Ok(Candidate { commit, verdict, loaded, rules, config, ineligible, loses, off_branch })
     }
 }
 

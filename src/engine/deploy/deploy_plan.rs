@@ -92,7 +92,7 @@ pub(in crate::engine) fn plan(
         deployed: running,
         added: coming,
         removed: leaving,
-        ineligible: candidate.passed_over,
+        ineligible: candidate.ineligible,
         approval: approval.state,
         uncounted: approval.uncounted,
         approval_fault: approval.fault,

@@ -151,7 +151,7 @@ impl<'a> Newest<'a> {
         let rules = self.choice.rules(id, &loaded.pipeline)?;
         let (verdict, name) = (Some(Outcome::Success), Some(branch.name.clone()));
         let mut candidate = self.choice.finish(id, verdict, name, loaded, rules)?;
-        candidate.passed_over = self.above(branch, id)?;
+        candidate.ineligible = self.above(branch, id)?;
         Ok(candidate)
     }
 

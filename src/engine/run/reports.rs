@@ -244,7 +244,7 @@ fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<Sour
 }
 
 /// The lines among a commit's records that are none: each once, blank ones left out.
-pub(in crate::engine) fn foreign_lines(
+pub(in crate::engine) fn unrecognized_lines(
     shared: &Shared,
     revision: &str,
 ) -> Result<Vec<GitString>, Error> {

@@ -146,7 +146,7 @@ pub(in crate::script) fn parse(
 }
 
 pub(in crate::script) fn of_deploy(name: &str) -> String {
-    format!("`{name}` exists in `deploy` only")
+    format!("`{name}` exists only in `deploy`")
 }
 
 /// Why something in a tag cannot be its expression.

@@ -275,7 +275,7 @@ fn the_newest_job_that_kept_anything_is_listed_and_fetched() {
     assert_eq!(out.join("dist/app").metadata().unwrap().permissions().mode() & 0o111, 0o111);
     fs::write(out.join("dist/app"), "mine").unwrap();
     let refused = said(&stage, &["HEAD", "-o", to]).with_code(2);
-    assert!(refused.err.contains("exists already"), "{}", refused.err);
+    assert!(refused.err.contains("it already exists"), "{}", refused.err);
     assert!(!out.join("dist/js/x.map").exists(), "nothing is written before all can be");
     said(&stage, &["HEAD", "-o", to, "--force"]).with_code(0);
     assert_eq!(fs::read_to_string(out.join("dist/app")).unwrap(), "app");
@@ -293,7 +293,7 @@ fn what_is_not_what_the_job_kept_is_an_error_and_writes_nothing() {
     let fetch = |path: &str| said(&stage, &["HEAD", path, "-o", out.to_str().unwrap()]);
     fs::write(kept.join("app"), "ape").unwrap();
     let differs = fetch("dist/app").with_code(4);
-    assert!(differs.err.contains("is not what the job kept"), "{}", differs.err);
+    assert!(differs.err.contains("was changed after the job"), "{}", differs.err);
     fs::write(kept.join("app"), "longer").unwrap();
     fetch("dist/app").with_code(4);
     fs::remove_file(kept.join("app")).unwrap();
@@ -309,7 +309,7 @@ fn what_is_not_what_the_job_kept_is_an_error_and_writes_nothing() {
     engine.prune(&all, &CancelToken::new()).unwrap();
     let listed = said(&stage, &[]).with_code(0);
     assert!(
-        listed.out.contains("dist/app") && listed.err.contains("was removed"),
+        listed.out.contains("dist/app") && listed.err.contains("deleted with their build"),
         "{}",
         listed.err
     );
@@ -346,7 +346,7 @@ fn a_forged_record_and_links_in_the_target_lead_nowhere() {
         let line = forged.to_json();
         stage.repo.git(&["notes", "--ref", "runs/tinyci", "append", "-m", &line, "HEAD"]);
         let refused = said(&stage, &["HEAD", "--job", &forged.job_id, "-o", to, "-f"]).with_code(2);
-        assert!(refused.err.contains("tinyci did not write it"), "{path}: {}", refused.err);
+        assert!(refused.err.contains("invalid artifact in the record"), "{path}: {}", refused.err);
     }
     assert_eq!(files(&victim), ["r.xml".to_owned()].into());
 }
@@ -423,10 +423,10 @@ fn files_come_from_a_remote_whole_and_checked() {
     assert!(said.with_code(2).err.contains("no artifact matches"));
     for (broken, why) in [
         // On its way the file is changed, cut off, or was never a list.
-        ("sh -c \"$*\" | sed 's/^app/ape/'", "not what the job kept"),
-        ("sh -c \"$*\" | head -c 1000000", "not what the job kept"),
+        ("sh -c \"$*\" | sed 's/^app/ape/'", "was changed after the job"),
+        ("sh -c \"$*\" | head -c 1000000", "was changed after the job"),
         ("echo hello", "not a list of artifacts"),
-        ("exit 255", "ssh could not run"),
+        ("exit 255", "ssh failed"),
     ] {
         let (got, _, said, _) = fetch(broken, &["HEAD", "-o", "out"]);
         assert!(said.with_code(4).err.contains(why), "{broken}");

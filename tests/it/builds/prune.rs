@@ -153,7 +153,7 @@ fn sorted(mut ids: Vec<String>) -> Vec<String> {
 fn the_oldest_go_until_the_rest_is_small_enough() {
     let (repo, ids) = with_builds(4);
     let said = run(&repo, &["prune", "--max-size", "300k"]).with_code(0);
-    assert!(said.out.contains("newer builds take all the room"), "{}", said.out);
+    assert!(said.out.contains("newer builds use the whole size limit"), "{}", said.out);
     assert_eq!(left(&repo), ids[2..]);
 }
 
@@ -181,7 +181,7 @@ fn a_build_that_a_run_works_in_stays() {
     let running = running.args(["run", "--all"]).stdout(Stdio::null()).spawn().unwrap();
     eventually("the build is at the gate", || gate.with_extension("at").exists());
     let said = run(&repo, &["prune", "--keep", "0"]).with_code(0);
-    assert!(said.err.contains(&held) && said.err.contains("a run works in it"), "{}", said.err);
+    assert!(said.err.contains(&held) && said.err.contains("a run is using it"), "{}", said.err);
     assert_eq!(left(&repo).join(" "), held, "only {} went", ids[0]);
     fs::write(&gate, "").unwrap();
     Said::of(&running.wait_with_output().unwrap()).with_code(0);

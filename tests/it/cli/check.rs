@@ -191,18 +191,18 @@ fn expressions_in_tags_are_read_and_not_run() {
         ("ctx.brunch", "`ctx` has no property `brunch`; did you mean `branch`?"),
         ("ctx.machine.so", "did you mean `os`?"),
         ("ctx.short + relaese", "there is no variable `relaese`"),
-        ("ctx.short.lenn()", "nothing has a method `lenn`"),
+        ("ctx.short.lenn()", "there is no method `lenn`"),
         ("evn(\"A\")", "there is no function `evn`; did you mean `env`?"),
         ("env()", "`env` takes 1 or 2 arguments, not 0"),
         ("ctx.changed()", "takes 1 argument, not 0"),
         ("host::tody()", "did you mean `today`?"),
         ("hst::today()", "there is no module `hst`"),
         ("sh(\"x\")", "`sh` has an effect, and a placeholder can only read values"),
-        ("\"x\".sh()", "`sh` acts"),
-        ("wipe()", "`wipe` acts"),
+        ("\"x\".sh()", "`sh` has an effect"),
+        ("wipe()", "`wipe` has an effect"),
         ("let x = 1", "a placeholder cannot run Ruby code"),
         ("`uname`", "write strings in double quotes"),
-        (&"1+".repeat(3_000), "4096 bytes at most"),
+        (&"1+".repeat(3_000), "at most 4096 bytes"),
     ] {
         let found = check(broken);
         assert_eq!(found.len(), 1, "{broken}: {found:?}");
@@ -219,9 +219,9 @@ fn what_a_deployment_alone_has_is_refused_in_a_run() {
     );
     let said = run_in(dir.path(), &["check"]).with_code(1);
     let lines = [
-        ".tinyci.yml:1:13: `environment` exists in `deploy` only (there are author, ",
+        ".tinyci.yml:1:13: the placeholder `environment` exists only in `deploy` (there are author, ",
         ".tinyci.yml:2:12: `ctx.environment` is not a valid placeholder: \
-         `ctx.environment` exists in `deploy` only; ",
+         `ctx.environment` exists only in `deploy`; ",
     ];
     for line in lines {
         assert!(said.out.lines().any(|found| found.starts_with(line)), "{}", said.out);
@@ -322,9 +322,9 @@ fn a_script_that_reads_its_ref_is_told_where() {
     assert_eq!(run(&repo, &["check"]).with_code(0).out, ".tinyci.rhai is valid\n");
     let tag = "fn build() { sh(\"echo <%= tag %>\"); }\n";
     repo.write(".tinyci.rhai", tag);
-    assert!(run(&repo, &["check"]).out.contains("the placeholder `tag` fails its phase"));
+    assert!(run(&repo, &["check"]).out.contains("the placeholder `tag` fails its step"));
     repo.write(".tinyci.rhai", format!("const WHEN = #{{ tag: \"v*\" }};\n{tag}"));
-    assert!(!run(&repo, &["check"]).out.contains("fails its phase"));
+    assert!(!run(&repo, &["check"]).out.contains("fails its step"));
 }
 
 #[cfg(feature = "rhai")]
@@ -342,7 +342,7 @@ fn a_placeholder_in_parts_is_told() {
         ("retry(2, || capture(`<%= a <%= ${1} %>`));", 21),
     ] {
         let said = check(body);
-        let place = format!("warning: .tinyci.rhai:2:{column}: `<%=` begins here");
+        let place = format!("warning: .tinyci.rhai:2:{column}: the `%>` of this `<%=");
         assert!(said.starts_with(&place), "{body}: {said}");
     }
     assert!(

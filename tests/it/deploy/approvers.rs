@@ -283,12 +283,12 @@ fn a_key_counts_while_it_is_valid_and_not_revoked() {
     let revoked = team.server.outside("revoked");
     fs::write(&revoked, fs::read(team.key("grace").with_extension("pub")).unwrap()).unwrap();
     team.set("gpg.ssh.revocationFile", revoked.to_str().unwrap());
-    team.waits("is not valid");
+    team.waits("is invalid");
     fs::write(&revoked, "").unwrap();
     assert_eq!(team.plan(&[])["approval"], "given");
     // What cannot be looked up is not taken for harmless.
     fs::remove_file(&revoked).unwrap();
-    team.waits("`gpg.ssh.revocationFile` names");
+    team.waits("of `gpg.ssh.revocationFile`: No such file");
     team.server.repo.git(&["config", "--unset", "gpg.ssh.revocationFile"]);
     team.set("gpg.ssh.program", "no-such-program");
     team.waits("cannot run `no-such-program`");

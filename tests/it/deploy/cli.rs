@@ -240,7 +240,7 @@ fn an_export_is_not_made_again_where_it_would_fill_the_disk() {
     std::fs::remove_dir_all(build.join("export")).unwrap();
     repo.git(&["config", "tinyci.minFreeSpace", "10000000g"]);
     let failed = run(&repo, &["deploy", "--yes"]).with_code(1);
-    assert!(failed.out.contains("(tinyci.minFreeSpace)"), "{}{}", failed.out, failed.err);
+    assert!(failed.out.contains("(`tinyci.minFreeSpace`)"), "{}{}", failed.out, failed.err);
     assert!(!build.join("export").exists());
     repo.git(&["config", "--unset", "tinyci.minFreeSpace"]);
     run(&repo, &["deploy", "--yes"]).with_code(0);

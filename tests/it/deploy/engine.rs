@@ -152,7 +152,7 @@ fn a_config_says_which_branches_and_environments() {
     assert_eq!((deployment.commit, deployment.outcome), (id, DeployOutcome::Success));
     assert_eq!(stage.trace(), ["live"]);
     let error = request(&engine, id).unwrap_err();
-    assert!(error.message().contains("knows `staging`, `live`"), "{error}");
+    assert!(error.message().contains("lists only `staging`, `live`"), "{error}");
     let error = request(&engine, "main").unwrap_err();
     assert!(error.message().contains("has no `deploy`"), "{error}");
     for name in ["", "../x", "a b", "x.lock", "-x"] {

@@ -73,7 +73,8 @@ impl<'a> Clone<'a> {
             {
                 let said =
                     run_in(&self.dir, &["approve", id, "--to", environment]).with_code(0).out;
-                let reference = said.split_once("git push origin ").unwrap().1.trim().to_owned();
+                let reference = said.split_once("git push origin ").unwrap().1;
+                let reference = reference.split('`').next().unwrap().to_owned();
                 self.git(&["push", "-q", "origin", &reference]);
             }
         }

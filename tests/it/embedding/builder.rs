@@ -45,7 +45,7 @@ fn what_the_builder_says_wins_over_the_repositorys_settings() {
     }
     let error = stage.builder().open().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArg);
-    assert!(error.message().contains("tinyci.jobs = 0x"), "{error}");
+    assert!(error.message().contains("invalid value `0x` for `tinyci.jobs`"), "{error}");
     stage.repo.git(&["config", "tinyci.jobs", "2"]);
     assert!(stage.run().summary.records.is_empty(), "no ref of that name");
     let builder = stage.builder().refs(["refs/heads/*"]).job_timeout(Duration::from_millis(100));

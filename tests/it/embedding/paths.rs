@@ -151,7 +151,7 @@ fn a_path_of_two_words_never_gets_into_a_command() {
     fs::write(&kept, "precious").unwrap();
     let config = "build: mkdir target\nhooks:\n  before_test: rm -rf \"$TINYCI_EXPORT/target\"\n  \
                   after_all: rm -rf <%= export %>/target\n";
-    for (name, reason) in [("my sites/app", Some("holds ' '")), ("dépôt/app", None)] {
+    for (name, reason) in [("my sites/app", Some("contains ' '")), ("dépôt/app", None)] {
         let path = outer.outside().join(name);
         fs::create_dir_all(&path).unwrap();
         let git = |args: &[&str]| {

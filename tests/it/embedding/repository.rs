@@ -50,7 +50,7 @@ fn builds_that_are_tracked_are_refused() {
     };
     let error = run(&stage.engine()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("git config tinyci.buildsDir"), "{error}");
+    assert!(error.report().contains("git config tinyci.buildsDir"), "{error}");
     assert_eq!(stage.word(stage.head()), None);
     let elsewhere = stage.builder().builds_dir("ci").open().unwrap();
     assert_eq!(run(&elsewhere).unwrap().exit_code(), 0);

@@ -95,7 +95,7 @@ impl Story {
     fn approve(&self, commit: &str) {
         let said = self.tinyci(&["approve", commit]).with_code(0).out;
         let hint = said.split_once("git push origin ").expect("it says how to carry it").1;
-        self.push(hint.trim());
+        self.push(hint.split('`').next().unwrap());
     }
 
     /// Green, red, green on a branch, green, without a config.

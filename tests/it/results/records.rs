@@ -170,7 +170,7 @@ fn a_log_that_is_not_there_is_not_found_and_says_where_it_went() {
     let packed = error(LogOptions::new().revision(ids[0].to_string()));
     assert_eq!(packed.kind(), ErrorKind::NotFound);
     let archive = format!("{}.tar.gz", stage.build_dir(ids[0]).display());
-    assert!(packed.message().contains(&archive) && fs::exists(archive).unwrap(), "{packed}");
+    assert!(packed.report().contains(&archive) && fs::exists(archive).unwrap(), "{packed}");
     let new = stage.commit("build: \"true\"\n");
     let missing = error(LogOptions::new().revision(new.to_string()));
     assert_eq!(missing.kind(), ErrorKind::NotFound);

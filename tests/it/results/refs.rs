@@ -49,7 +49,7 @@ fn a_fetch_that_prunes_costs_no_verdict_record_or_deployment() {
     assert_eq!(refs(&origin, &dir), "", "this is what such a fetch does");
 
     let said = run_in(&dir, &["status"]).with_code(0);
-    assert!(said.err.contains("missing or set back: the next run restores them"), "{}", said.err);
+    assert!(said.err.contains("missing or set back; the next run restores them"), "{}", said.err);
     assert!(said.out.contains("pending   1 commit\n"), "{}", said.out);
     assert!(said.out.contains("deployed  production: "), "{}", said.out);
     assert_eq!(run_in(&dir, &["results"]).with_code(0).out.lines().count(), 1);
@@ -79,8 +79,8 @@ fn install_has_fetches_leave_our_refs_alone_and_uninstall_takes_that_back() {
     assert!(run_in(&dir, &["run", "--all"]).with_code(0).out.contains(danger));
 
     let said = run_in(&dir, &["install"]).with_code(0);
-    let shown = "(remote.origin.fetch = ^refs/notes/tinyci-result, ^refs/notes/runs/tinyci, \
-                 ^refs/tinyci/*)";
+    let shown = "(`remote.origin.fetch = ^refs/notes/tinyci-result, ^refs/notes/runs/tinyci, \
+                 ^refs/tinyci/*`)";
     assert!(said.out.contains(shown), "{}", said.out);
     let installed = config();
     assert!(!run_in(&dir, &["install"]).with_code(0).out.contains("remote.origin.fetch"));

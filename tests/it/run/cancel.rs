@@ -209,9 +209,9 @@ fn nothing_in_progress_is_an_error_with_a_next_step() {
     let refused = |request| engine.cancel(&request, &CancelToken::new()).unwrap_err();
     let error = refused(CancelRequest::run());
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("`tinyci status`"), "{error}");
+    assert!(error.report().contains("`tinyci status`"), "{error}");
     let error = refused(CancelRequest::revision("HEAD"));
-    assert!(error.to_string().contains(&format!("`tinyci skip {}`", id.short())), "{error}");
+    assert!(error.report().contains(&format!("`tinyci skip {}`", id.short())), "{error}");
     assert_eq!(refused(CancelRequest::revision("nothing")).kind(), ErrorKind::NotFound);
     stage.run();
     let error = refused(CancelRequest::revision("HEAD"));
@@ -262,7 +262,7 @@ fn a_skipped_commit_has_its_verdict_and_who_gave_it_on_record() {
     let error = engine.skip(&request, &CancelToken::new()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArg);
     assert!(
-        error.to_string().contains(&format!("`tinyci results --forget {}`", id.short())),
+        error.report().contains(&format!("`tinyci results --forget {}`", id.short())),
         "{error}"
     );
     engine.forget("HEAD").unwrap();

@@ -115,7 +115,7 @@ fn an_approval_comes_before_anything_that_has_an_effect() {
                 deployment(&format!("{body} try {{ approve(\"?\"); }} catch {{ }}"));
             assert_eq!(ended.outcome, DeployOutcome::Failure, "{body}");
             let message = &step.unwrap().failures[0].message;
-            assert!(message.starts_with("`approve` comes before any command"), "{message}");
+            assert!(message.starts_with("`approve` must come before any command"), "{message}");
         }
     }
     for body in [
@@ -140,7 +140,7 @@ fn what_acted_before_it_was_skipped_is_a_failure_and_says_so() {
         let (ended, step) = deployment(&format!("{acts} skip(\"not today\");"));
         assert_eq!(ended.outcome, DeployOutcome::Failure, "{acts}");
         let reason = ended.reason.unwrap();
-        assert_eq!(reason, "skipped only after it had acted: not today");
+        assert_eq!(reason, "skipped after it had already acted: not today");
         let place = step.unwrap().failures[0].place.clone();
         assert!(place.is_some_and(|place| place.starts_with(".tinyci.rhai:2:")), "{acts}");
     }

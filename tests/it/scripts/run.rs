@@ -102,7 +102,7 @@ fn a_failing_command_fails_its_phase_with_place_line_and_caret() {
         ran.error("build").lines().collect::<Vec<_>>(),
         [
             "command exited with status 3: sh -c echo api; exit 3",
-            &format!("  --> ci/go.rhai:2:5 in build, phase build, commit {short} \"Add api\""),
+            &format!("  --> ci/go.rhai:2:5 in build, step build, commit {short} \"Add api\""),
             "   |",
             " 2 |     sh([\"sh\", \"-c\", `echo ${name}; exit 3`]);",
             "   |     ^",
@@ -171,7 +171,7 @@ fn ctx_knows_the_commit_and_a_typo_is_an_error_with_its_place() {
         "{error}"
     );
     assert!(build_error("ctx.commit = \"x\";").contains("`ctx.commit` is read-only"));
-    assert!(build_error("ctx.failure.code").contains("nothing (`()`) has no property `code`"));
+    assert!(build_error("ctx.failure.code").contains("null (`()`) has no property `code`"));
 }
 
 #[test]
@@ -179,25 +179,25 @@ fn options_are_typed_and_unknown_ones_list_the_known() {
     for (body, expected) in [
         (
             r#"sh("x", #{ timeuot: "1s" });"#,
-            "`sh` has no option `timeuot`; did you mean `timeout`? (there are env, cwd,",
+            "`sh` has no option `timeuot`; did you mean `timeout`?",
         ),
-        (r#"sh("x", #{ timeout: "soon" });"#, "takes a time such as"),
-        (r#"sh("x", #{ cwd: "../x" });"#, "`../x` leads out of the export"),
-        (r#"sh("x", #{ retries: -1 });"#, "takes a number from 0"),
+        (r#"sh("x", #{ timeout: "soon" });"#, "takes a duration such as"),
+        (r#"sh("x", #{ cwd: "../x" });"#, "`../x` is outside of the export directory"),
+        (r#"sh("x", #{ retries: -1 });"#, "takes an int from 0"),
         (
             r#"sh("x", #{ env: ["A"] });"#,
             "takes a map of variables as its option `env`, not an array",
         ),
         (r#"sh("x", 5);"#, "takes a map such as"),
         (r#"sh(5);"#, "takes a string for the shell, or an array"),
-        (r#"sh([]);"#, "its list is empty"),
+        (r#"sh([]);"#, "its array is empty"),
         (r#"sh(["a", []]);"#, "strings and numbers as a program's arguments, not an array"),
         (r#"sh();"#, "`sh(command, options?)` cannot be called with 0 arguments"),
         (r#"shh("x");"#, "there is no function `shh` for a string; did you mean `sh`?"),
         (r#"throw "my own words";"#, "my own words\n  --> .tinyci.rhai:2:"),
         (r#"recall("nothing");"#, "nothing was remembered as `nothing`"),
         (r#"env("NO_SUCH_VARIABLE");"#, "the variable `NO_SUCH_VARIABLE` is not set"),
-        (r#"let m = #{}; m.b"#, "the map has no `b`; `map.get(\"b\") ?? …`"),
+        (r#"let m = #{}; m.b"#, "the map has no key `b`; write `map.get(\"b\") ?? …`"),
         (r#"approve("ok?");"#, "only `deploy` can ask for an approval"),
         (r#"artifact("absent");"#, "cannot keep"),
     ] {
@@ -224,7 +224,7 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
     let expected = "fed\n1-two words-unset\nfalse 7 4 err\n\na\nb\n[x\u{fffd}y] labelled\ntail\n9 false tail\n \
                     echo tail; exit 9\ntrue \n";
     assert!(output.starts_with(expected), "{output}");
-    assert!(output.contains("failed with status 1; retrying in 1ms (1 of 2)\n"), "{output}");
+    assert!(output.contains("failed with status 1; trying again in 1ms (1 of 2)\n"), "{output}");
 }
 
 /// A relative directory in `PATH` is one of the export for commands, wherever this process stands.
@@ -317,9 +317,9 @@ fn retry_timeout_group_and_defer_direct_the_script() {
         defer(|| sh("echo clean"));
         print("end of the body");"#,
     );
-    let expected = "attempt 1 of 3 failed; retrying in 1ms\nattempt 2 of 3 failed; retrying in \
-                    1ms\ndone\n[outer/inner] grouped\ncaught: the limit of 50ms has \
-                    passed\ncaught: the limit of 50ms has passed\ncaught: the limit of 50ms has \
+    let expected = "attempt 1 of 3 failed; trying again in 1ms\nattempt 2 of 3 failed; trying again in \
+                    1ms\ndone\n[outer/inner] grouped\ncaught: the time limit of 50ms has \
+                    passed\ncaught: the time limit of 50ms has passed\ncaught: the time limit of 50ms has \
                     passed\nend of the body\nclean\nfirst deferred, last done\n";
     assert_eq!(output, expected);
 }
@@ -525,7 +525,7 @@ fn a_shell_text_that_holds_what_a_pusher_chose_is_refused() {
         ("<%= subject %>", "write \"$TINYCI_SUBJECT\""),
         ("<%= ctx.subject %>", "unsafe in a command"),
         ("<%= sh(1) %>", "`sh` has an effect, and a placeholder can only read values"),
-        ("<%= let x = 1 %>", "runs no Ruby"),
+        ("<%= let x = 1 %>", "cannot run Ruby code"),
         ("<%= ctx.nope %>", "ctx has no property `nope`"),
     ] {
         let ran = shell(&format!("fn build(ctx) {{ sh(\"echo {tag}\"); }}"), "x y $z");
@@ -690,7 +690,7 @@ fn a_host_lends_functions_over_values_of_its_own() {
     });
     assert_eq!(ran.output, "hi to 2\nHEY\n`slack::post` failed: no options\n");
     assert!(
-        ran.error("build").contains("`slack::post` cannot be given a function, its argument 1"),
+        ran.error("build").contains("`slack::post` cannot take a function as its argument 1"),
         "{}",
         ran.error("build")
     );
@@ -698,7 +698,7 @@ fn a_host_lends_functions_over_values_of_its_own() {
         .function("sh", 0..=0, Effect::Pure, "", |_| Ok(Value::Null))
         .open()
         .unwrap_err();
-    assert!(clash.message().contains("tinyci's own"));
+    assert!(clash.message().contains("is reserved"));
 }
 
 #[test]

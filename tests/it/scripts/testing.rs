@@ -117,7 +117,7 @@ fn phases_are_called_with_made_up_commits_and_commands() {
         t.expect(r.actions.contains("approve(\"Deploy 1234567 to production?\")"));"#,
     );
     passes(
-        "t.expect_outcome(t.deploy(), \"waiting\");
+        "t.expect_outcome(t.deploy(), \"awaiting_approval\");
          let r = t.deploy(#{ branch: \"topic\" });
          t.expect_outcome(r, \"skipped\");
          t.expect_equal(r.reason, \"only main is deployed\");
@@ -263,8 +263,8 @@ fn slips_are_told_with_what_was_probably_meant() {
             "no command matched `mkae test`; did you mean `make test`?",
         ),
         ("t.after_all();", "the pipeline has no `after_all` (it has before_build, build, test, "),
-        ("t.expect(t.build());", "`expect` takes `true` or `false`, not an object"),
-        ("sh(\"rm -rf /\");", "`sh` is for pipelines, and a test runs nothing itself"),
+        ("t.expect(t.build());", "`expect` takes a bool, not an object"),
+        ("sh(\"rm -rf /\");", "`sh` is for pipelines and cannot be called in a test"),
         ("t.run().step(\"bulid\");", "the step `bulid` did not run; did you mean `build`?"),
     ];
     for (body, expected) in cases {
@@ -281,9 +281,9 @@ fn nothing_passes_by_accident() {
     let more = fails("t.fake(\"make test\", [1]);\nt.test();");
     assert!(more.contains("the test gives 1 results for `make test`"), "{more}");
     let fewer = fails("t.fake(\"make test\", [1, 1, 1]);\nt.test();");
-    assert!(fewer.starts_with("of 3 results for `make test` only 2 were asked for"), "{fewer}");
+    assert!(fewer.starts_with("of 3 results for `make test`, only 2 were used"), "{fewer}");
     let caught = fails("try { t.expect(false); } catch { }");
-    assert!(caught.starts_with("expected this to hold\n"), "{caught}");
+    assert!(caught.starts_with("expected this to be true\n"), "{caught}");
     assert!(fails("loop { }").contains("endless loop"));
     assert!(fails("fail(\"no\");").contains("`fail` is for pipelines"));
     assert!(fails("throw \"no\";").starts_with("no\n"));
@@ -323,7 +323,7 @@ fn missed(coverage: &Coverage) -> Vec<(String, usize, usize)> {
 
 #[test]
 fn coverage_is_of_tests_and_plan_together_modules_included() {
-    let tests = "fn test_a(t) {\n    t.expect_outcome(t.deploy(), \"waiting\");\n}\n\
+    let tests = "fn test_a(t) {\n    t.expect_outcome(t.deploy(), \"awaiting_approval\");\n}\n\
                  fn test_b(t) {\n    t.fake(\"make test\", 1);\n    t.run(#{ changes: [\"x\"] });\n}\n";
     let repo = repository(tests);
     let engine = Engine::open(repo.path()).unwrap();
@@ -414,7 +414,7 @@ fn the_program_shows_it() {
     let said = run(&repo, &["test-pipeline", "good"]).with_code(0);
     assert_eq!(said.out, "test_good ... ok\n1 passed, 0 failed, 1 filtered out\n");
     let said = run(&repo, &["test-pipeline"]).with_code(1);
-    let expected = "test_good ... ok\ntest_bad ... failed\n\nexpected this to hold\n  --> \
+    let expected = "test_good ... ok\ntest_bad ... failed\n\nexpected this to be true\n  --> \
                     .tinyci.test.rhai:2:20 in test_bad\n   |\n 2 | fn test_bad(t) { \
                     t.expect(false); }\n   |                    ^\n\n1 passed, 1 failed\n";
     assert_eq!(said.out, expected);

@@ -86,15 +86,15 @@ fn why_a_step_was_skipped_is_said_once() {
 fn what_is_no_step_of_the_commit_is_refused_with_those_that_are() {
     let stage = Stage::with(YAML);
     for (args, why) in [
-        (&["--step", "biuld"][..], "no step `biuld`; did you mean `build`?"),
+        (&["--step", "biuld"][..], "unknown step `biuld`; did you mean `build`?"),
         (&["--step", "x"], "there are before_build, build, "),
         (
             &["--step", "after_all"],
-            "has no step `after_all`; it has `build`, `after_build`, `test`",
+            "has no step `after_all` (there are: `build`, `after_build`, `test`)",
         ),
         (&["--step", "deploy"], "tinyci deploy --dry-run"),
         (&["--step", "build", "nowhere"], "nowhere"),
-        (&["--step", "build", "HEAD", "main"], "one commit"),
+        (&["--step", "build", "HEAD", "main"], "too many commits"),
         (&["--step", "build", "HEAD..main"], "one commit"),
         (&["--step", "build", "--retry"], "--retry"),
         (&["--keep", "HEAD"], "--step"),

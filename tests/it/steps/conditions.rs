@@ -79,7 +79,7 @@ fn a_command_is_tried_again_as_often_as_it_may_be() {
     let (record, output) = run(&repo);
     assert_eq!(record.outcome, Outcome::Success, "{output}");
     assert_eq!(record.steps[0].commands.len(), 2);
-    assert!(output.contains("trying again in 1s (1 of 1)"), "{output}");
+    assert!(output.contains("retrying in 1s (1 of 1)"), "{output}");
 }
 
 #[test]

@@ -156,8 +156,8 @@ fn settings_and_builders_refuse_refs_that_can_never_match() {
         ("refs", "refs/heads/a b", "has a space"),
         ("secretRefs", "origin/main", "write `refs/heads/main`"),
         ("secretRefs", "refs/head/main", "only branches"),
-        ("approve", "prod uction", "names of environments"),
-        ("approve", "a..b", "names of environments"),
+        ("approve", "prod uction", "expected the name of an environment"),
+        ("approve", "a..b", "expected the name of an environment"),
     ] {
         repo.git(&["config", &format!("tinyci.{key}"), value]);
         let error = Engine::open(repo.path()).unwrap_err().to_string();

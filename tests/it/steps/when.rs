@@ -354,7 +354,7 @@ fn what_a_whole_commit_cannot_be_asked_is_an_error_with_its_place() {
 #[test]
 fn what_a_script_cannot_ask_of_a_whole_commit_is_an_error_with_its_place() {
     for (constant, says) in [
-        ("#{ changed: \"src/**\" }", "no `changed`, which is a condition of a phase"),
+        ("#{ changed: \"src/**\" }", "takes no `changed`, which is a condition of a step"),
         ("#{ brnch: \"x\" }", "not `brnch`; did you mean `branch`?"),
         ("#{}", "a literal map of conditions"),
         ("\"main\"", "a literal map of conditions"),
@@ -394,8 +394,8 @@ fn test_wip(t) {
     t.expect_equal(retried.commands, ["make", "make test"]);
     t.expect_equal(retried.output, ["successfailure"]);
     t.expect_equal(retried.warnings, [
-        "the commit runs although its message is not !*[wip]*: a retry ignores `message`",
-        "`build` runs although nothing changed in src/** since the nearest green ancestor: a retry ignores `changed`",
+        "the commit runs despite its condition (its message does not match !*[wip]*): a retry ignores `message`",
+        "`build` runs despite its condition (no changes in src/** since the nearest green ancestor): a retry ignores `changed`",
     ]);
 }
 fn test_main(t) {

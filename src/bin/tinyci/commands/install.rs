@@ -58,8 +58,9 @@ pub(crate) fn tell(
         let time = tinyci::format::log_prefix(SystemTime::now());
         let hook = installed.hook.file_name().unwrap_or_default().display();
         stdout.line(format_args!("{time}tinyci {hook} hook {what}"));
-        for note in &installed.notes {
-            stdout.line(format_args!("{time}{note}"));
+        // A hint is a line of its own, with the same time in front.
+        for line in installed.notes.iter().flat_map(|note| note.lines()) {
+            stdout.line(format_args!("{time}{line}"));
         }
     }
     stdout.finish()?;

@@ -88,11 +88,16 @@ fn a_property_with_a_reserved_name_is_told_what_it_is_called() {
 
 #[test]
 fn the_environment_of_a_deployment_is_none_of_a_run() {
-    one("sh(\"echo <%= environment %>\");", 4, "`environment` exists in `deploy` only");
-    one("retry(2, || sh(\"echo <%= environment %>\"));", 16, "exists in `deploy` only");
-    one("sh(\"echo <%= environment + 1 %>\");", 4, "`environment` exists in `deploy` only");
-    one("sh(\"echo <%= ctx.environment %>\");", 4, "`ctx.environment` exists in `deploy` only");
-    whole("fn build() {}\nfn after_all() { sh(\"<%= environment %>\"); }", 2, 21, "`deploy` only");
+    one("sh(\"echo <%= environment %>\");", 4, "`environment` exists only in `deploy`");
+    one("retry(2, || sh(\"echo <%= environment %>\"));", 16, "exists only in `deploy`");
+    one("sh(\"echo <%= environment + 1 %>\");", 4, "`environment` exists only in `deploy`");
+    one("sh(\"echo <%= ctx.environment %>\");", 4, "`ctx.environment` exists only in `deploy`");
+    whole(
+        "fn build() {}\nfn after_all() { sh(\"<%= environment %>\"); }",
+        2,
+        21,
+        "only in `deploy`",
+    );
     nothing("fn build() {} fn deploy() { retry(2, || sh(\"x <%= environment %>\")); }");
     nothing("fn build(ctx) { sh(\"x <%= if ctx.environment == () { 1 } else { 2 } %>\"); }");
     // Who calls a function decides.
@@ -220,11 +225,11 @@ fn arguments_that_are_written_out_are_judged() {
     one("sh(\"a\", #{ timeout: \"5x\" });", 21, "`timeout` takes a duration such as `\"90s\"`");
     one("timeout(\"soon\", || 1);", 9, "`limit` takes a duration");
     one("sh(\"a\", #{ cwd: \"../x\" });", 17, "inside the export directory, not `../x`");
-    one("artifact(\"/etc/passwd\");", 10, "inside the export directory");
-    one("artifact([\"a\", \"../*\"]);", 16, "inside the export directory");
+    one("artifact(\"/etc/passwd\");", 10, "outside of the export directory");
+    one("artifact([\"a\", \"../*\"]);", 16, "outside of the export directory");
     one("artifact(\"./dist/*\");", 10, "write `dist/*`");
     one("artifact([\"!*.map\", \"dist\"]);", 10, "begin with the files to keep");
-    one("artifact([]);", 10, "empty");
+    one("artifact([]);", 10, "no artifacts given");
     one("capture(\" \");", 9, "`capture` has no command");
     one("sh([]);", 4, "`sh` has no command");
     one("sh(\"a\", #{ timeout: 0 });", 21, "`timeout` takes a duration such as");
@@ -252,7 +257,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ),
         ("sh(\"a\", #{ retries: 1001 });", 21, "not 1001"),
         ("sh(\"a\", #{ retries: \"2\" });", 21, "not a string"),
-        ("sh(\"a\", #{ retries: 1.5 });", 21, "not a number"),
+        ("sh(\"a\", #{ retries: 1.5 });", 21, "not a float"),
         ("sh(\"a\", #{ timeout: -1 });", 21, "not `-1`"),
         ("sh(\"a\", #{ timeout: 0.0 });", 21, "`timeout` takes a duration"),
         ("sh(\"a\", #{ timeout: true });", 21, "`timeout` takes a duration"),
@@ -308,7 +313,7 @@ fn literals_that_every_run_refuses_are_errors() {
         ("remember(\"a\", try_sh(\"x\"));", 15, "not an object"),
         ("recall(5);", 8, "a string as its key"),
         ("artifact(5);", 10, "a string"),
-        ("artifact(\"../x\");", 10, "inside the export directory"),
+        ("artifact(\"../x\");", 10, "outside of the export directory"),
         ("sleep(\"soon\");", 7, "`time` takes a duration"),
         ("sleep(-1);", 7, "`time` takes a duration"),
         ("sleep(\"2h\");", 7, "the time limit of a step is 3600s"),
@@ -486,18 +491,18 @@ fn secrets_and_free_texts_stay_out_of_commands() {
 fn nothing_runs_before_an_approval() {
     let deploy = |body: &str| format!("fn build() {{ sh(\"b\"); }}\nfn deploy(ctx) {{ {body} }}");
     for (body, words) in [
-        ("sh(\"a\"); approve(\"?\"); sh(\"b\");", "`sh` stands before `approve`"),
-        ("let v = capture(\"a\"); approve(v);", "`capture` stands before"),
-        ("remember(\"a\", 1); approve(\"?\");", "`remember` stands before"),
-        ("artifact(\"a\"); approve(\"?\");", "`artifact` stands before"),
-        ("discard_export(); approve(\"?\");", "`discard_export` stands before"),
-        ("notify(); approve(\"?\");", "`notify` stands before"),
-        ("slack::post(1); approve(\"?\");", "`slack::post` stands before"),
-        ("group(\"a\", || sh(\"x\")); approve(\"?\");", "`sh` stands before"),
-        ("sh(\"a\"); if ctx.short == \"\" { approve(\"?\"); }", "`sh` stands before"),
-        ("act(); approve(\"?\");", "`act` stands before"),
-        ("sh(\"a\"); ask();", "`sh` stands before"),
-        ("retry(2, || { sh(\"a\"); approve(\"?\"); });", "`sh` stands before"),
+        ("sh(\"a\"); approve(\"?\"); sh(\"b\");", "`sh` runs before `approve`"),
+        ("let v = capture(\"a\"); approve(v);", "`capture` runs before"),
+        ("remember(\"a\", 1); approve(\"?\");", "`remember` runs before"),
+        ("artifact(\"a\"); approve(\"?\");", "`artifact` runs before"),
+        ("discard_export(); approve(\"?\");", "`discard_export` runs before"),
+        ("notify(); approve(\"?\");", "`notify` runs before"),
+        ("slack::post(1); approve(\"?\");", "`slack::post` runs before"),
+        ("group(\"a\", || sh(\"x\")); approve(\"?\");", "`sh` runs before"),
+        ("sh(\"a\"); if ctx.short == \"\" { approve(\"?\"); }", "`sh` runs before"),
+        ("act(); approve(\"?\");", "`act` runs before"),
+        ("sh(\"a\"); ask();", "`sh` runs before"),
+        ("retry(2, || { sh(\"a\"); approve(\"?\"); });", "`sh` runs before"),
     ] {
         let text = deploy(body) + " fn act() { sh(\"x\"); } fn ask() { approve(\"?\"); }";
         let found = found(&text);
@@ -539,7 +544,7 @@ fn only_what_deploy_calls_can_ask_for_an_approval() {
 fn tasks_and_what_is_deferred_cannot_skip_or_ask() {
     for (body, column, words) in [
         ("parallel([1], |x| skip(\"a\"));", 19, "`skip` cannot be called in a task of `parallel`"),
-        ("parallel([1], |x| { if x == 1 { skip(\"a\"); } });", 33, "`return` ends the task"),
+        ("parallel([1], |x| { if x == 1 { skip(\"a\"); } });", 33, "`return` to end the task"),
         ("parallel(#{ a: || skip(\"a\") });", 19, "task of `parallel`"),
         ("matrix(#{ a: [1] }, |m| skip(\"a\"));", 25, "task of `matrix`"),
         ("defer(|| skip(\"a\"));", 10, "in a deferred function"),
@@ -572,7 +577,7 @@ fn tasks_and_what_is_deferred_cannot_skip_or_ask() {
 
 #[test]
 fn try_and_catch_give_no_value() {
-    let words = "`try` and `catch` give no value";
+    let words = "`try` and `catch` have no value";
     one("try { sh(\"a\"); \"ok\" } catch { }", 16, words);
     one("let v = 1; try { v += 1; } catch { v }", 36, words);
     one("try { if true { 1 } else { sh(\"a\"); } } catch { }", 17, words);
@@ -601,12 +606,12 @@ fn every_placeholder_of_a_text_is_looked_at() {
 #[test]
 fn a_placeholder_that_can_never_be_text_is_refused() {
     for (tag, words) in [
-        ("[1]", "it gives a list"),
-        ("#{ a: 1 }", "it gives a map"),
-        ("()", "it gives nothing"),
-        ("ctx.tags", "it gives a list"),
-        ("ctx.machine", "it gives an object"),
-        ("ctx.failure", "it gives an object"),
+        ("[1]", "its value is an array"),
+        ("#{ a: 1 }", "its value is a map"),
+        ("()", "its value is null"),
+        ("ctx.tags", "its value is an array"),
+        ("ctx.machine", "its value is an object"),
+        ("ctx.failure", "its value is an object"),
     ] {
         one(&format!("sh(\"echo <%= {tag} %>\");"), 4, words);
     }
@@ -645,7 +650,7 @@ fn every_finding_shows_its_line() {
 fn what_cannot_be_loaded_is_the_only_finding() {
     whole("fn build( { }", 1, 11, "");
     whole("fn buidl() { }", 1, 1, "did you mean `build`?");
-    whole("import \"no\" as no; fn build() { shh() }", 1, 1, "no file `no.rhai`");
+    whole("import \"no\" as no; fn build() { shh() }", 1, 1, "cannot import `no.rhai`");
 }
 
 /// A script that is long on purpose is judged in time that grows with its length.
@@ -705,14 +710,14 @@ fn test_all(t) {
 }"#;
     assert_eq!(found_in_tests(good), [""; 0]);
     for (body, column, words) in [
-        ("t.expect_rna(t.build(), \"x\");", 3, "nothing has a method `expect_rna`; did you mean"),
+        ("t.expect_rna(t.build(), \"x\");", 3, "there is no method `expect_rna`; did you mean"),
         ("t.expect_equal(1);", 3, "`.expect_equal` takes 2 arguments, not 1"),
         ("t.build(1, 2);", 3, "`.build` takes 0 or 1 arguments, not 2"),
         ("t.build().count();", 11, "`.count` takes 1 argument, not 0"),
         ("t.build(#{ brunch: \"x\" });", 12, "a commit has no `brunch`; did you mean `branch`?"),
         ("t.run(#{ tags: 5 });", 10, "tags"),
         ("let b = 1; t.deploy(#{ branhc: b, branch: b });", 24, "a commit has no `branhc`"),
-        ("sh(\"make\");", 1, "`sh` is for pipelines, and a test runs nothing itself"),
+        ("sh(\"make\");", 1, "`sh` is for pipelines and cannot be called in a test"),
         ("notify();", 1, "there is no function `notify`"),
         ("helper(t);", 1, "there is no function `helper`"),
     ] {
