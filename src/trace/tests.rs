@@ -1,6 +1,6 @@
 //! What a real subscriber receives of real runs.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by a panic too")]
 
 use std::{
     io,

@@ -96,7 +96,7 @@ impl Needed {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, reason = "helpers of tests fail by a panic too")]
 
     use super::*;
 

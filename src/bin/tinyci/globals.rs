@@ -145,7 +145,6 @@ pub(crate) fn is_range(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
 
     use super::*;
 

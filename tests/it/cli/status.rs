@@ -27,7 +27,7 @@ fn a_run_in_progress_is_shown_with_commit_step_and_queue() {
 
     let now = status(&server.repo);
     let running = &now["running"];
-    assert!(is_alive(&running["pid"].to_string()), "{now}");
+    assert!(is_alive(running["pid"].to_string()), "{now}");
     let [commit] = &running["commits"].as_array().unwrap()[..] else { panic!("one: {now}") };
     assert_eq!((&commit["commit"], &commit["step"]), (&first.clone().into(), &"test".into()));
     assert_eq!(commit["subject"], "config");

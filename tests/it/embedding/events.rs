@@ -266,7 +266,7 @@ fn a_break_cancels_once_however_often_it_is_said() {
     assert!(summary.canceled && summary.exit_code() == 130);
     assert_eq!(cancel.level(), 0, "the host's own token is its own");
     assert_eq!(stage.trace(), ["last"]);
-    assert!(!stage.path("tested").exists() && !is_alive(&stage.read("pid")));
+    assert!(!stage.path("tested").exists() && !is_alive(stage.read("pid")));
     let expected = [
         "finished build",
         "started after_all",
@@ -294,7 +294,7 @@ fn an_observers_panic_goes_on_once_the_run_has_ended() {
     }));
     assert_eq!(ran.unwrap_err().downcast_ref(), Some(&"the host is broken"));
     assert_eq!(stage.trace(), ["last"]);
-    assert!(!is_alive(&stage.read("pid")), "nothing runs on");
+    assert!(!is_alive(stage.read("pid")), "nothing runs on");
     assert_eq!(stage.word(stage.head()), None);
     let due = engine.pending_commits(&Selection::pending()).unwrap();
     assert_eq!(due.len(), 1, "the commit is due again");
@@ -316,7 +316,7 @@ fn neither_log_nor_deadline_waits_for_a_slow_observer() {
                 eventually("the output is in the log", || {
                     fs::read_to_string(&log).unwrap().contains("ready")
                 });
-                eventually("the deadline ends the build", || !is_alive(&stage.read("pid")));
+                eventually("the deadline ends the build", || !is_alive(stage.read("pid")));
             }
         });
     assert!(slow);

@@ -1,6 +1,6 @@
 //! ARCHITECTURE.md names what exists.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, reason = "helpers of tests fail by a panic too")]
 
 use std::{fs, path::PathBuf};
 
