@@ -228,15 +228,15 @@ fn place_of(template: &Template, offset: usize) -> Position {
 impl Pipeline {
     /// Finds the tags that no run could fill in. `judge` says of an expression, and the names that
     /// it can take, whether it is one.
-    pub(crate) fn check_tags_with(
+    pub(crate) fn check_placeholders_with(
         &self,
         own: &Vars,
         judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        self.steps().flat_map(|step| self.check_tags_of(step, own, judge)).collect()
+        self.steps().flat_map(|step| self.check_placeholders_of(step, own, judge)).collect()
     }
 
-    fn check_tags_of(
+    fn check_placeholders_of(
         &self,
         step: &Step,
         own: &Vars,
@@ -598,7 +598,7 @@ mod tests {
                     deploy: {run: echo <%= environment %>, env: {A: <%= environment %>}}\n\
                     hooks: {after_all: echo <%= environment %>}\n";
         let pipeline = Pipeline::parse(text, crate::model::pipeline::Format::Yaml, "x").unwrap();
-        let found = pipeline.check_tags_with(&Vars::new(), &|_, _| Ok(()));
+        let found = pipeline.check_placeholders_with(&Vars::new(), &|_, _| Ok(()));
         let places: Vec<_> =
             found.iter().map(|it| (it.position.line, it.position.column)).collect();
         assert_eq!(places, [(2, 32), (4, 8), (3, 14), (6, 25)]);

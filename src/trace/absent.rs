@@ -4,7 +4,7 @@ use crate::model::event::Event;
 
 /// Drops every event.
 #[derive(Default)]
-pub(crate) struct EventTracer;
+pub(crate) struct EventTracer {}
 
 impl EventTracer {
     pub(crate) fn event(&mut self, _event: &Event) {}

@@ -23,7 +23,7 @@ impl Checker {
     /// arguments (those registered by [`function`](Checker::function) are known), members that
     /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
     /// without a word and means otherwise than people do. In YAML it finds what
-    /// [`warnings`](Pipeline::warnings) and [`check_tags`](Pipeline::check_tags) tell, and what is
+    /// [`warnings`](Pipeline::warnings) and [`check_placeholders`](Pipeline::check_placeholders) tell, and what is
     /// wrong with the expressions in tags.
     ///
     /// What is valid and perhaps not meant is a [`Warning`](crate::check::Severity::Warning): build and
@@ -141,7 +141,7 @@ fn check_yaml(text: &[u8], name: &str, registered: &Registrations) -> Vec<Findin
     };
     let validator = ExpressionValidator::new(&registered.functions);
     let check = |expression: &str, names: &Vars| validator.check(expression, names);
-    let errors = pipeline.check_tags_with(&registered.vars, &check);
+    let errors = pipeline.check_placeholders_with(&registered.vars, &check);
     let errors =
         errors.iter().chain(&pipeline.warnings).map(|it| Finding::error(located(it, name)));
     let warnings = check_warnings::of_pipeline(&pipeline);

@@ -62,12 +62,12 @@ impl Pipeline {
     /// ```
     /// use tinyci::{Format, Pipeline, Vars};
     /// let pipeline = Pipeline::parse("build: make <%= comit %>", Format::Yaml, "config")?;
-    /// let found = pipeline.check_tags(&Vars::new());
+    /// let found = pipeline.check_placeholders(&Vars::new());
     /// assert!(found[0].message.contains("did you mean `commit`?"));
     /// # Ok::<(), tinyci::Error>(())
     /// ```
-    pub fn check_tags(&self, own: &Vars) -> Vec<Warning> {
-        self.check_tags_with(own, &|expression, _| script::may_be_expression(expression))
+    pub fn check_placeholders(&self, own: &Vars) -> Vec<Warning> {
+        self.check_placeholders_with(own, &|expression, _| script::may_be_expression(expression))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use tinyci::{
-    CancelToken, CommitId, Engine, Error, ErrorKind, Event, EventKind, Outcome,
+    CancelToken, CommitId, Engine, Error, ErrorKind, Event, Outcome,
     builds::CompactOptions,
     deploy::{ApprovalState, DeployOutcome, DeployRequest, Deployment},
     pipeline::{Phase, StepName},
@@ -446,7 +446,7 @@ fn deploy(ctx) {
         let cancel = CancelToken::new();
         let mut output = Vec::new();
         let mut observer = |event: &Event| {
-            if let EventKind::Output { bytes, .. } = &event.kind {
+            if let tinyci::EventKind::Output { bytes, .. } = &event.kind {
                 output.extend_from_slice(bytes);
             }
         };

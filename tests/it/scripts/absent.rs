@@ -1,7 +1,8 @@
 //! A tinyci that was built without scripts.
 
 use tinyci::{
-    CancelToken, Engine, ErrorKind, Format, Outcome, Pipeline, Selection, check::DefinitionsFormat,
+    CancelToken, Engine, ErrorKind, Format, Outcome, Pipeline, Selection,
+    check::{Checker, DefinitionsFormat},
     script::TestOptions,
 };
 
@@ -30,13 +31,13 @@ fn every_other_call_says_that_scripts_are_not_built_in() {
     repo.write(".tinyci.test.rhai", "fn test_build(t) { t.build(); }");
     repo.commit("script");
     let engine = Engine::open(repo.path()).unwrap();
-    let builder = Engine::builder(repo.path());
+    let checker = Checker::new(repo.path());
     let name = ".tinyci.rhai";
     let errors = [
         Pipeline::parse("fn build() {}", Format::Rhai, name).map(drop),
-        builder.parse_config("fn build() {}", Format::Rhai, name).map(drop),
-        builder.check_config("fn build() {}", Format::Rhai, name).map(drop),
-        builder.definitions(DefinitionsFormat::Json).map(drop),
+        checker.parse("fn build() {}", Format::Rhai, name).map(drop),
+        checker.check("fn build() {}", Format::Rhai, name).map(drop),
+        checker.definitions(DefinitionsFormat::Json).map(drop),
         engine.check("HEAD").map(drop),
         engine.test_pipeline(&TestOptions::revision("HEAD")).map(drop),
         engine.pipeline("HEAD").map(drop),
@@ -52,9 +53,8 @@ fn every_other_call_says_that_scripts_are_not_built_in() {
 fn a_placeholder_takes_a_plain_name_only() {
     let name = ".tinyci.yml";
     let pipeline = Pipeline::parse("build: make <%= commit + 1 %>\n", Format::Yaml, name).unwrap();
-    let found = pipeline.check_tags(&tinyci::Vars::new());
+    let found = pipeline.check_placeholders(&tinyci::Vars::new());
     assert!(found[0].message.contains("expected a name"), "{found:?}");
-    let report =
-        Engine::builder(".").check_config("build: make <%= 1 + 1 %>\n", Format::Yaml, name);
+    let report = Checker::new(".").check("build: make <%= 1 + 1 %>\n", Format::Yaml, name);
     assert!(report.unwrap().problems[0].message.contains("expected a name"));
 }

@@ -274,12 +274,12 @@ fn literals_that_every_run_refuses_are_errors() {
         ("sh(\"a\", #{ cwd: 1 });", 17, "a string"),
         ("sh(\"a\", #{ input: 1 });", 19, "a string, bytes or a secret"),
         ("sh(\"a\", #{ label: 1 });", 19, "a string as its option `label`"),
-        ("sh(\"a\", #{ quiet: 1 });", 19, "`true` or `false`"),
+        ("sh(\"a\", #{ quiet: 1 });", 19, "takes a bool"),
         ("sh(\"a\", #{ allow: \"3\" });", 19, "an int or an array"),
         ("sh(\"a\", #{ allow: [\"3\"] });", 20, "an exit code or an array"),
         ("sh(\"a\", #{ allow: 256 });", 19, "`256` is not an exit code"),
         ("sh(\"a\", #{ allow: [3, -1] });", 23, "`-1` is not an exit code"),
-        ("\"a\".sh(#{ quiet: 1 });", 18, "`true` or `false`"),
+        ("\"a\".sh(#{ quiet: 1 });", 18, "takes a bool"),
         ("retry(0, || 1);", 7, "an int from 1 to 1000 as its attempts, not 0"),
         ("retry(\"3\", || 1);", 7, "not a string"),
         (
@@ -339,7 +339,7 @@ fn literals_that_every_run_refuses_are_errors() {
         nothing(&format!("fn build(ctx) {{ {fine} }} fn two(x) {{ x }}"));
     }
     nothing("const TIMEOUT = \"3h\"; fn build() { sleep(\"2h\"); }");
-    whole("const TIMEOUT = \"1m\"; fn build() { sleep(61); }", 1, 42, "after 60s");
+    whole("const TIMEOUT = \"1m\"; fn build() { sleep(61); }", 1, 42, "a step is 60s");
     whole("fn f(a, b) { }\nfn build() { parallel([1], f); }", 2, 28, "and `f` takes 2 arguments");
 }
 
