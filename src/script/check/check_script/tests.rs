@@ -340,7 +340,7 @@ fn literals_that_every_run_refuses_are_errors() {
     }
     nothing("const TIMEOUT = \"3h\"; fn build() { sleep(\"2h\"); }");
     whole("const TIMEOUT = \"1m\"; fn build() { sleep(61); }", 1, 42, "a step is 60s");
-    whole("fn f(a, b) { }\nfn build() { parallel([1], f); }", 2, 28, "and `f` takes 2 arguments");
+    whole("fn f(a, b) { }\nfn build() { parallel([1], f); }", 2, 28, "but `f` takes 2 arguments");
 }
 
 /// A constant that was meant for tinyci and does not reach it would be lost without a word.
