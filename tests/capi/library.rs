@@ -129,7 +129,7 @@ fn a_program_keeps_its_own_libgit2() {
     for linking in [vec!["--cflags", "--libs"], vec!["--cflags", "--libs", "--static"]] {
         let is_static = linking.contains(&"--static");
         let mut cc = Command::new("cc");
-        cc.args(["main.c", "-o", "machine"]).current_dir(dir.path());
+        cc.args(["main.c", "-o", "host"]).current_dir(dir.path());
         cc.args(flags.split_whitespace()).args(library_flags(is_static));
         run(&mut cc);
         let mut host = Command::new(dir.path().join("host"));

@@ -10,7 +10,7 @@ local json = require("json")
 local tinyci = require("tinyci")
 
 local repository, commit, live, rounds = arg[1], arg[2], arg[3], tonumber(arg[4])
-local OK, DONE = tinyci.STATUS.OK, tinyci.STATUS.DONE
+local OK, DONE = tinyci.CODE.OK, tinyci.CODE.DONE
 local SUCCESS = tinyci.OUTCOME.SUCCESS
 
 local function same(given, expected)
@@ -25,7 +25,7 @@ local function open()
   options:set_var("greeting", "hello")
   options:add_hook("before_build")
   options:add_function("double", 1, 2, tinyci.EFFECT.PURE, "Doubles a number.")
-  options:answer(tinyci.HANDLER.SECRET)
+  options:set_handlers(tinyci.HANDLER.SECRET)
   return (tinyci.engine_open(repository, options))
 end
 
@@ -111,14 +111,14 @@ end
 
 local function throws_what_goes_wrong(engine)
   local missing = thrown(engine.pipeline_load, engine, "no-such-revision")
-  same(missing:status(), tinyci.STATUS.NOT_FOUND)
+  same(missing:code(), tinyci.CODE.NOT_FOUND)
   has(missing, "no-such-revision")
   local config = "build: [\n"
   local broken = thrown(engine.pipeline_parse, engine, config, tinyci.FORMAT.YAML, "a.yml")
-  same(broken:status(), tinyci.STATUS.CONFIG)
+  same(broken:code(), tinyci.CODE.CONFIG)
   assert(broken:line() > 0)
-  has(thrown(engine.pipeline_load, engine, nil), "`rev` has to be a string")
-  has(thrown(engine.pipeline_load, engine, "a\0b"), "`rev` has a NUL")
+  has(thrown(engine.pipeline_load, engine, nil), "`revision` has to be a string")
+  has(thrown(engine.pipeline_load, engine, "a\0b"), "`revision` has a NUL")
   has(thrown(engine.run_start, engine, engine), "`selection` has to be a tinyci_selection")
   has(thrown(tinyci.options_new().set_jobs, tinyci.options_new(), -1), "is no uint32_t")
 end
@@ -139,7 +139,7 @@ local function knows_what_is_gone(engine)
   same(event:take_request(), nil)
   run:free()
   -- It is taken by the call also where that gives an error.
-  same(thrown(request.ok, request):status(), tinyci.STATUS.CANCELED)
+  same(thrown(request.ok, request):code(), tinyci.CODE.CANCELED)
   has(thrown(request.ok, request), "`request` is gone")
   has(thrown(event.kind, event), "`event` is gone")
   has(thrown(run.next, run, 0), "`run` is gone")
@@ -183,11 +183,16 @@ local function leaves_nothing_behind()
     tinyci.cancel_new():child():trigger()
   end
   for _ = 1, math.min(rounds, 100) do round() end
-  local before = allocated()
-  for _ = 1, rounds do round() end
-  local left = allocated() - before
-  -- No object of the library's is as small as 32 bytes.
-  assert(left < 32 * rounds, ("%d bytes are left of %d rounds"):format(left, rounds))
+  -- A leak grows with every batch; what malloc keeps for later does not.
+  local left
+  for _ = 1, 3 do
+    local before = allocated()
+    for _ = 1, rounds do round() end
+    left = allocated() - before
+    -- No object of the library is as small as 32 bytes.
+    if left < 32 * rounds then return end
+  end
+  error(("%d bytes are left of %d rounds, in each of three batches"):format(left, rounds))
 end
 
 local engine = open()
