@@ -28,11 +28,14 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
         ],
         &["tinyci_options_set_setting"],
     ),
-    (&["EngineBuilder::env", "EngineBuilder::env_remove"], &["tinyci_options_set_env"]),
-    (&["EngineBuilder::var"], &["tinyci_options_set_var"]),
+    (
+        &["EngineBuilder::env", "EngineBuilder::env_remove", "Checker::env"],
+        &["tinyci_options_set_env"],
+    ),
+    (&["EngineBuilder::var", "Checker::var"], &["tinyci_options_set_var"]),
     (&["EngineBuilder::by"], &["tinyci_options_set_by"]),
     (&["EngineBuilder::hook"], &["tinyci_options_add_hook"]),
-    (&["EngineBuilder::function"], &["tinyci_options_add_function"]),
+    (&["EngineBuilder::function", "Checker::function"], &["tinyci_options_add_function"]),
     (
         &["EngineBuilder::secrets", "EngineBuilder::approvals", "EngineBuilder::executor"],
         &["tinyci_options_set_handlers"],
@@ -78,7 +81,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["Engine::export"], &["tinyci_export_commit"]),
     // Configs and scripts.
     (&["Engine::pipeline"], &["tinyci_pipeline_load"]),
-    (&["Pipeline::parse", "EngineBuilder::parse_config"], &["tinyci_pipeline_parse"]),
+    (&["Pipeline::parse", "Checker::parse"], &["tinyci_pipeline_parse"]),
     (
         &["Pipeline::steps", "StepName::as_str"],
         &["tinyci_pipeline_step_count", "tinyci_pipeline_step_name"],
@@ -88,16 +91,20 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (
         &[
             "Engine::check_text",
-            "EngineBuilder::check_config",
+            "Checker::check",
+            "Checker::new",
+            "Engine::checker",
             "CheckReport::to_json",
             "Pipeline::check_placeholders",
         ],
         &["tinyci_check_text_json"],
     ),
-    (&["EngineBuilder::definitions"], &["tinyci_definitions"]),
+    (&["Checker::definitions"], &["tinyci_definitions"]),
     (
         &[
             "Engine::test_pipeline",
+            "Checker::test",
+            "Checker::dir",
             "TestOptions::coverage",
             "TestOptions::filter",
             "TestOptions::directory",
@@ -123,7 +130,7 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["Vars::set"], &["tinyci_vars_set"]),
     // Runs and their events.
     (
-        &["Engine::run", "Observer::event", "IntoControlFlow::into_control_flow"],
+        &["Engine::run", "Observer::event", "IntoControlFlow::flow"],
         &["tinyci_run_start", "tinyci_run_next"],
     ),
     (&["Engine::follow"], &["tinyci_follow_start"]),
@@ -174,9 +181,29 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
     (&["HookCall::set_var"], &["tinyci_request_set_var"]),
     (&["HookCall::skip"], &["tinyci_request_skip"]),
     (&["ApprovalCall::question"], &["tinyci_request_question"]),
-    (&["Value::as_bool", "Value::as_int"], &["tinyci_request_arg_kind", "tinyci_request_arg_int"]),
-    (&["Value::as_str"], &["tinyci_request_arg_string"]),
-    (&["Value::as_array", "Value::get"], &["tinyci_request_arg_json"]),
+    (
+        &[
+            "Value::as_bool",
+            "Value::as_int",
+            "Value::as_float",
+            "Value::is_null",
+            "Value::type_name",
+        ],
+        &["tinyci_request_arg_kind", "tinyci_request_arg_int"],
+    ),
+    (&["Value::as_str", "Value::into_string"], &["tinyci_request_arg_string"]),
+    (
+        &[
+            "Value::as_array",
+            "Value::get",
+            "Value::as_map",
+            "Value::into_array",
+            "Value::into_map",
+            "Value::to_json",
+            "Value::from_json",
+        ],
+        &["tinyci_request_arg_json"],
+    ),
     (
         &["Executor::execute", "Output::stdout", "Output::stderr"],
         &[
