@@ -75,7 +75,7 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 	for word, option := range map[string]tinyci.Option{
 		"Jobs(0)":            tinyci.Jobs(0),
 		"Jobs(-1)":           tinyci.Jobs(-1),
-		"time limit":         tinyci.JobTimeout(-time.Second),
+		"timeout_ms":         tinyci.JobTimeout(-time.Second),
 		"LogLimit":           tinyci.LogLimit(0),
 		"noon":               tinyci.OnHook("noon", noHook),
 		"NUL":                tinyci.Env("A", "a\x00b"),
@@ -83,7 +83,7 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 		"commit":             tinyci.Var("commit", "x"),
 		"no-such-key":        tinyci.Setting("no-such-key", "x"),
 		"the ref\x00":        tinyci.Refs("the ref\x00"),
-		"from 0 to 8":        tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
+		"expected 0 to 8":        tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
 		"expected 0 or more": tinyci.Function("f", -1, 1, tinyci.Pure, "", nil),
 		"the unset\x00":      tinyci.UnsetEnv("the unset\x00"),
 		"the builds\x00":     tinyci.BuildsDir("the builds\x00"),
