@@ -34,7 +34,7 @@
 //! | plan | those → [`Plan`](plan::Plan) of [`Job`](plan::Job)s, each with its reason | `rules` |
 //! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
 //! | export | its tree → build folder | `export` |
-//! | run | [`Run::step`](pipeline::Run::step) → commands through an [`Executor`](executor::Executor) → [`StepRecord`](record::StepRecord) → [`Run::finish`](pipeline::Run::finish) | `rules`, `engine` |
+//! | run | [`StepSequence::step`](pipeline::StepSequence::step) → commands through an [`Executor`](executor::Executor) → [`StepRecord`](record::StepRecord) → [`StepSequence::finish`](pipeline::StepSequence::finish) | `rules`, `engine` |
 //! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
 //! | report | records → [`Summary`] | `engine` |
 //!

@@ -76,7 +76,7 @@ object_id! {
 
 /// Text as git holds it: bytes that are nearly always UTF-8.
 ///
-/// Shown with U+FFFD in place of what is not; [`as_bytes`](Text::as_bytes) gives what is there.
+/// Shown with U+FFFD in place of what is not; [`as_bytes`](GitString::as_bytes) gives what is there.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GitString(Vec<u8>);
 

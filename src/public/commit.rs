@@ -3,10 +3,10 @@
 //! [`Commit`](crate::Commit) and [`CommitId`](crate::CommitId) are at the root of the crate.
 //!
 //! ```
-//! use tinyci::{Commit, commit::Text};
+//! use tinyci::{Commit, commit::GitString};
 //!
 //! fn headline(commit: &Commit) -> String {
-//!     let subject: &Text = &commit.subject;
+//!     let subject: &GitString = &commit.subject;
 //!     format!("{} {subject}", commit.id.short())
 //! }
 //! ```

@@ -1,4 +1,4 @@
-//! [`Run`]: which step follows which outcome. Pure: no I/O, no clock.
+//! [`StepSequence`]: which step follows which outcome. Pure: no I/O, no clock.
 
 use crate::model::{
     outcome::Outcome,
@@ -7,14 +7,14 @@ use crate::model::{
 
 /// One commit's way through its steps.
 ///
-/// A driver takes [`step`](Run::step), does what it says (an absent step succeeds at once), and
-/// hands the outcome to [`finish`](Run::finish), until there is no step left. What stops the whole
-/// run, its time limit or a cancel, is said with [`stop`](Run::stop), after which only `after_all`
+/// A driver takes [`step`](StepSequence::step), does what it says (an absent step succeeds at once), and
+/// hands the outcome to [`finish`](StepSequence::finish), until there is no step left. What stops the whole
+/// run, its time limit or a cancel, is said with [`stop`](StepSequence::stop), after which only `after_all`
 /// is left.
 ///
 /// ```
-/// use tinyci::{Hook, Outcome, pipeline::{Phase, Run}};
-/// let mut run = Run::new();
+/// use tinyci::{Hook, Outcome, pipeline::{Phase, StepSequence}};
+/// let mut run = StepSequence::new();
 /// run.finish(Outcome::Success);
 /// assert_eq!(run.step(), Some(Phase::Build.into()));
 /// run.finish(Outcome::Failure);
@@ -51,7 +51,7 @@ impl StepSequence {
     /// Takes the outcome of the step in hand and moves on.
     ///
     /// `Skipped` from `before_build` leaves out build and test, from any other step of a phase that
-    /// phase, as [`leave_out`](Run::leave_out) does; from a hook after a phase it changes nothing.
+    /// phase, as [`leave_out`](StepSequence::leave_out) does; from a hook after a phase it changes nothing.
     /// `Canceled` and `Error` leave only `after_all`.
     pub fn finish(&mut self, outcome: Outcome) {
         let Some(step) = self.step else { return };
@@ -75,8 +75,8 @@ impl StepSequence {
     /// Unless it counts as passed, the commit cannot be green any more.
     ///
     /// ```
-    /// use tinyci::{Hook, Outcome, pipeline::{Phase, Run}};
-    /// let mut run = Run::new();
+    /// use tinyci::{Hook, Outcome, pipeline::{Phase, StepSequence}};
+    /// let mut run = StepSequence::new();
     /// run.leave_out(false);
     /// assert_eq!(run.step(), Some(Hook::BeforeTest.into()));
     /// run.leave_out(true);

@@ -37,7 +37,7 @@ use crate::{
 ///
 /// let engine = Engine::builder("/srv/git/app.git")
 ///     .jobs(2)
-///     .timeout(Duration::from_secs(3600))
+///     .job_timeout(Duration::from_secs(3600))
 ///     .hook(Hook::BeforeBuild, |hook| Ok(hook.set_var("release", "42")))
 ///     .open()?;
 /// # Ok::<(), tinyci::Error>(())
@@ -327,9 +327,9 @@ impl EngineBuilder {
     ///
     /// # Errors
     ///
-    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Unsupported`](ErrorKind::Unsupported)
-    /// for SHA-256 and reftable repositories, [`NewerFormat`](ErrorKind::NewerFormat) if only a newer
-    /// version of tinyci can read the repository's state, [`InvalidArg`](ErrorKind::InvalidArg) for the
+    /// [`NotARepo`](crate::ErrorKind::NotARepo) where there is none, [`Unsupported`](crate::ErrorKind::Unsupported)
+    /// for SHA-256 and reftable repositories, [`NewerFormat`](crate::ErrorKind::NewerFormat) if only a newer
+    /// version of tinyci can read the repository's state, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the
     /// first mistake made in this builder or in the repository's settings.
     pub fn open(self) -> Result<Engine, Error> {
         Engine::from_builder(self, crate::repo::Repo::open)

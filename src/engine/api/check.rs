@@ -43,11 +43,11 @@ impl Checker {
     /// ```
     /// use tinyci::{Format, check::Checker};
     ///
-    /// let script = "fn build(ctx) {\n    sh(`make ${ctx.sah}`);\n}\n";
+    /// let script = "fn build(ctx) {\n    sh(`make ${ctx.comit}`);\n}\n";
     /// # if cfg!(feature = "rhai") {
     /// let report = Checker::new(".").check(script, Format::Rhai, ".tinyci.rhai")?;
     /// let found = report.problems[0].to_string();
-    /// assert_eq!(found, "2:20: `ctx` has nothing called `sah`; did you mean `sha`?");
+    /// assert_eq!(found, "2:20: `ctx` has no property `comit`; did you mean `commit`?");
     /// # }
     /// # Ok::<(), tinyci::Error>(())
     /// ```

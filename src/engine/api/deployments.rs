@@ -153,7 +153,7 @@ impl Engine {
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
     /// for deployment in engine.deployments(Some("production"))?.deployments {
-    ///     println!("{} by {}", deployment.sentence(), deployment.by);
+    ///     println!("{} by {}", deployment.sentence(), deployment.deployed_by);
     /// }
     /// # Ok::<(), tinyci::Error>(())
     /// ```

@@ -64,9 +64,9 @@ impl LogOptions {
 /// Which records [`Engine::records`](crate::Engine::records) gives back.
 ///
 /// ```
-/// use tinyci::{Filter, Outcome};
-/// let newest_green = Filter::new().outcome(Outcome::Success).limit(1);
-/// let of_a_branch = Filter::new().range("v1.0..main");
+/// use tinyci::{RecordFilter, Outcome};
+/// let newest_green = RecordFilter::new().outcome(Outcome::Success).limit(1);
+/// let of_a_branch = RecordFilter::new().range("v1.0..main");
 /// # let _ = (newest_green, of_a_branch);
 /// ```
 #[derive(Clone, Debug, Default)]
