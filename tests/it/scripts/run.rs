@@ -224,7 +224,7 @@ fn commands_take_their_options_and_give_back_how_they_ended() {
     let expected = "fed\n1-two words-unset\nfalse 7 4 err\n\na\nb\n[x\u{fffd}y] labelled\ntail\n9 false tail\n \
                     echo tail; exit 9\ntrue \n";
     assert!(output.starts_with(expected), "{output}");
-    assert!(output.contains("failed with status 1; trying again in 1ms (1 of 2)\n"), "{output}");
+    assert!(output.contains("failed with status 1; retrying in 1ms (1 of 2)\n"), "{output}");
 }
 
 /// A relative directory in `PATH` is one of the export for commands, wherever this process stands.
