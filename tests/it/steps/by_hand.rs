@@ -95,7 +95,7 @@ fn what_is_no_step_of_the_commit_is_refused_with_those_that_are() {
         (&["--step", "deploy"], "tinyci deploy --dry-run"),
         (&["--step", "build", "nowhere"], "nowhere"),
         (&["--step", "build", "HEAD", "main"], "too many commits"),
-        (&["--step", "build", "HEAD..main"], "one commit"),
+        (&["--step", "build", "HEAD..main"], "too many commits"),
         (&["--step", "build", "--retry"], "--retry"),
         (&["--keep", "HEAD"], "--step"),
     ] {
