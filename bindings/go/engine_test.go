@@ -83,7 +83,7 @@ func TestTheFirstMistakeInOptionsIsReported(t *testing.T) {
 		"commit":             tinyci.Var("commit", "x"),
 		"no-such-key":        tinyci.Setting("no-such-key", "x"),
 		"the ref\x00":        tinyci.Refs("the ref\x00"),
-		"expected 0 to 8":        tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
+		"expected 0 to 8":    tinyci.Function("f", 0, 9, tinyci.Pure, "", nil),
 		"expected 0 or more": tinyci.Function("f", -1, 1, tinyci.Pure, "", nil),
 		"the unset\x00":      tinyci.UnsetEnv("the unset\x00"),
 		"the builds\x00":     tinyci.BuildsDir("the builds\x00"),

@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
     tinyci_code status;
     (void)argc;
 
-    OK(tinyci_options_set_setting(options, "env", "+SEEN", &err));
+    OK(tinyci_options_set_setting(options, "passEnv", "+SEEN", &err));
     engine = open_engine(argv[1], options);
     CHECK(setenv("SEEN", "before", 1) == 0);
     run = start(engine, NULL);

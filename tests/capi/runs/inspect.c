@@ -116,7 +116,7 @@ static void scripts(const tinyci_engine *engine, const char *repository) {
     text_of(text_of(text, "\"passed\":false"), "\"coverage\":{");
     tinyci_string_free(text_of(text_of(text, "\"test_right\""), "\"test_wrong\""));
     OK(tinyci_test_pipeline_json(engine, NULL, NULL, "right\n", 0, &text, &err));
-    text_of(text_of(text, "\"passed\":true"), "\"left_out\":1");
+    text_of(text_of(text, "\"passed\":true"), "\"filtered_out\":1");
     CHECK(strstr(text, "coverage") == NULL);
     tinyci_string_free(text);
     OK(tinyci_test_pipeline_json(engine, NULL, repository, "right", 0, &text, &err));
