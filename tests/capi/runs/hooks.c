@@ -66,7 +66,7 @@ int main(int argc, char **argv) {
                "the host aborted the hook `before_build`: the vault is down (code 7)");
     if (same(how, "unfit"))
         finish(run, TINYCI_OUTCOME_ERROR, "before_build", TINYCI_OUTCOME_ERROR,
-               "the host aborted the hook `before_build`: `tinyci_request_return_int` does not "
+               "the host aborted the hook `before_build`: `tinyci_request_return_int` cannot "
                "answer a hook");
     if (same(how, "drop") || same(how, "untaken"))
         finish(run, TINYCI_OUTCOME_FAILURE, "before_build", TINYCI_OUTCOME_FAILURE,
