@@ -59,15 +59,15 @@ fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error>
         return Ok(plan.to_json());
     }
     let named = selection.selectors.iter().filter_map(|target| match target {
-        Selector::Revision(revision) => Some(forecast(engine, &plan, revision, assumptions)),
+        Selector::Revision(revision) => Some(dry_run(engine, &plan, revision, assumptions)),
         _ => None,
     });
-    let forecasts: Vec<DryRun> = named.collect::<Result<_, _>>()?;
-    Ok(if forecasts.is_empty() { plan.to_json() } else { plan.to_json_with(&forecasts) })
+    let dry_runs: Vec<DryRun> = named.collect::<Result<_, _>>()?;
+    Ok(if dry_runs.is_empty() { plan.to_json() } else { plan.to_json_with(&dry_runs) })
 }
 
 /// The dry run of a named commit: of its job in the plan, or of a first job if it is not pending.
-fn forecast(
+fn dry_run(
     engine: &Engine,
     plan: &Plan,
     revision: &str,

@@ -391,14 +391,7 @@ fn log_options(revision: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions
 
 /// A line of a log as an OUTPUT event, with its newline.
 fn log_line(line: &[u8]) -> Event {
-    let meta = EventMeta {
-        sequence: 0,
-        time: SystemTime::now(),
-        commit: None,
-        job_id: None,
-        step: None,
-        label: None,
-    };
+    let meta = EventMeta::at(SystemTime::now());
     let bytes = line.iter().copied().chain([b'\n']).collect();
     Event { meta, kind: EventKind::Output { stream: Stream::Stdout, bytes } }
 }

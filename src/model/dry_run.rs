@@ -11,7 +11,7 @@ pub struct DryRun {
     /// The commit.
     pub commit: CommitId,
     /// What would become of it: success, skipped, or a failure that needs no command to fail. None
-    /// if that is not known, since the forecast of a step [`ends`](StepDryRun::ends).
+    /// if that is not known, since the dry_run of a step [`ends`](StepDryRun::ends).
     pub outcome: Option<Outcome>,
     /// Why, where the steps do not say it: what would be left out and by what, or what is wrong
     /// with its config, of which then only `after_all` would run.
@@ -31,7 +31,7 @@ pub struct StepDryRun {
     pub name: StepName,
     /// How many hooks of the embedding program would be called first. What they do is not known.
     pub hook_callbacks: usize,
-    /// What would become of it, unless its forecast [`ends`](Self::ends). The steps that follow
+    /// What would become of it, unless its dry run [`ends`](Self::ends). The steps that follow
     /// are then what would be done if it passed.
     pub outcome: Option<Outcome>,
     /// Why it would be skipped or fail.
@@ -78,7 +78,7 @@ pub enum Assumption {
     /// The script does not ask for it, only that the command passed.
     Passed,
     /// It asks, and nobody knows. Where it only passes the output on, ``⟨output of `command`⟩`` is
-    /// shown; where it looks into it, the forecast of the step ends.
+    /// shown; where it looks into it, the dry run of the step ends.
     Unknown,
     /// It asks, and got this text, which the caller assumes.
     Given(String),

@@ -55,6 +55,13 @@ pub struct EventMeta {
     pub label: Option<Arc<str>>,
 }
 
+impl EventMeta {
+    /// Of an event that has no number yet and belongs to no commit.
+    pub(crate) fn at(time: SystemTime) -> Self {
+        Self { sequence: 0, time, commit: None, job_id: None, step: None, label: None }
+    }
+}
+
 /// What happened. New kinds, and new fields of a kind, may come: match with `..` and `_`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -11,17 +11,17 @@ pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a s
     nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
+/// The same, or all that is known where no word of it is near.
+pub(crate) fn did_you_mean_or_list(word: &str, known: &[&str]) -> String {
+    let hint = did_you_mean(word, known.iter().copied());
+    if hint.is_empty() { format!(" (there are {})", known.join(", ")) } else { hint }
+}
+
 /// A message with a command that helps, on a line of its own.
 ///
 /// Every hint is made here, so that a terminal, a log, JSON and C show the same text.
 pub(crate) fn hinted(message: &str, hint: &str) -> String {
     format!("{message}\nhint: {hint}")
-}
-
-/// The same, or all that is known where no word of it is near.
-pub(crate) fn did_you_mean_or_list(word: &str, known: &[&str]) -> String {
-    let hint = did_you_mean(word, known.iter().copied());
-    if hint.is_empty() { format!(" (there are {})", known.join(", ")) } else { hint }
 }
 
 fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

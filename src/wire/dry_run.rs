@@ -26,7 +26,7 @@ impl DryRun {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        let mirror = Versioned { v: VERSION, forecast: DryRunJson::of(self) };
+        let mirror = Versioned { v: VERSION, dry_run: DryRunJson::of(self) };
         // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
         serde_json::to_string(&mirror).unwrap_or_default()
     }
@@ -36,7 +36,7 @@ impl DryRun {
 struct Versioned<'a> {
     v: u32,
     #[serde(flatten)]
-    forecast: DryRunJson<'a>,
+    dry_run: DryRunJson<'a>,
 }
 
 #[derive(Serialize)]
@@ -89,13 +89,13 @@ enum ActJson<'a> {
 }
 
 impl<'a> DryRunJson<'a> {
-    pub(super) fn of(forecast: &'a DryRun) -> Self {
+    pub(super) fn of(dry_run: &'a DryRun) -> Self {
         Self {
-            commit: forecast.commit.to_string(),
-            outcome: outcome_name(forecast.outcome),
-            reason: forecast.reason.as_deref(),
-            left_out: forecast.left_out.iter().map(LeftOutJson::of).collect(),
-            steps: forecast.steps.iter().map(StepJson::of).collect(),
+            commit: dry_run.commit.to_string(),
+            outcome: outcome_name(dry_run.outcome),
+            reason: dry_run.reason.as_deref(),
+            left_out: dry_run.left_out.iter().map(LeftOutJson::of).collect(),
+            steps: dry_run.steps.iter().map(StepJson::of).collect(),
         }
     }
 }
@@ -173,7 +173,7 @@ mod tests {
             ends: None,
             actions: acts,
         };
-        let forecast = DryRun {
+        let dry_run = DryRun {
             commit: CommitId::from_bytes([0; 20]),
             outcome: Some(Outcome::Success),
             reason: None,
@@ -197,6 +197,6 @@ mod tests {
             ),
             "0".repeat(40)
         );
-        assert_eq!(forecast.to_json(), expected);
+        assert_eq!(dry_run.to_json(), expected);
     }
 }

@@ -141,9 +141,9 @@ impl Plan {
     /// let json = plan.to_json_with(&[]);
     /// assert_eq!(json, r#"{"v":1,"jobs":[],"out_of_attempts":[],"baselined":[],"dry_runs":[]}"#);
     /// ```
-    pub fn to_json_with(&self, forecasts: &[DryRun]) -> String {
-        let forecasts = forecasts.iter().map(DryRunJson::of).collect();
-        json(&DetailedPlanJson { plan: PlanJson::of(self), dry_runs: forecasts })
+    pub fn to_json_with(&self, dry_runs: &[DryRun]) -> String {
+        let dry_runs = dry_runs.iter().map(DryRunJson::of).collect();
+        json(&DetailedPlanJson { plan: PlanJson::of(self), dry_runs })
     }
 }
 

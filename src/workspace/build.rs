@@ -522,9 +522,8 @@ mod tests {
         assert_eq!(entries(second.dir()), ["export", "export.2"]);
         let now = std::time::UNIX_EPOCH;
         let export = ExportPlace::named("export.2");
-        let (started, finished) = (now, Some(now));
-        let unknown_fields = Default::default();
-        let stamp = JobStamp { job_id: "2".into(), started, finished, export, unknown_fields };
+        let begun = JobStamp::begun("2".into(), now, export);
+        let stamp = JobStamp { finished: Some(now), ..begun };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

@@ -93,6 +93,11 @@ struct StampJson {
 }
 
 impl JobStamp {
+    /// Of a job that has begun and not finished.
+    pub(crate) fn begun(job_id: String, started: SystemTime, export: ExportPlace) -> Self {
+        Self { job_id, started, finished: None, export, unknown_fields: UnknownFields::default() }
+    }
+
     /// When the build was last run.
     pub(super) fn time(&self) -> SystemTime {
         self.finished.unwrap_or(self.started)
@@ -180,9 +185,8 @@ mod tests {
 
     fn stamp(finished: Option<u64>) -> JobStamp {
         let at = |ms| UNIX_EPOCH + Duration::from_millis(1_795_549_798_000 + ms);
-        let (run, export) = ("r1".to_owned(), ExportPlace::Usual);
-        let (started, finished) = (at(123), finished.map(at));
-        JobStamp { job_id: run, started, finished, export, unknown_fields: Default::default() }
+        let begun = JobStamp::begun("r1".to_owned(), at(123), ExportPlace::Usual);
+        JobStamp { finished: finished.map(at), ..begun }
     }
 
     #[test]

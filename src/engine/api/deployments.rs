@@ -9,7 +9,7 @@ use crate::{
             attempt::{self, busy},
             build,
             candidate::CandidateSearch,
-            check_environment, forecast,
+            check_environment, dry_run,
             identity::Identity,
             plan,
             retire::retire,
@@ -138,12 +138,12 @@ impl Engine {
             false => build::find(shared, &repo, &candidate, None)?.state(),
         };
         let call = EngineCall { shared, env: &shared.process_env() };
-        let forecast = forecast(call, &repo, &candidate, environment, &request.assume)?;
+        let dry_run = dry_run(call, &repo, &candidate, environment, &request.assume)?;
         let is_wanted = candidate.rules.approve || shared.settings.approvals.wants(environment);
-        let wanted = if is_wanted { Some(true) } else { forecast.asks_for_approval };
+        let wanted = if is_wanted { Some(true) } else { dry_run.asks_for_approval };
         let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
         let rollback = request.rollback;
-        let parts = PlanParts { candidate, forecast, approval, build, interrupted, rollback };
+        let parts = PlanParts { candidate, dry_run, approval, build, interrupted, rollback };
         plan(&repo, environment, parts, &ledger)
     }
 

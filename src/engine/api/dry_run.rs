@@ -4,7 +4,7 @@ use super::handle::Engine;
 use crate::{
     engine::{
         context::{engine_call::EngineCall, threads::on_big_thread},
-        run::dry_run::{forecast, forecast_job},
+        run::dry_run::{dry_run, dry_run_job},
     },
     model::{dry_run::DryRun, error::Error, job::Job},
 };
@@ -21,8 +21,8 @@ impl Engine {
     /// use tinyci::Engine;
     ///
     /// let engine = Engine::open("/srv/git/app.git")?;
-    /// let forecast = engine.dry_run("main", &[("git describe*".into(), "v1.2".into())])?;
-    /// for step in &forecast.steps {
+    /// let dry_run = engine.dry_run("main", &[("git describe*".into(), "v1.2".into())])?;
+    /// for step in &dry_run.steps {
     ///     println!("{}", step.name);
     ///     step.actions.iter().for_each(|act| println!("  {act}"));
     /// }
@@ -37,7 +37,7 @@ impl Engine {
     pub fn dry_run(&self, revision: &str, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || {
-            forecast(EngineCall { shared: &self.shared, env: &env }, revision, assume)
+            dry_run(EngineCall { shared: &self.shared, env: &env }, revision, assume)
         })
     }
 
@@ -50,7 +50,7 @@ impl Engine {
     pub fn dry_run_job(&self, job: &Job, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let (shared, env) = (&self.shared, self.shared.process_env());
         on_big_thread("tinyci plan", || {
-            forecast_job(EngineCall { shared, env: &env }, &shared.repo()?, job, assume)
+            dry_run_job(EngineCall { shared, env: &env }, &shared.repo()?, job, assume)
         })
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::pump::Sender;
+use super::pump::{self, Sender};
 use crate::{
     model::{
         commit::Commit,
@@ -41,14 +41,8 @@ impl JobReporter {
 
     /// Tells the observer alone.
     pub(in crate::engine) fn without_log(events: &Sender, commit: &Commit, run: &str) -> Self {
-        let meta = EventMeta {
-            sequence: 0,
-            time: SystemTime::now(),
-            commit: Some(commit.id),
-            job_id: Some(Arc::from(run)),
-            step: None,
-            label: None,
-        };
+        let job_id = Some(Arc::from(run));
+        let meta = EventMeta { commit: Some(commit.id), job_id, ..pump::meta() };
         Self { events: events.clone(), meta, logs: None, log: Arc::default() }
     }
 

@@ -100,14 +100,7 @@ pub(in crate::engine) fn channel() -> (Sender, Receiver<Item>) {
 
 /// What is said of an event before the pump numbers it.
 pub(in crate::engine) fn meta() -> EventMeta {
-    EventMeta {
-        sequence: 0,
-        time: SystemTime::now(),
-        commit: None,
-        job_id: None,
-        step: None,
-        label: None,
-    }
+    EventMeta::at(SystemTime::now())
 }
 
 /// Delivers events to an observer until every sender is gone.

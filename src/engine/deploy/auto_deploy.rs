@@ -26,7 +26,7 @@ use std::{thread, time::Duration};
 use super::{
     attempt,
     candidate::{Candidate, CandidateSearch},
-    deploy_plan::forecast,
+    deploy_plan::dry_run,
     newest::{Newest, Offer},
 };
 
@@ -281,9 +281,9 @@ impl<'a> Due<'a> {
         }
         let candidate = self.newest.candidate(branch, id)?;
         let CandidateSearch { shared, repo, environment } = *self.choice;
-        let forecast =
-            forecast(EngineCall { shared, env: self.env }, repo, &candidate, environment, &[])?;
-        Ok(!forecast.skips)
+        let dry_run =
+            dry_run(EngineCall { shared, env: self.env }, repo, &candidate, environment, &[])?;
+        Ok(!dry_run.skips)
     }
 
     /// Whether a commit came with a push of its branch.

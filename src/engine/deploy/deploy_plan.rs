@@ -48,7 +48,7 @@ pub(in crate::engine) fn check_environment(environment: &str) -> Result<(), Erro
 }
 
 /// What the phase would do.
-pub(in crate::engine) fn forecast(
+pub(in crate::engine) fn dry_run(
     call: EngineCall<'_>,
     repo: &Repo,
     candidate: &Candidate,
@@ -63,7 +63,7 @@ pub(in crate::engine) fn forecast(
 /// What a plan consists of, beside what the ledger of its environment says.
 pub(in crate::engine) struct PlanParts {
     pub(in crate::engine) candidate: Candidate,
-    pub(in crate::engine) forecast: DeployDryRun,
+    pub(in crate::engine) dry_run: DeployDryRun,
     pub(in crate::engine) approval: Approvals,
     pub(in crate::engine) build: BuildState,
     /// The deployment that began and has no end.
@@ -77,7 +77,7 @@ pub(in crate::engine) fn plan(
     parts: PlanParts,
     ledger: &DeploymentHistory,
 ) -> Result<DeployPlan, Error> {
-    let PlanParts { candidate, forecast, approval, build, interrupted, rollback } = parts;
+    let PlanParts { candidate, dry_run, approval, build, interrupted, rollback } = parts;
     let (id, forced) = (candidate.commit.id, candidate.is_forced());
     let running = ledger.running().cloned();
     let (mut coming, mut leaving) = (Vec::new(), Vec::new());
@@ -99,7 +99,7 @@ pub(in crate::engine) fn plan(
         head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,
-        actions: forecast.lines,
+        actions: dry_run.lines,
         interrupted,
         forced,
         rollback,

@@ -42,7 +42,7 @@ struct Success<'b> {
 
 /// What a commit's config says of deployments: nothing, if it has none or does not deploy.
 #[derive(Clone)]
-enum Deploys {
+enum DeployRulesOf {
     Unread,
     Read(Option<DeployRules>),
 }
@@ -158,19 +158,20 @@ impl<'a> Keeper<'a> {
             }
             let mut deploys = |id| read.entry(id).or_insert_with(|| self.deploys(id)).clone();
             let (own, of_tip) = (deploys(id), deploys(branch.tip));
-            let is_unread = [&own, &of_tip].into_iter().any(|it| matches!(it, Deploys::Unread));
-            let rules = if let Deploys::Read(rules) = own { rules } else { None };
+            let is_unread =
+                [&own, &of_tip].into_iter().any(|it| matches!(it, DeployRulesOf::Unread));
+            let rules = if let DeployRulesOf::Read(rules) = own { rules } else { None };
             found.push(Success { branch, commit: id, rules, is_unread });
         }
         Ok(found)
     }
 
-    fn deploys(&self, id: CommitId) -> Deploys {
+    fn deploys(&self, id: CommitId) -> DeployRulesOf {
         let commit = self.repo.commit_for(id, None);
         match commit.and_then(|commit| LoadedPipeline::load(self.shared, &self.repo, &commit)) {
-            Ok(loaded) => Deploys::Read(loaded.pipeline.deploy().cloned()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Deploys::Read(None),
-            Err(_) => Deploys::Unread,
+            Ok(loaded) => DeployRulesOf::Read(loaded.pipeline.deploy().cloned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => DeployRulesOf::Read(None),
+            Err(_) => DeployRulesOf::Unread,
         }
     }
 

@@ -31,4 +31,4 @@ pub(in crate::engine) mod retire;
 pub(super) use self::identity::Identity;
 
 pub(super) use self::deploy_plan::next;
-pub(in crate::engine) use self::deploy_plan::{PlanParts, check_environment, forecast, plan};
+pub(in crate::engine) use self::deploy_plan::{PlanParts, check_environment, dry_run, plan};

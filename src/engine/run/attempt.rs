@@ -267,10 +267,9 @@ fn stamp(
         true => ExportPlace::Discarded,
         false => ExportPlace::named(ground.build.export_name()),
     };
-    let (run, started) = (record.job_id.clone(), record.started);
+    let begun = JobStamp::begun(record.job_id.clone(), record.started, export);
     let finished = judged.built.then_some(judged.finished);
-    let unknown_fields = Default::default();
-    ground.build.write_stamp(&JobStamp { job_id: run, started, finished, export, unknown_fields })
+    ground.build.write_stamp(&JobStamp { finished, ..begun })
 }
 
 /// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
@@ -552,13 +551,7 @@ pub(in crate::engine) fn export_to(
 ) -> Result<(), Error> {
     let (build, started) = (&ground.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
-    let stamp = JobStamp {
-        job_id: run.to_owned(),
-        started,
-        finished: None,
-        export,
-        unknown_fields: Default::default(),
-    };
+    let stamp = JobStamp::begun(run.to_owned(), started, export);
     ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };

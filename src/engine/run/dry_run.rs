@@ -33,7 +33,7 @@ use super::attempt::JobSource;
 /// What the job id of a plan is.
 const PLAN: &str = "plan";
 
-pub(in crate::engine) fn forecast(
+pub(in crate::engine) fn dry_run(
     call: EngineCall<'_>,
     revision: &str,
     assume: &[(String, String)],
@@ -41,11 +41,11 @@ pub(in crate::engine) fn forecast(
     let repo = call.shared.repo()?;
     let commit = repo.commit(repo.resolve(revision)?)?;
     let job = Job::new(commit, Trigger::Named);
-    forecast_job(call, &repo, &job, assume)
+    dry_run_job(call, &repo, &job, assume)
 }
 
 /// What a job would do by the config of its commit.
-pub(in crate::engine) fn forecast_job(
+pub(in crate::engine) fn dry_run_job(
     call: EngineCall<'_>,
     repo: &Repo,
     job: &Job,
@@ -65,8 +65,8 @@ pub(in crate::engine) fn forecast_job(
         return Err(error);
     };
     let dry = DryJob::new(call, repo, job, &loaded, assume);
-    let forecast = dry.forecast(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
-    Ok(DryRun { reason: Some(error.report()), ..forecast })
+    let dry_run = dry.dry_run(|steps| steps.walk_after(Outcome::Failure, &|_| {}));
+    Ok(DryRun { reason: Some(error.report()), ..dry_run })
 }
 
 /// A job that ends before its first step, since the machine lacks something.
@@ -96,7 +96,7 @@ pub(in crate::engine) fn job(
     assume: &[(String, String)],
 ) -> Result<DryRun, Error> {
     let dry = DryJob::new(call, repo, job, loaded, assume);
-    Ok(dry.forecast(|steps| match steps.whole_commit_unmet() {
+    Ok(dry.dry_run(|steps| match steps.whole_commit_unmet() {
         None => steps.walk(&|_| {}),
         Some(unmet) => steps.left_out_whole(&unmet),
     }))
@@ -152,11 +152,11 @@ impl<'a> DryJob<'a> {
         Self { commit: commit.id, dry, steps }
     }
 
-    fn forecast(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> DryRun {
+    fn dry_run(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> DryRun {
         let walked = walk(&mut self.steps);
         let reason = walked.skip_reason();
         let left_out = walked.left_out;
-        let steps = self.dry.forecasts(walked.steps);
+        let steps = self.dry.dry_runs(walked.steps);
         let is_known = steps.iter().all(|step| step.ends.is_none());
         let outcome = is_known.then_some(walked.outcome);
         DryRun { commit: self.commit, outcome, reason, left_out, steps }
@@ -167,7 +167,7 @@ impl<'a> DryJob<'a> {
 pub(in crate::engine) struct DeployDryRun {
     /// What the phase would do, a line each.
     pub(in crate::engine) lines: Vec<String>,
-    /// Whether it would ask for an approval; none if the forecast ends before that is known.
+    /// Whether it would ask for an approval; none if the dry run ends before that is known.
     pub(in crate::engine) asks_for_approval: Option<bool>,
     /// True if its conditions leave it out, or its script, before anything was done.
     pub(in crate::engine) skips: bool,
@@ -196,7 +196,7 @@ pub(in crate::engine) fn dry_deploy(
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
     let asks = dry.effects.asks_for_approval();
     let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
-    for step in dry.forecasts(step.into_iter().collect()) {
+    for step in dry.dry_runs(step.into_iter().collect()) {
         let decides = step.actions.iter().all(|act| matches!(act, Action::Decision { .. }));
         skips = step.outcome == Some(Outcome::Skipped) && decides;
         // None is asked for behind a command.
@@ -277,9 +277,9 @@ impl DryStage {
     }
 
     /// What the steps would do.
-    fn forecasts(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
+    fn dry_runs(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
         let acts = self.effects.take_steps();
-        let forecast = |(step, acts): (StepResult, Vec<Action>)| {
+        let dry_run = |(step, acts): (StepResult, Vec<Action>)| {
             let name: StepName = step.record.name;
             // The error itself still holds what was masked in the record.
             let report = step.record.error.filter(|_| step.error.is_some());
@@ -294,7 +294,7 @@ impl DryStage {
                 actions: acts,
             }
         };
-        steps.into_iter().zip(acts).map(forecast).collect()
+        steps.into_iter().zip(acts).map(dry_run).collect()
     }
 }
 

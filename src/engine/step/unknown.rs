@@ -45,7 +45,7 @@ const NAME_CHARACTERS_MAX: usize = 120;
 pub(super) struct Unknown {
     /// What it is, such as ``output of `cat VERSION` ``.
     name: String,
-    /// Why a forecast ends that depends on it.
+    /// Why a dry run ends that depends on it.
     ends: String,
     /// True if it is a text, whatever it says.
     is_text: bool,
@@ -81,7 +81,7 @@ impl Unknown {
         }
     }
 
-    /// What an earlier step keeps under a key, after the end of its forecast.
+    /// What an earlier step keeps under a key, after the end of its dry run.
     pub(super) fn remembered(key: &str) -> Self {
         let key = shortened(key);
         Self {
@@ -122,7 +122,7 @@ impl Unknowns {
         format!("{BEGIN}{}{}{END}", self.plan, digits(number as u64, NUMBER_DIGITS))
     }
 
-    /// Why a forecast ends that looks into a text, if that holds something unknown.
+    /// Why a dry run ends that looks into a text, if that holds something unknown.
     pub(super) fn end_of(&self, text: &str) -> Option<String> {
         if !text.contains(is_letter) {
             return None;
@@ -133,7 +133,7 @@ impl Unknowns {
         found.or(all.last()).map(|unknown| unknown.ends.clone())
     }
 
-    /// Why a forecast ends that met an error, if that may come of something unknown: an error of
+    /// Why a dry run ends that met an error, if that may come of something unknown: an error of
     /// types only of that whose type is not known.
     pub(super) fn end_by_error(&self, is_of_types: bool) -> Option<String> {
         let all = lock(&self.all);

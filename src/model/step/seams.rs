@@ -221,7 +221,7 @@ pub(crate) trait DryStage: Send + Sync {
         false
     }
 
-    /// Ends the forecast of the step if this text holds something unknown: what follows depends on
+    /// Ends the dry run of the step if this text holds something unknown: what follows depends on
     /// it. True if that is so.
     fn look(&self, _text: &str) -> bool {
         false

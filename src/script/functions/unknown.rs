@@ -1,7 +1,7 @@
 //! A script in a plan: what it may do with outputs that nobody knows.
 //!
 //! In place of such an output stands a text that only the plan knows (`DryStage::look`). Passing it
-//! on is free: interpolation, `+`, lists and maps, commands. Whoever looks into it ends the forecast.
+//! on is free: interpolation, `+`, lists and maps, commands. Whoever looks into it ends the dry run.
 //! Looks are seen at the functions of the language, which are wrapped here, at its operators, which
 //! the engine is told to call as functions, and at `switch`, `if`, `while` and indices, in front of
 //! which an operator is put that says so. One look is not seen: at a letter that stands behind an

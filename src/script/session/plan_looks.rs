@@ -1,4 +1,4 @@
-//! What ends the forecast of a step in a plan: a look at an output that nobody knows.
+//! What ends the dry run of a step in a plan: a look at an output that nobody knows.
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
 
@@ -6,7 +6,7 @@ use super::{ending::Stop, shared::Session};
 use crate::script::values::thrown::Thrown;
 
 impl Session {
-    /// Ends the forecast of the step if this holds something unknown.
+    /// Ends the dry run of the step if this holds something unknown.
     pub(in crate::script) fn look(&self, value: &Dynamic) -> Result<(), Thrown> {
         match self.host.dry() {
             Some(dry) if holds(value, &|text| dry.look(text)) => Err(Stop::Unknown.thrown()),
@@ -44,7 +44,7 @@ impl Session {
         self.host.dry().is_some_and(|dry| dry.is_plan())
     }
 
-    /// Ends the forecast if an error may be one of the plan alone.
+    /// Ends the dry run if an error may be one of the plan alone.
     pub(in crate::script) fn look_at_error(&self, error: &EvalAltResult) {
         let Some(dry) = self.host.dry() else { return };
         match error {

@@ -88,6 +88,7 @@ const NAMES: &[(&str, &str)] = &[
     ("RunningRun", "ActiveRun"),
     ("StepForecast", "StepDryRun"),
     ("as_list", "as_array"),
+    ("forecast", "dry_run"),
     ("foreign_lines", "unrecognized_lines"),
     ("host_hooks", "hook_callbacks"),
     ("judged_by_remote", "tested_by_remote"),

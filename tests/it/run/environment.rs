@@ -157,8 +157,8 @@ fn scripts_and_plans_see_what_commands_get() {
     );
     stage.commit_more("script");
     let engine = with_process(stage.builder(), &["TOKEN"]).open().unwrap();
-    let forecast = engine.dry_run("HEAD", &[]).unwrap();
-    let acts: Vec<String> = forecast.steps[0].actions.iter().map(ToString::to_string).collect();
+    let dry_run = engine.dry_run("HEAD", &[]).unwrap();
+    let acts: Vec<String> = dry_run.steps[0].actions.iter().map(ToString::to_string).collect();
     assert!(acts.iter().any(|act| act.contains("echo true none true")), "{acts:?}");
     assert_eq!(Ran::of(&engine, &Selection::pending()).text(), "true none true\n");
 }

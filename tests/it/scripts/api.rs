@@ -174,8 +174,8 @@ fn a_plan_knows_the_files_and_gives_them_as_its_reasons() {
         r#"if exists("VERSION") { sh(`make ${read("VERSION").split("\n")[0]}`); }
         if exists("made") { sh("never"); }"#,
     );
-    let forecast = Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).unwrap();
-    let acts: Vec<String> = forecast.steps[0].actions.iter().map(ToString::to_string).collect();
+    let dry_run = Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).unwrap();
+    let acts: Vec<String> = dry_run.steps[0].actions.iter().map(ToString::to_string).collect();
     assert!(acts.iter().any(|act| act.contains("make 1.2")), "{acts:?}");
     assert!(acts.iter().any(|act| act.contains(r#"exists("VERSION")"#)), "{acts:?}");
     assert!(!acts.iter().any(|act| act.contains("never")), "{acts:?}");
@@ -451,8 +451,8 @@ fn a_plan_and_a_test_go_through_with_as_a_run_does() {
     repo.write("src/Makefile", "1:");
     repo.commit("with");
     let engine = Engine::open(repo.path()).unwrap();
-    let forecast = engine.dry_run("HEAD", &[]).unwrap();
-    let acts: Vec<String> = forecast.steps[0].actions.iter().map(ToString::to_string).collect();
+    let dry_run = engine.dry_run("HEAD", &[]).unwrap();
+    let acts: Vec<String> = dry_run.steps[0].actions.iter().map(ToString::to_string).collect();
     let order = ["make 1", "make clean", "make last"];
     assert!(acts.iter().zip(order).all(|(act, wanted)| act.contains(wanted)), "{acts:?}");
     let report = engine.test_pipeline(&TestOptions::revision("HEAD")).unwrap();

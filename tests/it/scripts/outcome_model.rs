@@ -446,14 +446,14 @@ impl Case {
             return;
         }
         let told = Model::end(Model { all_pass: true, ..self.model() }, &self.nodes);
-        let forecast = engine.dry_run("HEAD", &[]).unwrap();
-        let acts = forecast.steps.iter().flat_map(|step| &step.actions);
+        let dry_run = engine.dry_run("HEAD", &[]).unwrap();
+        let acts = dry_run.steps.iter().flat_map(|step| &step.actions);
         let commands = acts.filter_map(|act| match act {
             Action::Command { command, .. } => Some(command.clone()),
             _ => None,
         });
         self.same("the commands of the plan", commands.collect::<Vec<_>>(), told.commands.clone());
-        let outcome = forecast.steps.first().map(|step| step.outcome);
+        let outcome = dry_run.steps.first().map(|step| step.outcome);
         self.same("the outcome of the plan", outcome, Some(Some(told.outcome())));
     }
 

@@ -41,8 +41,8 @@ impl Executor for Recorder {
     }
 }
 
-fn commands(forecast: &DryRun) -> Vec<String> {
-    let acts = forecast.steps.iter().flat_map(|step| &step.actions);
+fn commands(dry_run: &DryRun) -> Vec<String> {
+    let acts = dry_run.steps.iter().flat_map(|step| &step.actions);
     let command = |act: &Action| match act {
         Action::Command { command, .. } => Some(command.clone()),
         _ => None,
@@ -57,7 +57,7 @@ fn script(text: &str) -> TestRepo {
     repo
 }
 
-fn forecast(repo: &TestRepo) -> DryRun {
+fn dry_run(repo: &TestRepo) -> DryRun {
     Engine::open(repo.path()).unwrap().dry_run("HEAD", &[]).unwrap()
 }
 
@@ -104,17 +104,17 @@ fn what_runs_equals_what_was_planned() {
         if number % 25 == 24 {
             repo.git(&["tag", &format!("v{number}")]);
         }
-        let forecast = engine.dry_run("HEAD", &assume).unwrap();
+        let dry_run = engine.dry_run("HEAD", &assume).unwrap();
         let selection = Selection::revision("HEAD");
         let observer = &mut |_: &tinyci::Event| {};
         let summary = engine.run(&selection, &CancelToken::new(), observer).unwrap();
         let mut done = std::mem::take(&mut *ran.lock().unwrap());
-        let mut planned = commands(&forecast);
+        let mut planned = commands(&dry_run);
         planned.sort();
         done.sort();
         assert_eq!(done, planned, "commit {number}");
-        assert_eq!(Some(summary.records[0].outcome), forecast.outcome, "commit {number}");
-        match (forecast.outcome, done.len()) {
+        assert_eq!(Some(summary.records[0].outcome), dry_run.outcome, "commit {number}");
+        match (dry_run.outcome, done.len()) {
             (Some(Outcome::Skipped), _) => skipped += 1,
             (_, 1) => empty += 1,
             _ => full += 1,
@@ -131,8 +131,8 @@ fn it_tells_which_questions_decided_and_what_it_assumed() {
          if it.ok { sh(\"yes\"); }\n}\n",
     );
     let engine = Engine::open(repo.path()).unwrap();
-    let lines = |forecast: &DryRun| -> Vec<String> {
-        forecast.steps[0].actions.iter().map(ToString::to_string).collect()
+    let lines = |dry_run: &DryRun| -> Vec<String> {
+        dry_run.steps[0].actions.iter().map(ToString::to_string).collect()
     };
     let unknown = "  (assuming success, output unknown)";
     let tag = "$ tag ⟨output of `git describe --tags`⟩".to_owned();
@@ -182,9 +182,9 @@ fn nothing_is_done() {
         .open()
         .unwrap();
     let before = repo.git(&["for-each-ref"]);
-    let forecast = engine.dry_run("HEAD", &[]).unwrap();
-    assert_eq!(forecast.outcome, Some(Outcome::Success), "{forecast:#?}");
-    let [hook, build] = &forecast.steps[..] else { panic!("{forecast:#?}") };
+    let dry_run = engine.dry_run("HEAD", &[]).unwrap();
+    assert_eq!(dry_run.outcome, Some(Outcome::Success), "{dry_run:#?}");
+    let [hook, build] = &dry_run.steps[..] else { panic!("{dry_run:#?}") };
     assert_eq!((hook.name, hook.hook_callbacks), (Hook::BeforeBuild.into(), 1));
     let unknown = "hook before_build of the embedding program (may skip, fail or set: unknown)";
     assert_eq!(hook.actions, [Action::Call(unknown.to_owned())]);
@@ -215,24 +215,24 @@ fn a_plan_shows_no_more_of_a_secret_than_a_run() {
     repo.git(&["config", "tinyci.secretRefs", "refs/heads/*"]);
     let builder = Engine::builder(repo.path());
     let engine = builder.secrets(|_, _| Ok(Some(b"hunter2222".to_vec()))).open().unwrap();
-    let forecast = engine.dry_run("HEAD", &[]).unwrap();
-    let reasons: Vec<&str> = forecast.steps.iter().filter_map(|it| it.reason.as_deref()).collect();
+    let dry_run = engine.dry_run("HEAD", &[]).unwrap();
+    let reasons: Vec<&str> = dry_run.steps.iter().filter_map(|it| it.reason.as_deref()).collect();
     assert_eq!((reasons[0], reasons[2]), ("it is ***", "***"));
     assert!(reasons[1].starts_with("it is ***\n  --> .tinyci.rhai:3:"), "{reasons:?}");
-    let mut acts = forecast.steps[2].actions.iter().map(ToString::to_string);
-    assert!(acts.any(|act| act == "[g ***] $ a"), "{forecast:#?}");
+    let mut acts = dry_run.steps[2].actions.iter().map(ToString::to_string);
+    assert!(acts.any(|act| act == "[g ***] $ a"), "{dry_run:#?}");
 }
 
 #[test]
 fn scripts_that_fail_or_never_end_are_told_of() {
-    let failing = forecast(&script("fn build(ctx) { sh(\"a\"); fail(\"no\"); }\nfn test() { }\n"));
+    let failing = dry_run(&script("fn build(ctx) { sh(\"a\"); fail(\"no\"); }\nfn test() { }\n"));
     assert_eq!(failing.outcome, Some(Outcome::Failure));
     assert_eq!(failing.steps[0].reason.as_deref(), Some("no"));
     assert_eq!(failing.steps.len(), 1);
-    let endless = forecast(&script("fn build(ctx) { loop { } }\n"));
+    let endless = dry_run(&script("fn build(ctx) { loop { } }\n"));
     assert_eq!(endless.outcome, Some(Outcome::Failure));
     let skipped =
-        forecast(&script("fn before_build() { skip(\"docs\"); }\nfn build() { sh(\"a\"); }\n"));
+        dry_run(&script("fn before_build() { skip(\"docs\"); }\nfn build() { sh(\"a\"); }\n"));
     assert_eq!((skipped.outcome, commands(&skipped).len()), (Some(Outcome::Skipped), 0));
     let repo = TestRepo::new();
     repo.commit("no config");
@@ -275,7 +275,7 @@ fn what_certainly_fails_in_the_tree_is_told_before() {
     ] {
         repo.write(".tinyci.rhai", format!("fn build() {{\n    {statement}\n}}\n"));
         repo.commit("script");
-        let (engine, plan) = (Engine::open(repo.path()).unwrap(), forecast(&repo));
+        let (engine, plan) = (Engine::open(repo.path()).unwrap(), dry_run(&repo));
         let head = Selection::revision("HEAD");
         let run = engine.run(&head, &CancelToken::new(), &mut |_: &tinyci::Event| {}).unwrap();
         let expected = if fine { Outcome::Success } else { Outcome::Failure };
@@ -298,11 +298,11 @@ fn a_config_in_yaml_has_a_plan_too() {
         "build: {run: [a, 'b <%= short %>'], when: {branch: main}}\n\
          test: {run: c, when: {branch: other}}\nhooks: {after_all: d}\n",
     );
-    let forecast = forecast(&repo);
+    let dry_run = dry_run(&repo);
     let short = &repo.git(&["rev-parse", "HEAD"])[..7];
-    assert_eq!(commands(&forecast), ["a", &format!("b {short}"), "d"]);
-    assert_eq!(forecast.steps[1].outcome, Some(Outcome::Skipped));
-    assert_eq!(forecast.outcome, Some(Outcome::Skipped));
+    assert_eq!(commands(&dry_run), ["a", &format!("b {short}"), "d"]);
+    assert_eq!(dry_run.steps[1].outcome, Some(Outcome::Skipped));
+    assert_eq!(dry_run.outcome, Some(Outcome::Skipped));
 }
 
 #[test]
@@ -311,12 +311,12 @@ fn a_plan_says_why_a_config_in_yaml_certainly_fails() {
     repo.commit_config(
         "build: {run: [a, b], cwd: none}\nhooks: {after_all: {run: c, cwd: none}}\n",
     );
-    let forecast = forecast(&repo);
+    let dry_run = dry_run(&repo);
     assert_eq!(
-        (forecast.outcome, commands(&forecast)),
+        (dry_run.outcome, commands(&dry_run)),
         (Some(Outcome::Failure), vec!["a".to_owned(), "c".to_owned()])
     );
-    for (step, command) in forecast.steps.iter().zip(["a", "c"]) {
+    for (step, command) in dry_run.steps.iter().zip(["a", "c"]) {
         let reason = step.reason.as_deref().unwrap();
         let begin = format!("`{command}` failed with status 127: cannot enter directory `");
         assert!(reason.starts_with(&begin) && reason.contains("/none`: "), "{reason}");

@@ -25,13 +25,13 @@ fn engine(repo: &TestRepo) -> Engine {
         .unwrap()
 }
 
-fn acts(forecast: &DryRun, step: usize) -> Vec<String> {
-    forecast.steps[step].actions.iter().map(ToString::to_string).collect()
+fn acts(dry_run: &DryRun, step: usize) -> Vec<String> {
+    dry_run.steps[step].actions.iter().map(ToString::to_string).collect()
 }
 
 /// Every kind of look, and some that a script or the language would swallow.
 #[test]
-fn whoever_looks_at_what_is_unknown_ends_the_forecast_of_the_step() {
+fn whoever_looks_at_what_is_unknown_ends_the_dry_run_of_the_step() {
     let looks = [
         "v == \"1\"",
         "\"1\" != v",
@@ -77,13 +77,13 @@ fn whoever_looks_at_what_is_unknown_ends_the_forecast_of_the_step() {
         "group(\"a\", || v + \"x\" == \"y\")",
     ];
     for look in looks {
-        let forecast = build(look, &[]);
-        let step = &forecast.steps[0];
+        let dry_run = build(look, &[]);
+        let step = &dry_run.steps[0];
         assert_eq!((step.ends.as_deref(), step.outcome), (Some(ENDS), None), "{look}");
-        assert_eq!(acts(&forecast, 0), ["$ cat VERSION  (assuming success, output unknown)"]);
-        assert_eq!(forecast.outcome, None, "{look}");
+        assert_eq!(acts(&dry_run, 0), ["$ cat VERSION  (assuming success, output unknown)"]);
+        assert_eq!(dry_run.outcome, None, "{look}");
         // What follows is what would be done if it passed.
-        assert_eq!(acts(&forecast, 1), ["$ make test"], "{look}");
+        assert_eq!(acts(&dry_run, 1), ["$ make test"], "{look}");
         let known = build(look, &[("cat *".to_owned(), "1".to_owned())]);
         assert_eq!(known.steps[0].ends, None, "{look}");
     }
@@ -103,9 +103,9 @@ fn what_is_only_passed_on_is_shown_and_ends_nothing() {
         ("warn(v)", format!("warn(\"{shown}\")")),
         ("sh(\"x\", #{ env: #{ V: v }, input: v, label: v })", format!("[{shown}] $ x")),
     ] {
-        let forecast = build(statement, &[]);
-        assert_eq!(forecast.outcome, Some(Outcome::Success), "{statement}");
-        assert_eq!(acts(&forecast, 0)[1..], [act, "$ last".to_owned()], "{statement}");
+        let dry_run = build(statement, &[]);
+        assert_eq!(dry_run.outcome, Some(Outcome::Success), "{statement}");
+        assert_eq!(acts(&dry_run, 0)[1..], [act, "$ last".to_owned()], "{statement}");
     }
     let passed = build("let it = try_sh(\"x\"); if !it.ok || it.code != 0 { fail(\"no\") }", &[]);
     assert_eq!(passed.outcome, Some(Outcome::Success), "every command is taken to pass");
@@ -126,16 +126,16 @@ fn the_result_of_a_function_that_is_not_called_is_unknown() {
         "let x = queue::length().field",
         "let x = queue::length() * 2",
     ] {
-        let forecast = build(look, &[]);
-        assert_eq!(forecast.steps[0].ends.as_deref(), Some(ends), "{look}");
+        let dry_run = build(look, &[]);
+        assert_eq!(dry_run.steps[0].ends.as_deref(), Some(ends), "{look}");
     }
-    let forecast = build("queue::length(); sh(`echo ${queue::length()}`)", &[]);
-    assert_eq!(forecast.outcome, Some(Outcome::Success));
-    assert_eq!(acts(&forecast, 0)[3], "$ echo ⟨result of `queue::length`⟩");
+    let dry_run = build("queue::length(); sh(`echo ${queue::length()}`)", &[]);
+    assert_eq!(dry_run.outcome, Some(Outcome::Success));
+    assert_eq!(acts(&dry_run, 0)[3], "$ echo ⟨result of `queue::length`⟩");
 }
 
 #[test]
-fn what_a_step_remembers_after_its_forecast_ended_is_unknown() {
+fn what_a_step_remembers_after_its_dry_run_ended_is_unknown() {
     let repo = TestRepo::new();
     repo.write(
         ".tinyci.rhai",
@@ -143,11 +143,11 @@ fn what_a_step_remembers_after_its_forecast_ended_is_unknown() {
          fn test(ctx) { sh(`x ${recall(\"k\", \"none\")}`); if recall(\"k\", 2) == 2 { sh(\"y\"); } }\n",
     );
     repo.commit("script");
-    let forecast = engine(&repo).dry_run("HEAD", &[]).unwrap();
-    assert_eq!(acts(&forecast, 1), ["$ x ⟨remembered value of `k`⟩"]);
+    let dry_run = engine(&repo).dry_run("HEAD", &[]).unwrap();
+    assert_eq!(acts(&dry_run, 1), ["$ x ⟨remembered value of `k`⟩"]);
     let ends = "the rest depends on the value that an earlier step remembers as `k`";
-    assert_eq!(forecast.steps[1].ends.as_deref(), Some(ends));
-    let json = forecast.to_json();
+    assert_eq!(dry_run.steps[1].ends.as_deref(), Some(ends));
+    let json = dry_run.to_json();
     assert!(json.contains(r#""outcome":"unknown","steps":[{"name":"build","outcome":"unknown""#));
     assert!(json.contains(&format!(r#""ends":"{ends}""#)), "{json}");
 }
@@ -164,9 +164,9 @@ fn a_plan_comes_to_an_end() {
         ("loop { sh(\"x\"); }", None, "more than 2000 actions"),
         ("[1, 2, 3].sort(|a, b| { loop { } })", Some(Outcome::Failure), "too many operations"),
     ] {
-        let forecast = build(statement, &[]);
-        assert_eq!(forecast.outcome, outcome, "{statement}");
-        let step = &forecast.steps[0];
+        let dry_run = build(statement, &[]);
+        assert_eq!(dry_run.outcome, outcome, "{statement}");
+        let step = &dry_run.steps[0];
         let told = step.ends.as_ref().or(step.reason.as_ref()).cloned().unwrap_or_default();
         assert!(told.contains(sentence), "{statement}: {told}");
         assert!(step.actions.len() <= 2_000, "{statement}");

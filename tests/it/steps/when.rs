@@ -41,8 +41,8 @@ fn plan(repo: &TestRepo, retry: bool) -> (Plan, tinyci::plan::DryRun) {
     let engine = Engine::open(repo.path()).unwrap();
     let plan = engine.plan(&Selection::revision("HEAD").retry(retry)).unwrap();
     let job: &Job = plan.jobs.first().unwrap();
-    let forecast = engine.dry_run_job(job, &[]).unwrap();
-    (plan, forecast)
+    let dry_run = engine.dry_run_job(job, &[]).unwrap();
+    (plan, dry_run)
 }
 
 fn left_out(step: Phase, by: LeftOutBy) -> (tinyci::pipeline::StepName, LeftOutBy) {
@@ -79,19 +79,19 @@ fn a_false_condition_of_the_whole_commit_skips_it_before_anything_is_done() {
             let repo = TestRepo::new();
             repo.write(name, &config);
             let commit = repo.commit("config");
-            let (plan, forecast) = plan(&repo, false);
+            let (plan, dry_run) = plan(&repo, false);
             let ran = run(&repo, false);
             let reason = format!("build and test left out: {why}");
             let phases = [left_out(Phase::Build, by), left_out(Phase::Test, by)];
             assert_eq!(plan.jobs.len(), 1);
             for (outcome, told, found) in [
-                (forecast.outcome, &forecast.reason, &forecast.left_out),
+                (dry_run.outcome, &dry_run.reason, &dry_run.left_out),
                 (Some(ran.record.outcome), &ran.record.reason, &ran.record.left_out),
             ] {
                 assert_eq!((outcome, told.as_deref()), (Some(Outcome::Skipped), Some(&*reason)));
                 assert_eq!(pairs(found), phases);
             }
-            assert!(ran.record.steps.is_empty() && forecast.steps.is_empty(), "no hook runs");
+            assert!(ran.record.steps.is_empty() && dry_run.steps.is_empty(), "no hook runs");
             assert_eq!((ran.output.as_str(), ran.exported), ("", false));
             assert_eq!(repo.verdict(&commit).as_deref(), Some("skipped"));
             assert_eq!(ran.warnings, [""; 0]);
@@ -125,10 +125,10 @@ fn a_retry_ignores_the_message_of_a_whole_commit_and_says_so_but_not_its_branch(
         assert_eq!(run(&repo, false).record.outcome, Outcome::Skipped);
         let said = "the commit runs despite its condition (its message does not match *[full]*): a \
                     retry ignores `message`";
-        let (_, forecast) = plan(&repo, true);
-        assert_eq!(forecast.outcome, Some(Outcome::Success));
-        let acts = forecast.steps.iter().flat_map(|step| &step.actions);
-        assert_eq!(acts.filter(|act| act.to_string() == said).count(), 1, "{forecast:?}");
+        let (_, dry_run) = plan(&repo, true);
+        assert_eq!(dry_run.outcome, Some(Outcome::Success));
+        let acts = dry_run.steps.iter().flat_map(|step| &step.actions);
+        assert_eq!(acts.filter(|act| act.to_string() == said).count(), 1, "{dry_run:?}");
         let ran = run(&repo, true);
         assert_eq!((ran.record.outcome, ran.warnings), (Outcome::Success, vec![said.to_owned()]));
 
@@ -174,7 +174,7 @@ fn a_retry_says_of_each_step_once_what_it_ignores() {
         repo.write("README", "1");
         repo.commit("more");
         run(&repo, false);
-        let (_, forecast) = plan(&repo, true);
+        let (_, dry_run) = plan(&repo, true);
         let ran = run(&repo, true);
         let build = "`build` runs despite its condition (no changes in src/** since the nearest \
                      green ancestor): a retry ignores `changed`";
@@ -184,7 +184,7 @@ fn a_retry_says_of_each_step_once_what_it_ignores() {
         assert_eq!(ran.warnings, expected);
         assert_eq!((ran.record.outcome, &*ran.output), (Outcome::Success, "before\nb\nt\n"));
         let notes: Vec<String> =
-            forecast.steps.iter().flat_map(|it| &it.actions).map(ToString::to_string).collect();
+            dry_run.steps.iter().flat_map(|it| &it.actions).map(ToString::to_string).collect();
         assert!(
             expected.iter().all(|it| notes.iter().filter(|note| note == it).count() == 1),
             "{notes:?}"
@@ -302,10 +302,10 @@ fn after_all_runs_though_the_rest_of_the_config_is_not_valid() {
     ] {
         let repo = TestRepo::new();
         let commit = repo.commit_config(&config);
-        let (_, forecast) = plan(&repo, false);
-        let steps: Vec<_> = forecast.steps.iter().map(|it| it.name.as_str()).collect();
-        assert_eq!((forecast.outcome, &*steps), (Some(Outcome::Failure), &["after_all"][..]));
-        assert!(forecast.reason.unwrap().contains(says), "{config}");
+        let (_, dry_run) = plan(&repo, false);
+        let steps: Vec<_> = dry_run.steps.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!((dry_run.outcome, &*steps), (Some(Outcome::Failure), &["after_all"][..]));
+        assert!(dry_run.reason.unwrap().contains(says), "{config}");
         let ran = run(&repo, false);
         assert_eq!(ran.record.outcome, Outcome::Failure);
         assert!(ran.record.reason.as_deref().unwrap().contains(says), "{:?}", ran.record);

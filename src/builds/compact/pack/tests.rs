@@ -283,11 +283,8 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
     let place = workspace(dir.path());
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
     let stamp = |run: &str, finished| JobStamp {
-        job_id: run.to_owned(),
-        started: at(5),
         finished,
-        export: ExportPlace::Usual,
-        unknown_fields: Default::default(),
+        ..JobStamp::begun(run.to_owned(), at(5), ExportPlace::Usual)
     };
     let (first, second) = (place.build(&name(1)), place.build(&name(2)));
     first.write_stamp(&stamp("first", Some(at(7)))).unwrap();
@@ -317,11 +314,8 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
     let place = workspace(dir.path());
     let build = place.build(&name(1));
     let stamp = |run: &str, finished| JobStamp {
-        job_id: run.to_owned(),
-        started: UNIX_EPOCH,
         finished,
-        export: ExportPlace::Usual,
-        unknown_fields: Default::default(),
+        ..JobStamp::begun(run.to_owned(), UNIX_EPOCH, ExportPlace::Usual)
     };
     build.write_stamp(&stamp("canceled", None)).unwrap();
     assert_eq!(compact_all(dir.path()).unwrap().len(), 1, "without one it is packed");

@@ -229,7 +229,7 @@ fn same_step(other: &SeenStep, real: &SeenStep) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a step begins with the commands that were foretold before its forecast ended.
+/// Whether a step begins with the commands that were foretold before its dry run ended.
 fn begins_as_foretold(foretold: &[SeenCommand], step: &SeenStep) -> Result<(), String> {
     let done = &step.commands;
     let goes_on = !done.iter().any(departs);

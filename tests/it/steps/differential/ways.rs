@@ -35,7 +35,7 @@ const LINKS: [(&str, &str); 3] = [("in", "src"), ("out", "/etc"), ("lost", "nowh
 /// The step that does it.
 const DEPLOY: &str = "deploy";
 
-/// The outcome of a step whose forecast ends.
+/// The outcome of a step whose dry run ends.
 pub(crate) const UNKNOWN: &str = "unknown";
 
 /// What a way through a config showed.
@@ -421,8 +421,8 @@ fn json_of(value: &Value) -> Json {
 /// A dry run.
 pub(crate) fn plan(engine: &Engine) -> Seen {
     let said = ["alpha", "beta"].map(|word| (format!("say {word} *"), format!("{word}\n")));
-    let forecast = engine.dry_run("HEAD", &said).unwrap();
-    let steps = forecast.steps.iter().map(|step| {
+    let dry_run = engine.dry_run("HEAD", &said).unwrap();
+    let steps = dry_run.steps.iter().map(|step| {
         let commands = step.actions.iter().filter_map(|act| match act {
             Action::Command { command, label, .. } => Some(SeenCommand {
                 text: command.clone(),
@@ -441,7 +441,7 @@ pub(crate) fn plan(engine: &Engine) -> Seen {
             facts: None,
         }
     });
-    Seen { outcome: outcome_word(forecast.outcome), steps: steps.collect(), remembered: None }
+    Seen { outcome: outcome_word(dry_run.outcome), steps: steps.collect(), remembered: None }
 }
 
 /// What a plan says of an outcome.
