@@ -131,7 +131,7 @@ impl Engine {
         let mut shared = Shared {
             root,
             bare: repo.is_bare(),
-            entrance: repo.entrance().to_path_buf(),
+            open_path: repo.entrance().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
             sharing: repo.sharing()?,
             settings,
@@ -163,7 +163,7 @@ impl Engine {
         let shared = Shared {
             root: opened.root.clone(),
             bare: opened.bare,
-            entrance: opened.entrance.clone(),
+            open_path: opened.open_path.clone(),
             common_dir: opened.common_dir.clone(),
             sharing: opened.sharing,
             settings: opened.settings.clone(),

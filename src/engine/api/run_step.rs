@@ -7,7 +7,7 @@ use crate::{
             pump::Sender, shared::Shared,
         },
         run::{
-            attempt::{JobContext, JobSource, StepInputs, host_name, no_room, run_id},
+            attempt::{JobContext, JobSource, StepInputs, host_name, low_disk_space, new_id},
             driver::prepare_builds,
             reports::record_of,
         },
@@ -127,7 +127,7 @@ fn run_step(
     let names = step_names(&options.steps)?;
     let repo = shared.writable_repo()?;
     let job = job_of(&repo, &options.revision)?;
-    let (workspace, run) = (shared.workspace(), run_id());
+    let (workspace, run) = (shared.workspace(), new_id());
     workspace.own_builds()?;
     let by_hand = ByHand { shared, env, repo: &repo, job: &job, names: &names, run: &run };
     let loaded = match LoadedPipeline::load(shared, &repo, &job.commit) {
@@ -136,26 +136,26 @@ fn run_step(
         Err(error) => return Err(error),
     };
     by_hand.refuse_missing(&loaded.pipeline)?;
-    if let Some(reason) = no_room(shared, &workspace) {
+    if let Some(reason) = low_disk_space(shared, &workspace) {
         return Err(Error::new(ErrorKind::Io, reason));
     }
     prepare_builds(shared, &workspace, &repo)?;
     let scratch = workspace.scratch(&run, &|| cancel.is_canceled())?;
     let guard = Arc::new(Guard::new(Some(scratch.share()?)));
     let logs = shared.logs(&workspace, false);
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let done = by_hand.run(&site, &scratch, &loaded);
+    let done = by_hand.run(&context, &scratch, &loaded);
     // What it holds of the directory, nobody needs anymore.
     guard.finish();
-    let mut voice = by_hand.voice(events);
+    let mut reporter = by_hand.reporter(events);
     if options.keep && done.is_ok() {
         scratch.keep()?;
     } else if let Some(left) = scratch.remove() {
-        voice.warn(left.to_string());
+        reporter.warn(left.to_string());
     }
     let record = done?;
-    voice.end(&record);
+    reporter.end(&record);
     Ok(summed_up(record, cancel.is_canceled(), events))
 }
 
@@ -215,7 +215,7 @@ impl ByHand<'_> {
         &self.job.commit
     }
 
-    fn voice(&self, events: &Sender) -> JobReporter {
+    fn reporter(&self, events: &Sender) -> JobReporter {
         JobReporter::without_log(events, self.commit(), self.run)
     }
 
@@ -236,11 +236,11 @@ impl ByHand<'_> {
 
     /// A commit whose config is not valid fails, as in a run.
     fn invalid(&self, error: &Error, events: &Sender) -> Summary {
-        let mut voice = self.voice(events);
-        voice.begin(self.job);
+        let mut reporter = self.reporter(events);
+        reporter.begin(self.job);
         let (outcome, reason) = (Outcome::Failure, Some(error.report()));
         let record = Record { outcome, reason, ..self.record() };
-        voice.end(&record);
+        reporter.end(&record);
         summed_up(record, false, events)
     }
 
@@ -257,21 +257,21 @@ impl ByHand<'_> {
     /// Exports the commit and runs its steps.
     fn run(
         &self,
-        site: &JobContext<'_>,
+        context: &JobContext<'_>,
         scratch: &Scratch,
         loaded: &LoadedPipeline,
     ) -> Result<Record, Error> {
         let (clock, mut record, build) = (Instant::now(), self.record(), scratch.build());
         record.config_format = Some(loaded.pipeline.format);
-        let mut voice = self.voice(site.events);
-        voice.begin(self.job);
-        self.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        self.export(site, build, &mut voice)?;
+        let mut reporter = self.reporter(context.events);
+        reporter.begin(self.job);
+        self.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
+        self.export(context, build, &mut reporter)?;
         let source = JobSource { forced: true, ..JobSource::of_job(self.run, self.job) };
         record.tags = source.tags(self.repo, self.commit());
-        let (commit, desk) = (self.commit(), None);
-        let inputs = StepInputs { commit, loaded, build, source, desk };
-        let mut steps = site.steps(self.repo, &voice, inputs);
+        let (commit, approval_gate) = (self.commit(), None);
+        let inputs = StepInputs { commit, loaded, build, source, approval_gate };
+        let mut steps = context.steps(self.repo, &reporter, inputs);
         steps.by_hand = true;
         let last = record_of(self.repo, self.commit().id)?;
         if let Some(last) = &last {
@@ -305,15 +305,15 @@ impl ByHand<'_> {
 
     fn export(
         &self,
-        site: &JobContext<'_>,
+        context: &JobContext<'_>,
         build: &Build,
-        voice: &mut JobReporter,
+        reporter: &mut JobReporter,
     ) -> Result<(), Error> {
         let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
         let to = build.export_dir();
-        let exported = export::export(self.repo, self.commit().id, &to, &options, site.cancel)?;
-        exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
-        voice.say(EventKind::Exported { dir: to });
+        let exported = export::export(self.repo, self.commit().id, &to, &options, context.cancel)?;
+        exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
+        reporter.emit(EventKind::Exported { dir: to });
         Ok(())
     }
 }

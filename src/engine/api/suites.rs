@@ -8,7 +8,7 @@ use crate::{
         context::{engine_call::EngineCall, registrations::Registrations, threads::on_big_thread},
         run::dry_run,
         step::{
-            JobInfo, JobLimits, Judge, Memory, Steps,
+            ChangeCheck, JobInfo, JobLimits, Memory, Steps,
             scripts::{CommitTree, LoadedPipeline, Scripts},
         },
     },
@@ -255,7 +255,7 @@ impl StepRunner for EngineRunner {
                 passed,
                 env: self.env.clone(),
                 limits: JobLimits::default(),
-                judge: Judge::new(&pipeline, is_retry).into(),
+                change_check: ChangeCheck::new(&pipeline, is_retry).into(),
             },
             context,
             effects: job.effects,
@@ -299,7 +299,7 @@ fn walked(steps: &mut Steps<'_>) -> TestEnd {
     let before = RefCell::new(Vec::new());
     let walked = match steps.whole_commit_unmet() {
         None => steps.walk(&|_| before.borrow_mut().push(memory.remembered())),
-        Some(unmet) => steps.left_out_whole(&unmet),
+        Some(unmet) => steps.skip_commit(&unmet),
     };
     let reason = walked.skip_reason();
     let after = before.into_inner().into_iter().skip(1).chain([memory.remembered()]);

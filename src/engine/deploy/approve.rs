@@ -3,7 +3,7 @@
 use super::{candidate::Candidate, identity::Identity};
 use crate::engine::{context::shared::Shared, run::attempt};
 use crate::{
-    engine::context::signatures,
+    engine::context::signatures::{self, Author},
     model::{
         commit::CommitId,
         deployment::{Approval, ApprovalState},
@@ -30,7 +30,7 @@ pub(in crate::engine) fn approve(
     };
     let identity = Identity::of(shared, repo, named.as_ref(), &env);
     let approval = Approval {
-        reference: Repo::approval_ref(environment, commit, &attempt::run_id()),
+        reference: Repo::approval_ref(environment, commit, &attempt::new_id()),
         environment: environment.to_owned(),
         commit,
         config_blob: repo.config_blob(commit)?.unwrap_or_default(),
@@ -40,15 +40,15 @@ pub(in crate::engine) fn approve(
         proof: None,
         problem: None,
     };
-    let author = (identity.name.as_str(), identity.address.as_str());
+    let author = Author { name: &identity.name, address: &identity.address };
     let id = match repo.signs_with_ssh() {
         true => signatures::sign_approval(repo, &approval, author, &shared.process_variables())?,
-        false => repo.make_approval(&approval, author)?,
+        false => repo.make_approval(&approval, (author.name, author.address))?,
     };
     // Before its ref: whoever sees that knows whose it is.
     shared.workspace().mark_approval(id)?;
     repo.keep_approval(&approval, id)?;
-    approvals.judged(repo, StoredApproval { approval, id })
+    approvals.verify(repo, StoredApproval { approval, id })
 }
 
 /// The approvals of a plan.
@@ -59,16 +59,16 @@ pub(in crate::engine) struct Approvals {
     pub(super) fault: Option<String>,
 }
 
-/// Whether somebody approved whose approval counts, and the approvals that do not. `is_wanted` is none
+/// Whether somebody approved whose approval counts, and the approvals that do not. `is_required` is none
 /// where a plan does not know.
 pub(in crate::engine) fn state(
     shared: &Shared,
     repo: &Repo,
     environment: &str,
     candidate: &Candidate,
-    is_wanted: Option<bool>,
+    is_required: Option<bool>,
 ) -> Result<Approvals, Error> {
-    if is_wanted == Some(false) {
+    if is_required == Some(false) {
         return Ok(Approvals {
             state: ApprovalState::NotNeeded,
             uncounted: Vec::new(),
@@ -76,7 +76,7 @@ pub(in crate::engine) fn state(
         });
     }
     let missing =
-        if is_wanted.is_some() { ApprovalState::Awaiting } else { ApprovalState::Unknown };
+        if is_required.is_some() { ApprovalState::Awaiting } else { ApprovalState::Unknown };
     let approvals = shared.approvals(&shared.process_env());
     let found = approvals.find(repo, environment, candidate.commit.id, &candidate.config)?;
     let fault = match &found.counted {

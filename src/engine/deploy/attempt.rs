@@ -9,7 +9,7 @@ use crate::{
         run::{
             attempt::{self, JobContext, JobSource, StepInputs},
             driver::prepare_builds,
-            live::{self, Ground},
+            live::{self, ExportTarget},
             reports,
         },
     },
@@ -173,10 +173,10 @@ fn not_begun(
     deployment.reason = Some(why.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
-    voice.warn(why);
+    let mut reporter = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
+    reporter.warn(why);
     let ended = Box::new(deployment.clone());
-    voice.say(EventKind::DeployFinished { deployment: ended });
+    reporter.emit(EventKind::DeployFinished { deployment: ended });
     deployment
 }
 
@@ -198,9 +198,9 @@ pub(super) fn deploy_under(
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
+    let done = Attempt::new(&context, environment, provided).and_then(Attempt::run);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     lock.release();
@@ -262,7 +262,7 @@ impl Decision {
         let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
         let build = shared.workspace().build(&candidate.commit.build_name());
         let deployment = Deployment {
-            id: attempt::run_id(),
+            id: attempt::new_id(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
             previous: from,
@@ -301,11 +301,11 @@ fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitI
 
 /// A deployment that is decided on.
 struct Attempt<'a> {
-    site: &'a JobContext<'a>,
+    context: &'a JobContext<'a>,
     repo: Repo,
     candidate: Candidate,
     identity: Identity,
-    desk: ApprovalGate,
+    approval_gate: ApprovalGate,
     deployment: Deployment,
     /// The record of the job that built the commit again for it.
     made: Option<&'a Record>,
@@ -313,40 +313,40 @@ struct Attempt<'a> {
 
 impl<'a> Attempt<'a> {
     fn new(
-        site: &'a JobContext<'a>,
+        context: &'a JobContext<'a>,
         environment: &str,
         provided: &'a Provided,
     ) -> Result<Self, Error> {
-        let shared = site.shared;
+        let shared = context.shared;
         let repo = shared.repo()?;
         for message in repo.restore_refs()? {
-            site.events.emit(EventKind::Warning { message });
+            context.events.emit(EventKind::Warning { message });
         }
         if let Some(open) = repo.deploy_history(environment)?.ledger.interrupted() {
             return Err(locked(open));
         }
-        let decision = Decision::new(shared, site.env, environment, &provided.request)?;
+        let decision = Decision::new(shared, context.env, environment, &provided.request)?;
         let Decision { repo, candidate, identity, deployment } = decision;
-        let desk = ApprovalGate {
+        let approval_gate = ApprovalGate {
             root: shared.root.clone(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
             config: candidate.config.clone(),
-            host: shared.options.approvals.clone().map(|ask| (ask, site.events.clone())),
-            approvals: shared.approvals(site.env),
+            host: shared.options.approvals.clone().map(|ask| (ask, context.events.clone())),
+            approvals: shared.approvals(context.env),
             answer: Arc::default(),
         };
         let made = provided.rebuilt.as_ref().map(|rebuilt| &rebuilt.record);
-        Ok(Self { site, repo, candidate, identity, desk, deployment, made })
+        Ok(Self { context, repo, candidate, identity, approval_gate, deployment, made })
     }
 
     fn run(mut self) -> Result<Deployment, Error> {
-        let (site, commit) = (self.site, self.candidate.commit.clone());
+        let (context, commit) = (self.context, self.candidate.commit.clone());
         let run = self.deployment.id.clone();
-        let mut voice = JobReporter::new(site.events, site.logs, &commit, &run);
-        let is_wanted = self.desk.is_wanted(&self.candidate.rules);
-        if is_wanted && !self.desk.ask(None, &self.context())? {
-            return self.wait(&mut voice);
+        let mut reporter = JobReporter::new(context.events, context.logs, &commit, &run);
+        let is_required = self.approval_gate.is_required(&self.candidate.rules);
+        if is_required && !self.approval_gate.ask(None, &self.context())? {
+            return self.wait(&mut reporter);
         }
         self.note_approval();
         self.deployment.export = self.place()?;
@@ -355,20 +355,20 @@ impl<'a> Attempt<'a> {
             Some(open) => Err(locked(open)),
             None => Ok(Some(begun.clone())),
         })?;
-        let prepared = prepare_builds(site.shared, site.workspace, &self.repo);
+        let prepared = prepare_builds(context.shared, context.workspace, &self.repo);
         let build = self.build();
-        let is_canceled = || site.cancel.is_canceled();
+        let is_canceled = || context.cancel.is_canceled();
         // Before its log is opened, which may be packed too.
         let restored = prepared.and_then(|()| self.restore());
         let occupied = restored.and_then(|()| build.share(&is_canceled));
         if occupied.is_ok() {
-            voice.open_log(&build, &commit);
+            reporter.open_log(&build, &commit);
         }
         let started = Box::new(begun.clone());
-        site.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        voice.say(EventKind::DeployStarted { deployment: started });
-        let ended = occupied.and_then(|occupied| self.phase(occupied, &mut voice));
-        self.judge(ended, &mut voice);
+        context.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
+        reporter.emit(EventKind::DeployStarted { deployment: started });
+        let ended = occupied.and_then(|occupied| self.phase(occupied, &mut reporter));
+        self.judge(ended, &mut reporter);
         let ended = self.deployment.clone();
         self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
             let message = format!(
@@ -377,27 +377,27 @@ impl<'a> Attempt<'a> {
             );
             Error::new(error.kind(), message).with_source(error)
         })?;
-        self.sweep(&mut voice);
+        self.sweep(&mut reporter);
         let ended = Box::new(self.deployment.clone());
-        voice.say(EventKind::DeployFinished { deployment: ended });
-        voice.report_log_fault();
+        reporter.emit(EventKind::DeployFinished { deployment: ended });
+        reporter.report_log_fault();
         Ok(self.deployment)
     }
 
     /// Removes the exports that nothing runs any more, of this commit and of the one before it.
-    fn sweep(&self, voice: &mut JobReporter) {
+    fn sweep(&self, reporter: &mut JobReporter) {
         let before = self.deployment.previous.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
         let swept = before.and_then(|before| {
             let mut left = Vec::new();
             for commit in before.iter().chain([&self.candidate.commit]) {
-                left.extend(live::sweep(self.site.shared, &self.repo, commit)?);
+                left.extend(live::remove_unused_exports(self.context.shared, &self.repo, commit)?);
             }
             Ok(left)
         });
         match swept {
-            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
-            Err(error) => voice.warn(format!(
+            Ok(left) => left.iter().for_each(|left| reporter.warn(left.to_string())),
+            Err(error) => reporter.warn(format!(
                 "cannot remove an export that is no longer deployed: {}",
                 error.report()
             )),
@@ -414,14 +414,14 @@ impl<'a> Attempt<'a> {
             label: None,
             export_dir: self.build().export_dir(),
             deadline: None,
-            cancel: self.site.cancel.with_threshold(1),
+            cancel: self.context.cancel.with_threshold(1),
         }
     }
 
     /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
-    fn wait(mut self, voice: &mut JobReporter) -> Result<Deployment, Error> {
+    fn wait(mut self, reporter: &mut JobReporter) -> Result<Deployment, Error> {
         self.deployment.outcome = DeployOutcome::AwaitingApproval;
-        self.deployment.reason = self.why_it_waits(None, voice);
+        self.deployment.reason = self.why_it_waits(None, reporter);
         self.deployment.finished = Some(self.deployment.started);
         let waits = self.deployment.clone();
         self.record(|ledger| {
@@ -433,21 +433,21 @@ impl<'a> Attempt<'a> {
             Ok((!known).then(|| waits.clone()))
         })?;
         let ended = Box::new(self.deployment.clone());
-        voice.say(EventKind::DeployFinished { deployment: ended });
+        reporter.emit(EventKind::DeployFinished { deployment: ended });
         Ok(self.deployment)
     }
 
     /// Keeps who approved.
     fn note_approval(&mut self) {
-        let given = self.desk.answer().given_by;
+        let given = self.approval_gate.answer().given_by;
         let (by, proof) = given.unzip();
         (self.deployment.approved_by, self.deployment.approval_proof) = (by, proof);
     }
 
     /// Tells of approvals that do not count, and keeps that behind the question.
-    fn why_it_waits(&self, question: Option<String>, voice: &mut JobReporter) -> Option<String> {
-        let problems = self.desk.answer().problems;
-        problems.iter().for_each(|problem| voice.warn(problem.clone()));
+    fn why_it_waits(&self, question: Option<String>, reporter: &mut JobReporter) -> Option<String> {
+        let problems = self.approval_gate.answer().problems;
+        problems.iter().for_each(|problem| reporter.warn(problem.clone()));
         let reasons: Vec<String> = question.into_iter().chain(problems).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
@@ -462,31 +462,35 @@ impl<'a> Attempt<'a> {
 
     /// The commit's build, with the export that is its own now.
     fn build(&self) -> Build {
-        self.site.workspace.build(&self.candidate.commit.build_name())
+        self.context.workspace.build(&self.candidate.commit.build_name())
     }
 
     /// Runs the phase in the commit's export.
-    fn phase(&mut self, occupied: BuildLock, voice: &mut JobReporter) -> Result<StepResult, Error> {
-        let (build, _occupied) = self.prepare(occupied, voice)?;
+    fn phase(
+        &mut self,
+        occupied: BuildLock,
+        reporter: &mut JobReporter,
+    ) -> Result<StepResult, Error> {
+        let (build, _occupied) = self.prepare(occupied, reporter)?;
         build.export_name().clone_into(&mut self.deployment.export);
-        let (site, candidate) = (self.site, &self.candidate);
+        let (context, candidate) = (self.context, &self.candidate);
         let source = JobSource::of_deployment(&self.deployment.id, &self.deployment.environment);
-        let mut steps = site.steps(
+        let mut steps = context.steps(
             &self.repo,
-            voice,
+            reporter,
             StepInputs {
                 commit: &candidate.commit,
                 loaded: &candidate.loaded,
                 build: &build,
                 source,
-                desk: Some(self.desk.clone()),
+                approval_gate: Some(self.approval_gate.clone()),
             },
         );
         if let Some(record) = self.record_of_build()? {
             steps.recall(&record);
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
-        self.discard(&steps, &build, voice)?;
+        self.discard(&steps, &build, reporter)?;
         result.ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))
     }
 
@@ -495,18 +499,18 @@ impl<'a> Attempt<'a> {
         &self,
         steps: &Steps<'_>,
         build: &Build,
-        voice: &mut JobReporter,
+        reporter: &mut JobReporter,
     ) -> Result<(), Error> {
         if !steps.discards_export() {
             return Ok(());
         }
         let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
-        let (shared, repo) = (self.site.shared, &self.repo);
-        if let Some(needed) = live::needed_elsewhere(shared, repo, build, id, environment)? {
-            voice.warn(format!("keeping the export: {needed}"));
+        let (shared, repo) = (self.context.shared, &self.repo);
+        if let Some(needed) = live::reason_to_keep_export(shared, repo, build, id, environment)? {
+            reporter.warn(format!("keeping the export: {needed}"));
             return Ok(());
         }
-        steps.discard(build, voice);
+        steps.remove_export(build, reporter);
         let own = self.build();
         if own.export_name() == build.export_name()
             && let Some(stamp) = own.stamp()
@@ -541,7 +545,7 @@ impl<'a> Attempt<'a> {
         if self.deployment.bare {
             return Ok(Found::Not(BuildState::Bare));
         }
-        build::find(self.site.shared, &self.repo, &self.candidate, self.made)
+        build::find(self.context.shared, &self.repo, &self.candidate, self.made)
     }
 
     /// Takes a packed build out of its archive, if that is the one to deploy.
@@ -549,8 +553,8 @@ impl<'a> Attempt<'a> {
         if self.find()? != Found::Packed {
             return Ok(());
         }
-        let (site, id) = (self.site, &self.deployment.id);
-        build::unpack(site.shared, &self.repo, &self.candidate.commit, id, site.cancel)
+        let (context, id) = (self.context, &self.deployment.id);
+        build::unpack(context.shared, &self.repo, &self.candidate.commit, id, context.cancel)
     }
 
     /// Sees to it that the export is there that is deployed, and says where: as the job left it, as
@@ -558,9 +562,9 @@ impl<'a> Attempt<'a> {
     fn prepare(
         &self,
         mut occupied: BuildLock,
-        voice: &mut JobReporter,
+        reporter: &mut JobReporter,
     ) -> Result<(Build, BuildLock), Error> {
-        let is_canceled = || self.site.cancel.is_canceled();
+        let is_canceled = || self.context.cancel.is_canceled();
         for _ in 0..LOOKS_MAX {
             let build = self.build();
             match self.find()? {
@@ -575,7 +579,7 @@ impl<'a> Attempt<'a> {
                 Found::Not(_) => {
                     drop(occupied);
                     let alone = build.prepare(&is_canceled)?;
-                    let made = self.export_files(voice)?;
+                    let made = self.export_files(reporter)?;
                     drop(alone);
                     return Ok((made, build.share(&is_canceled)?));
                 }
@@ -585,12 +589,18 @@ impl<'a> Attempt<'a> {
     }
 
     /// Makes an export of the commit's files, beside what is there.
-    fn export_files(&self, voice: &mut JobReporter) -> Result<Build, Error> {
-        build::check_room(self.site.shared)?;
+    fn export_files(&self, reporter: &mut JobReporter) -> Result<Build, Error> {
+        build::check_room(self.context.shared)?;
         let (commit, run) = (&self.candidate.commit, self.deployment.id.as_str());
-        let ground = Ground::beside(self.site.shared, &self.repo, self.build(), commit.id, run)?;
-        attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
-        Ok(ground.build)
+        let target = ExportTarget::additional(
+            self.context.shared,
+            &self.repo,
+            self.build(),
+            commit.id,
+            run,
+        )?;
+        attempt::export_to(self.context, &self.repo, commit, &target, reporter, run)?;
+        Ok(target.build)
     }
 
     fn went_away(&self) -> Error {
@@ -602,14 +612,14 @@ impl<'a> Attempt<'a> {
     }
 
     /// What the deployment came to.
-    fn judge(&mut self, ended: Result<StepResult, Error>, voice: &mut JobReporter) {
+    fn judge(&mut self, ended: Result<StepResult, Error>, reporter: &mut JobReporter) {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
         let StepResult { record, waits, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                voice.warn(error.report());
+                reporter.warn(error.report());
                 deployment.reason = Some(error.report());
                 deployment.outcome = match error.kind() {
                     ErrorKind::Canceled => DeployOutcome::Canceled,
@@ -630,7 +640,7 @@ impl<'a> Attempt<'a> {
             deployment.failures = record.failures;
         }
         if waits {
-            self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);
+            self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), reporter);
         }
     }
 }

@@ -129,7 +129,7 @@ pub(super) fn unpack(
 
 /// An export is not made where it would fill the disk.
 pub(super) fn check_room(shared: &Shared) -> Result<(), Error> {
-    let refusal = attempt::no_room(shared, &shared.workspace());
+    let refusal = attempt::low_disk_space(shared, &shared.workspace());
     refusal.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
 }
 

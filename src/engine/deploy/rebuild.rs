@@ -152,16 +152,16 @@ fn rebuild_under(
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Trigger::Rebuild);
     events.emit(EventKind::Planned { jobs: vec![job.clone()] });
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let id = attempt::run_id();
+    let id = attempt::new_id();
     lock.introduce(&attempt::host_name(), &id);
     let active = ActiveJobs::new(&workspace, &id, cancel);
-    let books = RunState { attempts: &attempts, lock, active: &active };
+    let state = RunState { attempts: &attempts, lock, active: &active };
     let own = HashSet::from([commit.id]);
     let bounds =
         StopConditions { named: true, own: &own, may_hand_over: false, may_lend_lock: false };
-    let worked = workers::work(&site, books, vec![job], &bounds);
+    let worked = workers::work(&context, state, vec![job], &bounds);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     let canceled = || Error::new(ErrorKind::Canceled, "canceled before the rebuild");

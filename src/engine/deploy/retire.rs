@@ -38,7 +38,7 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
     let last = running.or_else(|| ledger.deployments.first())?;
     let now = clock::now_ms();
     Some(Deployment {
-        id: attempt::run_id(),
+        id: attempt::new_id(),
         environment: environment.to_owned(),
         commit: last.commit,
         previous: running.map(|running| running.commit),

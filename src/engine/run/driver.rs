@@ -1,4 +1,4 @@
-//! A run: passes of scan, plan and work, until nothing is due.
+//! A run: passes of scan, plan and work, until nothing is pending.
 
 use crate::{
     engine::context::{
@@ -29,7 +29,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{
     active_jobs::ActiveJobs,
-    attempt::{JobContext, RunState, host_name, run_id},
+    attempt::{JobContext, RunState, host_name, new_id},
     interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
     lock_wait::{self, WaitResult},
     pending::{ResolvedSelection, left_out, settled_outcome, why_held},
@@ -40,7 +40,7 @@ use super::{
 pub(in crate::engine) struct RunDriver<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
-    /// Names this call among all others.
+    /// The unique id of this call.
     id: String,
     pub(in crate::engine) cancel: CancelView,
     pub(in crate::engine) events: Sender,
@@ -48,36 +48,38 @@ pub(in crate::engine) struct RunDriver<'a> {
     workspace: Workspace,
     logs: Logs,
     wanted: ResolvedSelection,
-    /// What was pushed: its newest green commit may want to be deployed.
+    /// The pushed refs. Their newest green commit may be deployed automatically.
     pub(in crate::engine) pushed: Vec<RefUpdate>,
     wait: Wait,
-    /// What the wake counter said before the last look.
+    /// The scan request counter at the beginning of the last pass.
     seen: u64,
-    /// The commits that were begun, or dropped: none is begun twice, unless another ref asks for one
-    /// that was skipped.
+    /// The commits that were begun or dropped. None is begun twice, unless another ref requests a
+    /// commit that was skipped.
     attempted: HashSet<CommitId>,
-    /// Of those the ones that were skipped.
+    /// The attempted commits that were skipped.
     skipped: HashSet<CommitId>,
-    /// Of those in hand, the commits that this caller came for.
+    /// The pending commits that this caller requested.
     own: HashSet<CommitId>,
-    /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
-    /// it: it may be stopped, and the work must not wait for it.
+    /// True if a waiting process may get the lock when the caller's own commits are done. False
+    /// once a waiter did not take it, because that process may be stopped.
     may_hand_over: bool,
-    /// Whether a deployment gets the lock between two commits, until one did not take it.
+    /// True if a deployment may get the lock between two commits. False once a deployment did not
+    /// take it.
     may_lend_lock: bool,
-    /// The refs of pushes that ask for more than they get.
+    /// The pushed refs beyond the limit of retests per push.
     left: HashSet<GitString>,
-    /// What was said of refs that others deleted: each look finds the same missing.
+    /// The warnings about deleted refs that were already reported. Each pass would find them
+    /// again.
     told: HashSet<String>,
     pub(in crate::engine) summary: Summary,
 }
 
-/// How a stay under the lock ended.
+/// How work under the lock ended.
 #[derive(PartialEq, Eq)]
 enum RunEnd {
-    /// Nothing is due any more, or nothing more can be done.
+    /// Nothing is pending, or nothing more can be done.
     Done,
-    /// A waiter took over: the rest is its own.
+    /// A waiting process took over the lock and the remaining work.
     HandedOver,
 }
 
@@ -91,13 +93,14 @@ impl<'a> RunDriver<'a> {
     ) -> Result<Self, Error> {
         let repo = shared.writable_repo()?;
         let workspace = shared.workspace();
-        // Before anything is said of builds: they may be another repository's.
+        // Checked before any work on builds, because the directory may belong to another
+        // repository.
         workspace.own_builds()?;
         let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
         Ok(Self {
             shared,
             env,
-            id: run_id(),
+            id: new_id(),
             cancel,
             events,
             repo,
@@ -118,18 +121,18 @@ impl<'a> RunDriver<'a> {
         })
     }
 
-    /// Tests what is due, until nothing is.
+    /// Tests the pending commits until none is left.
     ///
     /// # Errors
     ///
-    /// What kept the run from beginning; later faults are in the summary.
+    /// The error that kept the run from beginning. Later errors are in the summary.
     pub(in crate::engine) fn test(&mut self) -> Result<(), Error> {
         self.tell_of_setup();
         self.remember_tips();
         if let Err(error) =
             self.skip_pushed().and_then(|()| self.serve()).and_then(|()| self.report_to_pusher())
         {
-            // A fault before anything was begun means that the run could not begin.
+            // An error before the first attempt means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
             }
@@ -138,24 +141,24 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// True if what was pushed may be deployed now.
+    /// Returns true if a pushed commit may be deployed now.
     pub(in crate::engine) fn may_deploy(&self) -> bool {
         self.summary.error.is_none() && !self.cancel.is_canceled()
     }
 
-    /// True if a job left a build, so that old ones may have to go.
+    /// Returns true if a job made a build, so that old builds may have to be pruned.
     pub(in crate::engine) fn has_worked(&self) -> bool {
         !self.attempted.is_empty() && !self.cancel.is_canceled()
     }
 
-    /// Ends the run.
+    /// Ends the run and returns its summary.
     pub(in crate::engine) fn finish(self) -> Summary {
         self.events.emit(EventKind::Finished { outcome: self.summary.worst() });
         self.summary
     }
 
-    /// Keeps what a push made the tip of a branch: a deployment asks for it. If that fails, there is
-    /// less to choose from, and the push is judged all the same.
+    /// Stores the pushed tips of branches, because deployments choose among them. If this fails,
+    /// fewer commits can be deployed; the push is tested anyway.
     fn remember_tips(&self) {
         let branches =
             self.pushed.iter().filter(|it| it.reference.as_bytes().starts_with(b"refs/heads/"));
@@ -168,7 +171,7 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Looks for others who found the repository busy meanwhile, and does what is due.
+    /// Tests what other processes requested while the lock was taken.
     pub(in crate::engine) fn for_others(
         shared: &'a Shared,
         env: &'a ProcessEnv,
@@ -177,13 +180,13 @@ impl<'a> RunDriver<'a> {
     ) -> Result<(), Error> {
         let mut drive = Self::new(shared, env, &Selection::pending(), cancel, events)?;
         drive.wanted = ResolvedSelection::of_others();
-        // If it is busy, its holder looks.
+        // If the lock is taken, its holder scans again.
         let lock = drive.workspace.lock()?;
         lock.map_or(Ok(()), |lock| drive.work_under(lock))
     }
 
-    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
-    /// holds that would take it up meanwhile.
+    /// Skips the commits of a push with the option `ci.skip`. This comes first and without the
+    /// lock, because the lock's holder could test them meanwhile.
     fn skip_pushed(&mut self) -> Result<(), Error> {
         let ResolvedSelection { pushed, push_options, .. } = &self.wanted;
         let options = if pushed.is_empty() { &[][..] } else { push_options };
@@ -212,8 +215,8 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
-    /// cannot be read is met again.
+    /// Warns about fetch settings that delete refs, and about a HEAD without a branch. Read errors
+    /// are ignored here, because later steps report them.
     fn tell_of_setup(&self) {
         let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
         if !self.pushed.is_empty() {
@@ -224,7 +227,7 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Does what the caller came for.
+    /// Tests the commits that the caller requested.
     fn serve(&mut self) -> Result<(), Error> {
         if self.nothing_pending()? {
             return Ok(());
@@ -233,12 +236,14 @@ impl<'a> RunDriver<'a> {
         lock.map_or(Ok(()), |lock| self.work_under(lock))
     }
 
-    /// Named commits that are all settled or without a config need no lock to be reported.
+    /// Returns true if all named commits have a verdict or no config. Then the run does not need
+    /// the lock.
     fn nothing_pending(&mut self) -> Result<bool, Error> {
         if self.wanted.named.is_none() {
             return Ok(false);
         }
-        // To be told a verdict takes no right to write. What has none is run, and meets the fault.
+        // Reporting a verdict needs no write access. If refs cannot be restored, a commit without
+        // a verdict is run and reports the error.
         let _ = self.restore_refs();
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
@@ -249,7 +254,7 @@ impl<'a> RunDriver<'a> {
         Ok(found.due.is_empty())
     }
 
-    /// Takes the lock; none where there is nothing left to do with it.
+    /// Takes the lock. Returns `None` if waiting ended without it, so that nothing is left to do.
     fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
         if self.wanted.named.is_none() {
             let lines: Vec<u8> = self.pushed.iter().flat_map(RefUpdate::line).collect();
@@ -271,10 +276,10 @@ impl<'a> RunDriver<'a> {
         Ok(None)
     }
 
-    /// Works under the lock, again and again until nobody relies on another look.
+    /// Works under the lock until no other process has requested another scan.
     fn work_under(&mut self, mut lock: RunLock) -> Result<(), Error> {
         while self.stay(lock)? == RunEnd::Done && !self.cancel.is_canceled() {
-            // Whoever found the lock busy since the last look relies on another one.
+            // Every process that found the lock taken since the last scan relies on another one.
             if self.workspace.wake_count()? == self.seen {
                 break;
             }
@@ -286,7 +291,7 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Works under the lock until nothing is due or a waiter takes over.
+    /// Works under the lock until nothing is pending or a waiting process takes over.
     fn stay(&mut self, mut lock: RunLock) -> Result<RunEnd, Error> {
         loop {
             lock.introduce(&host_name(), &self.id);
@@ -321,24 +326,25 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Whether a deployment gets the lock now, for one commit.
+    /// Returns true if a deployment gets the lock now, for one commit.
     fn may_lend_lock(&self) -> bool {
         self.may_lend_lock && !self.cancel.is_canceled() && is_wanted_between(&self.workspace)
     }
 
-    /// Looks and works until nothing is due, or a waiter is to take over.
+    /// Repeats passes until nothing is pending, or another process should get the lock.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
         let mut passed = Ok(true);
         while let Ok(true) = passed {
             passed = self.pass(lock, &guard);
         }
-        // It shares the lock, which nobody else gets before it is gone.
+        // The guard shares the lock, so the lock stays taken until the guard is gone.
         guard.finish();
         passed.map(drop)
     }
 
-    /// One look, and the work on what it found; false when there is no reason for another one.
+    /// Makes one pass: a scan, and the work on its results. Returns false if no further pass is
+    /// needed.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
         self.seen = self.workspace.wake_count()?;
         self.restore_refs()?;
@@ -357,7 +363,7 @@ impl<'a> RunDriver<'a> {
         }
         self.summary.canceled |= !jobs.is_empty();
         if self.wanted.named.is_none() {
-            // Also where a cancel declined to run what was asked for.
+            // This also applies if a cancellation left requested commits untested.
             lock.mark_scanned(self.seen);
         } else if !self.cancel.is_canceled() && lock.scan_requested(self.seen) {
             self.wanted = ResolvedSelection::of_others();
@@ -366,8 +372,8 @@ impl<'a> RunDriver<'a> {
         Ok(false)
     }
 
-    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
-    /// run for want of it.
+    /// Restores deleted refs of tinyci and reports them. Otherwise commits with a verdict would be
+    /// tested again.
     fn restore_refs(&mut self) -> Result<(), Error> {
         for message in self.repo.restore_refs()? {
             if self.told.insert(message.clone()) {
@@ -377,7 +383,7 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// What is to be run now, of what was not attempted yet.
+    /// Returns the jobs to run now, without those that this run has already done.
     fn look(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
         let mut told = Summary::default();
         let found = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
@@ -397,15 +403,15 @@ impl<'a> RunDriver<'a> {
         Ok(plan.jobs)
     }
 
-    /// Whether a job is not one that this run has done. A commit that was skipped is tested again for
-    /// another ref as often as that adds anything: so several refs may be pushed at once.
+    /// Returns true if this run has not yet done the job. A skipped commit is tested again for
+    /// each ref that adds something, because a push may contain several.
     fn may_begin(&self, job: &Job) -> bool {
         let id = &job.commit.id;
         let is_again = job.trigger == Trigger::Retest && self.skipped.contains(id);
         is_again || !self.attempted.contains(id)
     }
 
-    /// Says that a push asks for more than it gets.
+    /// Warns that a push requests more retests than the limit allows.
     fn tell_left(&mut self, left: Vec<GitString>) {
         let Some(example) = left.last().map(short_ref) else { return };
         let count = left.len();
@@ -416,8 +422,8 @@ impl<'a> RunDriver<'a> {
         self.warn(hinted(&message, &hint));
     }
 
-    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet, or whose re-test
-    /// came to none, is looked at again: no other ref may reach it.
+    /// Forgets the pushes that were handled. A tag stays if its commit has no verdict or its
+    /// retest ended without one, because no other ref may reach that commit.
     fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
         if self.wanted.named.is_some() {
             return Ok(());
@@ -442,13 +448,14 @@ impl<'a> RunDriver<'a> {
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
         let tried = attempts.get(&id);
         let is_held = tried >= self.shared.settings.max_attempts && attempts.lacks(&id).is_none();
-        // A re-test that came to no verdict leaves the one before.
+        // A retest without a verdict keeps the earlier verdict.
         let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
         let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);
         Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
     }
 
-    /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
+    /// Reports the commits that a plan excludes, and moves the baseline for those that exceed the
+    /// backlog limit.
     fn keep_aside(&mut self, plan: &Plan) -> Result<(), Error> {
         for id in &plan.out_of_attempts {
             if !self.summary.out_of_attempts.contains(id) {
@@ -464,7 +471,7 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Says what belongs to no commit, in the log of all runs too.
+    /// Emits a warning that belongs to no commit, and writes it to the log of all runs.
     pub(in crate::engine) fn warn(&self, message: String) {
         let event = Event::new(pump::meta(), EventKind::Warning { message });
         let logged = event.log_lines().iter().try_for_each(|line| self.logs.line(line));
@@ -475,7 +482,8 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Hands the jobs of one plan to as many workers as the engine has; true if some are left.
+    /// Runs the jobs of one plan on the configured number of workers. Returns true if jobs are
+    /// left.
     fn work(
         &mut self,
         jobs: Vec<Job>,
@@ -488,22 +496,22 @@ impl<'a> RunDriver<'a> {
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         let call = EngineCall { shared: self.shared, env: self.env };
         let (workspace, logs) = (&self.workspace, &self.logs);
-        let site = JobContext {
+        let context = JobContext {
             pipeline: self.wanted.pipeline.as_ref(),
             replaces_live: self.wanted.replaces_live,
             ..JobContext::new(call, workspace, logs, guard, &self.cancel, &self.events)
         };
         let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
-        let books = RunState { attempts, lock, active: &active };
+        let state = RunState { attempts, lock, active: &active };
         let bounds = StopConditions {
             named: self.wanted.named.is_some(),
             own: &self.own,
             may_hand_over: self.may_hand_over,
             may_lend_lock: self.may_lend_lock,
         };
-        let worked = workers::work(&site, books, jobs, &bounds);
+        let worked = workers::work(&context, state, jobs, &bounds);
         let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        // A job that was ended by itself leaves the run as it is.
+        // The cancellation of a single job does not cancel the run.
         self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
         for record in &worked.records {
             match record.outcome {
@@ -512,14 +520,14 @@ impl<'a> RunDriver<'a> {
             };
         }
         self.attempted.extend(worked.taken);
-        // The work for others is theirs to report.
+        // The other processes report the work for them themselves.
         if !self.wanted.of_others {
             self.summary.records.extend(worked.records);
         }
         worked.fault.map_or(Ok(worked.left), Err)
     }
 
-    /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.
+    /// Adds the verdicts of pushed commits that were tested before, or by another run meanwhile.
     fn report_to_pusher(&mut self) -> Result<(), Error> {
         for update in &self.wanted.pushed {
             let tip = update.new.map(|id| self.repo.peel(id)).transpose()?.flatten();
@@ -533,8 +541,8 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Whether the lock is to go to a deployment for one commit, or to a waiter: all that this
-    /// caller came for is done.
+    /// Returns true if the lock should go to a deployment for one commit, or to a waiting process
+    /// because the caller's own commits are done.
     fn gives_way(&self) -> Result<bool, Error> {
         if self.may_lend_lock() {
             return Ok(true);
@@ -553,7 +561,7 @@ impl<'a> RunDriver<'a> {
     }
 }
 
-/// A ref's name as a person types it.
+/// Returns the short form of a ref's name.
 fn short_ref(name: &GitString) -> String {
     JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
@@ -561,8 +569,8 @@ fn short_ref(name: &GitString) -> String {
 const ANOTHER_BUILDS_DIR: &str =
     "`git config tinyci.buildsDir DIR` names another directory for builds";
 
-/// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
-/// is not ours to change.
+/// Creates the builds directory. In a working tree, it is excluded from git. Fails if git tracks
+/// files in it.
 pub(in crate::engine) fn prepare_builds(
     shared: &Shared,
     workspace: &Workspace,

@@ -7,7 +7,7 @@ use crate::{
     engine::{
         context::{engine_call::EngineCall, shared::Shared, threads::on_big_thread},
         step::{
-            DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked,
+            ChangeCheck, DryEffects, JobInfo, JobLimits, Memory, RepoLookups, Steps, WalkResult,
             scripts::LoadedPipeline,
         },
     },
@@ -98,7 +98,7 @@ pub(in crate::engine) fn job(
     let dry = DryJob::new(call, repo, job, loaded, assume);
     Ok(dry.dry_run(|steps| match steps.whole_commit_unmet() {
         None => steps.walk(&|_| {}),
-        Some(unmet) => steps.left_out_whole(&unmet),
+        Some(unmet) => steps.skip_commit(&unmet),
     }))
 }
 
@@ -113,7 +113,7 @@ pub(in crate::engine) fn lacking_secret(
     let secrets = call.shared.secrets(None);
     let steps = loaded.pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
     let mut named = steps.flat_map(|step| &step.secrets).chain(loaded.scripts.secrets());
-    if named.all(|name| secrets.check_there(name).is_ok()) {
+    if named.all(|name| secrets.check_exists(name).is_ok()) {
         return Ok(None);
     }
     let mut dry = DryJob::new(call, repo, job, loaded, &[]);
@@ -122,7 +122,7 @@ pub(in crate::engine) fn lacking_secret(
     }
     dry.steps.walk(&|_| {});
     let lacking = dry.steps.memory.lacking();
-    let fault = |name: String| match secrets.check_there(&name) {
+    let fault = |name: String| match secrets.check_exists(&name) {
         Err(Denied::Fault(error)) => Some((name, error)),
         _ => None,
     };
@@ -146,13 +146,13 @@ impl<'a> DryJob<'a> {
     ) -> Self {
         let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
         let facts = source.facts(call.shared, repo, commit);
-        let judge = Judge::new(&loaded.pipeline, source.forced);
+        let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
         let dry = DryStage::new(call.shared, commit, &facts, assume, false);
-        let steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
+        let steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
         Self { commit: commit.id, dry, steps }
     }
 
-    fn dry_run(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> DryRun {
+    fn dry_run(mut self, walk: impl FnOnce(&mut Steps<'a>) -> WalkResult) -> DryRun {
         let walked = walk(&mut self.steps);
         let reason = walked.skip_reason();
         let left_out = walked.left_out;
@@ -186,9 +186,9 @@ pub(in crate::engine) fn dry_deploy(
 ) -> Result<DeployDryRun, Error> {
     let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(call.shared, repo, commit);
-    let judge = Judge::new(&loaded.pipeline, source.forced);
+    let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
     let dry = DryStage::new(call.shared, commit, &facts, assume, true);
-    let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
+    let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
     if let Some(run) = run {
         steps.recall(run);
     }
@@ -219,7 +219,7 @@ fn is_command(act: &Action) -> bool {
 /// What the steps of a plan know of their job.
 struct JobFacts {
     facts: Facts,
-    judge: Judge,
+    change_check: ChangeCheck,
 }
 
 /// What stands behind the steps of a plan.
@@ -247,7 +247,7 @@ impl DryStage {
         call: EngineCall<'_>,
         commit: &Commit,
         loaded: &'a LoadedPipeline,
-        JobFacts { facts, judge }: JobFacts,
+        JobFacts { facts, change_check }: JobFacts,
     ) -> Steps<'a> {
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -261,7 +261,7 @@ impl DryStage {
         Steps {
             pipeline: &loaded.pipeline,
             scripts: &loaded.scripts,
-            info: JobInfo::new(call, facts, JobLimits::default(), judge),
+            info: JobInfo::new(call, facts, JobLimits::default(), change_check),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    attempt::{host_name, run_id},
+    attempt::{host_name, new_id},
     pending::settled_outcome,
 };
 use crate::{
@@ -89,7 +89,7 @@ impl Active {
             kill,
             intervention: intervention.clone(),
         };
-        let sent = self.workspace.request_stop(&run_id(), &request)?;
+        let sent = self.workspace.request_stop(&new_id(), &request)?;
         let begun = Instant::now();
         let patience = match wait {
             Wait::Never => Some(Duration::ZERO),
@@ -275,7 +275,7 @@ pub(in crate::engine) fn write_skip(
         intervention: Some(intervention.clone()),
         machine: host_name(),
         left_out: left_out(shared, repo, commit, intervention.kind),
-        ..Record::begun(run_id(), commit, clock::now_ms())
+        ..Record::begun(new_id(), commit, clock::now_ms())
     };
     repo.append_record(&record)?;
     match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {

@@ -14,13 +14,13 @@ const LISTED_MAX: usize = 100;
 
 /// Leaves in a record the first of the files that a job kept. The list of all of them is written
 /// beside the files, and the record has its digest.
-pub(in crate::engine) fn bound(record: &mut Record, build: &Build, voice: &mut JobReporter) {
+pub(in crate::engine) fn bound(record: &mut Record, build: &Build, reporter: &mut JobReporter) {
     if record.artifacts.len() <= LISTED_MAX {
         return;
     }
     let (files, bytes) = size(&record.artifacts);
     let list = build.artifacts().write_list(&record.artifacts).unwrap_or_else(|error| {
-        voice.warn(format!("listing only the first {LISTED_MAX} artifacts: {}", error.report()));
+        reporter.warn(format!("listing only the first {LISTED_MAX} artifacts: {}", error.report()));
         String::new()
     });
     record.artifacts.truncate(LISTED_MAX);

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    attempt::lacks_no_more,
+    attempt::secret_now_exists,
     live::live,
     retest::{self, SecondLook},
 };
@@ -381,7 +381,7 @@ fn due_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>
 
 /// How often a commit was tried. What was for want of a secret that is there by now does not count.
 fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
-    if lacks_no_more(shared, attempts, id) { 0 } else { attempts.get(id) }
+    if secret_now_exists(shared, attempts, id) { 0 } else { attempts.get(id) }
 }
 
 /// The commits that are due, with what decides about them.

@@ -57,12 +57,12 @@ impl StopConditions<'_> {
 
     /// Whether the rest of the plan is left for now, to a deployment that needs the lock for one
     /// commit, or to a waiter, if none of it is this caller's own.
-    fn leaves(&self, site: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
-        if self.may_lend_lock && is_wanted_between(site.workspace) {
+    fn leaves(&self, context: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
+        if self.may_lend_lock && is_wanted_between(context.workspace) {
             return true;
         }
         let own_left = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
-        self.may_hand_over && !own_left() && lock_wanted(site.workspace)
+        self.may_hand_over && !own_left() && lock_wanted(context.workspace)
     }
 }
 
@@ -78,25 +78,25 @@ pub(in crate::engine) fn is_wanted_between(workspace: &Workspace) -> bool {
 
 /// Hands out jobs until there are none, or the run ends.
 pub(in crate::engine) fn work(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     jobs: Vec<Job>,
     bounds: &StopConditions<'_>,
 ) -> WorkResult {
-    let workers = site.shared.settings.jobs.min(jobs.len());
+    let workers = context.shared.settings.jobs.min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
     // What was asked for before any of them begins.
-    books.active.look();
+    state.active.handle_requests();
     thread::scope(|scope| {
         let (work, over) = mpsc::channel::<()>();
         let watcher = thread::Builder::new().name("tinyci requests".to_owned());
-        let watching = watcher.spawn_scoped(scope, move || books.active.watch(&over));
+        let watching = watcher.spawn_scoped(scope, move || state.active.watch(&over));
         started(&queue, watching.map(drop));
         thread::scope(|scope| {
             for _ in 0..workers {
                 let worker = big_thread("tinyci job");
                 let working =
-                    worker.spawn_scoped(scope, || worker_loop(site, books, &queue, bounds));
+                    worker.spawn_scoped(scope, || worker_loop(context, state, &queue, bounds));
                 started(&queue, working.map(drop));
             }
         });
@@ -147,22 +147,22 @@ fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
 
 /// One worker.
 fn worker_loop(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     queue: &Mutex<Queue>,
     bounds: &StopConditions<'_>,
 ) {
-    let repo = match site.shared.repo() {
+    let repo = match context.shared.repo() {
         Ok(repo) => repo,
         Err(error) => {
             lock(queue).fault.get_or_insert(error);
             return;
         }
     };
-    let mut reachable = repo.reachable(&site.shared.settings.refs);
+    let mut reachable = repo.reachable(&context.shared.settings.refs);
     loop {
-        let stopped = site.cancel.is_canceled() || lock(queue).fault.is_some();
-        if stopped || bounds.leaves(site, queue) {
+        let stopped = context.cancel.is_canceled() || lock(queue).fault.is_some();
+        if stopped || bounds.leaves(context, queue) {
             return;
         }
         let Some(job) = take(queue) else { return };
@@ -174,7 +174,7 @@ fn worker_loop(
         if bounds.drops(&mut reachable, &job) {
             continue;
         }
-        let attempt = attempt::attempt(site, books, &repo, &job);
+        let attempt = attempt::attempt(context, state, &repo, &job);
         let mut queue = lock(queue);
         queue.records.push(attempt.record);
         if let Some(fault) = attempt.fault {
