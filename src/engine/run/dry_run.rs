@@ -1,7 +1,7 @@
-//! [`Engine::dry_run`]: a run of one commit in which everything is decided and nothing is done.
+//! [`Engine::dry_run`]: a run of one commit that only records its actions.
 //!
-//! The steps really run, over effects that write down what would be done. So predicates and loops
-//! come to what they would come to, as far as that does not depend on what a command writes.
+//! The steps really run, with effects that record actions instead of doing them. So conditions and
+//! loops have their real results, unless they depend on the output of a command.
 
 use crate::{
     engine::{
@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use super::attempt::JobSource;
 
-/// What the job id of a plan is.
+/// The job id of a plan.
 const PLAN: &str = "plan";
 
 pub(in crate::engine) fn dry_run(
@@ -44,7 +44,7 @@ pub(in crate::engine) fn dry_run(
     dry_run_job(call, &repo, &job, assume)
 }
 
-/// What a job would do by the config of its commit.
+/// Returns what a job would do by the config of its commit.
 pub(in crate::engine) fn dry_run_job(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -69,13 +69,14 @@ pub(in crate::engine) fn dry_run_job(
     Ok(DryRun { reason: Some(error.report()), ..dry_run })
 }
 
-/// A job that ends before its first step, since the machine lacks something.
+/// Returns the dry run of a job that ends before its first step, because the server lacks
+/// something.
 fn without_verdict(job: &Job, error: &Error) -> DryRun {
     let (outcome, reason) = (Some(Outcome::Error), Some(error.report()));
     DryRun { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
 }
 
-/// True unless it is certain that none of these steps would run in a dry run's job.
+/// Returns true unless it is certain that none of these steps would run.
 pub(in crate::engine) fn may_run(dry: &DryRun, steps: &[StepName]) -> bool {
     let runs =
         |step: &StepDryRun| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
@@ -87,7 +88,7 @@ pub(in crate::engine) fn may_run(dry: &DryRun, steps: &[StepName]) -> bool {
     dry.outcome == Some(Outcome::Error) || dry.steps.iter().any(|step| runs(step) || is_open(step))
 }
 
-/// What a job would do.
+/// Returns what a job would do.
 pub(in crate::engine) fn job(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -102,8 +103,8 @@ pub(in crate::engine) fn job(
     }))
 }
 
-/// The first secret that a job would ask for and that the server certainly lacks, with what is said
-/// of it. Most configs name none, which costs nothing.
+/// Returns the first secret that a job would request and that the server certainly lacks, with the
+/// error. Most configs name no secret, so this is cheap.
 pub(in crate::engine) fn lacking_secret(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -129,7 +130,7 @@ pub(in crate::engine) fn lacking_secret(
     Ok(lacking.and_then(fault))
 }
 
-/// A job of which only a plan is made.
+/// A job that is only planned.
 struct DryJob<'a> {
     commit: CommitId,
     dry: DryStage,
@@ -163,18 +164,18 @@ impl<'a> DryJob<'a> {
     }
 }
 
-/// What a deployment would do.
+/// The dry run of a deployment.
 pub(in crate::engine) struct DeployDryRun {
-    /// What the phase would do, a line each.
+    /// The actions of the phase, one line each.
     pub(in crate::engine) lines: Vec<String>,
-    /// Whether it would ask for an approval; none if the dry run ends before that is known.
+    /// Whether it would request an approval; `None` if the dry run ends before that is known.
     pub(in crate::engine) asks_for_approval: Option<bool>,
-    /// True if its conditions leave it out, or its script, before anything was done.
+    /// True if its conditions or its script skip it before any action.
     pub(in crate::engine) skips: bool,
 }
 
-/// What the deployment of a commit would do if every command passed. `run` is the record of the
-/// run whose build it is.
+/// Returns what the deployment of a commit would do if every command passed. `run` is the record
+/// of the job whose build is deployed.
 pub(in crate::engine) fn dry_deploy(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -199,7 +200,7 @@ pub(in crate::engine) fn dry_deploy(
     for step in dry.dry_runs(step.into_iter().collect()) {
         let decides = step.actions.iter().all(|act| matches!(act, Action::Decision { .. }));
         skips = step.outcome == Some(Outcome::Skipped) && decides;
-        // None is asked for behind a command.
+        // No approval is requested after a command.
         may_ask = step.ends.is_some() && !step.actions.iter().any(is_command);
         lines.extend(step.actions.iter().map(Action::to_string));
         match step.outcome {
@@ -216,13 +217,13 @@ fn is_command(act: &Action) -> bool {
     matches!(act, Action::Command { .. })
 }
 
-/// What the steps of a plan know of their job.
+/// Facts about the job of planned steps.
 struct JobFacts {
     facts: Facts,
     change_check: ChangeCheck,
 }
 
-/// What stands behind the steps of a plan.
+/// Effects and lookups of planned steps.
 struct DryStage {
     effects: Arc<DryEffects>,
     lookups: Arc<RepoLookups>,
@@ -276,12 +277,12 @@ impl DryStage {
         }
     }
 
-    /// What the steps would do.
+    /// Returns what the steps would do.
     fn dry_runs(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
         let acts = self.effects.take_steps();
         let dry_run = |(step, acts): (StepResult, Vec<Action>)| {
             let name: StepName = step.record.name;
-            // The error itself still holds what was masked in the record.
+            // The error itself is not masked; the record is.
             let report = step.record.error.filter(|_| step.error.is_some());
             let refused = step.failures.first().and_then(refusal);
             let reason = report.or(step.reason).or(refused);
@@ -298,7 +299,7 @@ impl DryStage {
     }
 }
 
-/// Why a command certainly fails: what would be said in its place.
+/// Returns the error text of a command that certainly fails.
 fn refusal(failed: &Failed) -> Option<String> {
     let Failed { failure, tail } = failed;
     let (command, exit) = failure.command.as_ref().zip(failure.exit)?;

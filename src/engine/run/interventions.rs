@@ -1,9 +1,7 @@
-//! What people decide about commits from outside of a run: that a job ends, and that a commit is not
-//! tested.
+//! Interventions of people in a run from another process: canceling a job, and skipping a commit.
 //!
-//! A run is not of the process that asks: what is to end is written down in the state folder
-//! ([`StopRequest`]), where the run that holds the lock finds it. That it was done is seen by what
-//! that run says of itself, and by the records.
+//! The canceling process is not the run's. It writes a [`StopRequest`] to the state directory,
+//! where the run finds it. The records and the run's own state show when the request is done.
 
 use std::{
     thread,
@@ -38,27 +36,28 @@ use crate::{
     workspace::{ActiveJob, Holder, StopRequest, Workspace},
 };
 
-/// How often it is looked whether what was to end has ended.
+/// How often the process checks whether the job or run has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long a run that has just taken the lock, or gives it up, may leave open who it is.
+/// How long a run may hold the lock without its id, just after it took the lock or before it
+/// releases it.
 const INTRODUCTION: Duration = Duration::from_secs(1);
 
-/// How long a run may take to see a request: one that never does is stopped, or cannot read it.
+/// How long a run may take to see a request. After that, it is stopped or cannot read the file.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What is in progress, as far as it is to end.
+/// The run or job that is to be canceled.
 pub(in crate::engine) struct Active {
     pub(in crate::engine) workspace: Workspace,
-    /// The run.
+    /// The id of the run.
     pub(in crate::engine) run: String,
-    /// The one that is meant; none for the whole run.
+    /// The id of the named job, or `None` for the whole run.
     pub(in crate::engine) named: Option<String>,
     pub(in crate::engine) jobs: Vec<ActiveJob>,
 }
 
 impl Active {
-    /// The run, or the job of this commit in it; none where there is none.
+    /// Returns the active run, or the job of this commit in it.
     pub(in crate::engine) fn find(
         shared: &Shared,
         named: Option<CommitId>,
@@ -75,7 +74,7 @@ impl Active {
         Ok(named.map(|job| Self { workspace, run, named: Some(job), jobs }))
     }
 
-    /// Asks for the end, and waits for it as long as that is wanted.
+    /// Requests the cancellation, and waits for the end as long as `wait` allows.
     pub(in crate::engine) fn end(
         &self,
         intervention: &Intervention,
@@ -134,7 +133,7 @@ impl Active {
     }
 }
 
-/// Who holds the repository; none where nobody does.
+/// Returns the holder of the run lock, if the lock is taken and its holder is known.
 fn introduced(workspace: &Workspace) -> Result<Option<Holder>, Error> {
     let limit = Instant::now() + INTRODUCTION;
     while workspace.is_running()? {
@@ -157,7 +156,7 @@ fn unawaited(is_seen: bool) -> Error {
     Error::new(ErrorKind::Canceled, message)
 }
 
-/// What became of a job, as far as it has ended.
+/// Returns the result of a canceled job; without an outcome if it has not ended.
 pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJob, Error> {
     let outcome = repo.records(job.commit)?.into_iter().find_map(|line| match line {
         Line::Record(record) if record.job_id == job.job_id => Some(record.outcome),
@@ -166,7 +165,7 @@ pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJ
     Ok(CanceledJob { commit: job.commit, job_id: job.job_id.clone(), outcome })
 }
 
-/// Why nothing can be ended, and what can be done instead.
+/// Returns the error that nothing can be canceled, with a hint what to do instead.
 pub(in crate::engine) fn not_in_progress(
     shared: &Shared,
     repo: &Repo,
@@ -202,7 +201,7 @@ pub(in crate::engine) fn not_in_progress(
     })
 }
 
-/// A verdict is only changed by those who take it away first.
+/// Fails if the commit has a verdict. A verdict must be deleted before it can change.
 pub(in crate::engine) fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(), Error> {
     let Some(outcome) = settled_outcome(repo, id)? else { return Ok(()) };
     let message = format!("commit {id} has a verdict: {outcome}");
@@ -210,17 +209,18 @@ pub(in crate::engine) fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(),
     Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint))
 }
 
-/// What a push says that is to be left untested.
+/// The push option that skips the commits of a push.
 pub(in crate::engine) const CI_SKIP: &str = "ci.skip";
 
-/// Who pushed: that account, since git's configuration is the server's.
+/// Returns the intervention of the account that pushed. The identity in git's configuration would
+/// be the server's.
 pub(in crate::engine) fn pusher(env: &ProcessEnv) -> Intervention {
     let own = || account_name(own_account(), &env.passed);
     let by = env.account.clone().unwrap_or_else(own);
     Intervention::new(InterventionKind::PushOption, &by, None)
 }
 
-/// Whether a job of this commit is in progress.
+/// Returns true if a job of this commit is active.
 pub(in crate::engine) fn is_in_progress(
     workspace: &Workspace,
     id: CommitId,
@@ -229,14 +229,14 @@ pub(in crate::engine) fn is_in_progress(
     Ok(holder.is_some_and(|holder| holder.commits.iter().any(|job| job.commit == id)))
 }
 
-/// What is said of a commit that was to be left untested and has begun.
+/// Returns the warning about a commit that was to be skipped but is already being tested.
 pub(in crate::engine) fn too_late(id: CommitId) -> String {
     let short = id.short();
     let message = format!("`{CI_SKIP}` came too late for {short}: its job is in progress");
     hinted(&message, &format!("`tinyci cancel {short}` ends it"))
 }
 
-/// What there is to say of options that look as if they were meant for tinyci.
+/// Returns warnings about unknown push options with the prefix of tinyci.
 pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
     let unknown = options.iter().filter(|it| it.starts_with("ci.") && *it != CI_SKIP);
     unknown
@@ -247,7 +247,8 @@ pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The phases that were to test the commit: those of its config, or both where that cannot be read.
+/// Returns the phases that would have tested the commit: those of its config, or both if that
+/// cannot be read.
 fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKind) -> Vec<LeftOut> {
     let by = match kind {
         InterventionKind::PushOption => LeftOutBy::PushOption,
@@ -259,7 +260,8 @@ fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKin
     phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
 }
 
-/// Leaves a commit untested: a record, and the word. None where it has another word, which stands.
+/// Skips a commit: writes a record and the verdict. Returns `None` if the commit has another
+/// verdict, which stays.
 pub(in crate::engine) fn write_skip(
     shared: &Shared,
     repo: &Repo,

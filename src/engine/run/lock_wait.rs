@@ -1,7 +1,7 @@
-//! One run at a time: what a caller does that finds the repository taken.
+//! One run at a time: how a caller waits if the run lock is taken.
 //!
-//! A waiting caller follows the log of the run that holds the lock. Whether its own commits have a
-//! verdict it reads from the notes, never from the log.
+//! A waiting caller shows the log of the run that holds the lock. It reads the verdicts of its own
+//! commits from the notes, never from the log.
 
 use std::{
     collections::HashSet,
@@ -27,26 +27,26 @@ use crate::{
     workspace::{LogTail, RunLock, Workspace},
 };
 
-/// How long a holder that hands over waits for a waiter to take the lock.
+/// How long a holder that hands over waits for a waiting process to take the lock.
 pub(in crate::engine) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a waiting caller looks at the log, the lock and its token.
+/// How often a waiting caller checks the log, the lock and its cancellation.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// How often it looks at the notes, which costs a scan.
+/// How often a waiting caller checks the notes. This is less often, because it costs a scan.
 const LOOK_AT_NOTES: Duration = Duration::from_millis(500);
 
 /// How waiting ended.
 pub(in crate::engine) enum WaitResult {
-    /// The lock is this caller's now.
+    /// The caller has the lock.
     Acquired(RunLock),
-    /// Another run has settled all that this caller came for.
+    /// Another run has tested all commits of this caller.
     Tested(Vec<(CommitId, Outcome)>),
-    /// The caller gave up.
+    /// The caller was canceled.
     Canceled,
 }
 
-/// Waits for the lock, or for the selected commits' verdicts, as the selection says.
+/// Waits for the lock or for verdicts of the selected commits, as long as `wait` allows.
 pub(in crate::engine) fn wait(
     shared: &Shared,
     wanted: &ResolvedSelection,
@@ -90,8 +90,8 @@ pub(in crate::engine) fn wait(
     }
 }
 
-/// Takes the lock for one commit, between two of its holder's; none if that is canceled. `why` says
-/// what for.
+/// Takes the lock between two commits of its holder. Returns `None` if canceled. `why` completes
+/// the message about the wait.
 pub(in crate::engine) fn between_commits(
     workspace: &Workspace,
     why: &str,
@@ -107,7 +107,7 @@ pub(in crate::engine) fn between_commits(
     await_lock(workspace, cancel)
 }
 
-/// Takes the lock again that a deployment got between two commits; none if that is canceled.
+/// Takes the lock back after a deployment used it between two commits. Returns `None` if canceled.
 pub(in crate::engine) fn take_back(
     workspace: &Workspace,
     cancel: &CancelView,
@@ -131,7 +131,7 @@ fn await_lock(workspace: &Workspace, cancel: &CancelView) -> Result<Option<RunLo
     }
 }
 
-/// Follows a run without ever asking for the lock.
+/// Shows the log of a run without taking the lock.
 pub(in crate::engine) fn follow(
     shared: &Shared,
     selection: &Selection,
@@ -152,7 +152,7 @@ pub(in crate::engine) fn follow(
         }
         if Instant::now() >= look_at {
             look_at = Instant::now() + LOOK_AT_NOTES;
-            // Where nothing is due, as when a commit is retried, the run itself is what is followed.
+            // Without pending commits, as in a retry, the wait ends with the run.
             if !own.ids.is_empty() && own.is_settled(&repo)? {
                 pass_on(&mut tail, events)?;
                 break;
@@ -169,7 +169,7 @@ pub(in crate::engine) fn follow(
     Ok(summary)
 }
 
-/// The commits that a waiting caller came for.
+/// The commits that a waiting caller requested.
 struct AwaitedCommits<'a> {
     shared: &'a Shared,
     wanted: &'a ResolvedSelection,
@@ -185,9 +185,8 @@ impl<'a> AwaitedCommits<'a> {
         Ok(Self { shared, wanted, ids })
     }
 
-    /// Whether none of them is due any more. A commit that became unreachable, or part of the
-    /// baseline, gets no verdict and is not waited for. What is to be run again only a run of its
-    /// own can settle.
+    /// Returns true if none of them is pending. This includes commits that became unreachable or
+    /// part of the baseline, and so get no verdict. A retry is never settled by another run.
     fn is_settled(&self, repo: &Repo) -> Result<bool, Error> {
         if self.wanted.named.is_some() {
             if self.wanted.retry {
@@ -218,7 +217,8 @@ fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
     })
 }
 
-/// Goes away without the lock: its holder is told to look again, unless there is none any more.
+/// Gives up on the lock, and requests a scan from its holder. If the lock is free by now, takes
+/// it.
 fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
     workspace.request_scan()?;
     if let Some(lock) = workspace.lock()? {
@@ -228,7 +228,7 @@ fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
     Err(Error::new(ErrorKind::Busy, message))
 }
 
-/// Who has the lock, as far as it is known.
+/// Returns a sentence about the run that holds the lock.
 fn taken(workspace: &Workspace) -> String {
     match workspace.holder() {
         Some(holder) => {

@@ -1,4 +1,4 @@
-//! What a caller asked for, and what of that is due: the scan, the notes and the plan, joined.
+//! The selection of a caller, and its pending commits. Combines the scan, the notes and the plan.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,28 +27,28 @@ use crate::{
     workspace::Attempts,
 };
 
-/// What a caller asked for, with names resolved.
+/// The selection of a caller, with revisions and ranges resolved.
 #[derive(Default)]
 pub(in crate::engine) struct ResolvedSelection {
-    /// The commits that were named; none where all that is pending is meant.
+    /// The named commits, or `None` if all pending commits are selected.
     pub(in crate::engine) named: Option<Vec<CommitId>>,
-    /// The refs by which commits were named.
+    /// The refs that commits were named by.
     refs: HashMap<CommitId, GitString>,
-    /// The refs that were pushed.
+    /// The pushed refs.
     pub(in crate::engine) pushed: Vec<RefUpdate>,
-    /// True once word of the push is left for whoever holds the lock.
+    /// True once the push is stored for the holder of the lock.
     pub(in crate::engine) push_is_left: bool,
-    /// What was said with the push.
+    /// The push options.
     pub(in crate::engine) push_options: Vec<String>,
-    /// Whether to run named commits that have a verdict, and any that were tried too often.
+    /// True if named commits are tested even if they have a verdict or are out of attempts.
     pub(in crate::engine) retry: bool,
-    /// Whether such a job takes the place of what is live.
+    /// True if such a job may replace a deployed export.
     pub(in crate::engine) replaces_live: bool,
     all_history: bool,
-    /// What every commit is judged by in place of its own config.
+    /// The pipeline that replaces the config of every commit, if the caller gave one.
     pub(in crate::engine) pipeline: Option<Pipeline>,
-    /// Whether this is not what the caller came for, but what others were promised who found the
-    /// lock busy. It is neither counted nor decided for them what becomes of a backlog.
+    /// True if these are the commits that other processes requested while the lock was taken. Then
+    /// their results are not counted, and the backlog limit is not applied for them.
     pub(in crate::engine) of_others: bool,
 }
 
@@ -58,7 +58,7 @@ impl ResolvedSelection {
         repo: &Repo,
         selection: &Selection,
     ) -> Result<Self, Error> {
-        // What cannot be run at all is the caller's mistake, and no commit's failure.
+        // An invalid pipeline is the caller's mistake, not a failure of a commit.
         selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
@@ -97,7 +97,7 @@ impl ResolvedSelection {
         Ok(wanted)
     }
 
-    /// Refuses to run again what is live, which somebody has to want.
+    /// Refuses to retest a deployed build, unless the caller allows its replacement.
     fn spare_live(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
         if !self.retry || self.replaces_live {
             return Ok(());
@@ -121,13 +121,13 @@ impl ResolvedSelection {
         Ok(())
     }
 
-    /// What a holder of the lock does for callers that found it busy, when its own work is done.
+    /// Selects what other processes requested while the lock was taken.
     pub(in crate::engine) fn of_others() -> Self {
         Self { of_others: true, ..Self::default() }
     }
 
-    /// The commits that are due, oldest first, and then those that are tested again or asked for by
-    /// a tag. Of named ones that are not due, `summary` says why.
+    /// Returns the pending commits, oldest first, then the retests and the commits that a tag
+    /// requests. For named commits that are not pending, it adds the reason to `summary`.
     pub(in crate::engine) fn due(
         &self,
         shared: &Shared,
@@ -188,7 +188,7 @@ impl ResolvedSelection {
         Ok(due.collect())
     }
 
-    /// The job that tests a named commit again which was skipped.
+    /// Returns the job that retests a named, skipped commit.
     fn again_if_skipped(
         &self,
         shared: &Shared,
@@ -196,7 +196,7 @@ impl ResolvedSelection {
         id: CommitId,
         outcome: Outcome,
     ) -> Result<Option<Job>, Error> {
-        // A pipeline of the caller's own is not what the records tell of.
+        // Records do not describe the results of the caller's pipeline.
         if outcome != Outcome::Skipped || self.pipeline.is_some() {
             return Ok(None);
         }
@@ -233,7 +233,7 @@ impl ResolvedSelection {
         Ok(DueCommits { due, left: again.left })
     }
 
-    /// What is tested again, and what tags ask for, beside the commits that are due anyway.
+    /// Returns the retests, and the jobs that tags request, except those of pending commits.
     fn second_look(
         &self,
         shared: &Shared,
@@ -241,7 +241,7 @@ impl ResolvedSelection {
         pushes: &[Vec<RefUpdate>],
         known: &HashSet<CommitId>,
     ) -> Result<retest::Found, Error> {
-        // A pipeline of the caller's own is not what the records tell of.
+        // Records do not describe the results of the caller's pipeline.
         if self.pipeline.is_some() {
             return Ok(retest::Found::default());
         }
@@ -249,10 +249,10 @@ impl ResolvedSelection {
         SecondLook { shared, repo, pushes, limit }.at_refs(known)
     }
 
-    /// The pushes that nobody has looked at, this caller's own among them until it was.
+    /// Returns the unhandled pushes. The caller's own push is among them until it is handled.
     fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<RefUpdate>>, Error> {
         let left = shared.workspace().pushed()?;
-        // What is none of ours says nothing.
+        // A file that cannot be parsed is ignored.
         let left = left.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
         let mut pushes: Vec<Vec<RefUpdate>> = left.filter(|push| !push.is_empty()).collect();
         if !self.push_is_left && !self.pushed.is_empty() {
@@ -261,7 +261,7 @@ impl ResolvedSelection {
         Ok(pushes)
     }
 
-    /// True if a ref is what the caller came for.
+    /// Returns true if the caller requested this ref.
     fn is_own(&self, name: &GitString) -> bool {
         match self.pushed.as_slice() {
             [] => !self.of_others,
@@ -269,7 +269,7 @@ impl ResolvedSelection {
         }
     }
 
-    /// The commits that are due because of what the caller came for.
+    /// Returns the pending commits that the caller requested.
     pub(in crate::engine) fn own_due(
         &self,
         shared: &Shared,
@@ -283,8 +283,8 @@ impl ResolvedSelection {
         Ok(scanned.map(|it| it.id).chain(again.map(|(job, _)| job.commit.id)).collect())
     }
 
-    /// The commits that the push says are to be left untested, each with its branch: those that came
-    /// with it, and what its refs would have tested though it was there before.
+    /// Returns the commits that the push option `ci.skip` applies to, each with its branch. They
+    /// are the new commits of the push, and older ones that its refs would have tested.
     pub(in crate::engine) fn left_by_push(
         &self,
         shared: &Shared,
@@ -301,7 +301,7 @@ impl ResolvedSelection {
             let Some(tip) = update.new.map(|id| repo.peel(id)).transpose()?.flatten() else {
                 continue;
             };
-            // What is due all the same is others' to leave.
+            // A pending commit that is not new in this push belongs to other refs.
             if due.iter().any(|due| due.id == tip) || left.iter().any(|(id, _)| *id == tip) {
                 continue;
             }
@@ -310,8 +310,8 @@ impl ResolvedSelection {
         Ok(left)
     }
 
-    /// The commit of a pushed ref, if only that ref asks for a job: a tag on one without a verdict, any
-    /// ref on one that was skipped, unless somebody has left it alone already.
+    /// Returns the commit of a pushed ref if only this ref requests its job. That is a tag on a
+    /// commit without a verdict, or any ref on a skipped commit, unless a person skipped it.
     fn left_tip(
         &self,
         repo: &Repo,
@@ -336,7 +336,7 @@ impl ResolvedSelection {
         asks.then(|| Ok((tip, branch()?))).transpose()
     }
 
-    /// Whether there is anything to judge this commit by.
+    /// Returns true if the commit has a config, or the caller gave a pipeline.
     pub(in crate::engine) fn is_configured(
         &self,
         repo: &Repo,
@@ -345,7 +345,7 @@ impl ResolvedSelection {
         Ok(self.pipeline.is_some() || repo.has_config(id)?)
     }
 
-    /// What is due of all that the selected refs reach.
+    /// Returns the pending commits that the selected refs reach.
     pub(in crate::engine) fn scan(
         &self,
         shared: &Shared,
@@ -360,7 +360,8 @@ impl ResolvedSelection {
         Ok(repo.scan(&request)?.due)
     }
 
-    /// The backlog rule is the hook's: whoever asks for all that is pending gets all.
+    /// Returns the rules of the plan. The backlog limit only applies to pushes; a caller who
+    /// selects all pending commits gets all.
     pub(in crate::engine) fn rules(&self, shared: &Shared) -> Rules {
         let by_hook = self.of_others
             || (self.named.is_none() && !self.pushed.is_empty() && !self.all_history);
@@ -372,26 +373,27 @@ impl ResolvedSelection {
     }
 }
 
-/// Returns a job as the caller asked for it by name. `last` is the newest record of its commit.
+/// Returns a job as the caller requested it by name. `last` is the newest record of its commit.
 fn due_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
     let attempts = tried(shared, attempts, &job.commit.id);
     let canceled = last.is_some_and(Record::is_withdrawn);
     Due { job, tip: true, own: true, attempts, canceled }
 }
 
-/// How often a commit was tried. What was for want of a secret that is there by now does not count.
+/// Returns the number of attempts. Attempts that lacked a secret which exists now do not count.
 fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
     if secret_now_exists(shared, attempts, id) { 0 } else { attempts.get(id) }
 }
 
-/// The commits that are due, with what decides about them.
+/// The pending commits, with the data for the plan.
 pub(in crate::engine) struct DueCommits {
     pub(in crate::engine) due: Vec<Due>,
-    /// The refs of pushes that ask for more second looks than one push may have.
+    /// The pushed refs beyond the limit of retests per push.
     pub(in crate::engine) left: Vec<GitString>,
 }
 
-/// What became of a commit that has a verdict. A note with another text settles it, as a failure.
+/// Returns the final outcome of a commit that has a verdict. A note with unknown text counts as a
+/// failure.
 pub(in crate::engine) fn settled_outcome(
     repo: &Repo,
     id: CommitId,
@@ -400,12 +402,12 @@ pub(in crate::engine) fn settled_outcome(
     Ok(note.map(|note| note.verdict.map_or(Outcome::Failure, |verdict| verdict.outcome())))
 }
 
-/// The commits that are due for a selection, oldest first, with what decides about them.
+/// Returns the pending commits of a selection, oldest first, with the data for the plan.
 pub(in crate::engine) fn due(shared: &Shared, selection: &Selection) -> Result<Vec<Due>, Error> {
     look(shared, selection).map(|(_, due)| due)
 }
 
-/// What a run of a selection would begin with.
+/// Returns the plan that a run of a selection would begin with.
 pub(in crate::engine) fn plan_of(shared: &Shared, selection: &Selection) -> Result<Plan, Error> {
     let (wanted, due) = look(shared, selection)?;
     Ok(plan(due, wanted.rules(shared)))
@@ -419,7 +421,8 @@ fn look(shared: &Shared, selection: &Selection) -> Result<(ResolvedSelection, Ve
     Ok((wanted, found.due))
 }
 
-/// Applies the backlog rule to the history that an install meets; says what it left out.
+/// Applies the backlog limit to the existing history at installation. Returns a message if commits
+/// were left out.
 pub(in crate::engine) fn advance_baseline(
     shared: &Shared,
     repo: &Repo,
@@ -433,7 +436,7 @@ pub(in crate::engine) fn advance_baseline(
     Ok(Some(left_out(left.len())))
 }
 
-/// Why a commit is left for a retry, and how that is asked for.
+/// Returns the message that a commit is left out of a run until a retry.
 pub(in crate::engine) fn why_held(
     shared: &Shared,
     repo: &Repo,
@@ -448,7 +451,7 @@ pub(in crate::engine) fn why_held(
     Ok(hinted(&message, &format!("`tinyci run --retry {short}`")))
 }
 
-/// What is said of history that was left to the baseline.
+/// Returns the message that older commits were left to the baseline.
 pub(in crate::engine) fn left_out(count: usize) -> String {
     let message = format!("ignoring {count} older commits without a verdict");
     hinted(&message, "`tinyci run --all --all-history` tests them")

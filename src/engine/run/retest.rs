@@ -1,8 +1,8 @@
-//! The second look: which commits whose verdict is `skipped` are tested again, and which commits
-//! without a verdict a pushed tag asks for.
+//! Retests: finds skipped commits that should be tested again, and commits without a verdict that
+//! a pushed tag requests.
 //!
-//! What is decided here rests on the rules of [`crate::rules::retest`]. What would certainly run nothing
-//! new is decided once: see `looked-at`.
+//! The rules are in [`crate::rules::retest`]. A retest that would certainly run nothing new is
+//! decided once and stored, see `LookedAt`.
 
 use crate::{
     engine::{
@@ -32,37 +32,37 @@ use super::{
     dry_run::{self, may_run},
 };
 
-/// A look at refs that may ask for a job though a scan has nothing for them.
+/// Finds the refs that request a job although a scan found nothing for them.
 pub(in crate::engine) struct SecondLook<'a> {
     pub(in crate::engine) shared: &'a Shared,
     pub(in crate::engine) repo: &'a Repo,
-    /// What was pushed and not looked at before, push by push.
+    /// The unhandled pushes.
     pub(in crate::engine) pushes: &'a [Vec<RefUpdate>],
-    /// How many such jobs one push may start; any number if it says nothing.
+    /// The maximum number of such jobs per push, or `None` without a limit.
     pub(in crate::engine) limit: Option<usize>,
 }
 
-/// A job that a ref asks for.
+/// A job that a ref requests.
 struct Asked {
     job: Job,
-    /// The ref's full name.
+    /// The full name of the ref.
     name: GitString,
-    /// What is remembered if it is left alone; a commit without a verdict needs nothing.
+    /// The decision to store if the job is not started. `None` for a commit without a verdict.
     decision: Option<String>,
 }
 
-/// What a second look found.
+/// The jobs that refs request.
 #[derive(Default)]
 pub(in crate::engine) struct Found {
-    /// The jobs, each with the full name of the ref that asks for it.
+    /// The jobs, each with the full name of the ref that requests it.
     pub(in crate::engine) jobs: Vec<(Job, GitString)>,
-    /// The refs of pushes that ask for too many.
+    /// The pushed refs beyond the limit.
     pub(in crate::engine) left: Vec<GitString>,
 }
 
 impl SecondLook<'_> {
-    /// Looks at the selected refs and at the tags that were pushed. `due` are the commits that are
-    /// due anyway.
+    /// Checks the selected refs and the pushed tags. `due` contains the commits that are pending
+    /// anyway.
     pub(in crate::engine) fn at_refs(&self, due: &HashSet<CommitId>) -> Result<Found, Error> {
         let mut refs = self.repo.ref_tips(&self.shared.settings.refs)?;
         let tags = self.pushed_tags(&refs)?;
@@ -100,8 +100,8 @@ impl SecondLook<'_> {
         Ok(found)
     }
 
-    /// Looks at one commit whose verdict is `skipped`, for the refs that name it and for the one
-    /// that a person named.
+    /// Checks one skipped commit, for the refs that point to it and for the ref that the caller
+    /// named.
     pub(in crate::engine) fn at_commit(
         &self,
         id: CommitId,
@@ -115,7 +115,7 @@ impl SecondLook<'_> {
         Ok(asked.pop().map(|asked| asked.job))
     }
 
-    /// The tags that were pushed and are still there, but for those that are selected anyway.
+    /// Returns the pushed tags that still exist and are not among the selected refs.
     fn pushed_tags(
         &self,
         selected: &[(GitString, CommitId)],
@@ -133,21 +133,22 @@ impl SecondLook<'_> {
         Ok(tags)
     }
 
-    /// What the answer "nothing" rests on: the refs, the results and the settings.
+    /// Returns a key of all inputs of the result "no jobs": the refs, the results and the
+    /// settings.
     fn ground(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
         let mut hasher = DefaultHasher::new();
         refs.hash(&mut hasher);
         Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))
     }
 
-    /// Stands for a commit with its records, its tags and all else that decides over its refs.
+    /// Returns a key of a commit, its records, its tags and the settings.
     fn decision_key(&self, id: CommitId, records: &[u8], tags: &[GitString]) -> String {
         let mut hasher = DefaultHasher::new();
         (records, tags).hash(&mut hasher);
         format!("{id} {:016x} {}", hasher.finish(), self.settings_key())
     }
 
-    /// Stands for what decides beside the commit: who may have secrets, and this release.
+    /// Returns a key of the settings that affect decisions, and of this release.
     fn settings_key(&self) -> String {
         let mut hasher = DefaultHasher::new();
         self.shared.settings.secret_refs.hash(&mut hasher);
@@ -160,8 +161,8 @@ impl SecondLook<'_> {
         Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Trigger::Tag) })
     }
 
-    /// The jobs of commits that were skipped, for the first of the refs that would run something
-    /// new.
+    /// Returns the jobs that retest skipped commits, each for the first ref that would run
+    /// something new.
     fn again(
         &self,
         skipped: BTreeMap<CommitId, Vec<GitString>>,
@@ -198,7 +199,7 @@ impl SecondLook<'_> {
         Ok(asked)
     }
 
-    /// An ancestor comes first: `changed` compares with the nearest green one.
+    /// Sorts ancestors first, because `changed` compares with the nearest green one.
     fn oldest_first(&self, mut asked: Vec<Asked>) -> Result<Vec<Asked>, Error> {
         let ids: Vec<CommitId> = asked.iter().map(|it| it.job.commit.id).collect();
         let order = self.repo.by_topology(&ids)?.into_iter().zip(0..);
@@ -207,8 +208,8 @@ impl SecondLook<'_> {
         Ok(asked)
     }
 
-    /// Of a push that asks for too many jobs those for HEAD's branch and for the newest tag. The
-    /// others are decided against, until somebody names them.
+    /// Applies the limit to each push. A push beyond it gets jobs only for the branch of HEAD and
+    /// for the newest tag. The other jobs are decided against until a caller names them.
     fn limited(&self, mut asked: Vec<Asked>, after: &mut LookedAt) -> Result<Found, Error> {
         let mut left = Vec::new();
         for push in self.pushes {
@@ -229,13 +230,14 @@ impl SecondLook<'_> {
             left.extend(goes);
             asked = stay;
         }
-        // A skipped commit that is left alone is not looked at again for the same ref.
+        // The decision is stored, so that the same ref does not request the retest again.
         after.decisions.extend(left.iter_mut().filter_map(|it: &mut Asked| it.decision.take()));
         let jobs = asked.into_iter().map(|it| (it.job, it.name)).collect();
         Ok(Found { jobs, left: left.into_iter().map(|it| it.name).collect() })
     }
 
-    /// All tags, by the commit that they name: a branch may ask for a job once its tip has one.
+    /// Returns all tags by the commit that they point to. A branch may request a job once its tip
+    /// has a tag.
     fn tags_by_commit(&self) -> Result<HashMap<CommitId, Vec<GitString>>, Error> {
         let mut tags: HashMap<CommitId, Vec<GitString>> = HashMap::new();
         for (name, commit) in self.repo.ref_tips(&["refs/tags/*".to_owned()])? {
@@ -245,19 +247,20 @@ impl SecondLook<'_> {
     }
 }
 
-/// A commit that was skipped, with what it was and would be judged by.
+/// A skipped commit, with its past jobs and its current pipeline.
 struct Candidate<'a> {
     look: &'a SecondLook<'a>,
     id: CommitId,
     past: PastJobs,
     loaded: LoadedPipeline,
     lacking: Vec<StepName>,
-    /// The tag that was pushed for it, whichever ref asks.
+    /// The tag that was pushed for it, for any requesting ref.
     pushed_tag: Option<GitString>,
 }
 
 impl<'a> Candidate<'a> {
-    /// None if nothing can be tested again: no record allows it, or there is no config to do it by.
+    /// Returns `None` if nothing can be tested again, because no record allows it or the commit
+    /// has no config.
     fn of(
         look: &'a SecondLook<'a>,
         id: CommitId,
@@ -280,14 +283,14 @@ impl<'a> Candidate<'a> {
         Ok((!candidate.lacking.is_empty()).then_some(candidate))
     }
 
-    /// Whether a ref is the branch of the last job, to which only the tag has something to add that
-    /// was pushed.
+    /// Returns true if the ref is the branch of the last job, so that only the pushed tag adds
+    /// something.
     fn leaves_it_to_the_tag(&self, name: &GitString) -> bool {
         let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
         self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
-    /// The job that tests it again for a ref, if that would run something new.
+    /// Returns the job that retests the commit for a ref, if it would run something new.
     fn job_for(&self, name: &GitString) -> Result<Option<Job>, Error> {
         let Some(judged_for) = JudgedFor::of_ref(name) else { return Ok(None) };
         let branch = self.past.branch_for(&judged_for);
@@ -304,8 +307,8 @@ impl<'a> Candidate<'a> {
         Ok(runs.then_some(job))
     }
 
-    /// True if branch, tag, message and secrets let one of the lacking steps run. What `changed`
-    /// says is found out by the job: it may count as passed.
+    /// Returns true if branch, tag, message and secrets let one of the lacking steps run.
+    /// `changed` is left to the job, because a step without changes may count as passed.
     fn conditions_hold(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.look.shared, self.look.repo);
         let facts = JobSource::of_job("plan", job).facts(shared, repo, &job.commit);
@@ -321,7 +324,7 @@ impl<'a> Candidate<'a> {
             };
             let Some(step) = self.loaded.pipeline.step(*name) else { continue };
             let before = before.and_then(|hook| self.loaded.pipeline.step(hook));
-            // As if everything had changed.
+            // Assumes that everything has changed.
             let unmet = |step: &Step| unmet(&facts, &step.when, false, &|_| Ok(true));
             if left_out_of(step, before, &unmet, &|secret| secrets.check(secret))?.is_none() {
                 return Ok(true);
@@ -330,7 +333,7 @@ impl<'a> Candidate<'a> {
         Ok(false)
     }
 
-    /// True unless the script certainly leaves all lacking steps out for this ref.
+    /// Returns true unless the script certainly leaves out all lacking steps for this ref.
     fn script_may_run(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.look.shared, self.look.repo);
         let env = shared.process_env();
@@ -339,8 +342,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// The tags that commits without a verdict are tested for: those that were pushed, else those that are
-/// selected, which nobody can have tested yet.
+/// Returns the tags that commits without a verdict are tested for. A pushed tag comes before a
+/// selected one.
 pub(in crate::engine) fn tags_that_ask(
     repo: &Repo,
     pushes: &[Vec<RefUpdate>],
@@ -356,7 +359,7 @@ pub(in crate::engine) fn tags_that_ask(
     Ok(tags)
 }
 
-/// The tags that were pushed and still name one of some commits.
+/// Returns the pushed tags that still point to one of the wanted commits.
 fn pushed_tags(
     repo: &Repo,
     pushes: &[Vec<RefUpdate>],
@@ -373,12 +376,13 @@ fn pushed_tags(
     Ok(newest_tags(pushed))
 }
 
-/// What these tags have for a commit.
+/// Returns the tags of a commit.
 fn of_commit(tags: &HashMap<CommitId, Vec<GitString>>, id: CommitId) -> &[GitString] {
     tags.get(&id).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Of these refs the tags, by commit: of several on one commit the newest version.
+/// Returns the tags among these refs, by commit. If a commit has several, the newest version is
+/// kept.
 fn newest_tags(
     refs: impl IntoIterator<Item = (GitString, CommitId)>,
 ) -> HashMap<CommitId, GitString> {
