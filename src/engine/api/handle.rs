@@ -307,8 +307,8 @@ impl Engine {
     /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
     /// where the repository cannot be read.
     pub fn pending_commits(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
-        let due = pending::due(&self.shared, selection)?;
-        Ok(due.into_iter().map(|due| due.job.commit).collect())
+        let pending = pending::pending(&self.shared, selection)?;
+        Ok(pending.into_iter().map(|pending| pending.job.commit).collect())
     }
 
     /// What [`run`](Engine::run) would do, and why.

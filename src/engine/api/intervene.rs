@@ -4,7 +4,9 @@ use super::handle::Engine;
 use crate::{
     engine::{
         deploy::Identity,
-        run::interventions::{Active, ended, not_in_progress, refuse_settled, write_skip},
+        run::interventions::{
+            CancelTarget, canceled_job, not_in_progress, refuse_if_verdict, write_skip,
+        },
     },
     model::{
         cancel::{CancelToken, CancelView},
@@ -57,12 +59,13 @@ impl Engine {
         let named = request.revision.as_deref().map(|it| repo.resolve(it)).transpose()?;
         let (kind, reason) = (InterventionKind::Cancel, request.reason.as_deref());
         let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
-        let Some(active) = Active::find(&self.shared, named)? else {
+        let Some(active) = CancelTarget::find(&self.shared, named)? else {
             return Err(not_in_progress(&self.shared, &repo, named)?);
         };
         let view = CancelView::new(cancel, 1);
-        active.end(&intervention, request.kill, request.wait, &view)?;
-        let jobs = active.jobs.iter().map(|job| ended(&repo, job)).collect::<Result<_, _>>()?;
+        active.cancel(&intervention, request.kill, request.wait, &view)?;
+        let jobs =
+            active.jobs.iter().map(|job| canceled_job(&repo, job)).collect::<Result<_, _>>()?;
         Ok(Cancellation { whole_run: named.is_none(), jobs })
     }
 
@@ -89,10 +92,10 @@ impl Engine {
         let (kind, reason) = (InterventionKind::Skip, request.reason.as_deref());
         let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
         let view = CancelView::new(cancel, 1);
-        refuse_settled(&repo, commit.id)?;
+        refuse_if_verdict(&repo, commit.id)?;
         self.end_job_of(commit.id, &intervention, &view)?;
         let Some(record) = write_skip(&self.shared, &repo, &commit, &intervention)? else {
-            refuse_settled(&repo, commit.id)?;
+            refuse_if_verdict(&repo, commit.id)?;
             let message =
                 format!("another process is changing the verdict of {}; try again", commit.id);
             return Err(Error::new(ErrorKind::Busy, message));
@@ -108,8 +111,8 @@ impl Engine {
         intervention: &Intervention,
         cancel: &CancelView,
     ) -> Result<(), Error> {
-        match Active::find(&self.shared, Some(id))? {
-            Some(active) => active.end(intervention, false, Wait::Forever, cancel),
+        match CancelTarget::find(&self.shared, Some(id))? {
+            Some(active) => active.cancel(intervention, false, Wait::Forever, cancel),
             None => Ok(()),
         }
     }

@@ -12,16 +12,16 @@ use crate::model::{error::Error, record::Summary};
 pub(in crate::engine) fn run(
     shared: &Shared,
     env: &ProcessEnv,
-    mut drive: RunDriver<'_>,
+    mut driver: RunDriver<'_>,
 ) -> Result<Summary, Error> {
-    drive.test()?;
-    if drive.may_deploy() {
-        let RunDriver { pushed, cancel, events, .. } = &drive;
-        drive.summary.deployments = deploy_pushed(shared, env, pushed, cancel, events);
+    driver.test()?;
+    if driver.may_deploy() {
+        let RunDriver { pushed, cancel, events, .. } = &driver;
+        driver.summary.deployments = deploy_pushed(shared, env, pushed, cancel, events);
     }
-    if drive.has_worked() {
-        let warnings = retention::after_run(shared, &drive.cancel);
-        warnings.into_iter().for_each(|message| drive.warn(message));
+    if driver.has_built() {
+        let warnings = retention::after_run(shared, &driver.cancel);
+        warnings.into_iter().for_each(|message| driver.warn(message));
     }
-    Ok(drive.finish())
+    Ok(driver.finish())
 }

@@ -6,7 +6,7 @@ use super::handle::Engine;
 use crate::engine::{
     context::{approvals::problem_of, shared::Shared},
     run::{
-        pending::{plan_of, why_held},
+        pending::{out_of_attempts_message, plan_of},
         reports::current_record,
     },
 };
@@ -156,7 +156,7 @@ impl Engine {
             warnings.push(hinted(&message, "`tinyci prune --keep 5` deletes old builds"));
         }
         for id in &status.out_of_attempts {
-            warnings.push(why_held(&self.shared, repo, *id)?);
+            warnings.push(out_of_attempts_message(&self.shared, repo, *id)?);
         }
         for id in &status.unfinished {
             let short = id.short();

@@ -71,7 +71,7 @@ pub(in crate::engine) fn deploy(
             deploy_under(shared, env, lock, environment, &provided, cancel, events)?
         }
     };
-    provided.look(shared, env, cancel, events);
+    provided.test_for_others(shared, env, cancel, events);
     let outcome = done.outcome.outcome();
     events.emit(EventKind::Finished { outcome });
     Ok(done)
@@ -101,7 +101,7 @@ pub(super) struct Provided {
 
 impl Provided {
     /// Looks for those who found the repository busy while the build was made.
-    pub(super) fn look(
+    pub(super) fn test_for_others(
         &self,
         shared: &Shared,
         env: &ProcessEnv,
@@ -109,7 +109,7 @@ impl Provided {
         events: &Sender,
     ) {
         if let Some(rebuilt) = &self.rebuilt {
-            rebuilt.look(shared, env, cancel, events);
+            rebuilt.test_for_others(shared, env, cancel, events);
         }
     }
 }

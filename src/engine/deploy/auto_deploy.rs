@@ -124,7 +124,7 @@ fn deploy(
     let request = DeployRequest::from(candidate.commit.id);
     let provided = attempt::provide(shared, env, environment, &request, cancel, events)?;
     if provided.failed.is_some() {
-        provided.look(shared, env, cancel, events);
+        provided.test_for_others(shared, env, cancel, events);
         return Ok(provided.failed);
     }
     let workspace = shared.workspace();
@@ -159,7 +159,7 @@ fn deploy(
         return Ok(None);
     }
     let done = attempt::deploy_under(shared, env, lock, environment, &provided, cancel, events);
-    provided.look(shared, env, cancel, events);
+    provided.test_for_others(shared, env, cancel, events);
     done.map(Some)
 }
 

@@ -4,7 +4,7 @@ use super::newest::Newest;
 use crate::{
     engine::{
         context::shared::Shared,
-        run::{pending::settled_outcome, reports},
+        run::{pending::final_outcome, reports},
         step::scripts::LoadedPipeline,
     },
     model::{
@@ -122,7 +122,7 @@ impl CandidateSearch<'_> {
         request: &DeployRequest,
         branches: &[Branch],
     ) -> Result<Candidate, Error> {
-        let verdict = settled_outcome(self.repo, id)?;
+        let verdict = final_outcome(self.repo, id)?;
         let short = id.short();
         if !request.force && !verdict.is_some_and(Outcome::passed) {
             let (why, hint) = match verdict {

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     engine::{
-        context::shared::Shared, deploy, run::pending::settled_outcome,
-        step::scripts::LoadedPipeline,
+        context::shared::Shared, deploy, run::pending::final_outcome, step::scripts::LoadedPipeline,
     },
     model::{
         commit::CommitId,
@@ -189,7 +188,7 @@ impl<'a> Keeper<'a> {
                 break;
             }
             way.push(id);
-            if settled_outcome(&self.repo, id)?.is_some_and(Outcome::passed) {
+            if final_outcome(&self.repo, id)?.is_some_and(Outcome::passed) {
                 found = Some(id);
                 break;
             }

@@ -13,7 +13,7 @@ use std::{
 
 use super::candidate::{Candidate, CandidateSearch, deploys_from};
 use crate::{
-    engine::run::pending::settled_outcome,
+    engine::run::pending::final_outcome,
     model::{
         commit::{CommitId, GitString},
         error::{Error, ErrorKind},
@@ -256,7 +256,7 @@ impl<'a> Newest<'a> {
     }
 
     pub(super) fn is_green(&self, id: CommitId) -> Result<bool, Error> {
-        Ok(settled_outcome(self.choice.repo, id)?.is_some_and(Outcome::passed))
+        Ok(final_outcome(self.choice.repo, id)?.is_some_and(Outcome::passed))
     }
 
     /// Whether a commit's config deploys to the environment from this branch.
@@ -279,7 +279,7 @@ impl<'a> Newest<'a> {
         let repo = self.choice.repo;
         let mut above = Vec::new();
         for newer in repo.commits_above(branch.tip, Some(id))? {
-            let why = match settled_outcome(repo, newer)? {
+            let why = match final_outcome(repo, newer)? {
                 Some(Outcome::Success) if self.rolled_back.contains(&newer) => {
                     "it was rolled back".to_owned()
                 }

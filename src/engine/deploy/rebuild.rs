@@ -52,7 +52,7 @@ impl Rebuilt {
     }
 
     /// Looks for those who found the repository busy meanwhile.
-    pub(super) fn look(
+    pub(super) fn test_for_others(
         &self,
         shared: &Shared,
         env: &ProcessEnv,
@@ -60,7 +60,7 @@ impl Rebuilt {
         events: &Sender,
     ) {
         if self.scan_requested {
-            look_for_others(shared, env, cancel, events);
+            test_for_others(shared, env, cancel, events);
         }
     }
 }
@@ -115,7 +115,7 @@ pub(super) fn rebuild(
         // Nothing was done that would have to be deployed first.
         other => {
             if scan_requested {
-                look_for_others(shared, env, cancel, events);
+                test_for_others(shared, env, cancel, events);
             }
             other.map(|_| None)
         }
@@ -124,7 +124,7 @@ pub(super) fn rebuild(
 
 /// Looks for those who found the repository busy. What goes wrong is a warning: it is not this
 /// deployment's work.
-fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, events: &Sender) {
+fn test_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, events: &Sender) {
     if cancel.is_canceled() {
         return;
     }
@@ -159,12 +159,12 @@ fn rebuild_under(
     let active = ActiveJobs::new(&workspace, &id, cancel);
     let state = RunState { attempts: &attempts, lock, active: &active };
     let own = HashSet::from([commit.id]);
-    let bounds =
+    let conditions =
         StopConditions { named: true, own: &own, may_hand_over: false, may_lend_lock: false };
-    let worked = workers::work(&context, state, vec![job], &bounds);
+    let work_result = workers::work(&context, state, vec![job], &conditions);
     // It shares the lock, which nobody else gets before it is gone.
     guard.finish();
     let canceled = || Error::new(ErrorKind::Canceled, "canceled before the rebuild");
-    let record = worked.records.into_iter().next();
-    worked.fault.map_or_else(|| record.ok_or_else(canceled), Err)
+    let record = work_result.records.into_iter().next();
+    work_result.fault.map_or_else(|| record.ok_or_else(canceled), Err)
 }

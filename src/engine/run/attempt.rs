@@ -39,7 +39,7 @@ use std::{
 };
 
 use super::{
-    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::ExportTarget, pending::settled_outcome,
+    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::ExportTarget, pending::final_outcome,
 };
 
 /// What all jobs of one plan have in common. Deployments use it too.
@@ -245,7 +245,7 @@ fn run_pipeline(
 
 /// Returns true if this is a rebuild of a green commit. Such a job can only confirm the verdict.
 fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
-    let green = || Ok(settled_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
+    let green = || Ok(final_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
     if job.trigger == Trigger::Rebuild { green() } else { Ok(false) }
 }
 
@@ -340,7 +340,7 @@ fn run(
     let outcome = walked.outcome;
     let lacks = steps.memory.lacking();
     let reason = steps.keep(walked, record);
-    kept_artifacts::bound(record, build, reporter);
+    kept_artifacts::limit(record, build, reporter);
     let discards = steps.discards_export();
     if discards {
         steps.remove_export(build, reporter);
@@ -392,7 +392,7 @@ fn clean_up_after(
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
     steps.keep(walked, record);
-    kept_artifacts::bound(record, build, reporter);
+    kept_artifacts::limit(record, build, reporter);
     Ok(JobResult::without_build(outcome, Some(error.report())))
 }
 

@@ -53,10 +53,9 @@ pub(in crate::engine) fn dry_run_job(
 ) -> Result<DryRun, Error> {
     let error = match LoadedPipeline::load(call.shared, repo, &job.commit) {
         Ok(loaded) => {
-            let (shared, pipeline) = (call, &loaded);
-            return match lacking_secret(shared, repo, job, pipeline)? {
+            return match lacking_secret(call, repo, job, &loaded)? {
                 Some((_, error)) => Ok(without_verdict(job, &error)),
-                None => self::job(shared, repo, job, pipeline, assume),
+                None => self::job(call, repo, job, &loaded, assume),
             };
         }
         Err(error) => error,
@@ -81,11 +80,12 @@ pub(in crate::engine) fn may_run(dry: &DryRun, steps: &[StepName]) -> bool {
     let runs =
         |step: &StepDryRun| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
     let is_unknown =
-        |act: &Action| matches!(act, Action::Command { output: Assumption::Unknown, .. });
-    let is_open = |step: &StepDryRun| {
+        |action: &Action| matches!(action, Action::Command { output: Assumption::Unknown, .. });
+    let is_uncertain = |step: &StepDryRun| {
         step.hook_callbacks > 0 || step.ends.is_some() || step.actions.iter().any(is_unknown)
     };
-    dry.outcome == Some(Outcome::Error) || dry.steps.iter().any(|step| runs(step) || is_open(step))
+    dry.outcome == Some(Outcome::Error)
+        || dry.steps.iter().any(|step| runs(step) || is_uncertain(step))
 }
 
 /// Returns what a job would do.
@@ -123,17 +123,17 @@ pub(in crate::engine) fn lacking_secret(
     }
     dry.steps.walk(&|_| {});
     let lacking = dry.steps.memory.lacking();
-    let fault = |name: String| match secrets.check_exists(&name) {
+    let with_error = |name: String| match secrets.check_exists(&name) {
         Err(Denied::Fault(error)) => Some((name, error)),
         _ => None,
     };
-    Ok(lacking.and_then(fault))
+    Ok(lacking.and_then(with_error))
 }
 
 /// A job that is only planned.
 struct DryJob<'a> {
     commit: CommitId,
-    dry: DryStage,
+    dry: DryBackend,
     steps: Steps<'a>,
 }
 
@@ -148,7 +148,7 @@ impl<'a> DryJob<'a> {
         let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
         let facts = source.facts(call.shared, repo, commit);
         let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
-        let dry = DryStage::new(call.shared, commit, &facts, assume, false);
+        let dry = DryBackend::new(call.shared, commit, &facts, assume, false);
         let steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
         Self { commit: commit.id, dry, steps }
     }
@@ -166,8 +166,8 @@ impl<'a> DryJob<'a> {
 
 /// The dry run of a deployment.
 pub(in crate::engine) struct DeployDryRun {
-    /// The actions of the phase, one line each.
-    pub(in crate::engine) lines: Vec<String>,
+    /// The deploy phase; empty if the config has none.
+    pub(in crate::engine) steps: Vec<StepDryRun>,
     /// Whether it would request an approval; `None` if the dry run ends before that is known.
     pub(in crate::engine) asks_for_approval: Option<bool>,
     /// True if its conditions or its script skip it before any action.
@@ -188,33 +188,26 @@ pub(in crate::engine) fn dry_deploy(
     let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(call.shared, repo, commit);
     let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
-    let dry = DryStage::new(call.shared, commit, &facts, assume, true);
+    let dry = DryBackend::new(call.shared, commit, &facts, assume, true);
     let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
     if let Some(run) = run {
         steps.recall(run);
     }
     let step =
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
-    let asks = dry.effects.asks_for_approval();
-    let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
-    for step in dry.dry_runs(step.into_iter().collect()) {
-        let decides = step.actions.iter().all(|act| matches!(act, Action::Decision { .. }));
-        skips = step.outcome == Some(Outcome::Skipped) && decides;
-        // No approval is requested after a command.
-        may_ask = step.ends.is_some() && !step.actions.iter().any(is_command);
-        lines.extend(step.actions.iter().map(Action::to_string));
-        match step.outcome {
-            None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
-            Some(Outcome::Success) => {}
-            Some(outcome) => lines.push(format!("{outcome}: {}", step.reason.unwrap_or_default())),
-        }
-    }
-    let asks_for_approval = (asks || !may_ask).then_some(asks);
-    Ok(DeployDryRun { lines, asks_for_approval, skips })
+    let is_asked = dry.effects.asks_for_approval();
+    let steps = dry.dry_runs(step.into_iter().collect());
+    let only_decides =
+        |step: &StepDryRun| step.actions.iter().all(|it| matches!(it, Action::Decision { .. }));
+    let skips = |step: &StepDryRun| step.outcome == Some(Outcome::Skipped) && only_decides(step);
+    // No approval is requested after a command.
+    let may_ask = |step: &StepDryRun| step.ends.is_some() && !step.actions.iter().any(is_command);
+    let asks_for_approval = (is_asked || !steps.iter().any(may_ask)).then_some(is_asked);
+    Ok(DeployDryRun { asks_for_approval, skips: steps.iter().any(skips), steps })
 }
 
-fn is_command(act: &Action) -> bool {
-    matches!(act, Action::Command { .. })
+fn is_command(action: &Action) -> bool {
+    matches!(action, Action::Command { .. })
 }
 
 /// Facts about the job of planned steps.
@@ -224,12 +217,12 @@ struct JobFacts {
 }
 
 /// Effects and lookups of planned steps.
-struct DryStage {
+struct DryBackend {
     effects: Arc<DryEffects>,
     lookups: Arc<RepoLookups>,
 }
 
-impl DryStage {
+impl DryBackend {
     fn new(
         shared: &Shared,
         commit: &Commit,
@@ -279,8 +272,8 @@ impl DryStage {
 
     /// Returns what the steps would do.
     fn dry_runs(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
-        let acts = self.effects.take_steps();
-        let dry_run = |(step, acts): (StepResult, Vec<Action>)| {
+        let actions = self.effects.take_steps();
+        let dry_run = |(step, actions): (StepResult, Vec<Action>)| {
             let name: StepName = step.record.name;
             // The error itself is not masked; the record is.
             let report = step.record.error.filter(|_| step.error.is_some());
@@ -292,10 +285,10 @@ impl DryStage {
                 outcome: step.ends.is_none().then_some(step.record.outcome),
                 reason: reason.map(|reason| self.effects.shown(&reason)),
                 ends: step.ends,
-                actions: acts,
+                actions: actions,
             }
         };
-        steps.into_iter().zip(acts).map(dry_run).collect()
+        steps.into_iter().zip(actions).map(dry_run).collect()
     }
 }
 

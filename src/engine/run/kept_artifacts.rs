@@ -15,7 +15,7 @@ const LISTED_MAX: usize = 100;
 
 /// Shortens the list of artifacts in a record. The whole list is written to a file beside the
 /// artifacts, and the record contains its digest.
-pub(in crate::engine) fn bound(record: &mut Record, build: &Build, reporter: &mut JobReporter) {
+pub(in crate::engine) fn limit(record: &mut Record, build: &Build, reporter: &mut JobReporter) {
     if record.artifacts.len() <= LISTED_MAX {
         return;
     }

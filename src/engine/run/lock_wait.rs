@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::pending::{ResolvedSelection, settled_outcome};
+use super::pending::{ResolvedSelection, final_outcome};
 use crate::engine::context::{pump::Sender, shared::Shared};
 use crate::{
     model::{
@@ -31,10 +31,10 @@ use crate::{
 pub(in crate::engine) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often a waiting caller checks the log, the lock and its cancellation.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// How often a waiting caller checks the notes. This is less often, because it costs a scan.
-const LOOK_AT_NOTES: Duration = Duration::from_millis(500);
+const NOTES_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How waiting ended.
 pub(in crate::engine) enum WaitResult {
@@ -49,7 +49,7 @@ pub(in crate::engine) enum WaitResult {
 /// Waits for the lock or for verdicts of the selected commits, as long as `wait` allows.
 pub(in crate::engine) fn wait(
     shared: &Shared,
-    wanted: &ResolvedSelection,
+    selection: &ResolvedSelection,
     wait: Wait,
     repo: &Repo,
     cancel: &CancelView,
@@ -57,36 +57,36 @@ pub(in crate::engine) fn wait(
 ) -> Result<WaitResult, Error> {
     let workspace = shared.workspace();
     let limit = match wait {
-        Wait::Never => return leave(&workspace),
+        Wait::Never => return give_up(&workspace),
         Wait::AtMost(time) => Instant::now().checked_add(time),
         Wait::Forever => None,
     };
     let _waiter = workspace.register_waiter()?;
-    let message = format!("{}; showing its log", taken(&workspace));
+    let message = format!("{}; showing its log", holder_sentence(&workspace));
     events.emit(EventKind::Waiting { message });
-    let own = AwaitedCommits::new(shared, wanted, repo)?;
+    let awaited = AwaitedCommits::new(shared, selection, repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
-    let mut look_at = Instant::now() + LOOK_AT_NOTES;
+    let mut next_check = Instant::now() + NOTES_INTERVAL;
     loop {
-        pass_on(&mut tail, events)?;
+        forward_lines(&mut tail, events)?;
         if cancel.is_canceled() {
             return Ok(WaitResult::Canceled);
         }
         if let Some(lock) = workspace.lock()? {
-            pass_on(&mut tail, events)?;
+            forward_lines(&mut tail, events)?;
             return Ok(WaitResult::Acquired(lock));
         }
-        if Instant::now() >= look_at {
-            look_at = Instant::now() + LOOK_AT_NOTES;
-            if own.is_settled(repo)? {
-                pass_on(&mut tail, events)?;
-                return Ok(WaitResult::Tested(own.verdicts(repo)?));
+        if Instant::now() >= next_check {
+            next_check = Instant::now() + NOTES_INTERVAL;
+            if awaited.none_pending(repo)? {
+                forward_lines(&mut tail, events)?;
+                return Ok(WaitResult::Tested(awaited.verdicts(repo)?));
             }
         }
         if limit.is_some_and(|limit| Instant::now() >= limit) {
-            return leave(&workspace);
+            return give_up(&workspace);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -102,7 +102,7 @@ pub(in crate::engine) fn between_commits(
         return Ok(Some(lock));
     }
     let _waiter = workspace.register_between()?;
-    let message = format!("{}; {why} after its current commit", taken(workspace));
+    let message = format!("{}; {why} after its current commit", holder_sentence(workspace));
     events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
@@ -127,7 +127,7 @@ fn await_lock(workspace: &Workspace, cancel: &CancelView) -> Result<Option<RunLo
         if cancel.is_canceled() {
             return Ok(None);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -140,28 +140,28 @@ pub(in crate::engine) fn follow(
 ) -> Result<Summary, Error> {
     let repo = shared.repo()?;
     let workspace = shared.workspace();
-    let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
-    let own = AwaitedCommits::new(shared, &wanted, &repo)?;
+    let resolved = ResolvedSelection::resolve(shared, &repo, selection)?;
+    let awaited = AwaitedCommits::new(shared, &resolved, &repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
-    let mut look_at = Instant::now();
+    let mut next_check = Instant::now();
     loop {
-        let over = !workspace.is_running()?;
-        pass_on(&mut tail, events)?;
-        if over || cancel.is_canceled() {
+        let is_over = !workspace.is_running()?;
+        forward_lines(&mut tail, events)?;
+        if is_over || cancel.is_canceled() {
             break;
         }
-        if Instant::now() >= look_at {
-            look_at = Instant::now() + LOOK_AT_NOTES;
+        if Instant::now() >= next_check {
+            next_check = Instant::now() + NOTES_INTERVAL;
             // Without pending commits, as in a retry, the wait ends with the run.
-            if !own.ids.is_empty() && own.is_settled(&repo)? {
-                pass_on(&mut tail, events)?;
+            if !awaited.ids.is_empty() && awaited.none_pending(&repo)? {
+                forward_lines(&mut tail, events)?;
                 break;
             }
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     let summary = Summary {
-        already_tested: own.verdicts(&repo)?,
+        already_tested: awaited.verdicts(&repo)?,
         canceled: cancel.is_canceled(),
         ..Summary::default()
     };
@@ -172,44 +172,50 @@ pub(in crate::engine) fn follow(
 /// The commits that a waiting caller requested.
 struct AwaitedCommits<'a> {
     shared: &'a Shared,
-    wanted: &'a ResolvedSelection,
+    selection: &'a ResolvedSelection,
     ids: Vec<CommitId>,
 }
 
 impl<'a> AwaitedCommits<'a> {
-    fn new(shared: &'a Shared, wanted: &'a ResolvedSelection, repo: &Repo) -> Result<Self, Error> {
-        let ids = match &wanted.named {
+    fn new(
+        shared: &'a Shared,
+        selection: &'a ResolvedSelection,
+        repo: &Repo,
+    ) -> Result<Self, Error> {
+        let ids = match &selection.named {
             Some(named) => named.clone(),
-            None => wanted.own_due(shared, repo)?,
+            None => selection.own_pending(shared, repo)?,
         };
-        Ok(Self { shared, wanted, ids })
+        Ok(Self { shared, selection, ids })
     }
 
     /// Returns true if none of them is pending. This includes commits that became unreachable or
     /// part of the baseline, and so get no verdict. A retry is never settled by another run.
-    fn is_settled(&self, repo: &Repo) -> Result<bool, Error> {
-        if self.wanted.named.is_some() {
-            if self.wanted.retry {
+    fn none_pending(&self, repo: &Repo) -> Result<bool, Error> {
+        if self.selection.named.is_some() {
+            if self.selection.retry {
                 return Ok(false);
             }
             let attempts = self.shared.workspace().attempts()?;
-            let due = self.wanted.due(self.shared, repo, &attempts, &mut Summary::default())?;
-            return Ok(due.due.is_empty());
+            let found =
+                self.selection.pending(self.shared, repo, &attempts, &mut Summary::default())?;
+            return Ok(found.pending.is_empty());
         }
-        let due: HashSet<CommitId> = self.wanted.own_due(self.shared, repo)?.into_iter().collect();
-        Ok(!self.ids.iter().any(|id| due.contains(id)))
+        let pending: HashSet<CommitId> =
+            self.selection.own_pending(self.shared, repo)?.into_iter().collect();
+        Ok(!self.ids.iter().any(|id| pending.contains(id)))
     }
 
     fn verdicts(&self, repo: &Repo) -> Result<Vec<(CommitId, Outcome)>, Error> {
-        let mut settled = Vec::new();
+        let mut verdicts = Vec::new();
         for id in &self.ids {
-            settled.extend(settled_outcome(repo, *id)?.map(|outcome| (*id, outcome)));
+            verdicts.extend(final_outcome(repo, *id)?.map(|outcome| (*id, outcome)));
         }
-        Ok(settled)
+        Ok(verdicts)
     }
 }
 
-fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
+fn forward_lines(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
     tail.read_new(&mut |line| {
         let bytes = [line, b"\n"].concat();
         events.emit(EventKind::Output { stream: Stream::Stdout, bytes });
@@ -219,17 +225,18 @@ fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
 
 /// Gives up on the lock, and requests a scan from its holder. If the lock is free by now, takes
 /// it.
-fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
+fn give_up(workspace: &Workspace) -> Result<WaitResult, Error> {
     workspace.request_scan()?;
     if let Some(lock) = workspace.lock()? {
         return Ok(WaitResult::Acquired(lock));
     }
-    let message = format!("{}; it will look for new commits before it ends", taken(workspace));
+    let message =
+        format!("{}; it will look for new commits before it ends", holder_sentence(workspace));
     Err(Error::new(ErrorKind::Busy, message))
 }
 
 /// Returns a sentence about the run that holds the lock.
-fn taken(workspace: &Workspace) -> String {
+fn holder_sentence(workspace: &Workspace) -> String {
     match workspace.holder() {
         Some(holder) => {
             let commit =

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     attempt::secret_now_exists,
     live::live,
-    retest::{self, SecondLook},
+    retest::{self, RetestSearch},
 };
 use crate::{
     engine::{context::shared::Shared, step::scripts::LoadedPipeline},
@@ -37,7 +37,7 @@ pub(in crate::engine) struct ResolvedSelection {
     /// The pushed refs.
     pub(in crate::engine) pushed: Vec<RefUpdate>,
     /// True once the push is stored for the holder of the lock.
-    pub(in crate::engine) push_is_left: bool,
+    pub(in crate::engine) push_is_stored: bool,
     /// The push options.
     pub(in crate::engine) push_options: Vec<String>,
     /// True if named commits are tested even if they have a verdict or are out of attempts.
@@ -49,7 +49,7 @@ pub(in crate::engine) struct ResolvedSelection {
     pub(in crate::engine) pipeline: Option<Pipeline>,
     /// True if these are the commits that other processes requested while the lock was taken. Then
     /// their results are not counted, and the backlog limit is not applied for them.
-    pub(in crate::engine) of_others: bool,
+    pub(in crate::engine) for_others: bool,
 }
 
 impl ResolvedSelection {
@@ -62,8 +62,8 @@ impl ResolvedSelection {
         selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
-        for target in &selection.selectors {
-            match target {
+        for selector in &selection.selectors {
+            match selector {
                 Selector::Revision(revision) => {
                     let id = repo.resolve(revision)?;
                     refs.extend(repo.ref_named(revision).map(|name| (id, name)));
@@ -76,29 +76,29 @@ impl ResolvedSelection {
         let mut seen = HashSet::new();
         named.retain(|id| seen.insert(*id));
         let only_pushed =
-            selection.selectors.iter().all(|target| matches!(target, Selector::RefUpdate(_)));
+            selection.selectors.iter().all(|selector| matches!(selector, Selector::RefUpdate(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, replace_live: replaces_live, all_history, .. } = *selection;
         let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
-        let (push_is_left, of_others) = (false, false);
-        let wanted = Self {
+        let (push_is_stored, for_others) = (false, false);
+        let resolved = Self {
             named,
             refs,
             pushed,
-            push_is_left,
+            push_is_stored,
             push_options,
             retry,
             replaces_live,
             all_history,
             pipeline,
-            of_others,
+            for_others,
         };
-        wanted.spare_live(shared, repo)?;
-        Ok(wanted)
+        resolved.refuse_deployed(shared, repo)?;
+        Ok(resolved)
     }
 
     /// Refuses to retest a deployed build, unless the caller allows its replacement.
-    fn spare_live(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
+    fn refuse_deployed(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
         if !self.retry || self.replaces_live {
             return Ok(());
         }
@@ -122,29 +122,29 @@ impl ResolvedSelection {
     }
 
     /// Selects what other processes requested while the lock was taken.
-    pub(in crate::engine) fn of_others() -> Self {
-        Self { of_others: true, ..Self::default() }
+    pub(in crate::engine) fn for_others() -> Self {
+        Self { for_others: true, ..Self::default() }
     }
 
     /// Returns the pending commits, oldest first, then the retests and the commits that a tag
     /// requests. For named commits that are not pending, it adds the reason to `summary`.
-    pub(in crate::engine) fn due(
+    pub(in crate::engine) fn pending(
         &self,
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
         summary: &mut Summary,
-    ) -> Result<DueCommits, Error> {
+    ) -> Result<PendingCommits, Error> {
         match &self.named {
             Some(named) => {
-                let due = self.due_of_named(shared, repo, named, attempts, summary)?;
-                Ok(DueCommits { due, left: Vec::new() })
+                let due = self.pending_named(shared, repo, named, attempts, summary)?;
+                Ok(PendingCommits { pending: due, ignored_refs: Vec::new() })
             }
-            None => self.due_of_scan(shared, repo, attempts),
+            None => self.pending_scanned(shared, repo, attempts),
         }
     }
 
-    fn due_of_named(
+    fn pending_named(
         &self,
         shared: &Shared,
         repo: &Repo,
@@ -154,13 +154,13 @@ impl ResolvedSelection {
     ) -> Result<Vec<Due>, Error> {
         let mut ids = Vec::new();
         let mut reasons = Vec::new();
-        let mut again = Vec::new();
+        let mut retests = Vec::new();
         for id in named {
-            let reason = match settled_outcome(repo, *id)? {
+            let reason = match final_outcome(repo, *id)? {
                 _ if self.retry => Trigger::Retry,
                 Some(outcome) => {
-                    match self.again_if_skipped(shared, repo, *id, outcome)? {
-                        Some(job) => again.push(job),
+                    match self.retest_if_skipped(shared, repo, *id, outcome)? {
+                        Some(job) => retests.push(job),
                         None => summary.already_tested.push((*id, outcome)),
                     }
                     continue;
@@ -174,22 +174,22 @@ impl ResolvedSelection {
             ids.push(*id);
             reasons.push(reason);
         }
-        let all = ids.iter().copied().chain(again.iter().map(|job| job.commit.id));
+        let all = ids.iter().copied().chain(retests.iter().map(|job| job.commit.id));
         let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let jobs = commits.map(|(commit, reason)| {
             let tag = self.refs.get(&commit.id).and_then(JudgedFor::of_ref);
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
-        let due = jobs.chain(again).map(|job| {
+        let due = jobs.chain(retests).map(|job| {
             let last = newest.get(&job.commit.id);
-            due_job(shared, attempts, job, last)
+            pending_job(shared, attempts, job, last)
         });
         Ok(due.collect())
     }
 
     /// Returns the job that retests a named, skipped commit.
-    fn again_if_skipped(
+    fn retest_if_skipped(
         &self,
         shared: &Shared,
         repo: &Repo,
@@ -200,16 +200,16 @@ impl ResolvedSelection {
         if outcome != Outcome::Skipped || self.pipeline.is_some() {
             return Ok(None);
         }
-        let look = SecondLook { shared, repo, pushes: &[], limit: None };
-        look.at_commit(id, self.refs.get(&id))
+        let search = RetestSearch { shared, repo, pushes: &[], limit: None };
+        search.at_commit(id, self.refs.get(&id))
     }
 
-    fn due_of_scan(
+    fn pending_scanned(
         &self,
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
-    ) -> Result<DueCommits, Error> {
+    ) -> Result<PendingCommits, Error> {
         let found = self.scan(shared, repo)?;
         let pushes = self.pushes(shared)?;
         let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
@@ -220,21 +220,21 @@ impl ResolvedSelection {
             let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             let job = Job { tag: tags.remove(&found.id), ..job };
-            let own = found.pushed || (self.pushed.is_empty() && !self.of_others);
-            Ok(Due { tip: found.tip, own, ..due_job(shared, attempts, job, last) })
+            let is_own = found.pushed || (self.pushed.is_empty() && !self.for_others);
+            Ok(Due { tip: found.tip, own: is_own, ..pending_job(shared, attempts, job, last) })
         });
         let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
-        let again = self.second_look(shared, repo, &pushes, &known)?;
-        let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
-        due.extend(again.jobs.into_iter().map(|(job, name)| {
+        let retests = self.find_retests(shared, repo, &pushes, &known)?;
+        let newest = repo.newest_records(retests.jobs.iter().map(|(job, _)| job.commit.id))?;
+        due.extend(retests.jobs.into_iter().map(|(job, name)| {
             let last = newest.get(&job.commit.id);
-            Due { own: self.is_own(&name), ..due_job(shared, attempts, job, last) }
+            Due { own: self.is_own(&name), ..pending_job(shared, attempts, job, last) }
         }));
-        Ok(DueCommits { due, left: again.left })
+        Ok(PendingCommits { pending: due, ignored_refs: retests.ignored_refs })
     }
 
     /// Returns the retests, and the jobs that tags request, except those of pending commits.
-    fn second_look(
+    fn find_retests(
         &self,
         shared: &Shared,
         repo: &Repo,
@@ -246,16 +246,16 @@ impl ResolvedSelection {
             return Ok(retest::Found::default());
         }
         let limit = self.rules(shared).backlog;
-        SecondLook { shared, repo, pushes, limit }.at_refs(known)
+        RetestSearch { shared, repo, pushes, limit }.at_refs(known)
     }
 
     /// Returns the unhandled pushes. The caller's own push is among them until it is handled.
     fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<RefUpdate>>, Error> {
-        let left = shared.workspace().pushed()?;
+        let stored = shared.workspace().pushed()?;
         // A file that cannot be parsed is ignored.
-        let left = left.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
-        let mut pushes: Vec<Vec<RefUpdate>> = left.filter(|push| !push.is_empty()).collect();
-        if !self.push_is_left && !self.pushed.is_empty() {
+        let stored = stored.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
+        let mut pushes: Vec<Vec<RefUpdate>> = stored.filter(|push| !push.is_empty()).collect();
+        if !self.push_is_stored && !self.pushed.is_empty() {
             pushes.push(self.pushed.clone());
         }
         Ok(pushes)
@@ -264,35 +264,35 @@ impl ResolvedSelection {
     /// Returns true if the caller requested this ref.
     fn is_own(&self, name: &GitString) -> bool {
         match self.pushed.as_slice() {
-            [] => !self.of_others,
+            [] => !self.for_others,
             pushed => pushed.iter().any(|update| update.reference == *name),
         }
     }
 
     /// Returns the pending commits that the caller requested.
-    pub(in crate::engine) fn own_due(
+    pub(in crate::engine) fn own_pending(
         &self,
         shared: &Shared,
         repo: &Repo,
     ) -> Result<Vec<CommitId>, Error> {
         let found = self.scan(shared, repo)?;
         let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let again = self.second_look(shared, repo, &self.pushes(shared)?, &known)?;
+        let retests = self.find_retests(shared, repo, &self.pushes(shared)?, &known)?;
         let scanned = found.into_iter().filter(|it| it.pushed || self.pushed.is_empty());
-        let again = again.jobs.into_iter().filter(|(_, name)| self.is_own(name));
-        Ok(scanned.map(|it| it.id).chain(again.map(|(job, _)| job.commit.id)).collect())
+        let retests = retests.jobs.into_iter().filter(|(_, name)| self.is_own(name));
+        Ok(scanned.map(|it| it.id).chain(retests.map(|(job, _)| job.commit.id)).collect())
     }
 
     /// Returns the commits that the push option `ci.skip` applies to, each with its branch. They
     /// are the new commits of the push, and older ones that its refs would have tested.
-    pub(in crate::engine) fn left_by_push(
+    pub(in crate::engine) fn skipped_by_push(
         &self,
         shared: &Shared,
         repo: &Repo,
     ) -> Result<Vec<(CommitId, Option<GitString>)>, Error> {
         let is_part_of_push = repo.new_with_push(&self.pushed, &shared.settings.refs)?;
         let due = self.scan(shared, repo)?;
-        let mut left: Vec<(CommitId, Option<GitString>)> = due
+        let mut skipped: Vec<(CommitId, Option<GitString>)> = due
             .iter()
             .filter(|due| is_part_of_push.contains(&due.id))
             .map(|due| (due.id, due.branch.clone()))
@@ -302,27 +302,27 @@ impl ResolvedSelection {
                 continue;
             };
             // A pending commit that is not new in this push belongs to other refs.
-            if due.iter().any(|due| due.id == tip) || left.iter().any(|(id, _)| *id == tip) {
+            if due.iter().any(|due| due.id == tip) || skipped.iter().any(|(id, _)| *id == tip) {
                 continue;
             }
-            left.extend(self.left_tip(repo, tip, &update.reference)?);
+            skipped.extend(self.skipped_tip(repo, tip, &update.reference)?);
         }
-        Ok(left)
+        Ok(skipped)
     }
 
     /// Returns the commit of a pushed ref if only this ref requests its job. That is a tag on a
     /// commit without a verdict, or any ref on a skipped commit, unless a person skipped it.
-    fn left_tip(
+    fn skipped_tip(
         &self,
         repo: &Repo,
         tip: CommitId,
         name: &GitString,
     ) -> Result<Option<(CommitId, Option<GitString>)>, Error> {
         let last = repo.newest_records([tip])?.remove(&tip);
-        let asks = match repo.verdict(tip)? {
+        let requests_job = match repo.verdict(tip)? {
             Some(note) => {
-                let is_left = last.as_ref().is_some_and(|last| last.intervention.is_some());
-                note.verdict == Some(Verdict::Skipped) && !is_left
+                let is_intended = last.as_ref().is_some_and(|last| last.intervention.is_some());
+                note.verdict == Some(Verdict::Skipped) && !is_intended
             }
             None => {
                 let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
@@ -333,7 +333,7 @@ impl ResolvedSelection {
             Some(last) => Ok(last.branch),
             None => repo.commit(tip).map(|commit| commit.branch),
         };
-        asks.then(|| Ok((tip, branch()?))).transpose()
+        requests_job.then(|| Ok((tip, branch()?))).transpose()
     }
 
     /// Returns true if the commit has a config, or the caller gave a pipeline.
@@ -363,38 +363,38 @@ impl ResolvedSelection {
     /// Returns the rules of the plan. The backlog limit only applies to pushes; a caller who
     /// selects all pending commits gets all.
     pub(in crate::engine) fn rules(&self, shared: &Shared) -> Rules {
-        let by_hook = self.of_others
+        let is_push = self.for_others
             || (self.named.is_none() && !self.pushed.is_empty() && !self.all_history);
         Rules {
             retry: self.retry,
-            backlog: by_hook.then_some(shared.settings.backlog_limit),
+            backlog: is_push.then_some(shared.settings.backlog_limit),
             attempts_max: shared.settings.max_attempts,
         }
     }
 }
 
 /// Returns a job as the caller requested it by name. `last` is the newest record of its commit.
-fn due_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
-    let attempts = tried(shared, attempts, &job.commit.id);
+fn pending_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
+    let attempts = attempt_count(shared, attempts, &job.commit.id);
     let canceled = last.is_some_and(Record::is_withdrawn);
     Due { job, tip: true, own: true, attempts, canceled }
 }
 
 /// Returns the number of attempts. Attempts that lacked a secret which exists now do not count.
-fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
+fn attempt_count(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
     if secret_now_exists(shared, attempts, id) { 0 } else { attempts.get(id) }
 }
 
 /// The pending commits, with the data for the plan.
-pub(in crate::engine) struct DueCommits {
-    pub(in crate::engine) due: Vec<Due>,
+pub(in crate::engine) struct PendingCommits {
+    pub(in crate::engine) pending: Vec<Due>,
     /// The pushed refs beyond the limit of retests per push.
-    pub(in crate::engine) left: Vec<GitString>,
+    pub(in crate::engine) ignored_refs: Vec<GitString>,
 }
 
 /// Returns the final outcome of a commit that has a verdict. A note with unknown text counts as a
 /// failure.
-pub(in crate::engine) fn settled_outcome(
+pub(in crate::engine) fn final_outcome(
     repo: &Repo,
     id: CommitId,
 ) -> Result<Option<Outcome>, Error> {
@@ -403,22 +403,28 @@ pub(in crate::engine) fn settled_outcome(
 }
 
 /// Returns the pending commits of a selection, oldest first, with the data for the plan.
-pub(in crate::engine) fn due(shared: &Shared, selection: &Selection) -> Result<Vec<Due>, Error> {
-    look(shared, selection).map(|(_, due)| due)
+pub(in crate::engine) fn pending(
+    shared: &Shared,
+    selection: &Selection,
+) -> Result<Vec<Due>, Error> {
+    resolve_pending(shared, selection).map(|(_, pending)| pending)
 }
 
 /// Returns the plan that a run of a selection would begin with.
 pub(in crate::engine) fn plan_of(shared: &Shared, selection: &Selection) -> Result<Plan, Error> {
-    let (wanted, due) = look(shared, selection)?;
-    Ok(plan(due, wanted.rules(shared)))
+    let (resolved, pending) = resolve_pending(shared, selection)?;
+    Ok(plan(pending, resolved.rules(shared)))
 }
 
-fn look(shared: &Shared, selection: &Selection) -> Result<(ResolvedSelection, Vec<Due>), Error> {
+fn resolve_pending(
+    shared: &Shared,
+    selection: &Selection,
+) -> Result<(ResolvedSelection, Vec<Due>), Error> {
     let repo = shared.repo()?;
-    let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
+    let resolved = ResolvedSelection::resolve(shared, &repo, selection)?;
     let attempts = shared.workspace().attempts()?;
-    let found = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
-    Ok((wanted, found.due))
+    let found = resolved.pending(shared, &repo, &attempts, &mut Summary::default())?;
+    Ok((resolved, found.pending))
 }
 
 /// Applies the backlog limit to the existing history at installation. Returns a message if commits
@@ -433,11 +439,11 @@ pub(in crate::engine) fn advance_baseline(
     }
     let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
     repo.extend_baseline(&left)?;
-    Ok(Some(left_out(left.len())))
+    Ok(Some(baseline_message(left.len())))
 }
 
 /// Returns the message that a commit is left out of a run until a retry.
-pub(in crate::engine) fn why_held(
+pub(in crate::engine) fn out_of_attempts_message(
     shared: &Shared,
     repo: &Repo,
     id: CommitId,
@@ -452,7 +458,7 @@ pub(in crate::engine) fn why_held(
 }
 
 /// Returns the message that older commits were left to the baseline.
-pub(in crate::engine) fn left_out(count: usize) -> String {
+pub(in crate::engine) fn baseline_message(count: usize) -> String {
     let message = format!("ignoring {count} older commits without a verdict");
     hinted(&message, "`tinyci run --all --all-history` tests them")
 }

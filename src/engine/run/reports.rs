@@ -142,20 +142,20 @@ pub(in crate::engine) fn records(
         if !seen.insert(id) {
             return Ok(ControlFlow::Continue(()));
         }
-        let wanted = records_of(&repo, &remotes, id, filter.all_attempts)?
+        let matching = records_of(&repo, &remotes, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
-        found.extend(wanted.take(limit - found.len()));
+        found.extend(matching.take(limit - found.len()));
         Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
     if limit == 0 {
         return Ok(found);
     }
-    let mut enough = false;
+    let mut is_full = false;
     for revision in &filter.revisions {
-        enough = enough || collect(repo.resolve(revision)?)?.is_break();
+        is_full = is_full || collect(repo.resolve(revision)?)?.is_break();
     }
-    if !enough && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
+    if !is_full && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
         repo.newest_first(&filter.ranges, &shared.settings.refs, &mut collect)?;
     }
     name_branches(&repo, &mut found)?;
@@ -188,12 +188,12 @@ pub(in crate::engine) fn records_of(
     id: CommitId,
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
-    let said = all_sources(repo, remotes, id)?;
-    let word = word_that_holds(&said);
+    let sources = all_sources(repo, remotes, id)?;
+    let note = word_that_holds(&sources);
     let mut runs = HashSet::new();
-    let mut records: Vec<Record> = said
+    let mut records: Vec<Record> = sources
         .into_iter()
-        .flat_map(|said| said.lines)
+        .flat_map(|source| source.lines)
         .filter_map(|line| match line {
             Line::Record(record) => Some(*record),
             Line::Foreign(_) => None,
@@ -203,28 +203,28 @@ pub(in crate::engine) fn records_of(
     // If two jobs ended in the same millisecond, the later line is the newer one.
     records.reverse();
     records.sort_by_key(|record| Reverse(record.finished));
-    let Some(word) = word else {
+    let Some(note) = note else {
         if !all_attempts {
             records.retain(|record| record.counts);
             records.truncate(1);
         }
         return Ok(records.into_iter().map(as_unfinished).collect());
     };
-    let verdict = word.verdict;
-    let rests_on = |record: &Record| verdict.is_some() && record.verdict() == verdict;
-    if all_attempts && records.iter().any(rests_on) {
+    let verdict = note.verdict;
+    let matches_verdict = |record: &Record| verdict.is_some() && record.verdict() == verdict;
+    if all_attempts && records.iter().any(matches_verdict) {
         return Ok(records);
     }
-    if let Some(index) = records.iter().position(rests_on) {
+    if let Some(index) = records.iter().position(matches_verdict) {
         return Ok(vec![records.swap_remove(index)]);
     }
     let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
     let reason = verdict
         .is_none()
-        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&word.bytes).trim()));
-    let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
+        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&note.bytes).trim()));
+    let without_details = without_record(&repo.commit_for(id, None)?, outcome, reason);
     let others = if all_attempts { records } else { Vec::new() };
-    Ok(std::iter::once(alone).chain(others).collect())
+    Ok(std::iter::once(without_details).chain(others).collect())
 }
 
 /// Returns the record of a commit's verdict, if there is one here or in a remote.
@@ -239,9 +239,9 @@ pub(in crate::engine) fn current_record(
 
 /// Returns the results of a commit in this repository, then those in its remotes.
 fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
-    let mut said = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    said.extend(repo.said_by(remotes, id)?);
-    Ok(said)
+    let mut sources = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
+    sources.extend(repo.said_by(remotes, id)?);
+    Ok(sources)
 }
 
 /// Returns the lines among a commit's records that are not records. Repeated and blank lines are
@@ -252,9 +252,9 @@ pub(in crate::engine) fn unrecognized_lines(
 ) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
-    let said = all_sources(&repo, &repo.tracked_remotes()?, id)?;
+    let sources = all_sources(&repo, &repo.tracked_remotes()?, id)?;
     let mut lines: Vec<Vec<u8>> = Vec::new();
-    for line in said.into_iter().flat_map(|said| said.lines) {
+    for line in sources.into_iter().flat_map(|source| source.lines) {
         match line {
             Line::Foreign(line) if !line.trim_ascii().is_empty() && !lines.contains(&line) => {
                 lines.push(line);
@@ -269,10 +269,10 @@ pub(in crate::engine) fn unrecognized_lines(
 /// deleted.
 fn as_unfinished(mut record: Record) -> Record {
     if record.verdict().is_some() {
-        let was = record.outcome;
+        let outcome = record.outcome;
         record.outcome = Outcome::Error;
         record.reason = Some(format!(
-            "the job ended as {was}, but the commit has no verdict: the job was interrupted, or \
+            "the job ended as {outcome}, but the commit has no verdict: the job was interrupted, or \
              the verdict was deleted"
         ));
     }
@@ -299,24 +299,24 @@ pub(in crate::engine) fn log(
         Some(id) => workspace.build(&build_of(&workspace, &repo, id, options.follow)?).log_path(),
     };
     let mut tail = LogTail::new(path, options.lines)?;
-    let mut each = |text: &[u8]| {
+    let mut print = |text: &[u8]| {
         line(text);
         ControlFlow::Continue(())
     };
     if !options.follow {
-        return tail.read(&mut each);
+        return tail.read(&mut print);
     }
     // The old verdict of a commit stays while the commit is tested again.
-    let in_hand = |id: CommitId| {
+    let is_active = |id: CommitId| {
         let running = workspace.is_running().unwrap_or(false);
         let holder = workspace.holder().filter(|_| running);
         holder.is_some_and(|holder| holder.commits.iter().any(|it| it.commit == id))
     };
     let mut done = || match commit {
         None => false,
-        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !in_hand(id),
+        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !is_active(id),
     };
-    tail.follow(cancel, &mut done, &mut each)
+    tail.follow(cancel, &mut done, &mut print)
 }
 
 /// Returns the name of a commit's build. Fails if its log is in an archive or does not exist,

@@ -51,18 +51,18 @@ pub(in crate::engine) struct StopConditions<'a> {
 impl StopConditions<'_> {
     /// Returns true if no ref reaches the commit anymore, and neither the caller nor a pushed tag
     /// named it. Such a commit is dropped.
-    fn drops(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
+    fn must_drop(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
         !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
     /// Returns true if the rest of the plan must wait. A deployment may need the lock for one
     /// commit, or a waiting process may get it because none of the rest is the caller's own.
-    fn leaves(&self, context: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
-        if self.may_lend_lock && is_wanted_between(context.workspace) {
+    fn must_stop(&self, context: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
+        if self.may_lend_lock && wanted_between_commits(context.workspace) {
             return true;
         }
-        let own_left = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
-        self.may_hand_over && !own_left() && lock_wanted(context.workspace)
+        let has_own_jobs = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
+        self.may_hand_over && !has_own_jobs() && lock_wanted(context.workspace)
     }
 }
 
@@ -72,7 +72,7 @@ pub(in crate::engine) fn lock_wanted(workspace: &Workspace) -> bool {
 }
 
 /// Returns true if a deployment needs the lock between two commits.
-pub(in crate::engine) fn is_wanted_between(workspace: &Workspace) -> bool {
+pub(in crate::engine) fn wanted_between_commits(workspace: &Workspace) -> bool {
     workspace.is_wanted_between().unwrap_or(false)
 }
 
@@ -81,26 +81,26 @@ pub(in crate::engine) fn work(
     context: &JobContext<'_>,
     state: RunState<'_>,
     jobs: Vec<Job>,
-    bounds: &StopConditions<'_>,
+    conditions: &StopConditions<'_>,
 ) -> WorkResult {
     let workers = context.shared.settings.jobs.min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
     // Handles earlier requests before the first job begins.
     state.active.handle_requests();
     thread::scope(|scope| {
-        let (work, over) = mpsc::channel::<()>();
+        let (running, stop) = mpsc::channel::<()>();
         let watcher = thread::Builder::new().name("tinyci requests".to_owned());
-        let watching = watcher.spawn_scoped(scope, move || state.active.watch(&over));
-        started(&queue, watching.map(drop));
+        let watching = watcher.spawn_scoped(scope, move || state.active.watch(&stop));
+        note_start_error(&queue, watching.map(drop));
         thread::scope(|scope| {
             for _ in 0..workers {
                 let worker = big_thread("tinyci job");
                 let working =
-                    worker.spawn_scoped(scope, || worker_loop(context, state, &queue, bounds));
-                started(&queue, working.map(drop));
+                    worker.spawn_scoped(scope, || worker_loop(context, state, &queue, conditions));
+                note_start_error(&queue, working.map(drop));
             }
         });
-        drop(work);
+        drop(running);
     });
     let queue = unpoisoned(queue.into_inner());
     let Queue { jobs, taken, records, fault } = queue;
@@ -108,7 +108,7 @@ pub(in crate::engine) fn work(
 }
 
 /// Sets the error of the run if one of its threads cannot start.
-fn started(queue: &Mutex<Queue>, thread: io::Result<()>) {
+fn note_start_error(queue: &Mutex<Queue>, thread: io::Result<()>) {
     if let Err(source) = thread {
         let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
         lock(queue).fault.get_or_insert(error.with_source(source));
@@ -129,18 +129,20 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
 }
 
 /// Returns true if a person or a push option has skipped the commit.
-fn is_left_alone(repo: &Repo, job: &Job) -> bool {
+fn is_skipped_on_purpose(repo: &Repo, job: &Job) -> bool {
     let id = job.commit.id;
     let newest = repo.newest_records([id]).ok().and_then(|mut newest| newest.remove(&id));
     newest.is_some_and(|it| it.outcome == Outcome::Skipped && it.intervention.is_some())
 }
 
 /// Returns true if the commit has a verdict now that this job would not replace.
-fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
+fn has_verdict_now(repo: &Repo, job: &Job) -> bool {
     let note = repo.verdict(job.commit.id).ok().flatten();
     note.is_some_and(|note| match job.trigger {
         Trigger::Retry | Trigger::Rebuild => false,
-        Trigger::Retest => note.verdict != Some(Verdict::Skipped) || is_left_alone(repo, job),
+        Trigger::Retest => {
+            note.verdict != Some(Verdict::Skipped) || is_skipped_on_purpose(repo, job)
+        }
         _ => true,
     })
 }
@@ -150,7 +152,7 @@ fn worker_loop(
     context: &JobContext<'_>,
     state: RunState<'_>,
     queue: &Mutex<Queue>,
-    bounds: &StopConditions<'_>,
+    conditions: &StopConditions<'_>,
 ) {
     let repo = match context.shared.repo() {
         Ok(repo) => repo,
@@ -162,16 +164,16 @@ fn worker_loop(
     let mut reachable = repo.reachable(&context.shared.settings.refs);
     loop {
         let stopped = context.cancel.is_canceled() || lock(queue).fault.is_some();
-        if stopped || bounds.leaves(context, queue) {
+        if stopped || conditions.must_stop(context, queue) {
             return;
         }
         let Some(job) = take(queue) else { return };
         // A verdict that was written after the plan was made stays, for example a skip.
-        if is_settled_by_now(&repo, &job) {
+        if has_verdict_now(&repo, &job) {
             continue;
         }
         lock(queue).taken.push(job.commit.id);
-        if bounds.drops(&mut reachable, &job) {
+        if conditions.must_drop(&mut reachable, &job) {
             continue;
         }
         let attempt = attempt::attempt(context, state, &repo, &job);
