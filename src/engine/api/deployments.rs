@@ -140,8 +140,8 @@ impl Engine {
         let call = EngineCall { shared, env: &shared.process_env() };
         let dry_run = dry_run(call, &repo, &candidate, environment, &request.assume)?;
         let is_required = candidate.rules.approve || shared.settings.approvals.wants(environment);
-        let wanted = if is_required { Some(true) } else { dry_run.asks_for_approval };
-        let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
+        let is_required = if is_required { Some(true) } else { dry_run.asks_for_approval };
+        let approval = approve::state(shared, &repo, environment, &candidate, is_required)?;
         let rollback = request.rollback;
         let parts = PlanParts { candidate, dry_run, approval, build, interrupted, rollback };
         plan(&repo, environment, parts, &ledger)

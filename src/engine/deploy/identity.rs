@@ -1,4 +1,4 @@
-//! [`Identity`]: who deploys.
+//! [`Identity`]: the person who deploys.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use crate::repo::Repo;
 
-/// A name and an address, as git takes them.
+/// A name and an email address, as git uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Identity {
     pub(in crate::engine) name: String,
@@ -16,8 +16,8 @@ pub(in crate::engine) struct Identity {
 }
 
 impl Identity {
-    /// Whom the request names, else the engine, else git's configuration, else the user of this
-    /// process, whose name the environment may hold.
+    /// Returns the identity of the request, else of the engine, else of git's configuration. The
+    /// last search is the user of this process.
     pub(in crate::engine) fn of(
         shared: &Shared,
         repo: &Repo,
@@ -41,12 +41,12 @@ impl fmt::Display for Identity {
     }
 }
 
-/// Without what would end a name early in a commit.
+/// Removes characters that would end a name early in a commit.
 fn clean(text: &str) -> String {
     let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
     let text: String = text.chars().filter(of_text).collect();
     let text = text.trim();
-    // git takes no name that is made of these alone.
+    // git rejects a name that only consists of these characters.
     let has_core = text.contains(|letter: char| !".,:;\"'\\ ".contains(letter));
     if has_core { text.to_owned() } else { "unknown".to_owned() }
 }
