@@ -144,8 +144,8 @@ impl<'a> Keyring<'a> {
             return Ok(format!("its signature is invalid ({})", validity.complaint));
         }
         let key = fingerprint(&validity.out);
-        let known = self.ask(commit, "find-principals", None)?;
-        let Some(principal) = known.out.lines().next().filter(|_| known.passed) else {
+        let principals = self.ask(commit, "find-principals", None)?;
+        let Some(principal) = principals.out.lines().next().filter(|_| principals.passed) else {
             let file = self.allowed.display();
             return Ok(format!("`{file}` did not list its key {key} at that time"));
         };
