@@ -1,7 +1,7 @@
-//! Which commits a tip reaches, asked for thousands of commits and many tips at once.
+//! Finds the commits that a tip reaches, for thousands of commits and many tips at once.
 //!
-//! To ask git of every single pair costs the square of what is new: the first scan of twenty
-//! thousand commits would take half an hour.
+//! To ask git for each pair alone takes quadratic time. The first scan of twenty thousand commits
+//! would take half an hour.
 
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
@@ -10,22 +10,22 @@ use git2::{Oid, Repository};
 use super::walk::{Node, between};
 use crate::model::error::Error;
 
-/// Commits of interest, and what lies between them and the tips that were asked about.
+/// The commits in question, and the commits between them and the tips.
 pub(in crate::repo) struct Reachability<'a> {
     git: &'a Repository,
-    /// Neither these nor what lies below them is ever found.
+    /// Commits that are never found, and neither are their ancestors.
     hidden: &'a [Oid],
     nodes: &'a [Node],
-    /// What was learned of tips that reach more than `nodes`.
+    /// Commits reachable from further tips that are not in `nodes`.
     more: Vec<Node>,
-    /// Places in `nodes`, and from its end on in `more`.
+    /// The index of each commit in `nodes`; larger indexes continue in `more`.
     places: HashMap<Oid, usize>,
-    /// The tips of which all is known.
+    /// The tips whose ancestors are all in `nodes` or `more`.
     learned: HashSet<Oid>,
 }
 
 impl<'a> Reachability<'a> {
-    /// Begins with the `nodes` that a walk from `tips` has found, with these commits `hidden`.
+    /// Starts with the `nodes` that a walk from `tips` has found while `hidden` were hidden.
     pub(in crate::repo) fn new(
         git: &'a Repository,
         tips: impl IntoIterator<Item = Oid>,
@@ -37,7 +37,7 @@ impl<'a> Reachability<'a> {
         Self { git, hidden, nodes, more: Vec::new(), places, learned }
     }
 
-    /// Learns of several tips in one walk; [`below`](Self::below) would take one for each.
+    /// Walks from several tips at once; [`below`](Self::below) would need one walk for each.
     pub(in crate::repo) fn learn(
         &mut self,
         tips: impl IntoIterator<Item = Oid>,
@@ -54,8 +54,9 @@ impl<'a> Reachability<'a> {
         Ok(())
     }
 
-    /// The commits that this tip reaches, itself included, less those in `met`, which then holds
-    /// them too: so the next tip passes over what was found before.
+    /// Returns the commits that this tip reaches, itself included, except those in `met`.
+    ///
+    /// Adds them to `met`. So the next call does not visit them again.
     pub(in crate::repo) fn below(
         &mut self,
         tip: Oid,

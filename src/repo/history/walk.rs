@@ -1,7 +1,8 @@
-//! Walking history: the commits between some tips and what is hidden, oldest first.
+//! Walks history: the commits between some tips and hidden commits, oldest first.
 //!
-//! Our own walk and not libgit2's: it reads every commit once, tree included, names the commit
-//! that cannot be read, and looks further than git does before it believes the clocks.
+//! tinyci does not use the walk of libgit2. This one reads every commit and its tree id once, and
+//! its errors name the unreadable commit. It also searches further than git before it trusts
+//! committer times.
 
 use std::{
     cmp::Reverse,
@@ -13,33 +14,33 @@ use git2::{Oid, Repository};
 use crate::model::error::Error;
 use crate::repo::repository::{FSCK, git_error};
 
-/// What a walk knows of a commit.
+/// The data of one commit in a walk.
 #[derive(Clone, Debug)]
 pub(in crate::repo) struct Node {
     pub(in crate::repo) id: Oid,
     pub(in crate::repo) tree: Oid,
-    /// The committer's time, in seconds since 1970.
+    /// The committer time, in seconds since 1970.
     pub(in crate::repo) time: i64,
     pub(in crate::repo) parents: Vec<Oid>,
 }
 
 /// Reads one commit.
 ///
-/// The parents of a commit at the edge of a shallow clone are not there, and not listed.
+/// A commit at the edge of a shallow clone has no parents.
 pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Error> {
     let commit = find_commit(git, id)?;
     let (tree, time) = (commit.tree_id(), commit.time().seconds());
     Ok(Node { id, tree, time, parents: commit.parent_ids().collect() })
 }
 
-/// Finds one commit, or says which could not be read.
+/// Finds one commit. The error names the commit.
 pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
     git.find_commit(id).map_err(|source| {
         git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
     })
 }
 
-/// The commits reachable from `tips` and not from `hidden`, in no order.
+/// Returns the commits reachable from `tips` and not from `hidden`, unsorted.
 pub(in crate::repo) fn between(
     git: &Repository,
     tips: &[Oid],
@@ -55,8 +56,8 @@ pub(in crate::repo) fn between(
     walk.run()
 }
 
-/// How many hidden commits are looked at beyond the point where, if all clocks went right, no
-/// wanted one could be met again. Git's own walk allows five.
+/// The number of hidden commits to visit after the walk could end if all committer times were
+/// right. Git's own walk visits five.
 const CLOCK_SLACK: usize = 128;
 
 struct WalkState {
@@ -65,8 +66,9 @@ struct WalkState {
     queued: bool,
 }
 
-/// Newest first, both sides at once, until only hidden commits are left that are older than every
-/// wanted one.
+/// A walk from the newest commit down, through hidden and other commits at once.
+///
+/// It ends when only hidden commits are left that are older than every other commit.
 struct Walk<'r> {
     git: &'r Repository,
     seen: HashMap<Oid, WalkState>,
@@ -102,7 +104,7 @@ impl<'r> Walk<'r> {
         Ok(seen.map(|seen| seen.node).collect())
     }
 
-    /// Goes on to the parents of a commit that leaves the queue.
+    /// Visits the parents of a commit that leaves the queue.
     fn expand(&mut self, id: Oid) -> Result<(), Error> {
         let Some(seen) = self.seen.get_mut(&id) else { return Ok(()) };
         seen.queued = false;
@@ -128,7 +130,7 @@ impl<'r> Walk<'r> {
         Ok(())
     }
 
-    /// Hides a commit met before, and all its ancestors that were met.
+    /// Hides a visited commit and all its visited ancestors.
     fn hide(&mut self, id: Oid) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
@@ -146,8 +148,10 @@ impl<'r> Walk<'r> {
     }
 }
 
-/// The same commits with every parent before its children; of several that could come next, the
-/// one with the earlier time, then the smaller id.
+/// Sorts commits so that every parent comes before its children.
+///
+/// Of several that could come next, the one with the earlier time comes first, then the one with
+/// the smaller id.
 pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
     let index: HashMap<Oid, usize> = nodes.iter().enumerate().map(|(at, n)| (n.id, at)).collect();
     let mut waiting = vec![0_usize; nodes.len()];
@@ -184,11 +188,11 @@ pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
     sorted
 }
 
-/// The commits at and below some tips, met from the newest down, as far as somebody has asked.
+/// A search among some tips and their ancestors that reads only as much as its answers need.
 ///
-/// So the answer "it is there" comes after a look at the commits that are newer, and asking for
-/// one commit after the other looks at each but once. The answer "no" is exact, whatever the
-/// clocks say, and costs the whole history below the tips.
+/// It reads from the newest commit down. A search for a commit that is there reads only newer
+/// commits, and later searches do not read these again. A negative answer is exact even if
+/// committer times are wrong, and reads the whole history below the tips.
 pub(in crate::repo) struct AncestorSearch<'r> {
     git: &'r Repository,
     met: HashSet<Oid>,
@@ -202,7 +206,7 @@ impl<'r> AncestorSearch<'r> {
         Ok(below)
     }
 
-    /// Whether `id` is one of the tips or an ancestor of one.
+    /// Returns true if `id` is one of the tips or an ancestor of one.
     pub(in crate::repo) fn contains(&mut self, id: Oid) -> Result<bool, Error> {
         while !self.met.contains(&id) {
             let Some((_, _, parents)) = self.queue.pop() else { return Ok(false) };
@@ -222,16 +226,18 @@ impl<'r> AncestorSearch<'r> {
     }
 }
 
-/// Of these commits, those that are not ancestors of others, in order of their ids.
+/// Returns those of these commits that are not ancestors of others, sorted by id.
 ///
-/// Looks no further back than the oldest of them: with wrong clocks a few too many remain.
+/// Does not read commits older than the oldest of them. If committer times are wrong, the result
+/// may contain a few commits too many.
 pub(in crate::repo) fn heads_of(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid>, Error> {
     let all: HashSet<Oid> = ids.iter().copied().collect();
     let nodes: Vec<Node> = all.iter().map(|id| read_node(git, *id)).collect::<Result<_, _>>()?;
     let oldest = nodes.iter().map(|node| node.time).min().unwrap_or(0);
     let mut below: HashSet<Oid> = nodes.iter().flat_map(|node| node.parents.clone()).collect();
     if nodes.iter().filter(|node| !below.contains(&node.id)).count() > 1 {
-        // Several are nobody's parent: between them there may be commits that are not listed.
+        // Several commits are not a parent of another, but may be an ancestor through unlisted
+        // commits.
         let mut stack: Vec<Oid> = below.iter().filter(|id| !all.contains(id)).copied().collect();
         while let Some(id) = stack.pop() {
             let node = read_node(git, id)?;
@@ -270,7 +276,7 @@ mod tests {
         assert_eq!(order(Vec::new()), [0; 0]);
     }
 
-    /// A history of merges drawn from a small generator, the same in every run.
+    /// Writes a pseudorandom history of merges, the same in every run.
     fn tangle(repo: &TestRepo) -> Vec<Oid> {
         let git = Repository::open(repo.path()).unwrap();
         let tree = git.treebuilder(None).unwrap().write().unwrap();

@@ -1,12 +1,11 @@
-//! Verdicts and records that were fetched from a remote, read beside one's own and merged into
-//! them.
+//! Reads and merges verdicts and records that were fetched from a remote.
 //!
 //! A clone fetches a server's notes to `refs/notes/remotes/<remote>/…`, where they overwrite
-//! nothing. Merging is done here and not by `git notes merge`, which fails on notes trees of
-//! different fan-out, and to which a word is a text like any other. Records are joined line by line,
-//! each run once, other lines byte for byte. Of two words that differ, the one holds whose run
-//! finished last; the records of both stay. The result is a commit on top of both, so that it can
-//! be pushed without force.
+//! nothing. `git notes merge` cannot merge them: it fails on notes trees of different fan-out, and
+//! it merges a verdict like any text. This merge joins records line by line, with each job once and
+//! all other lines unchanged. If two verdicts differ, the one whose job finished last wins. The
+//! records of both remain. The result is a commit on top of both, so that it can be pushed without
+//! force.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -35,27 +34,28 @@ use crate::{
 
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
-/// What one source says of a commit: this repository, or a remote when it was last fetched.
+/// The verdict and records of a commit in one source: this repository, or a remote as last fetched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SourceResults {
     pub(crate) verdict: Option<Note>,
     pub(crate) lines: Vec<Line>,
 }
 
-/// What a merge brought.
+/// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MergeReport {
-    /// How many lines of records are new here.
+    /// The number of added record lines.
     pub records: usize,
-    /// The commits that have a verdict now and had none.
+    /// The commits that had no verdict before.
     pub added: Vec<CommitId>,
-    /// The commits whose verdict was another one, of a run that finished earlier.
+    /// The commits whose verdict was replaced, because the other job finished later.
     pub replaced: Vec<CommitId>,
 }
 
 impl MergeReport {
-    /// As one line of JSON: `records`, and the full ids of `added` and `replaced`.
+    /// Returns the report as one line of JSON: `records`, and the full ids of `added` and
+    /// `replaced`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"records":0,"added":[],"replaced":[]}"#;
@@ -81,11 +81,11 @@ struct MergedJson {
 }
 
 impl Repo {
-    /// The remotes of which verdicts or records were fetched, by name.
+    /// Returns the names of the remotes whose verdicts or records were fetched, sorted.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be listed.
+    /// [`Git`](ErrorKind::Git) if the refs cannot be listed.
     pub(crate) fn tracked_remotes(&self) -> Result<Vec<String>, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = BTreeSet::new();
@@ -103,11 +103,11 @@ impl Repo {
         Ok(found.into_iter().collect())
     }
 
-    /// What these remotes said of a commit when they were last fetched, in their order.
+    /// Returns the results of a commit on each of these remotes, as last fetched, in their order.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where their notes cannot be read.
+    /// [`Git`](ErrorKind::Git) if their notes cannot be read.
     pub(crate) fn said_by(
         &self,
         remotes: &[String],
@@ -121,12 +121,12 @@ impl Repo {
         remotes.iter().map(said).collect()
     }
 
-    /// Merges what was fetched of a remote into this repository's own verdicts and records.
+    /// Merges the fetched results of a remote into this repository's own verdicts and records.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where nothing of it was fetched, [`Git`](ErrorKind::Git)
-    /// where notes cannot be read or written.
+    /// [`NotFound`](ErrorKind::NotFound) if nothing was fetched; [`Git`](ErrorKind::Git) if notes
+    /// cannot be read or written.
     pub(crate) fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         if !self.tracked_remotes()?.iter().any(|known| known == remote) {
             self.remote_url(remote)?;
@@ -134,7 +134,7 @@ impl Repo {
             let hint = format!("`tinyci setup-remote {remote}`, then `git fetch {remote}`");
             return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
         }
-        // The records first: a word rests on them.
+        // The records first, because a verdict needs its record.
         let records = self.merge(remote, RECORDS, |_, note| Ok(joined(&note)))?;
         let words = self.merge(remote, VERDICTS, |id, note| self.newer_verdict(id, note))?;
         let of = |overruled: bool| {
@@ -149,8 +149,9 @@ impl Repo {
         Notes::new(self, format!("{FETCHED_NOTES}{remote}/{below}"))
     }
 
-    /// The word of theirs, if it is to stand here, and whether it takes another's place. One that was
-    /// taken away here after it was merged stays away.
+    /// Returns their verdict if it is to be stored, and whether it replaces one of ours.
+    ///
+    /// A verdict that was removed here after a merge is not added again.
     fn newer_verdict(
         &self,
         id: CommitId,
@@ -166,8 +167,8 @@ impl Repo {
         Ok(is_newer.then_some((theirs.bytes, true)))
     }
 
-    /// Merges one notes ref. `choose` is shown a commit's note where there is another one there than
-    /// here, and gives the text that is to stand, if not the one that does, with what to tell of it.
+    /// Merges one notes ref. `choose` gets each note that differs and returns the new text with a
+    /// result for the caller, or `None` to keep ours.
     fn merge<T>(
         &self,
         remote: &str,
@@ -180,7 +181,7 @@ impl Repo {
         }
     }
 
-    /// Joins a commit of one of our notes refs to it that it does not contain any more.
+    /// Merges a commit that one of our notes refs no longer contains.
     pub(in crate::repo) fn join_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
         match own {
             RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined(&note))).map(drop),
@@ -198,7 +199,7 @@ impl Repo {
         let their_tree = ours.tree_at(Some(their_tip))?;
         ours.move_by(MESSAGE, |tip| {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
-            // What only grew is taken as it is, and its history with it.
+            // If ours has no new commits, the merge is a fast-forward.
             let grew = base == tip;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
             let merging = NotesMerge { base: &base_tree, theirs: &their_tree, writes: !grew };
@@ -217,7 +218,7 @@ impl Repo {
         })
     }
 
-    /// The newest commit that both notes rest on.
+    /// Returns the merge base of two commits of the notes.
     fn base_of(&self, ours: Oid, theirs: Oid) -> Result<Option<Oid>, Error> {
         match self.git.merge_base(ours, theirs) {
             Ok(base) => Ok(Some(base)),
@@ -227,10 +228,10 @@ impl Repo {
     }
 }
 
-/// The commits whose note is another one after a merge, with what there is to tell of each.
+/// The commits whose note changes in a merge, each with the result of `choose`.
 type Changed<T> = Vec<(CommitId, T)>;
 
-/// What is said of one commit, where theirs differs from ours.
+/// The notes of one commit in a merge, if theirs differs from ours.
 struct ThreeWay {
     base: Option<Vec<u8>>,
     ours: Option<Vec<u8>>,
@@ -241,12 +242,12 @@ struct ThreeWay {
 struct NotesMerge<'a, 'repo> {
     base: &'a NotesTree<'repo>,
     theirs: &'a NotesTree<'repo>,
-    /// Whether the merged tree is wanted, and not only what would change.
+    /// True if the merge writes the new tree; false if it only computes the changes.
     writes: bool,
 }
 
 impl NotesMerge<'_, '_> {
-    /// Our tree with all that `choose` takes, and what it told of each.
+    /// Returns our tree with all notes that `choose` returned, and the results of `choose`.
     fn merge<T>(
         &self,
         mut ours: NotesTree<'_>,
@@ -271,7 +272,7 @@ impl NotesMerge<'_, '_> {
     }
 }
 
-/// Our lines and, behind them, those of theirs that are new; with how many those are.
+/// Returns our lines followed by their new lines, and the number of new lines.
 fn joined(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     let ours = note.ours.as_deref().unwrap_or_default();
     let mut text = ours.to_vec();
@@ -289,7 +290,7 @@ fn joined(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     (!added.is_empty()).then_some((text, added.len()))
 }
 
-/// When the newest run finished that gave this word; none where no record says so.
+/// Returns when the newest job with this verdict finished, or `None` without a record of one.
 fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
     let verdict = note.verdict?;
     let records = lines.iter().filter_map(|line| match line {
@@ -300,7 +301,7 @@ fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
     gave.map(|record| record.finished).max()
 }
 
-/// The word that holds among these: that of the run that finished last, the first of equals.
+/// Returns the verdict of the job that finished last; the first of them if several are equal.
 pub(crate) fn word_that_holds(said: &[SourceResults]) -> Option<Note> {
     let lines: Vec<Line> = said.iter().flat_map(|it| it.lines.iter().cloned()).collect();
     let words = said.iter().filter_map(|it| it.verdict.as_ref());

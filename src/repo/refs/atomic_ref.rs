@@ -1,9 +1,9 @@
-//! A ref of tinyci's own, moved by compare-and-swap.
+//! A ref of tinyci that only moves by compare-and-swap.
 //!
-//! Neither `git notes add` nor libgit2's notes compare: of twenty that write at once most are
-//! lost. Here the new commit is written first, which disturbs nobody; then the ref is moved if it
-//! still names what the commit was made from, else all is done again on top of the newer one. A
-//! full disk or a kill leaves at most objects that nothing refers to.
+//! Neither `git notes add` nor libgit2's notes compare before they write: if 20 processes write at
+//! once, most of the notes are lost. tinyci first writes the new commit, which affects no other
+//! process. It then moves the ref if the ref still names the commit's base. Otherwise it repeats
+//! the edit on top of the new commit. A full disk or a kill leaves at most unreferenced objects.
 
 use std::{
     borrow::Cow,
@@ -23,25 +23,25 @@ use crate::repo::{
     repository::{Repo, git_error},
 };
 
-/// How long to wait for a lock that another program holds on the ref.
+/// The time to wait for a lock that another program holds on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Who writes what tinyci writes of its own accord.
+/// The author of the commits that tinyci makes itself.
 const OUR_NAME: &str = "tinyci";
 const OUR_ADDRESS: &str = "tinyci@localhost";
 
-/// One such ref of a repository.
+/// A ref of tinyci in a repository.
 pub(in crate::repo) struct AtomicRef<'repo> {
     pub(in crate::repo) repo: &'repo Repo,
     pub(in crate::repo) name: Cow<'static, str>,
     pub(in crate::repo) lock_wait: Duration,
 }
 
-/// What an edit makes of the commit that it was shown.
+/// The result of an edit.
 pub(in crate::repo) enum Edit<T> {
-    /// It may stay.
+    /// The ref does not move.
     Keep(T),
-    /// This one is to replace it.
+    /// The ref moves to this commit.
     Replace(Oid, T),
 }
 
@@ -54,13 +54,14 @@ impl<'repo> AtomicRef<'repo> {
         &self.repo.git
     }
 
-    /// The commit that the ref names, or will name once a run has made it again; none if there never
-    /// was such a ref.
+    /// Returns the commit that the ref names, or will name after the next run restores it.
+    ///
+    /// Returns `None` if the ref never existed.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
         Ok(self.named()?.or_else(|| self.repo.stand_in(&self.name)))
     }
 
-    /// The commit that the ref names; none where there is no such ref.
+    /// Returns the commit that the ref names, or `None` if it does not exist.
     fn named(&self) -> Result<Option<Oid>, Error> {
         let reference = match self.git().find_reference(&self.name) {
             Ok(reference) => reference,
@@ -76,13 +77,13 @@ impl<'repo> AtomicRef<'repo> {
         Ok(reference.target())
     }
 
-    /// Moves the ref to the commit that an edit makes of the one it names. The edit is made again
-    /// whenever others were faster.
+    /// Moves the ref to the commit that an edit makes from the current one. Repeats the edit if
+    /// another writer was faster.
     ///
     /// # Errors
     ///
-    /// Those of the edit; [`Git`](ErrorKind::Git) where the ref cannot be moved, with the path of
-    /// a lock that stands.
+    /// Those of the edit; [`Git`](ErrorKind::Git) if the ref cannot be moved, with the path of the
+    /// lock file if one exists.
     pub(in crate::repo) fn update<T>(
         &self,
         message: &str,
@@ -94,7 +95,7 @@ impl<'repo> AtomicRef<'repo> {
             let tip = self.named()?;
             let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
             let (commit, value) = match gone {
-                // What is written now must not begin anew what was there.
+                // Restore the lost ref first, so that the edit continues its history.
                 Some(gone) => (gone, None),
                 None => match edit(tip)? {
                     Edit::Keep(value) => return Ok(value),
@@ -116,14 +117,16 @@ impl<'repo> AtomicRef<'repo> {
         }
     }
 
-    /// Keeps in mind what the ref names now, and whether it was missing. `before` is what it was made
-    /// from. A memory that cannot be written is an older one, and undoes nothing.
+    /// Remembers what the ref names now, and whether it was just restored. `before` is the commit
+    /// that the edit replaced.
+    ///
+    /// If the memory cannot be written, the old one remains, which is harmless.
     fn remember(&self, before: Option<Oid>, tip: Oid, is_restored: bool) {
         if !is_remembered(&self.name) {
             return;
         }
         let mut memory = RefMemory::read(self.git().commondir());
-        // Only what cannot be made again is begun anew.
+        // A lost commit that the new tip does not contain remains in the memory.
         let kept = |known| before.is_none_or(|before| self.repo.contains(before, known));
         memory.learn(&self.name, tip, kept);
         if let Some(known) = memory.refs.get_mut(&*self.name) {
@@ -132,9 +135,9 @@ impl<'repo> AtomicRef<'repo> {
         let _ = self.repo.sharing().map(|sharing| memory.write(self.git().commondir(), sharing));
     }
 
-    /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
-    /// compare-and-swap would look into the environment for the time zone to sign with, and this
-    /// thread must not read what belongs to the host.
+    /// Moves the ref under its lock if it still names `from`, and signs the reflog as tinyci. The
+    /// compare-and-swap of libgit2 would read the time zone from the environment, which belongs to
+    /// the host.
     fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
         let mut transaction = self.git().transaction()?;
         transaction.lock_ref(&self.name)?;
@@ -152,7 +155,7 @@ impl<'repo> AtomicRef<'repo> {
         share_ref(self.git(), &self.name)
     }
 
-    /// Removes the ref; says whether it was there.
+    /// Removes the ref. Returns false if it did not exist.
     pub(in crate::repo) fn remove(&self, intent: &mut RefLockOwner) -> Result<bool, Error> {
         if self.named()?.is_none() {
             return Ok(false);
@@ -195,27 +198,28 @@ impl<'repo> AtomicRef<'repo> {
         }
     }
 
-    /// An error that names the ref as what could not be read.
+    /// Returns an error that this ref cannot be read.
     pub(in crate::repo) fn unreadable(&self, source: git2::Error) -> Error {
         git_error(format!("cannot read `{}`", self.name), source)
     }
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub(in crate::repo) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Whether trying again can help: the ref was moved, created, deleted or locked meanwhile.
+/// Returns true if a retry can help: the ref was moved, created, deleted or locked meanwhile.
 fn is_met_by_others(error: &git2::Error) -> bool {
     let codes = [ErrorCode::Modified, ErrorCode::Locked, ErrorCode::NotFound, ErrorCode::Exists];
     codes.contains(&error.code())
 }
 
-/// Makes a commit with these parents, which no ref names yet. Its author is always the same: a
-/// server often has no identity configured, and what tinyci writes does not depend on whose hook
-/// ran it. `time` is in seconds since 1970.
+/// Makes a commit with these parents, without a ref. `time` is in seconds since 1970.
+///
+/// The author is always tinyci. Many servers have no identity configured, and the commits must not
+/// depend on the account that runs the hook.
 pub(in crate::repo) fn commit(
     git: &Repository,
     tree: Oid,
@@ -226,7 +230,7 @@ pub(in crate::repo) fn commit(
     commit_by(git, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
 }
 
-/// The same by somebody, whose name and address these are.
+/// Makes the same commit with another author.
 pub(in crate::repo) fn commit_by(
     git: &Repository,
     (name, address): (&str, &str),

@@ -1,10 +1,11 @@
-//! What is deployed where: one ref for each environment, whose commits are its history.
+//! The history of deployments: one ref for each environment, with one commit per entry.
 //!
-//! `refs/tinyci/deployments/<environment>` only ever grows, by compare-and-swap. The first parent of
-//! an entry is the entry before it; the second is the commit that is deployed now, so that
-//! `git rev-parse refs/tinyci/deployments/production^2` names it and no gc takes it. An entry that
-//! deployed nothing carries the second parent on, and one that retires the environment has none. What happened stands in the message: a line for
-//! people, then one of JSON. Below the first entry lies a commit that says nothing.
+//! `refs/tinyci/deployments/<environment>` only grows, by compare-and-swap. The first parent of an
+//! entry is the previous entry. The second is the commit that is deployed now. So `git rev-parse
+//! refs/tinyci/deployments/production^2` names it and `git gc` keeps it. An entry that deployed
+//! nothing keeps the second parent of the entry before. An entry that retires the environment has
+//! no second parent. The message has a line for users and then a line of JSON. The commit below the
+//! first entry has no JSON.
 
 use std::time::UNIX_EPOCH;
 
@@ -27,46 +28,46 @@ use crate::{
     rules::ledger::DeploymentHistory,
 };
 
-/// The history of one environment, as it was read.
+/// The history of one environment at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DeployHistory {
     pub(crate) ledger: DeploymentHistory,
-    /// How many of its commits are no entry of tinyci's.
+    /// The number of its commits that are not entries of tinyci.
     pub(crate) foreign: usize,
 }
 
-/// What remotes said of deployments when they were last fetched.
+/// The deployments of remotes, as last fetched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchedDeploys {
-    /// By environment.
+    /// The histories, by environment.
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
     /// A sentence for each history that only a newer version can read.
     pub(crate) warnings: Vec<String>,
 }
 
-/// All that is known of what was deployed where, by environment.
+/// All known deployments, by environment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KnownDeploys {
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
-    /// What others made their refs lose: it may be what still runs.
+    /// The histories that refs lost through others. They may describe what is still deployed.
     pub(crate) lost: Vec<(String, DeploymentHistory)>,
-    /// The environments of whose histories git has removed objects.
+    /// The environments whose histories lack objects that git has removed.
     pub(crate) unknown: Vec<String>,
 }
 
 impl Repo {
-    /// The environments that something was deployed to, by name.
+    /// Returns the names of the environments with deployments, sorted.
     pub(crate) fn deploy_environments(&self) -> Result<Vec<String>, Error> {
         let names = self.own_refs_below(DEPLOYS)?;
         let names = names.iter().filter_map(|name| name.strip_prefix(DEPLOYS));
         Ok(names.filter(|name| is_environment(name)).map(str::to_owned).collect())
     }
 
-    /// What the histories of deployments end with, by environment: changes with each of them.
+    /// Returns the newest entry of each environment's history. It changes with every deployment.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    /// [`Git`](ErrorKind::Git) if the refs cannot be read.
     pub(crate) fn deploy_tips(&self) -> Result<Vec<(String, CommitId)>, Error> {
         let mut tips = Vec::new();
         for environment in self.deploy_environments()? {
@@ -77,20 +78,20 @@ impl Repo {
         Ok(tips)
     }
 
-    /// What was deployed to an environment.
+    /// Returns the deployments to an environment.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
+    /// [`Git`](ErrorKind::Git) if the ref does not name a commit, or names a broken one.
     pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
     }
 
-    /// What was deployed where, also as far as refs that others deleted, set back or replaced said so.
+    /// Returns all deployments, including those on refs that others deleted, set back or replaced.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
+    /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
     pub(crate) fn known_deploys(&self) -> Result<KnownDeploys, Error> {
         let mut known = KnownDeploys::default();
         for environment in self.deploy_environments()? {
@@ -110,18 +111,18 @@ impl Repo {
         Ok(known)
     }
 
-    /// Whether a ref of this name has a history of deployments, and not only what somebody pushed.
+    /// Returns true if the ref has a history of deployments, and not only some pushed commit.
     pub(in crate::repo) fn is_deploy_history(&self, name: &str, tip: Oid) -> bool {
         let environment = name.strip_prefix(DEPLOYS).filter(|name| is_environment(name));
         let history = environment.map(|environment| self.history_at(environment, Some(tip)));
         matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
     }
 
-    /// What was deployed where, as it was last fetched of remotes.
+    /// Returns the deployments of remotes, as last fetched.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
+    /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
     pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = FetchedDeploys::default();
@@ -137,7 +138,8 @@ impl Repo {
             };
             if is_environment(environment) {
                 let mut ledger = match self.history_at(environment, reference.target()) {
-                    // The server has been updated. What this repository itself has is not at stake.
+                    // The remote's server has a newer version. The histories of this repository are
+                    // still readable.
                     Err(error) if error.kind() == ErrorKind::NewerFormat => {
                         found.warnings.push(format!("{remote}: {}", error.report()));
                         continue;
@@ -156,13 +158,12 @@ impl Repo {
         Ok(found)
     }
 
-    /// Adds an entry, which is made of the history that it is added to; none leaves the history as
-    /// it is. `subject` is the first line of its message.
+    /// Adds an entry. `entry` makes it from the current history, or returns `None` to add nothing.
     ///
     /// # Errors
     ///
-    /// Those of `entry`; [`Git`](ErrorKind::Git) where the ref cannot be moved, with the path of a
-    /// lock that stands.
+    /// Those of `entry`; [`Git`](ErrorKind::Git) if the ref cannot be moved, with the path of the
+    /// lock file if one exists.
     pub(crate) fn record_deployment(
         &self,
         environment: &str,
@@ -215,14 +216,14 @@ impl Repo {
         while let Some(id) = next {
             let commit = match self.git.find_commit(id) {
                 Ok(commit) => commit,
-                // A clone may have only the newest part.
+                // A shallow clone may have only the newest entries.
                 Err(error) if error.code() == ErrorCode::NotFound && next != tip => break,
                 Err(source) => return Err(self.not_a_history(environment, id, source)),
             };
             let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
             match entry_of(&message, environment, commit.parent_id(1).ok())? {
                 Some(entry) => entries.push(entry),
-                // The one below all others says nothing.
+                // The commit below all entries has no JSON.
                 None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
                 None => foreign += 1,
             }
@@ -245,7 +246,7 @@ impl Repo {
         }
     }
 
-    /// The commits of `tip` that are not in `hidden`, the newest first.
+    /// Returns the commits of `tip` that are not in `hidden`, newest first.
     pub(crate) fn commits_above(
         &self,
         tip: CommitId,
@@ -258,18 +259,20 @@ impl Repo {
     }
 }
 
-/// What the commit below all entries says.
+/// Returns the message of the commit below all entries.
 fn beginning(environment: &str) -> String {
     format!("Deployments to {environment}")
 }
 
-/// What a commit's message says. Whoever forges a success has to name the commit twice alike: what
-/// git keeps as deployed is what tinyci takes for it.
+/// Parses the entry in a commit's message.
+///
+/// An entry counts as a success only if message and second parent name the same commit. So tinyci
+/// and git agree on what is deployed.
 ///
 /// # Errors
 ///
-/// [`NewerFormat`](ErrorKind::NewerFormat) for an entry of a version that is not known. Without it
-/// something else would seem to be deployed.
+/// [`NewerFormat`](ErrorKind::NewerFormat) for an entry of an unknown version. If tinyci ignored
+/// it, another commit would seem to be deployed.
 fn entry_of(
     message: &str,
     environment: &str,

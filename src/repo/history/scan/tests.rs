@@ -15,14 +15,14 @@ struct Case {
 }
 
 impl Case {
-    /// A repository whose commits all have a config.
+    /// Makes a repository whose commits all have a config.
     fn new() -> Self {
         let case = Self { repo: TestRepo::new(), refs: vec!["refs/heads/*".to_owned()] };
         case.repo.write(".tinyci.yml", CONFIG);
         case
     }
 
-    /// A history of 200 commits without a config; returns its first.
+    /// Writes a history of 200 commits without a config and returns the first of them.
     fn long_ago(&self) -> String {
         let git = git2::Repository::open(self.repo.path()).unwrap();
         let tree = git.treebuilder(None).and_then(|builder| builder.write()).unwrap();
@@ -47,7 +47,7 @@ impl Case {
         Repo::open(path)?.scan(&request)
     }
 
-    /// What is due, first with the cache as it stands, then without it: the two must agree.
+    /// Returns the pending commits; asserts that the cache does not change the result.
     fn due(&self) -> Vec<String> {
         let with = ids(&self.full(self.repo.path(), &[], false).unwrap());
         std::fs::remove_file(self.cache()).unwrap();
@@ -69,7 +69,7 @@ impl Case {
         repo.extend_baseline(&[id.parse().unwrap()]).unwrap();
     }
 
-    /// Deletes a loose object, so that whoever looks at it fails.
+    /// Deletes a loose object, so that every read of it fails.
     fn destroy(&self, id: &str) {
         let path = self.repo.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
         std::fs::remove_file(path).unwrap();
@@ -172,7 +172,7 @@ fn a_cache_that_does_not_fit_only_costs_time() {
     assert_eq!(case.due(), all);
     all.iter().for_each(|id| case.settle(id));
     assert_eq!(case.due(), [""; 0]);
-    // The remembered tip and notes are gone from the object store.
+    // The remembered tip and notes no longer exist in the object store.
     case.repo.git(&["update-ref", "-d", VERDICTS]);
     case.repo.git(&["checkout", "-q", "--orphan", "other"]);
     let three = case.repo.commit("three");
@@ -302,7 +302,7 @@ fn the_baseline_hides_and_all_history_looks_under_it() {
     let under = |all_history| ids(&case.full(case.repo.path(), &[], all_history).unwrap());
     assert_eq!(under(true), all);
     assert_eq!(under(false), [all[2].clone()]);
-    // Also one that is gone, until nothing remembers it.
+    // A deleted baseline counts until the file that remembers it is deleted too.
     case.repo.git(&["update-ref", "-d", "refs/tinyci/baseline"]);
     assert_eq!(case.due(), [all[2].clone()]);
     std::fs::remove_file(case.repo.path().join(".git/tinyci/refs")).unwrap();
@@ -453,7 +453,7 @@ fn due_commits_know_their_branches() {
 fn a_repository_that_cannot_be_written_to_is_scanned() {
     let case = Case::new();
     let one = case.repo.commit("one");
-    // A file in the folder's place: nobody, root included, can put the cache there.
+    // A file with the name of the directory keeps even root from writing the cache.
     std::fs::write(case.repo.path().join(".git/tinyci"), "").unwrap();
     assert_eq!(ids(&case.full(case.repo.path(), &[], false).unwrap()), [one]);
 }
