@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     commit::{Commit, CommitId},
+    dry_run::StepDryRun,
     error::{Error, ErrorKind},
     failure::StepFailure,
     outcome::Outcome,
@@ -394,9 +395,8 @@ pub struct DeployPlan {
     /// Why HEAD of this bare repository names no branch, and the remedy: a branch may be left out of
     /// the choice for it.
     pub head_fault: Option<String>,
-    /// What it would do, one after the other, if every command passed: commands as `$ command`, of
-    /// several lines where the config has them so, and what else a script would bring about.
-    pub actions: Vec<String>,
+    /// The steps that the deployment would take if every command passed, in order.
+    pub steps: Vec<StepDryRun>,
     /// A deployment that began and has no end: nothing is deployed before somebody has looked.
     pub interrupted: Option<Deployment>,
     /// True if it goes on although the commit is not green, or, going back, on no branch that

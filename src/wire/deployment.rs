@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    dry_run::StepJson,
     record::{
         CommitJson, FailureJson, Time, failure_mirrors, json, lenient, lenient_list, short,
         whole_ms,
@@ -93,9 +94,9 @@ impl Deployment {
 
 impl DeployPlan {
     /// As one line of JSON. `approval` is `not_needed`, `given`, `awaited` or `unknown`; `uncounted`
-    /// holds approvals, each with its `problem`. `build` is `there`, `gone`, `other_branch`, `none`,
-    /// `discarded` or `bare`, and `build_took_ms` says how long the job of one that has to be made took
-    /// the last time.
+    /// holds approvals, each with its `problem`. `build` is `present`, `missing`, `other_branch`,
+    /// `none`, `discarded` or `bare`. `build_took_ms` is the duration of the last job of a build that
+    /// must be made again. `steps` are as in [`DryRun::to_json`](crate::plan::DryRun::to_json).
     pub fn to_json(&self) -> String {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
@@ -126,7 +127,7 @@ impl DeployPlan {
             uncounted: self.uncounted.iter().map(ApprovalJson::of).collect(),
             approval_fault: self.approval_fault.as_deref(),
             head_fault: self.head_fault.as_deref(),
-            actions: &self.actions,
+            steps: self.steps.iter().map(StepJson::of).collect(),
             interrupted: self.interrupted.as_ref().map(DeploymentJson::of),
             forced: self.forced,
             rollback: self.rollback,
@@ -318,7 +319,7 @@ struct PlanJson<'a> {
     approval_fault: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     head_fault: Option<&'a str>,
-    actions: &'a [String],
+    steps: Vec<StepJson<'a>>,
     interrupted: Option<DeploymentJson<'a>>,
     forced: bool,
     rollback: bool,

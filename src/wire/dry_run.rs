@@ -14,7 +14,7 @@ impl DryRun {
     /// It has `v`, `commit`, `outcome`, `reason` where it would be skipped or its config is not
     /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `hook_callbacks` (how
     /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
-    /// `ends` where nothing is known of it from some point on, and why, and `acts`, in their order. An act is a `decision`, with `question`, `answer` and the `file`
+    /// `ends` where nothing is known of it from some point on, and why, and `actions`, in their order. An action is a `decision`, with `question`, `answer` and the `file`
     /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
     /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; a
     /// `call`, with the `call` as a script would write it; or a `note` that the log would have too.
@@ -51,7 +51,7 @@ pub(super) struct DryRunJson<'a> {
 }
 
 #[derive(Serialize)]
-struct StepJson<'a> {
+pub(super) struct StepJson<'a> {
     name: &'static str,
     outcome: &'static str,
     hook_callbacks: usize,
@@ -106,7 +106,7 @@ fn outcome_name(outcome: Option<Outcome>) -> &'static str {
 }
 
 impl<'a> StepJson<'a> {
-    fn of(step: &'a StepDryRun) -> Self {
+    pub(super) fn of(step: &'a StepDryRun) -> Self {
         Self {
             name: step.name.as_str(),
             outcome: outcome_name(step.outcome),

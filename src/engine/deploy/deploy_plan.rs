@@ -99,7 +99,7 @@ pub(in crate::engine) fn plan(
         head_fault: repo.head_fault()?,
         must_be_named: candidate.loses,
         build,
-        actions: dry_run.lines,
+        steps: dry_run.steps,
         interrupted,
         forced,
         rollback,

@@ -165,8 +165,8 @@ impl<'a> DryJob<'a> {
 
 /// What a deployment would do.
 pub(in crate::engine) struct DeployDryRun {
-    /// What the phase would do, a line each.
-    pub(in crate::engine) lines: Vec<String>,
+    /// The deploy phase; empty if the config has none.
+    pub(in crate::engine) steps: Vec<StepDryRun>,
     /// Whether it would ask for an approval; none if the dry run ends before that is known.
     pub(in crate::engine) asks_for_approval: Option<bool>,
     /// True if its conditions leave it out, or its script, before anything was done.
@@ -195,21 +195,14 @@ pub(in crate::engine) fn dry_deploy(
     let step =
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
     let asks = dry.effects.asks_for_approval();
-    let (mut lines, mut skips, mut may_ask) = (Vec::new(), false, false);
-    for step in dry.dry_runs(step.into_iter().collect()) {
-        let decides = step.actions.iter().all(|act| matches!(act, Action::Decision { .. }));
-        skips = step.outcome == Some(Outcome::Skipped) && decides;
-        // None is asked for behind a command.
-        may_ask = step.ends.is_some() && !step.actions.iter().any(is_command);
-        lines.extend(step.actions.iter().map(Action::to_string));
-        match step.outcome {
-            None => lines.push(format!("unknown: {}", step.ends.unwrap_or_default())),
-            Some(Outcome::Success) => {}
-            Some(outcome) => lines.push(format!("{outcome}: {}", step.reason.unwrap_or_default())),
-        }
-    }
-    let asks_for_approval = (asks || !may_ask).then_some(asks);
-    Ok(DeployDryRun { lines, asks_for_approval, skips })
+    let steps = dry.dry_runs(step.into_iter().collect());
+    let only_decides =
+        |step: &StepDryRun| step.actions.iter().all(|it| matches!(it, Action::Decision { .. }));
+    let skips = |step: &StepDryRun| step.outcome == Some(Outcome::Skipped) && only_decides(step);
+    // An approval cannot be asked for after a command.
+    let may_ask = |step: &StepDryRun| step.ends.is_some() && !step.actions.iter().any(is_command);
+    let asks_for_approval = (asks || !steps.iter().any(may_ask)).then_some(asks);
+    Ok(DeployDryRun { asks_for_approval, skips: steps.iter().any(skips), steps })
 }
 
 fn is_command(act: &Action) -> bool {
