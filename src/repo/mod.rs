@@ -27,10 +27,10 @@ pub(crate) use self::{
     config::settings::{Given, Settings},
     history::{
         branches::Branch,
-        scan::{DueCommit, ScanRequest},
+        scan::{PendingCommit, ScanRequest},
     },
     notes::{
-        merge::{SourceResults, word_that_holds},
+        merge::{SourceResults, newest_verdict},
         records::Line,
         verdicts::{Replace, Written},
     },
@@ -41,9 +41,9 @@ pub(crate) use self::{
     },
     refs::{
         approvals::{CommitSignature, Signers, StoredApproval},
-        deployments::DeployHistory,
+        deployments::StoredHistory,
         lookup::Reachable,
-        refspecs::TakingRefspec,
+        refspecs::OverwritingRefspec,
     },
 };
 

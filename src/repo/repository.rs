@@ -19,7 +19,7 @@ pub(crate) struct Repo {
     pub(super) common_dir: PathBuf,
     pub(super) bare: bool,
     /// The commits without a ref that were checked: true if all objects that they need exist.
-    pub(super) whole: RefCell<HashMap<git2::Oid, bool>>,
+    pub(super) complete_tips: RefCell<HashMap<git2::Oid, bool>>,
 }
 
 impl Repo {
@@ -33,7 +33,7 @@ impl Repo {
 
     /// Returns the path that opens this repository again. A linked working tree has its own HEAD,
     /// so the root does not open it.
-    pub(crate) fn entrance(&self) -> &Path {
+    pub(crate) fn reopen_path(&self) -> &Path {
         if self.git.is_worktree() { self.git.path() } else { &self.root }
     }
 

@@ -22,7 +22,7 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) root: PathBuf,
     pub(in crate::engine) bare: bool,
     /// What is opened for each call and each worker.
-    pub(in crate::engine) entrance: PathBuf,
+    pub(in crate::engine) reopen_path: PathBuf,
     pub(in crate::engine) common_dir: PathBuf,
     /// Which other accounts may use what is written.
     pub(in crate::engine) sharing: Sharing,
@@ -38,7 +38,7 @@ pub(in crate::engine) struct Shared {
 impl Shared {
     /// The repository, opened for the thread that asks.
     pub(in crate::engine) fn repo(&self) -> Result<Repo, Error> {
-        Repo::open(&self.entrance)
+        Repo::open(&self.reopen_path)
     }
 
     /// The same for a call that changes something: a ref, the state, the configuration or builds.

@@ -14,6 +14,7 @@ use crate::{
         commit::CommitId,
         deployment::Approval,
         error::{Error, ErrorKind},
+        identity::Identity,
     },
     process::{self, Answer},
     repo::{CommitSignature, Repo, Signers},
@@ -32,14 +33,14 @@ const NAMESPACE: &str = "git";
 pub(crate) fn sign_approval(
     repo: &Repo,
     approval: &Approval,
-    (name, address): (&str, &str),
+    identity: &Identity,
     env: &Variables,
 ) -> Result<CommitId, Error> {
     let (tree, text) = repo.approval_text(approval)?;
     let seconds = Timestamp::try_from(approval.time).unwrap_or_default().as_second();
     let (tree, date) = (tree.to_string(), format!("{seconds} +0000"));
     let mut env = without_repository(env);
-    for (role, value) in [("NAME", name), ("EMAIL", address), ("DATE", &date)] {
+    for (role, value) in [("NAME", &identity.name), ("EMAIL", &identity.address), ("DATE", &date)] {
         env.insert(format!("GIT_AUTHOR_{role}").into(), value.into());
         env.insert(format!("GIT_COMMITTER_{role}").into(), value.into());
     }

@@ -59,7 +59,7 @@ fn deployed(
     if build.exports().is_empty() {
         return Ok(found);
     }
-    let known = repo.known_deploys()?;
+    let known = repo.known_deployments()?;
     for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
         for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
             let is_there = build.dir().join(&deployment.export).is_dir();
@@ -210,7 +210,7 @@ pub(in crate::engine) fn kept_exports(
     own: &str,
 ) -> Result<Vec<String>, Error> {
     let there = build.exports();
-    if there.is_empty() || !repo.known_deploys()?.unknown.is_empty() {
+    if there.is_empty() || !repo.known_deployments()?.unknown.is_empty() {
         return Ok(there);
     }
     let live = maybe_live(repo, build, id, own)?.into_iter().map(|live| live.export);

@@ -11,7 +11,7 @@ use crate::{
         outcome::Outcome,
         record::Record,
     },
-    repo::{Line, Repo, SourceResults, word_that_holds},
+    repo::{Line, Repo, SourceResults, newest_verdict},
     workspace::{LogTail, Workspace},
 };
 
@@ -188,7 +188,7 @@ pub(in crate::engine) fn records_of(
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
     let said = all_sources(repo, remotes, id)?;
-    let word = word_that_holds(&said);
+    let word = newest_verdict(&said);
     let mut runs = HashSet::new();
     let mut records: Vec<Record> = said
         .into_iter()
@@ -239,7 +239,7 @@ pub(in crate::engine) fn current_record(
 /// What this repository says of a commit, and behind it what its remotes said.
 fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
     let mut said = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    said.extend(repo.said_by(remotes, id)?);
+    said.extend(repo.results_of_remotes(remotes, id)?);
     Ok(said)
 }
 

@@ -38,7 +38,7 @@ impl Repo {
     }
 
     /// Adds the commits that were under the baseline when it named this commit.
-    pub(in crate::repo) fn join_baseline(&self, tip: Oid) -> Result<(), Error> {
+    pub(in crate::repo) fn merge_lost_baseline(&self, tip: Oid) -> Result<(), Error> {
         let heads = self.heads_below(Some(tip))?;
         let heads: Vec<CommitId> = heads.into_iter().map(commit_id).collect::<Result<_, _>>()?;
         self.extend_baseline(&heads)

@@ -80,13 +80,13 @@ impl Repo {
         }
         let hidden = hidden.map(|(_, parents)| parents).unwrap_or_default();
         let nodes = walk::between(&self.git, ids, &hidden)?;
-        let (found, beyond): (HashSet<Oid>, HashSet<Oid>) = {
-            let there: HashSet<Oid> = nodes.iter().map(|node| node.id).collect();
-            ids.iter().copied().partition(|id| there.contains(id))
+        let (found, not_in_walk): (HashSet<Oid>, HashSet<Oid>) = {
+            let in_walk: HashSet<Oid> = nodes.iter().map(|node| node.id).collect();
+            ids.iter().copied().partition(|id| in_walk.contains(id))
         };
-        let mut reach = Reachability::new(&self.git, ids.iter().copied(), &hidden, &nodes);
-        let mut branches = self.branches(&found, pushed, &mut reach)?;
-        for id in beyond {
+        let mut reachability = Reachability::new(&self.git, ids.iter().copied(), &hidden, &nodes);
+        let mut branches = self.branches(&found, pushed, &mut reachability)?;
+        for id in not_in_walk {
             branches.extend(self.branches_of(&[id], pushed)?);
         }
         Ok(branches)
@@ -95,56 +95,58 @@ impl Repo {
     /// Returns a branch for each of these commits.
     ///
     /// The pushed branch that added the commit comes first, then HEAD's branch if it contains the
-    /// commit, then the first other branch by name. If the push created the branch, HEAD's branch
-    /// comes before it, because the branch adds only commits that no older branch had, and these
-    /// are no longer known.
+    /// commit, then the first other branch by name. A branch that the push created comes after
+    /// HEAD's branch, because tinyci cannot tell which of its commits are older.
     pub(in crate::repo) fn branches(
         &self,
         commits: &HashSet<Oid>,
         pushed: &[RefUpdate],
-        reach: &mut Reachability<'_>,
+        reachability: &mut Reachability<'_>,
     ) -> Result<HashMap<Oid, GitString>, Error> {
-        let mut choice = Choice { left: commits.clone(), branches: HashMap::new() };
+        let mut assignment =
+            BranchAssignment { unassigned: commits.clone(), branches: HashMap::new() };
         let (moved, created): (Vec<_>, Vec<_>) = pushed
             .iter()
             .filter(|update| short(&update.reference).is_some())
             .partition(|update| update.old.is_some());
         for update in moved {
-            choice.take(&self.brought(update, reach)?, &update.reference);
+            assignment.assign(&self.added_by_push(update, reachability)?, &update.reference);
         }
-        if let Some((name, tip)) = self.head_branch_tip()?.filter(|_| choice.is_open()) {
-            choice.take(&reach.below(tip, &mut HashSet::new())?, &name);
+        if let Some((name, tip)) = self.head_branch_tip()?.filter(|_| assignment.has_unassigned()) {
+            assignment.assign(&reachability.reached_from(tip, &mut HashSet::new())?, &name);
         }
-        let mut met = HashSet::new();
+        let mut visited = HashSet::new();
         for update in created {
             if let Some(tip) = self.peel_update(update.new)? {
-                choice.take(&reach.below(tip, &mut met)?, &update.reference);
+                assignment
+                    .assign(&reachability.reached_from(tip, &mut visited)?, &update.reference);
             }
         }
-        if choice.is_open() {
+        if assignment.has_unassigned() {
             let all = self.selected(&["refs/heads/*".to_owned()])?;
-            reach.learn(all.values().copied())?;
-            let mut met = HashSet::new();
+            reachability.walk_from(all.values().copied())?;
+            let mut visited = HashSet::new();
             for (name, tip) in all {
-                choice.take(&reach.below(tip, &mut met)?, &GitString::new(name));
+                assignment
+                    .assign(&reachability.reached_from(tip, &mut visited)?, &GitString::new(name));
             }
         }
-        Ok(choice.branches)
+        Ok(assignment.branches)
     }
 
     /// Returns the commits that a pushed ref reaches now and did not reach before.
-    pub(in crate::repo) fn brought(
+    pub(in crate::repo) fn added_by_push(
         &self,
         update: &RefUpdate,
-        reach: &mut Reachability<'_>,
+        reachability: &mut Reachability<'_>,
     ) -> Result<Vec<Oid>, Error> {
         let Some(new) = self.peel_update(update.new)? else { return Ok(Vec::new()) };
-        let mut met = HashSet::new();
+        let mut visited = HashSet::new();
         // The old commit may no longer exist. Its ancestors are unknown then.
         if let Some(old) = self.peel_update(update.old)? {
-            reach.below(old, &mut met)?;
+            reachability.reached_from(old, &mut visited)?;
         }
-        reach.below(new, &mut met)
+        reachability.reached_from(new, &mut visited)
     }
 
     /// Returns the commits that only the push added: the refs of the push reach them now, but did
@@ -191,22 +193,22 @@ impl Repo {
 }
 
 /// Assigns branches to commits, one branch after the other.
-struct Choice {
-    left: HashSet<Oid>,
+struct BranchAssignment {
+    unassigned: HashSet<Oid>,
     branches: HashMap<Oid, GitString>,
 }
 
-impl Choice {
+impl BranchAssignment {
     /// Returns true if some commits still have no branch.
-    fn is_open(&self) -> bool {
-        !self.left.is_empty()
+    fn has_unassigned(&self) -> bool {
+        !self.unassigned.is_empty()
     }
 
     /// Assigns this ref, if it is a branch, to those of the commits that have none.
-    fn take(&mut self, commits: &[Oid], reference: &GitString) {
+    fn assign(&mut self, commits: &[Oid], reference: &GitString) {
         let Some(branch) = short(reference) else { return };
-        let taken = commits.iter().filter(|id| self.left.remove(id));
-        self.branches.extend(taken.map(|id| (*id, branch.clone())));
+        let assigned = commits.iter().filter(|id| self.unassigned.remove(id));
+        self.branches.extend(assigned.map(|id| (*id, branch.clone())));
     }
 }
 

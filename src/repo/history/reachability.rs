@@ -17,11 +17,11 @@ pub(in crate::repo) struct Reachability<'a> {
     hidden: &'a [Oid],
     nodes: &'a [Node],
     /// Commits reachable from further tips that are not in `nodes`.
-    more: Vec<Node>,
-    /// The index of each commit in `nodes`; larger indexes continue in `more`.
-    places: HashMap<Oid, usize>,
-    /// The tips whose ancestors are all in `nodes` or `more`.
-    learned: HashSet<Oid>,
+    extra_nodes: Vec<Node>,
+    /// The index of each commit in `nodes`; larger indexes continue in `extra_nodes`.
+    indexes: HashMap<Oid, usize>,
+    /// The tips whose ancestors are all in `nodes` or `extra_nodes`.
+    walked_tips: HashSet<Oid>,
 }
 
 impl<'a> Reachability<'a> {
@@ -32,42 +32,42 @@ impl<'a> Reachability<'a> {
         hidden: &'a [Oid],
         nodes: &'a [Node],
     ) -> Self {
-        let places = nodes.iter().enumerate().map(|(place, node)| (node.id, place)).collect();
-        let learned = tips.into_iter().collect();
-        Self { git, hidden, nodes, more: Vec::new(), places, learned }
+        let indexes = nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
+        let walked_tips = tips.into_iter().collect();
+        Self { git, hidden, nodes, extra_nodes: Vec::new(), indexes, walked_tips }
     }
 
-    /// Walks from several tips at once; [`below`](Self::below) would need one walk for each.
-    pub(in crate::repo) fn learn(
+    /// Walks from several tips at once; [`reached_from`](Self::reached_from) would need one walk for each.
+    pub(in crate::repo) fn walk_from(
         &mut self,
         tips: impl IntoIterator<Item = Oid>,
     ) -> Result<(), Error> {
-        let new: Vec<Oid> = tips.into_iter().filter(|tip| self.learned.insert(*tip)).collect();
+        let new: Vec<Oid> = tips.into_iter().filter(|tip| self.walked_tips.insert(*tip)).collect();
         let nodes = if new.is_empty() { vec![] } else { between(self.git, &new, self.hidden)? };
         for node in nodes {
-            let end = self.nodes.len() + self.more.len();
-            if let Entry::Vacant(place) = self.places.entry(node.id) {
-                place.insert(end);
-                self.more.push(node);
+            let end = self.nodes.len() + self.extra_nodes.len();
+            if let Entry::Vacant(index) = self.indexes.entry(node.id) {
+                index.insert(end);
+                self.extra_nodes.push(node);
             }
         }
         Ok(())
     }
 
-    /// Returns the commits that this tip reaches, itself included, except those in `met`.
+    /// Returns the commits that this tip reaches, itself included, except those in `visited`.
     ///
-    /// Adds them to `met`. So the next call does not visit them again.
-    pub(in crate::repo) fn below(
+    /// Adds them to `visited`. So the next call does not visit them again.
+    pub(in crate::repo) fn reached_from(
         &mut self,
         tip: Oid,
-        met: &mut HashSet<Oid>,
+        visited: &mut HashSet<Oid>,
     ) -> Result<Vec<Oid>, Error> {
-        self.learn([tip])?;
+        self.walk_from([tip])?;
         let mut found = Vec::new();
         let mut stack = vec![tip];
         while let Some(id) = stack.pop() {
             if let Some(node) = self.node(id)
-                && met.insert(id)
+                && visited.insert(id)
             {
                 found.push(id);
                 stack.extend(&node.parents);
@@ -77,8 +77,8 @@ impl<'a> Reachability<'a> {
     }
 
     fn node(&self, id: Oid) -> Option<&Node> {
-        let place = *self.places.get(&id)?;
-        let beyond = || self.more.get(place.checked_sub(self.nodes.len())?);
-        self.nodes.get(place).or_else(beyond)
+        let index = *self.indexes.get(&id)?;
+        let in_extra = || self.extra_nodes.get(index.checked_sub(self.nodes.len())?);
+        self.nodes.get(index).or_else(in_extra)
     }
 }

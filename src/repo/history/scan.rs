@@ -33,7 +33,7 @@ pub(crate) struct ScanRequest<'a> {
     /// are never selected.
     pub(crate) refs: &'a [String],
     /// The refs that the caller's push moved. They select nothing and only set
-    /// [`DueCommit::pushed`].
+    /// [`PendingCommit::pushed`].
     pub(crate) pushed: &'a [RefUpdate],
     /// True if commits under the baseline count too.
     pub(crate) all_history: bool,
@@ -48,14 +48,14 @@ pub(crate) struct Scan {
     ///
     /// Of several that could come next, the one with the earlier committer time comes first, then
     /// the one with the smaller id.
-    pub(crate) due: Vec<DueCommit>,
+    pub(crate) pending: Vec<PendingCommit>,
     /// The commits that the selected refs name, sorted by id.
     pub(crate) tips: Vec<CommitId>,
 }
 
 /// A pending commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DueCommit {
+pub(crate) struct PendingCommit {
     /// The commit's id.
     pub(crate) id: CommitId,
     /// The commit's root tree.
@@ -79,23 +79,24 @@ impl Repo {
     /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
     pub(crate) fn scan(&self, request: &ScanRequest<'_>) -> Result<Scan, Error> {
         let tips: BTreeSet<Oid> = self.selected(request.refs)?.into_values().collect();
-        let found = self.survey(&tips, request)?;
+        let found = self.scan_with_cache(&tips, request)?;
         let mut scan = Scan {
-            due: Vec::new(),
+            pending: Vec::new(),
             tips: tips.iter().copied().map(commit_id).collect::<Result<_, _>>()?,
         };
-        if found.due.is_empty() {
+        if found.pending.is_empty() {
             return Ok(scan);
         }
         let nodes = found.nodes.as_slice();
-        let mut reach = Reachability::new(&self.git, tips.iter().copied(), &found.hidden, nodes);
+        let mut reachability =
+            Reachability::new(&self.git, tips.iter().copied(), &found.hidden, nodes);
         let mut pushed = HashSet::new();
         for update in request.pushed {
-            pushed.extend(self.brought(update, &mut reach)?);
+            pushed.extend(self.added_by_push(update, &mut reachability)?);
         }
-        let mut branches = self.branches(&found.due, request.pushed, &mut reach)?;
-        for node in nodes.iter().filter(|node| found.due.contains(&node.id)) {
-            scan.due.push(DueCommit {
+        let mut branches = self.branches(&found.pending, request.pushed, &mut reachability)?;
+        for node in nodes.iter().filter(|node| found.pending.contains(&node.id)) {
+            scan.pending.push(PendingCommit {
                 id: commit_id(node.id)?,
                 tree: TreeId::from_bytes(id_bytes(node.tree)?),
                 time: node.time,
@@ -108,34 +109,41 @@ impl Repo {
     }
 
     /// Walks down from the tips, as far as the cache does not hide commits, and updates the cache.
-    fn survey(&self, tips: &BTreeSet<Oid>, request: &ScanRequest<'_>) -> Result<ScanResult, Error> {
+    fn scan_with_cache(
+        &self,
+        tips: &BTreeSet<Oid>,
+        request: &ScanRequest<'_>,
+    ) -> Result<ScanResult, Error> {
         let notes = self.verdict_notes();
-        let noted = notes.tip()?;
+        let verdicts = notes.tip()?;
         if request.all_history {
-            return self.look(tips, &[], noted, request.unconfigured);
+            return self.walk_pending(tips, &[], verdicts, request.unconfigured);
         }
         let baseline = self.baseline()?;
         if request.unconfigured {
             // The cache hides commits without a config, and this scan asks for them.
             let hidden = baseline.map(|(_, newest)| newest).unwrap_or_default();
-            return self.look(tips, &hidden, noted, true);
+            return self.walk_pending(tips, &hidden, verdicts, true);
         }
         let edges = edges(&self.git).map_err(|source| {
             git_error(format!("cannot read the edges of the shallow clone {self}"), source)
         })?;
-        let ground =
-            CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
+        let cache_key =
+            CacheKey { notes: verdicts, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();
 
         let path = self.common_dir().join(state::DIR).join(state::TESTED_TIPS);
         let before = TestedTips::read(&path);
-        let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
+        let usable =
+            before.as_ref().filter(|cached| cached.is_valid(&self.git, &notes, &cache_key));
         // If the scan fails below a cached tip, it starts again without the cache.
-        let spared = known.and_then(|judged| {
-            self.look(tips, &[judged.tips.as_slice(), &baseline].concat(), noted, false).ok()
+        let with_cache = usable.and_then(|cached| {
+            self.walk_pending(tips, &[cached.tips.as_slice(), &baseline].concat(), verdicts, false)
+                .ok()
         });
-        let found = spared.map_or_else(|| self.look(tips, &baseline, noted, false), Ok)?;
-        let after = TestedTips { ground, tips: found.clean_frontier(tips) };
+        let found =
+            with_cache.map_or_else(|| self.walk_pending(tips, &baseline, verdicts, false), Ok)?;
+        let after = TestedTips { cache_key, tips: found.clean_frontier(tips) };
         if before.as_ref() != Some(&after) && self.may_cache() {
             // A scan also works in a repository that is not writable. It then has no cache.
             let _ = after.write(&path, self.sharing()?);
@@ -143,26 +151,26 @@ impl Repo {
         Ok(found)
     }
 
-    /// Walks all commits below the tips that are not hidden. `noted` is the commit of the verdicts.
-    fn look(
+    /// Walks all commits below the tips that are not hidden. `verdicts` is the commit of the verdicts.
+    fn walk_pending(
         &self,
         tips: &BTreeSet<Oid>,
         hidden: &[Oid],
-        noted: Option<Oid>,
+        verdicts: Option<Oid>,
         unconfigured: bool,
     ) -> Result<ScanResult, Error> {
-        let known: HashSet<Oid> = hidden.iter().copied().collect();
-        let new: Vec<Oid> = tips.iter().filter(|tip| !known.contains(tip)).copied().collect();
+        let hidden_set: HashSet<Oid> = hidden.iter().copied().collect();
+        let new: Vec<Oid> = tips.iter().filter(|tip| !hidden_set.contains(tip)).copied().collect();
         if new.is_empty() {
             return Ok(ScanResult::default());
         }
         let nodes = oldest_first(between(&self.git, &new, hidden)?);
-        let mut noted = NoteIndex::new(self.verdict_notes().tree_at(noted)?);
+        let mut verdicts = NoteIndex::new(self.verdict_notes().tree_at(verdicts)?);
         // Few commits share their root tree with another, but reverts, merges and empty commits do.
         let mut configured: HashMap<Oid, bool> = HashMap::new();
-        let mut due = HashSet::new();
+        let mut pending = HashSet::new();
         for node in &nodes {
-            if noted.contains(commit_id(node.id)?)? {
+            if verdicts.contains(commit_id(node.id)?)? {
                 continue;
             }
             let has_config = match configured.get(&node.tree) {
@@ -172,10 +180,10 @@ impl Repo {
             };
             configured.insert(node.tree, has_config);
             if has_config {
-                due.insert(node.id);
+                pending.insert(node.id);
             }
         }
-        Ok(ScanResult { nodes, due, hidden: hidden.to_vec() })
+        Ok(ScanResult { nodes, pending, hidden: hidden.to_vec() })
     }
 }
 
@@ -183,7 +191,7 @@ impl Repo {
 #[derive(Default)]
 struct ScanResult {
     nodes: Vec<Node>,
-    due: HashSet<Oid>,
+    pending: HashSet<Oid>,
     /// Commits that the walk left out with all their ancestors.
     hidden: Vec<Oid>,
 }
@@ -194,18 +202,18 @@ impl ScanResult {
     /// The next scan hides them and so does not walk their history. Their number is bounded by the
     /// number of refs and pending commits.
     fn clean_frontier(&self, tips: &BTreeSet<Oid>) -> Vec<Oid> {
-        let mut unclean: HashSet<Oid> = HashSet::new();
+        let mut above_pending: HashSet<Oid> = HashSet::new();
         let mut frontier: BTreeSet<Oid> = BTreeSet::new();
         for node in &self.nodes {
-            let below = node.parents.iter().any(|parent| unclean.contains(parent));
-            if below || self.due.contains(&node.id) {
-                unclean.insert(node.id);
+            let below = node.parents.iter().any(|parent| above_pending.contains(parent));
+            if below || self.pending.contains(&node.id) {
+                above_pending.insert(node.id);
             }
         }
-        for node in self.nodes.iter().filter(|node| unclean.contains(&node.id)) {
-            frontier.extend(node.parents.iter().filter(|parent| !unclean.contains(parent)));
+        for node in self.nodes.iter().filter(|node| above_pending.contains(&node.id)) {
+            frontier.extend(node.parents.iter().filter(|parent| !above_pending.contains(parent)));
         }
-        frontier.extend(tips.iter().filter(|tip| !unclean.contains(tip)));
+        frontier.extend(tips.iter().filter(|tip| !above_pending.contains(tip)));
         frontier.into_iter().collect()
     }
 }

@@ -34,7 +34,7 @@ pub(in crate::repo) struct CacheKey {
 /// baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::repo) struct TestedTips {
-    pub(in crate::repo) ground: CacheKey,
+    pub(in crate::repo) cache_key: CacheKey,
     /// The tips, sorted by id.
     pub(in crate::repo) tips: Vec<Oid>,
 }
@@ -49,13 +49,13 @@ impl TestedTips {
             return None;
         }
         let mut value = |key: &str| lines.next()?.strip_prefix(key)?.strip_prefix(' ');
-        let ground = CacheKey {
+        let cache_key = CacheKey {
             notes: optional(value("notes")?)?,
             baseline: optional(value("baseline")?)?,
             edges: full_id(value("edges")?)?,
         };
         let tips = lines.map(|line| full_id(line.strip_prefix("tip ")?));
-        Some(Self { ground, tips: tips.collect::<Option<_>>()? })
+        Some(Self { cache_key, tips: tips.collect::<Option<_>>()? })
     }
 
     /// Writes the file atomically. Does not replace a file of a newer version.
@@ -73,7 +73,7 @@ impl TestedTips {
 
     fn text(&self) -> String {
         let shown = |id: Option<Oid>| id.map_or("none".to_owned(), |id| id.to_string());
-        let CacheKey { notes, baseline, edges } = &self.ground;
+        let CacheKey { notes, baseline, edges } = &self.cache_key;
         let (notes, baseline, formats) = (shown(*notes), shown(*baseline), formats());
         let head =
             format!("{HEADER}\n{formats}\nnotes {notes}\nbaseline {baseline}\nedges {edges}\n");
@@ -85,21 +85,22 @@ impl TestedTips {
     ///
     /// A removed note makes its commit pending again, and that commit may be anywhere below the
     /// tips.
-    pub(in crate::repo) fn holds(
+    pub(in crate::repo) fn is_valid(
         &self,
         git: &Repository,
         notes: &Notes<'_>,
         now: &CacheKey,
     ) -> bool {
-        let same = self.ground.baseline == now.baseline && self.ground.edges == now.edges;
-        let notes_kept = match (self.ground.notes, now.notes) {
+        let is_same_history =
+            self.cache_key.baseline == now.baseline && self.cache_key.edges == now.edges;
+        let notes_kept = match (self.cache_key.notes, now.notes) {
             (before, after) if before == after => true,
             (None, _) => true,
             (Some(_), None) => false,
             (Some(before), Some(after)) => none_removed(notes, before, after),
         };
         let are_there = |odb: git2::Odb<'_>| self.tips.iter().all(|tip| odb.exists(*tip));
-        same && notes_kept && git.odb().is_ok_and(are_there)
+        is_same_history && notes_kept && git.odb().is_ok_and(are_there)
     }
 }
 
@@ -153,17 +154,17 @@ mod tests {
     #[test]
     fn the_file_round_trips_and_anything_else_is_absent() {
         let id = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap();
-        let ground = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
-        let judged = TestedTips { ground, tips: vec![id("1"), id("2")] };
+        let cache_key = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
+        let cached = TestedTips { cache_key, tips: vec![id("1"), id("2")] };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tinyci/tested-tips");
         assert_eq!(TestedTips::read(&path), None);
-        judged.write(&path, Sharing::default()).unwrap();
-        assert_eq!(TestedTips::read(&path), Some(judged.clone()));
-        judged.write(&path, Sharing::default()).unwrap();
+        cached.write(&path, Sharing::default()).unwrap();
+        assert_eq!(TestedTips::read(&path), Some(cached.clone()));
+        cached.write(&path, Sharing::default()).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
-        let text = judged.text();
+        let text = cached.text();
         for cut in 0..text.len() {
             fs::write(&path, &text[..cut]).unwrap();
             assert_eq!(TestedTips::read(&path), None, "{cut}");

@@ -48,10 +48,10 @@ pub(in crate::repo) fn between(
 ) -> Result<Vec<Node>, Error> {
     let mut walk = Walk::new(git);
     for id in hidden {
-        walk.meet(*id, true)?;
+        walk.visit(*id, true)?;
     }
     for id in tips {
-        walk.meet(*id, false)?;
+        walk.visit(*id, false)?;
     }
     walk.run()
 }
@@ -73,8 +73,8 @@ struct Walk<'r> {
     git: &'r Repository,
     seen: HashMap<Oid, WalkState>,
     queue: BinaryHeap<(i64, Oid)>,
-    wanted_in_queue: usize,
-    oldest_wanted: i64,
+    visible_in_queue: usize,
+    oldest_visible: i64,
 }
 
 impl<'r> Walk<'r> {
@@ -83,17 +83,17 @@ impl<'r> Walk<'r> {
             git,
             seen: HashMap::new(),
             queue: BinaryHeap::new(),
-            wanted_in_queue: 0,
-            oldest_wanted: i64::MAX,
+            visible_in_queue: 0,
+            oldest_visible: i64::MAX,
         }
     }
 
     fn run(mut self) -> Result<Vec<Node>, Error> {
         let mut slack = CLOCK_SLACK;
         while let Some((time, id)) = self.queue.pop() {
-            if self.wanted_in_queue == 0 && time < self.oldest_wanted {
-                let none_was_wanted = self.oldest_wanted == i64::MAX;
-                if slack == 0 || none_was_wanted {
+            if self.visible_in_queue == 0 && time < self.oldest_visible {
+                let none_was_visible = self.oldest_visible == i64::MAX;
+                if slack == 0 || none_was_visible {
                     break;
                 }
                 slack -= 1;
@@ -110,13 +110,13 @@ impl<'r> Walk<'r> {
         seen.queued = false;
         let (hidden, parents) = (seen.hidden, seen.node.parents.clone());
         if !hidden {
-            self.wanted_in_queue -= 1;
-            self.oldest_wanted = self.oldest_wanted.min(seen.node.time);
+            self.visible_in_queue -= 1;
+            self.oldest_visible = self.oldest_visible.min(seen.node.time);
         }
-        parents.into_iter().try_for_each(|parent| self.meet(parent, hidden))
+        parents.into_iter().try_for_each(|parent| self.visit(parent, hidden))
     }
 
-    fn meet(&mut self, id: Oid, hidden: bool) -> Result<(), Error> {
+    fn visit(&mut self, id: Oid, hidden: bool) -> Result<(), Error> {
         if self.seen.contains_key(&id) {
             if hidden {
                 self.hide(id);
@@ -125,7 +125,7 @@ impl<'r> Walk<'r> {
         }
         let node = read_node(self.git, id)?;
         self.queue.push((node.time, id));
-        self.wanted_in_queue += usize::from(!hidden);
+        self.visible_in_queue += usize::from(!hidden);
         self.seen.insert(id, WalkState { node, hidden, queued: true });
         Ok(())
     }
@@ -140,7 +140,7 @@ impl<'r> Walk<'r> {
             }
             seen.hidden = true;
             if seen.queued {
-                self.wanted_in_queue -= 1;
+                self.visible_in_queue -= 1;
             } else {
                 stack.extend(&seen.node.parents);
             }
@@ -195,29 +195,29 @@ pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
 /// committer times are wrong, and reads the whole history below the tips.
 pub(in crate::repo) struct AncestorSearch<'r> {
     git: &'r Repository,
-    met: HashSet<Oid>,
+    visited: HashSet<Oid>,
     queue: BinaryHeap<(i64, Oid, Vec<Oid>)>,
 }
 
 impl<'r> AncestorSearch<'r> {
     pub(in crate::repo) fn new(git: &'r Repository, tips: &[Oid]) -> Result<Self, Error> {
-        let mut below = Self { git, met: HashSet::new(), queue: BinaryHeap::new() };
-        below.meet(tips)?;
+        let mut below = Self { git, visited: HashSet::new(), queue: BinaryHeap::new() };
+        below.visit(tips)?;
         Ok(below)
     }
 
     /// Returns true if `id` is one of the tips or an ancestor of one.
     pub(in crate::repo) fn contains(&mut self, id: Oid) -> Result<bool, Error> {
-        while !self.met.contains(&id) {
+        while !self.visited.contains(&id) {
             let Some((_, _, parents)) = self.queue.pop() else { return Ok(false) };
-            self.meet(&parents)?;
+            self.visit(&parents)?;
         }
         Ok(true)
     }
 
-    fn meet(&mut self, commits: &[Oid]) -> Result<(), Error> {
+    fn visit(&mut self, commits: &[Oid]) -> Result<(), Error> {
         for commit in commits {
-            if self.met.insert(*commit) {
+            if self.visited.insert(*commit) {
                 let node = read_node(self.git, *commit)?;
                 self.queue.push((node.time, node.id, node.parents));
             }

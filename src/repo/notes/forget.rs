@@ -51,11 +51,13 @@ impl Repo {
     /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or removed;
     /// [`Io`](crate::ErrorKind::Io) if the state cannot be written.
     pub(crate) fn forget_results(&self) -> Result<ForgetReport, Error> {
-        let mut intent = self.intent()?;
+        let mut owner = self.acquire_ref_lock()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
-        let mut forgotten =
-            ForgetReport { given_up: self.lossy(&memory, &named), ..ForgetReport::default() };
+        let mut forgotten = ForgetReport {
+            given_up: self.refs_with_losses(&memory, &named),
+            ..ForgetReport::default()
+        };
         memory.refs.clear();
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));
@@ -63,7 +65,7 @@ impl Repo {
         memory.write(self.common_dir(), self.sharing()?).map_err(unwritten)?;
         // The verdicts first, so that every remaining verdict still has its record.
         for name in [VERDICTS, RECORDS] {
-            if AtomicRef::new(self, name).remove(&mut intent)? {
+            if AtomicRef::new(self, name).remove(&mut owner)? {
                 forgotten.removed.push(name.to_owned());
             }
         }

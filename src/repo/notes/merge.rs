@@ -108,17 +108,17 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) if their notes cannot be read.
-    pub(crate) fn said_by(
+    pub(crate) fn results_of_remotes(
         &self,
         remotes: &[String],
         id: CommitId,
     ) -> Result<Vec<SourceResults>, Error> {
-        let said = |remote: &String| {
-            let word = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
+        let results = |remote: &String| {
+            let verdict = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
             let text = self.tracked(remote, RECORDS).tree()?.get(id)?.unwrap_or_default();
-            Ok(SourceResults { verdict: word, lines: parse_lines(id, &text) })
+            Ok(SourceResults { verdict, lines: parse_lines(id, &text) })
         };
-        remotes.iter().map(said).collect()
+        remotes.iter().map(results).collect()
     }
 
     /// Merges the fetched results of a remote into this repository's own verdicts and records.
@@ -135,10 +135,10 @@ impl Repo {
             return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
         }
         // The records first, because a verdict needs its record.
-        let records = self.merge(remote, RECORDS, |_, note| Ok(joined(&note)))?;
-        let words = self.merge(remote, VERDICTS, |id, note| self.newer_verdict(id, note))?;
-        let of = |overruled: bool| {
-            words.iter().filter(move |(_, it)| *it == overruled).map(|(id, _)| *id).collect()
+        let records = self.merge(remote, RECORDS, |_, note| Ok(joined_lines(&note)))?;
+        let verdicts = self.merge(remote, VERDICTS, |id, note| self.newer_verdict(id, note))?;
+        let of = |is_replaced: bool| {
+            verdicts.iter().filter(move |(_, it)| *it == is_replaced).map(|(id, _)| *id).collect()
         };
         let records = records.iter().map(|(_, lines)| lines).sum();
         Ok(MergeReport { records, added: of(false), replaced: of(true) })
@@ -182,9 +182,9 @@ impl Repo {
     }
 
     /// Merges a commit that one of our notes refs no longer contains.
-    pub(in crate::repo) fn join_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
+    pub(in crate::repo) fn merge_lost_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
         match own {
-            RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined(&note))).map(drop),
+            RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined_lines(&note))).map(drop),
             _ => self.merge_tip(VERDICTS, tip, |id, note| self.newer_verdict(id, note)).map(drop),
         }
     }
@@ -200,13 +200,14 @@ impl Repo {
         ours.move_by(MESSAGE, |tip| {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
             // If ours has no new commits, the merge is a fast-forward.
-            let grew = base == tip;
+            let is_fast_forward = base == tip;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
-            let merging = NotesMerge { base: &base_tree, theirs: &their_tree, writes: !grew };
+            let merging =
+                NotesMerge { base: &base_tree, theirs: &their_tree, writes: !is_fast_forward };
             let (tree, changed) = merging.merge(our_tree, &choose)?;
             match (tip, tree) {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
-                (Some(tip), Some(tree)) if !grew => {
+                (Some(tip), Some(tree)) if !is_fast_forward => {
                     let parents = [tip, their_tip];
                     let commit =
                         atomic_ref::commit(&self.git, tree, &parents, atomic_ref::now(), MESSAGE);
@@ -260,12 +261,12 @@ impl NotesMerge<'_, '_> {
             if note.ours.as_ref() == Some(&note.theirs) {
                 continue;
             }
-            if let Some((text, told)) = choose(id, note)? {
+            if let Some((text, result)) = choose(id, note)? {
                 if self.writes {
                     let tree = ours.with(id, &text)?;
                     ours = ours.edited_to(tree);
                 }
-                changed.push((id, told));
+                changed.push((id, result));
             }
         }
         Ok((ours.root(), changed))
@@ -273,7 +274,7 @@ impl NotesMerge<'_, '_> {
 }
 
 /// Returns our lines followed by their new lines, and the number of new lines.
-fn joined(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
+fn joined_lines(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     let ours = note.ours.as_deref().unwrap_or_default();
     let mut text = ours.to_vec();
     let known: BTreeSet<&[u8]> = ours.split(|byte| *byte == b'\n').chain([&b""[..]]).collect();
@@ -297,17 +298,17 @@ fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
         Line::Record(record) => Some(record),
         Line::Foreign(_) => None,
     });
-    let gave = records.filter(|record| record.verdict() == Some(verdict));
-    gave.map(|record| record.finished).max()
+    let matching = records.filter(|record| record.verdict() == Some(verdict));
+    matching.map(|record| record.finished).max()
 }
 
 /// Returns the verdict of the job that finished last; the first of them if several are equal.
-pub(crate) fn word_that_holds(said: &[SourceResults]) -> Option<Note> {
-    let lines: Vec<Line> = said.iter().flat_map(|it| it.lines.iter().cloned()).collect();
-    let words = said.iter().filter_map(|it| it.verdict.as_ref());
-    let first = words.clone().next()?;
-    let newest = words.fold(first, |best, word| {
-        if finished(word, &lines) > finished(best, &lines) { word } else { best }
+pub(crate) fn newest_verdict(sources: &[SourceResults]) -> Option<Note> {
+    let lines: Vec<Line> = sources.iter().flat_map(|it| it.lines.iter().cloned()).collect();
+    let verdicts = sources.iter().filter_map(|it| it.verdict.as_ref());
+    let first = verdicts.clone().next()?;
+    let newest = verdicts.fold(first, |best, verdict| {
+        if finished(verdict, &lines) > finished(best, &lines) { verdict } else { best }
     });
     Some(newest.clone())
 }

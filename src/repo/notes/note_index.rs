@@ -63,10 +63,11 @@ pub(in crate::repo) fn notes_removed(
     before: &NotesTree<'_>,
     after: &NotesTree<'_>,
 ) -> Result<HashSet<CommitId>, Error> {
-    let mut comparison = Comparison { before, after, gone: HashSet::new(), come: HashSet::new() };
+    let mut comparison =
+        Comparison { before, after, removed: HashSet::new(), added: HashSet::new() };
     comparison.compare(before.root(), after.root(), &[])?;
     // A note whose place in the fan-out changed was both removed and added.
-    Ok(comparison.gone.difference(&comparison.come).copied().collect())
+    Ok(comparison.removed.difference(&comparison.added).copied().collect())
 }
 
 /// Returns the commits whose note in `theirs` may differ from `ours`: all in subtrees that differ.
@@ -84,8 +85,8 @@ pub(in crate::repo) fn notes_differing(
             (ours.level(our_tree, &prefix)?, theirs.level(their_tree, &prefix)?);
         found.extend(level.notes);
         left.extend(level.subtrees.into_iter().map(|(byte, tree)| {
-            let here = our_level.subtrees.get(&byte).copied();
-            (here, Some(tree), [prefix.as_slice(), &[byte]].concat())
+            let our_subtree = our_level.subtrees.get(&byte).copied();
+            (our_subtree, Some(tree), [prefix.as_slice(), &[byte]].concat())
         }));
     }
     Ok(found)
@@ -94,8 +95,8 @@ pub(in crate::repo) fn notes_differing(
 struct Comparison<'a, 'repo> {
     before: &'a NotesTree<'repo>,
     after: &'a NotesTree<'repo>,
-    gone: HashSet<CommitId>,
-    come: HashSet<CommitId>,
+    removed: HashSet<CommitId>,
+    added: HashSet<CommitId>,
 }
 
 impl Comparison<'_, '_> {
@@ -110,10 +111,10 @@ impl Comparison<'_, '_> {
         }
         let old = self.before.level(before, prefix)?;
         let new = self.after.level(after, prefix)?;
-        let (had, has): (HashSet<_>, HashSet<_>) =
+        let (old_notes, new_notes): (HashSet<_>, HashSet<_>) =
             (old.notes.into_iter().collect(), new.notes.into_iter().collect());
-        self.gone.extend(had.difference(&has));
-        self.come.extend(has.difference(&had));
+        self.removed.extend(old_notes.difference(&new_notes));
+        self.added.extend(new_notes.difference(&old_notes));
         let bytes: HashSet<u8> = old.subtrees.keys().chain(new.subtrees.keys()).copied().collect();
         for byte in bytes {
             let (old, new) = (old.subtrees.get(&byte).copied(), new.subtrees.get(&byte).copied());

@@ -19,6 +19,7 @@ use crate::model::{
     commit::{CommitId, TreeId},
     deployment::Approval,
     error::{Error, ErrorKind},
+    identity::Identity,
     stored_names::refs::APPROVALS,
 };
 use crate::repo::{
@@ -78,7 +79,7 @@ impl Repo {
     pub(crate) fn make_approval(
         &self,
         approval: &Approval,
-        author: (&str, &str),
+        author: &Identity,
     ) -> Result<CommitId, Error> {
         let write = || {
             let tree = empty_tree(&self.git)?;
@@ -242,10 +243,11 @@ impl Repo {
     }
 
     /// Returns the name and address that git's configuration sets for commits.
-    pub(crate) fn identity(&self) -> Option<(String, String)> {
+    pub(crate) fn identity(&self) -> Option<Identity> {
         let config = self.git.config().and_then(|mut config| config.snapshot()).ok()?;
         let value = |key| config.get_str(key).ok().map(str::trim).filter(|it| !it.is_empty());
-        Some((value("user.name")?.to_owned(), value("user.email")?.to_owned()))
+        let (name, address) = (value("user.name")?.to_owned(), value("user.email")?.to_owned());
+        Some(Identity { name, address })
     }
 
     /// Returns the same, or an error if it is not set.
@@ -253,7 +255,7 @@ impl Repo {
     /// # Errors
     ///
     /// [`Unsupported`](ErrorKind::Unsupported) with the command that sets it.
-    pub(crate) fn required_identity(&self) -> Result<(String, String), Error> {
+    pub(crate) fn required_identity(&self) -> Result<Identity, Error> {
         self.identity().ok_or_else(|| {
             let message = "cannot approve: `user.name` and `user.email` of git are not set";
             Error::new(ErrorKind::Unsupported, message)

@@ -17,7 +17,10 @@ use super::{
     ref_lock_owner::{RefLockOwner, lock_path},
     ref_memory::{RefMemory, is_remembered},
 };
-use crate::model::error::{Error, ErrorKind};
+use crate::model::{
+    error::{Error, ErrorKind},
+    identity::Identity,
+};
 use crate::repo::{
     objects::shared_write::{share_object, share_ref, share_removed},
     repository::{Repo, git_error},
@@ -58,7 +61,7 @@ impl<'repo> AtomicRef<'repo> {
     ///
     /// Returns `None` if the ref never existed.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
-        Ok(self.named()?.or_else(|| self.repo.stand_in(&self.name)))
+        Ok(self.named()?.or_else(|| self.repo.remembered_tip(&self.name)))
     }
 
     /// Returns the commit that the ref names, or `None` if it does not exist.
@@ -91,9 +94,9 @@ impl<'repo> AtomicRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut intent = self.repo.intent()?;
+            let mut owner = self.repo.acquire_ref_lock()?;
             let tip = self.named()?;
-            let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
+            let gone = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
             let (commit, value) = match gone {
                 // Restore the lost ref first, so that the edit continues its history.
                 Some(gone) => (gone, None),
@@ -103,15 +106,15 @@ impl<'repo> AtomicRef<'repo> {
                 },
             };
             let swap = || self.swap(tip, commit, message);
-            let swapped = intent.announce(&self.name, &commit.to_string(), swap)?;
+            let swapped = owner.declare(&self.name, &commit.to_string(), swap)?;
             if swapped.is_ok() {
                 self.remember(tip, commit, gone.is_some());
             }
-            drop(intent);
+            drop(owner);
             match (swapped, value) {
                 (Ok(()), Some(value)) => return Ok(value),
                 (Ok(()), None) => {}
-                (Err(error), _) if is_met_by_others(&error) && backoff.pause() => {}
+                (Err(error), _) if is_conflict(&error) && backoff.pause() => {}
                 (Err(source), _) => return Err(self.not_moved(source)),
             }
         }
@@ -156,7 +159,7 @@ impl<'repo> AtomicRef<'repo> {
     }
 
     /// Removes the ref. Returns false if it did not exist.
-    pub(in crate::repo) fn remove(&self, intent: &mut RefLockOwner) -> Result<bool, Error> {
+    pub(in crate::repo) fn remove(&self, owner: &mut RefLockOwner) -> Result<bool, Error> {
         if self.named()?.is_none() {
             return Ok(false);
         }
@@ -169,7 +172,7 @@ impl<'repo> AtomicRef<'repo> {
         };
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            match intent.announce(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
+            match owner.declare(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
                 Ok(()) => return Ok(true),
                 Err(error) if error.code() == ErrorCode::Locked && backoff.pause() => {}
                 Err(source) => return Err(self.not_moved(source)),
@@ -211,7 +214,7 @@ pub(in crate::repo) fn now() -> i64 {
 }
 
 /// Returns true if a retry can help: the ref was moved, created, deleted or locked meanwhile.
-fn is_met_by_others(error: &git2::Error) -> bool {
+fn is_conflict(error: &git2::Error) -> bool {
     let codes = [ErrorCode::Modified, ErrorCode::Locked, ErrorCode::NotFound, ErrorCode::Exists];
     codes.contains(&error.code())
 }
@@ -227,19 +230,20 @@ pub(in crate::repo) fn commit(
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    commit_by(git, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
+    let author = Identity { name: OUR_NAME.to_owned(), address: OUR_ADDRESS.to_owned() };
+    commit_by(git, &author, tree, parents, time, message)
 }
 
 /// Makes the same commit with another author.
 pub(in crate::repo) fn commit_by(
     git: &Repository,
-    (name, address): (&str, &str),
+    author: &Identity,
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    let author = Signature::new(name, address, &Time::new(time, 0))?;
+    let author = Signature::new(&author.name, &author.address, &Time::new(time, 0))?;
     let tree = git.find_tree(tree)?;
     let parents: Vec<_> =
         parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;

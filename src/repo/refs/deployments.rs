@@ -22,6 +22,7 @@ use crate::{
         commit::CommitId,
         deployment::{DeployOutcome, Deployment},
         error::{Error, ErrorKind},
+        identity::Identity,
         pipeline::is_environment,
         stored_names::refs::{DEPLOYS, FETCHED_DEPLOYS},
     },
@@ -30,15 +31,15 @@ use crate::{
 
 /// The history of one environment at one moment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DeployHistory {
-    pub(crate) ledger: DeploymentHistory,
+pub(crate) struct StoredHistory {
+    pub(crate) history: DeploymentHistory,
     /// The number of its commits that are not entries of tinyci.
     pub(crate) foreign: usize,
 }
 
 /// The deployments of remotes, as last fetched.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FetchedDeploys {
+pub(crate) struct FetchedDeployments {
     /// The histories, by environment.
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
     /// A sentence for each history that only a newer version can read.
@@ -47,7 +48,7 @@ pub(crate) struct FetchedDeploys {
 
 /// All known deployments, by environment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KnownDeploys {
+pub(crate) struct KnownDeployments {
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
     /// The histories that refs lost through others. They may describe what is still deployed.
     pub(crate) lost: Vec<(String, DeploymentHistory)>,
@@ -83,7 +84,7 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) if the ref does not name a commit, or names a broken one.
-    pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
+    pub(crate) fn deploy_history(&self, environment: &str) -> Result<StoredHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
     }
 
@@ -92,18 +93,18 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
-    pub(crate) fn known_deploys(&self) -> Result<KnownDeploys, Error> {
-        let mut known = KnownDeploys::default();
+    pub(crate) fn known_deployments(&self) -> Result<KnownDeployments, Error> {
+        let mut known = KnownDeployments::default();
         for environment in self.deploy_environments()? {
-            let ledger = self.deploy_history(&environment)?.ledger;
-            known.histories.push((environment, ledger));
+            let history = self.deploy_history(&environment)?.history;
+            known.histories.push((environment, history));
         }
         for (name, tip) in self.lost_below(DEPLOYS)? {
             let environment = name.strip_prefix(DEPLOYS).unwrap_or(&name).to_owned();
             match tip {
                 Some(_) => {
-                    let ledger = self.history_at(&environment, tip)?.ledger;
-                    known.lost.push((environment, ledger));
+                    let history = self.history_at(&environment, tip)?.history;
+                    known.lost.push((environment, history));
                 }
                 None => known.unknown.push(environment),
             }
@@ -115,7 +116,7 @@ impl Repo {
     pub(in crate::repo) fn is_deploy_history(&self, name: &str, tip: Oid) -> bool {
         let environment = name.strip_prefix(DEPLOYS).filter(|name| is_environment(name));
         let history = environment.map(|environment| self.history_at(environment, Some(tip)));
-        matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
+        matches!(history, Some(Ok(stored)) if !stored.history.deployments.is_empty())
     }
 
     /// Returns the deployments of remotes, as last fetched.
@@ -123,9 +124,9 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
-    pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
+    pub(crate) fn fetched_deployments(&self) -> Result<FetchedDeployments, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
-        let mut found = FetchedDeploys::default();
+        let mut found = FetchedDeployments::default();
         let references =
             self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
@@ -137,22 +138,22 @@ impl Repo {
                 continue;
             };
             if is_environment(environment) {
-                let mut ledger = match self.history_at(environment, reference.target()) {
+                let mut history = match self.history_at(environment, reference.target()) {
                     // The remote's server has a newer version. The histories of this repository are
                     // still readable.
                     Err(error) if error.kind() == ErrorKind::NewerFormat => {
                         found.warnings.push(format!("{remote}: {}", error.report()));
                         continue;
                     }
-                    history => history?.ledger,
+                    history => history?.history,
                 };
-                for deployment in &mut ledger.deployments {
+                for deployment in &mut history.deployments {
                     deployment.remote = Some(remote.to_owned());
                     if deployment.finished.is_none() {
                         deployment.outcome = DeployOutcome::Running;
                     }
                 }
-                found.histories.push((environment.to_owned(), ledger));
+                found.histories.push((environment.to_owned(), history));
             }
         }
         Ok(found)
@@ -167,16 +168,16 @@ impl Repo {
     pub(crate) fn record_deployment(
         &self,
         environment: &str,
-        author: (&str, &str),
+        author: &Identity,
         entry: impl Fn(&DeploymentHistory) -> Result<Option<Deployment>, Error>,
     ) -> Result<(), Error> {
         self.deploy_ref(environment).update("tinyci: deploy", |tip| {
-            let ledger = self.history_at(environment, tip)?.ledger;
-            let Some(entry) = entry(&ledger)? else { return Ok(Edit::Keep(())) };
+            let history = self.history_at(environment, tip)?.history;
+            let Some(entry) = entry(&history)? else { return Ok(Edit::Keep(())) };
             let deployed = match entry.outcome {
                 DeployOutcome::Success => Some(entry.commit),
                 DeployOutcome::Retired => None,
-                _ => ledger.running().map(|running| running.commit),
+                _ => history.running().map(|running| running.commit),
             };
             let commit = self.entry_commit(tip, &entry, author, deployed);
             let what = || format!("cannot record the deployment of {}", entry.commit.short());
@@ -192,7 +193,7 @@ impl Repo {
         &self,
         tip: Option<Oid>,
         entry: &Deployment,
-        author: (&str, &str),
+        author: &Identity,
         deployed: Option<CommitId>,
     ) -> Result<Oid, git2::Error> {
         let tree = empty_tree(&self.git)?;
@@ -201,7 +202,9 @@ impl Repo {
         let time = i64::try_from(time).unwrap_or(i64::MAX);
         let first = match tip {
             Some(tip) => tip,
-            None => atomic_ref::commit(&self.git, tree, &[], time, &beginning(&entry.environment))?,
+            None => {
+                atomic_ref::commit(&self.git, tree, &[], time, &first_message(&entry.environment))?
+            }
         };
         let deployed = deployed.map(|id| Oid::from_bytes(id.as_bytes())).transpose()?;
         let parents: Vec<Oid> = [Some(first), deployed].into_iter().flatten().collect();
@@ -209,9 +212,9 @@ impl Repo {
         atomic_ref::commit_by(&self.git, author, tree, &parents, time, &message)
     }
 
-    fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<DeployHistory, Error> {
+    fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<StoredHistory, Error> {
         let (mut entries, mut foreign) = (Vec::new(), 0);
-        let beginning = beginning(environment);
+        let first_message = first_message(environment);
         let mut next = tip;
         while let Some(id) = next {
             let commit = match self.git.find_commit(id) {
@@ -224,12 +227,12 @@ impl Repo {
             match entry_of(&message, environment, commit.parent_id(1).ok())? {
                 Some(entry) => entries.push(entry),
                 // The commit below all entries has no JSON.
-                None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
+                None if commit.parent_count() == 0 && message.trim_end() == first_message => {}
                 None => foreign += 1,
             }
             next = commit.parent_id(0).ok();
         }
-        Ok(DeployHistory { ledger: DeploymentHistory::new(entries), foreign })
+        Ok(StoredHistory { history: DeploymentHistory::new(entries), foreign })
     }
 
     fn not_a_history(&self, environment: &str, id: Oid, source: git2::Error) -> Error {
@@ -260,7 +263,7 @@ impl Repo {
 }
 
 /// Returns the message of the commit below all entries.
-fn beginning(environment: &str) -> String {
+fn first_message(environment: &str) -> String {
     format!("Deployments to {environment}")
 }
 
@@ -309,8 +312,8 @@ mod tests {
     }
 
     fn record(repo: &Repo, entry: &Deployment) {
-        let author = ("Ada", "ada@example.org");
-        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
+        let author = Identity { name: "Ada".into(), address: "ada@example.org".into() };
+        repo.record_deployment("production", &author, |_| Ok(Some(entry.clone()))).unwrap();
     }
 
     const REFERENCE: &str = "refs/tinyci/deployments/production";
@@ -342,13 +345,13 @@ mod tests {
         );
         assert_eq!(log, expected);
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), one);
-        let history = repo.deploy_history("production").unwrap();
-        let runs: Vec<_> = history.ledger.deployments.iter().map(|it| it.id.as_str()).collect();
-        assert_eq!((runs, history.foreign), (vec!["3", "2", "1"], 0));
-        assert_eq!(history.ledger.interrupted().unwrap().id, "3");
+        let stored = repo.deploy_history("production").unwrap();
+        let runs: Vec<_> = stored.history.deployments.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!((runs, stored.foreign), (vec!["3", "2", "1"], 0));
+        assert_eq!(stored.history.interrupted().unwrap().id, "3");
         assert_eq!(repo.deploy_environments().unwrap(), ["production"]);
         test.git(&["fsck", "--strict"]);
-        assert_eq!(repo.deploy_history("staging").unwrap().ledger, DeploymentHistory::default());
+        assert_eq!(repo.deploy_history("staging").unwrap().history, DeploymentHistory::default());
     }
 
     #[test]
@@ -367,9 +370,9 @@ mod tests {
         let success = deployment(&two, "2", DeployOutcome::Success).to_json();
         forge(&format!("Deployed\n\n{success}"), &one);
         forge(&format!("Deployed\n\n{}", success.replace("production", "staging")), &two);
-        let history = repo.deploy_history("production").unwrap();
-        assert_eq!(history.foreign, 3);
-        assert_eq!(history.ledger.running().unwrap().commit.to_string(), one);
+        let stored = repo.deploy_history("production").unwrap();
+        assert_eq!(stored.foreign, 3);
+        assert_eq!(stored.history.running().unwrap().commit.to_string(), one);
         record(&repo, &deployment(&two, "3", DeployOutcome::Success));
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), two);
 
@@ -392,7 +395,7 @@ mod tests {
                 });
             }
         });
-        let history = Repo::open(test.path()).unwrap().deploy_history("production").unwrap();
-        assert_eq!(history.ledger.deployments.len(), 12);
+        let stored = Repo::open(test.path()).unwrap().deploy_history("production").unwrap();
+        assert_eq!(stored.history.deployments.len(), 12);
     }
 }

@@ -43,7 +43,7 @@ pub(in crate::repo) struct RefLockOwner {
 
 impl Repo {
     /// Acquires the right to move refs of this repository.
-    pub(in crate::repo) fn intent(&self) -> Result<RefLockOwner, Error> {
+    pub(in crate::repo) fn acquire_ref_lock(&self) -> Result<RefLockOwner, Error> {
         let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?)?;
         // Check while holding the lock, because a newer version changes the format only under it.
         self.check_writable()?;
@@ -67,13 +67,13 @@ impl RefLockOwner {
             .and_then(|file| sharing.adjust_open(&file).map(|()| file))
             .map_err(|source| Error::io("open", &path, source))?;
         lock(&file, &path)?;
-        let mut intent = Self { common_dir: common_dir.to_path_buf(), path, file };
-        intent.clear_leftover()?;
-        Ok(intent)
+        let mut owner = Self { common_dir: common_dir.to_path_buf(), path, file };
+        owner.clear_leftover()?;
+        Ok(owner)
     }
 
     /// Declares that `reference` will get the value `id`, calls `act`, and clears the declaration.
-    pub(in crate::repo) fn announce<T>(
+    pub(in crate::repo) fn declare<T>(
         &mut self,
         reference: &str,
         id: &str,
@@ -105,8 +105,8 @@ impl RefLockOwner {
     fn remove_abandoned(&self, reference: &str, id: &str) -> Result<(), Error> {
         let lock = lock_path(&self.common_dir, reference);
         let remove = || -> io::Result<()> {
-            let declared = self.file.metadata()?.modified()?;
-            if is_abandoned(&lock, &format!("{id}\n"), declared)? {
+            let declared_at = self.file.metadata()?.modified()?;
+            if is_abandoned(&lock, &format!("{id}\n"), declared_at)? {
                 fs::remove_file(&lock)?;
             }
             Ok(())
@@ -161,12 +161,12 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
 /// libgit2 creates the file first and fills it a moment later, as other programs do. So an empty
 /// file must have appeared just after the declaration, and must stay empty far longer than a live
 /// writer needs.
-fn is_abandoned(lock: &Path, expected: &str, declared: SystemTime) -> io::Result<bool> {
-    let Some(first) = look(lock)? else { return Ok(false) };
+fn is_abandoned(lock: &Path, expected: &str, declared_at: SystemTime) -> io::Result<bool> {
+    let Some(first) = read_metadata(lock)? else { return Ok(false) };
     if first.len() > 0 {
         return Ok(fs::read_to_string(lock).is_ok_and(|text| expected.starts_with(&text)));
     }
-    let delay = first.modified()?.duration_since(declared);
+    let delay = first.modified()?.duration_since(declared_at);
     if !delay.is_ok_and(|delay| delay <= EMPTY_LOCK_AGE) {
         return Ok(false);
     }
@@ -175,12 +175,12 @@ fn is_abandoned(lock: &Path, expected: &str, declared: SystemTime) -> io::Result
     }
     thread::sleep(EMPTY_LOCK_AGE);
     let identity = |file: &Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
-    Ok(look(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
+    Ok(read_metadata(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
 }
 
 /// Reads the metadata of a lock file. Returns `None` if it is not a small regular file, as those of
 /// git are.
-fn look(lock: &Path) -> io::Result<Option<Metadata>> {
+fn read_metadata(lock: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(lock) {
         Ok(metadata) => Ok((metadata.is_file() && metadata.len() < 100).then_some(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -238,14 +238,15 @@ mod tests {
 
     #[test]
     fn an_empty_lock_goes_only_if_it_came_with_the_declaration() {
-        let declared = SystemTime::now() - Duration::from_secs(3600);
+        let declared_at = SystemTime::now() - Duration::from_secs(3600);
         let minute = Duration::from_secs(60);
-        let cases = [(declared - minute, false), (declared, true), (declared + minute, false)];
+        let cases =
+            [(declared_at - minute, false), (declared_at, true), (declared_at + minute, false)];
         for (created, goes) in cases {
             let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
             fs::write(&lock, "").unwrap();
             set_modified(&lock, created);
-            set_modified(&dir.path().join("tinyci/intent"), declared);
+            set_modified(&dir.path().join("tinyci/intent"), declared_at);
             drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
             assert_eq!(!lock.exists(), goes, "{created:?}");
         }
@@ -280,9 +281,9 @@ mod tests {
     #[test]
     fn a_declaration_stands_while_the_act_lasts_and_not_after() {
         let dir = TempDir::new().unwrap();
-        let mut intent = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
+        let mut owner = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
         let path = dir.path().join("tinyci/intent");
-        let during = intent.announce(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
+        let during = owner.declare(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
         assert_eq!(during.unwrap(), format!("{REFERENCE} {ID}\n"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }

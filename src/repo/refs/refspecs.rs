@@ -11,7 +11,7 @@ use crate::model::error::Error;
 use crate::repo::repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error};
 
 /// The prefix of all refs of tinyci except verdicts and records.
-const FAMILY: &str = "refs/tinyci/";
+const STATE_PREFIX: &str = "refs/tinyci/";
 
 /// Names that represent all possible refs of tinyci.
 const OURS: [&str; 5] = [
@@ -24,7 +24,7 @@ const OURS: [&str; 5] = [
 
 /// A refspec with which a fetch overwrites or deletes refs of tinyci.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TakingRefspec {
+pub(crate) struct OverwritingRefspec {
     pub(crate) remote: String,
     /// The refspec as in git's configuration.
     pub(crate) refspec: String,
@@ -38,20 +38,20 @@ impl Repo {
     /// # Errors
     ///
     /// [`Git`](crate::ErrorKind::Git) if git's configuration cannot be read.
-    pub(crate) fn taking_refspecs(&self) -> Result<Vec<TakingRefspec>, Error> {
+    pub(crate) fn overwriting_refspecs(&self) -> Result<Vec<OverwritingRefspec>, Error> {
         let mut found = Vec::new();
         for (remote, refspecs) in self.fetch_refspecs()? {
             let (negative, positive): (Vec<_>, Vec<_>) =
                 refspecs.iter().partition(|refspec| refspec.starts_with('^'));
             for refspec in positive {
                 let Some(mapping) = Mapping::parse(refspec) else { continue };
-                let is_left_alone = |source: &str| {
+                let is_excluded = |source: &str| {
                     negative.iter().any(|pattern| star(&pattern[1..], source).is_some())
                 };
-                let remedies = mapping.remedies(is_left_alone);
+                let remedies = mapping.remedies(is_excluded);
                 if !remedies.is_empty() {
                     let (remote, refspec) = (remote.clone(), refspec.clone());
-                    found.push(TakingRefspec { remote, refspec, remedies });
+                    found.push(OverwritingRefspec { remote, refspec, remedies });
                 }
             }
         }
@@ -91,11 +91,11 @@ impl<'a> Mapping<'a> {
     }
 
     /// Returns the negative refspecs that are missing.
-    fn remedies(&self, is_left_alone: impl Fn(&str) -> bool) -> Vec<String> {
+    fn remedies(&self, is_excluded: impl Fn(&str) -> bool) -> Vec<String> {
         let mut remedies = Vec::new();
         for ours in OURS {
             let Some(middle) = star(self.target, ours) else { continue };
-            if !is_left_alone(&self.source.replacen('*', middle, 1)) {
+            if !is_excluded(&self.source.replacen('*', middle, 1)) {
                 remedies.push(format!("^{}", self.source_of(ours, middle)));
             }
         }
@@ -105,12 +105,12 @@ impl<'a> Mapping<'a> {
 
     /// Returns the remote's pattern that excludes a ref and all its siblings.
     fn source_of(&self, ours: &str, middle: &str) -> String {
-        let whole_family = ours.starts_with(FAMILY) && self.target.ends_with('*');
+        let is_state_ref = ours.starts_with(STATE_PREFIX) && self.target.ends_with('*');
         match (self.target.trim_end_matches('*'), self.source.strip_suffix('*')) {
-            (start, Some(source)) if whole_family && FAMILY.starts_with(start) => {
-                format!("{source}{}*", &FAMILY[start.len()..])
+            (start, Some(source)) if is_state_ref && STATE_PREFIX.starts_with(start) => {
+                format!("{source}{}*", &STATE_PREFIX[start.len()..])
             }
-            (_, Some(_)) if whole_family => self.source.to_owned(),
+            (_, Some(_)) if is_state_ref => self.source.to_owned(),
             _ => self.source.replacen('*', middle, 1),
         }
     }
@@ -138,7 +138,7 @@ mod tests {
         refspecs.iter().for_each(|it| {
             repo.git(&["config", "--add", "remote.my.mirror.fetch", it]);
         });
-        let found = Repo::open(repo.path()).unwrap().taking_refspecs().unwrap();
+        let found = Repo::open(repo.path()).unwrap().overwriting_refspecs().unwrap();
         assert!(found.iter().all(|it| it.remote == "my.mirror"), "{found:?}");
         found.into_iter().map(|it| it.remedies).collect()
     }

@@ -23,10 +23,10 @@ use crate::{model::error::Error, util::suggestion::hinted};
 
 /// The interval at which tinyci renews the objects of remembered refs, in seconds. By default, git
 /// removes objects that no ref has needed for two weeks.
-const KEPT_FOR: i64 = 24 * 60 * 60;
+const RENEW_INTERVAL: i64 = 24 * 60 * 60;
 
 /// The hint for users who want to keep the loss.
-const FOREVER: &str = "`tinyci results --forget-all` makes the loss final";
+const FORGET_HINT: &str = "`tinyci results --forget-all` makes the loss final";
 
 /// The refs that lost commits, grouped by whether these can be restored.
 #[derive(Debug, Default)]
@@ -46,12 +46,12 @@ impl Repo {
     /// Returns the commit to which a deleted ref will be restored.
     ///
     /// Returns `None` if the ref is not remembered or one of its objects is missing.
-    pub(in crate::repo) fn stand_in(&self, name: &str) -> Option<Oid> {
+    pub(in crate::repo) fn remembered_tip(&self, name: &str) -> Option<Oid> {
         if !is_remembered(name) {
             return None;
         }
         let tip = RefMemory::read(self.common_dir()).refs.get(name)?.tip;
-        self.is_whole(name, tip).then_some(tip)
+        self.is_complete(name, tip).then_some(tip)
     }
 
     /// Returns the refs of tinyci below a prefix, including deleted ones that a run will restore.
@@ -62,7 +62,9 @@ impl Repo {
     pub(in crate::repo) fn own_refs_below(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let mut names: Vec<String> = self.named_below(prefix)?.into_keys().collect();
         for name in RefMemory::read(self.common_dir()).refs.into_keys() {
-            if name.starts_with(prefix) && !names.contains(&name) && self.stand_in(&name).is_some()
+            if name.starts_with(prefix)
+                && !names.contains(&name)
+                && self.remembered_tip(&name).is_some()
             {
                 names.push(name);
             }
@@ -80,23 +82,23 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or moved.
     pub(crate) fn restore_refs(&self) -> Result<Vec<String>, Error> {
-        self.look_at_refs()?;
+        self.update_memory()?;
         let losses = self.losses(&RefMemory::read(self.common_dir()), &self.named()?);
         for (name, tip) in &losses.lost {
-            self.give_back(name, *tip)?;
+            self.restore_commits(name, *tip)?;
         }
-        let restored = self.settle_memory(&losses)?;
-        let mut told = Vec::new();
+        let restored = self.remove_restored(&losses)?;
+        let mut messages = Vec::new();
         if !restored.is_empty() {
             let message = format!(
                 "restored {}, which {} missing or set back",
                 listed(&restored),
                 were(&restored)
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
-        told.extend(losses.irreparable());
-        Ok(told)
+        messages.extend(losses.irreparable());
+        Ok(messages)
     }
 
     /// Returns a sentence about everything that the next [`restore_refs`](Repo::restore_refs) will
@@ -110,7 +112,7 @@ impl Repo {
         let mut memory = RefMemory::read(self.common_dir());
         self.learn(&mut memory, &named);
         let losses = self.losses(&memory, &named);
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         if !names.is_empty() {
@@ -120,10 +122,10 @@ impl Repo {
                 are(&names),
                 if names.len() == 1 { "it" } else { "them" }
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
-        told.extend(losses.irreparable());
-        Ok(told)
+        messages.extend(losses.irreparable());
+        Ok(messages)
     }
 
     /// Returns true if `tip` is `known` or a descendant of it.
@@ -133,15 +135,17 @@ impl Repo {
 
     /// Updates the memory from the current refs, and protects its objects from `git gc` for a
     /// while.
-    fn look_at_refs(&self) -> Result<(), Error> {
-        let _intent = self.intent()?;
+    fn update_memory(&self) -> Result<(), Error> {
+        let _owner = self.acquire_ref_lock()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         self.learn(&mut memory, &self.named()?);
-        if !(0..KEPT_FOR).contains(&(atomic_ref::now() - memory.kept)) {
+        if !(0..RENEW_INTERVAL).contains(&(atomic_ref::now() - memory.kept)) {
             memory.kept = atomic_ref::now();
             let known = memory.refs.values();
-            known.flat_map(|it| it.lost.iter().chain([&it.tip])).for_each(|tip| self.freshen(*tip));
+            known
+                .flat_map(|it| it.lost.iter().chain([&it.tip]))
+                .for_each(|tip| self.renew_object(*tip));
         }
         if memory != before {
             // If the memory cannot be written, the old one remains, which is harmless.
@@ -152,7 +156,7 @@ impl Repo {
 
     /// Writes an existing object again, which renews its age: `git gc` keeps the objects that a
     /// recent object needs.
-    fn freshen(&self, id: Oid) {
+    fn renew_object(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
             write_object(&self.git, object.kind(), object.data())
@@ -196,7 +200,11 @@ impl Repo {
     }
 
     /// Returns the names of the refs that lost commits, whether or not these can be restored.
-    pub(in crate::repo) fn lossy(&self, memory: &RefMemory, named: &Named) -> Vec<String> {
+    pub(in crate::repo) fn refs_with_losses(
+        &self,
+        memory: &RefMemory,
+        named: &Named,
+    ) -> Vec<String> {
         let Losses { lost, replaced, mut gone } = self.losses(memory, named);
         gone.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
         gone.sort();
@@ -215,7 +223,7 @@ impl Repo {
                     Some(None) => false,
                     Some(Some(now)) => is_joinable(name) || self.contains(lost, now),
                 };
-                match self.is_whole(name, lost) {
+                match self.is_complete(name, lost) {
                     false if !losses.gone.contains(name) => losses.gone.push(name.clone()),
                     false => {}
                     true if can_be_joined => losses.lost.push((name.clone(), lost)),
@@ -227,7 +235,7 @@ impl Repo {
     }
 
     /// Restores the lost commits of a ref.
-    fn give_back(&self, name: &str, lost: Oid) -> Result<(), Error> {
+    fn restore_commits(&self, name: &str, lost: Oid) -> Result<(), Error> {
         // If the ref was deleted, this restores it, and nothing else is left to do.
         let reference = AtomicRef::new(self, name.to_owned());
         reference.update("tinyci: restored", |tip| match tip {
@@ -235,17 +243,17 @@ impl Repo {
             _ => Ok(Edit::Keep(())),
         })?;
         match name {
-            VERDICTS | RECORDS => self.join_notes(name, lost),
-            BASELINE => self.join_baseline(lost),
+            VERDICTS | RECORDS => self.merge_lost_notes(name, lost),
+            BASELINE => self.merge_lost_baseline(lost),
             _ => Ok(()),
         }
     }
 
     /// Forgets the commits that were restored or cannot be. Returns the refs whose restoration is
     /// not yet reported.
-    fn settle_memory(&self, losses: &Losses) -> Result<Vec<String>, Error> {
+    fn remove_restored(&self, losses: &Losses) -> Result<Vec<String>, Error> {
         let mut restored: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
-        let _intent = self.intent()?;
+        let _owner = self.acquire_ref_lock()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         let named = self.named()?;
@@ -254,7 +262,7 @@ impl Repo {
                 restored.push(name.clone());
             }
             let Some(now) = named.get(name).copied().flatten() else { continue };
-            let is_lost = |id: Oid| !self.contains(now, id) && self.is_whole(name, id);
+            let is_lost = |id: Oid| !self.contains(now, id) && self.is_complete(name, id);
             known.lost.retain(|id| is_lost(*id));
             if !is_lost(known.tip) {
                 known.tip = now;
@@ -291,28 +299,28 @@ impl Repo {
 
     /// Returns true if all objects exist that a ref with this tip needs. The objects of branches
     /// and tags are assumed to exist.
-    fn is_whole(&self, name: &str, tip: Oid) -> bool {
-        if let Some(known) = self.whole.borrow().get(&tip) {
+    fn is_complete(&self, name: &str, tip: Oid) -> bool {
+        if let Some(known) = self.complete_tips.borrow().get(&tip) {
             return *known;
         }
-        let rests_on_history = ![VERDICTS, RECORDS].contains(&name);
-        let hidden = match rests_on_history {
+        let needs_history = ![VERDICTS, RECORDS].contains(&name);
+        let hidden = match needs_history {
             true => self.selected(&["refs/heads/*".to_owned(), "refs/tags/*".to_owned()]),
             false => Ok(BTreeMap::new()),
         };
         let hidden: Vec<Oid> = hidden.map(BTreeMap::into_values).into_iter().flatten().collect();
         let nodes = walk::between(&self.git, &[tip], &hidden);
         let trees = nodes.map(|nodes| nodes.into_iter().map(|node| node.tree).collect());
-        let whole = trees.is_ok_and(|trees| self.has_trees(trees));
-        self.whole.borrow_mut().insert(tip, whole);
-        whole
+        let is_complete = trees.is_ok_and(|trees| self.has_trees(trees));
+        self.complete_tips.borrow_mut().insert(tip, is_complete);
+        is_complete
     }
 
     fn has_trees(&self, mut left: Vec<Oid>) -> bool {
         let Ok(odb) = self.git.odb() else { return false };
-        let mut met: HashSet<Oid> = HashSet::new();
+        let mut visited: HashSet<Oid> = HashSet::new();
         while let Some(id) = left.pop() {
-            if !met.insert(id) {
+            if !visited.insert(id) {
                 continue;
             }
             let Ok(tree) = self.git.find_tree(id) else { return false };
@@ -320,7 +328,7 @@ impl Repo {
                 match entry.kind() {
                     Some(ObjectType::Tree) => left.push(entry.id()),
                     Some(ObjectType::Commit) => {}
-                    _ if met.insert(entry.id()) && !odb.exists(entry.id()) => return false,
+                    _ if visited.insert(entry.id()) && !odb.exists(entry.id()) => return false,
                     _ => {}
                 }
             }
@@ -331,7 +339,7 @@ impl Repo {
 
 impl Losses {
     fn irreparable(&self) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         if !self.gone.is_empty() {
             let message = format!(
                 "cannot restore {}, which {} missing or set back: git has removed objects of {}",
@@ -339,16 +347,17 @@ impl Losses {
                 are(&self.gone),
                 if self.gone.len() == 1 { "it" } else { "them" },
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
         for (name, lost) in &self.replaced {
             let message = format!(
                 "`{name}` was replaced and no longer contains `{lost}`, which tinyci had written"
             );
-            let hint = format!("`git update-ref --no-deref {name} {lost}` restores it; {FOREVER}");
-            told.push(hinted(&message, &hint));
+            let hint =
+                format!("`git update-ref --no-deref {name} {lost}` restores it; {FORGET_HINT}");
+            messages.push(hinted(&message, &hint));
         }
-        told
+        messages
     }
 }
 
@@ -387,7 +396,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{commit::CommitId, deployment::Deployment, outcome::Verdict},
+        model::{commit::CommitId, deployment::Deployment, identity::Identity, outcome::Verdict},
         testing::TestRepo,
     };
 
@@ -423,8 +432,8 @@ mod tests {
             r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","deployed_by":"Ada <a@b>","id":"1"}}"#
         );
         let entry = Deployment::from_json(&line).unwrap();
-        let author = ("Ada", "ada@example.org");
-        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
+        let author = Identity { name: "Ada".into(), address: "ada@example.org".into() };
+        repo.record_deployment("production", &author, |_| Ok(Some(entry.clone()))).unwrap();
         assert_eq!(repo.restore_refs().unwrap(), [""; 0]);
         test
     }
@@ -474,9 +483,9 @@ mod tests {
                 let next = open(&test).lost_refs().unwrap();
                 assert!(next[0].contains(&format!("`{name}` is missing")), "{next:?}");
                 assert_ne!(refs(&test), before, "to ask changes nothing");
-                let told = open(&test).restore_refs().unwrap();
-                assert_eq!((told.len(), refs(&test)), (1, before.clone()), "{told:?}");
-                assert!(told[0].contains("`tinyci results --forget-all`"), "{told:?}");
+                let messages = open(&test).restore_refs().unwrap();
+                assert_eq!((messages.len(), refs(&test)), (1, before.clone()), "{messages:?}");
+                assert!(messages[0].contains("`tinyci results --forget-all`"), "{messages:?}");
                 assert_eq!(open(&test).restore_refs().unwrap(), [""; 0], "it is told once");
                 assert_eq!(open(&test).lost_refs().unwrap(), [""; 0]);
             }
@@ -499,9 +508,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(test.git(&["notes", "--ref", VERDICTS, "list"]).lines().count(), 3);
-        let told = repo.restore_refs().unwrap();
+        let messages = repo.restore_refs().unwrap();
         let both = format!("restored `{VERDICTS}` and `{DEPLOYS}`, which were missing");
-        assert!(told[0].starts_with(&both), "{told:?}");
+        assert!(messages[0].starts_with(&both), "{messages:?}");
     }
 
     #[test]
@@ -517,8 +526,8 @@ mod tests {
         let head = test.git(&["rev-parse", "HEAD"]);
         test.git(&["notes", "--ref", "refs/notes/theirs", "add", "-m", "skipped", &head]);
         test.git(&["update-ref", VERDICTS, "refs/notes/theirs"]);
-        let told = open(&test).restore_refs().unwrap();
-        assert!(told.len() == 1 && told[0].contains("set back"), "{told:?}");
+        let messages = open(&test).restore_refs().unwrap();
+        assert!(messages.len() == 1 && messages[0].contains("set back"), "{messages:?}");
         assert_eq!(["1", "2"].map(|digit| word(&test, digit)), ["success", "failure"]);
         assert_eq!(test.verdict(&head).unwrap(), "skipped");
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
@@ -555,14 +564,14 @@ mod tests {
         test.git(&["update-ref", DEPLOYS, &theirs]);
         for _ in 0..2 {
             let remedy = format!("`git update-ref --no-deref {DEPLOYS} {ours}` restores it");
-            let told = open(&test).restore_refs().unwrap();
-            assert!(told.len() == 1 && told[0].contains(&remedy), "{told:?}");
-            assert_eq!(open(&test).lost_refs().unwrap(), told);
+            let messages = open(&test).restore_refs().unwrap();
+            assert!(messages.len() == 1 && messages[0].contains(&remedy), "{messages:?}");
+            assert_eq!(open(&test).lost_refs().unwrap(), messages);
             assert_eq!(test.git(&["rev-parse", DEPLOYS]), theirs);
         }
         test.git(&["update-ref", DEPLOYS, &ours]);
-        let told = open(&test).restore_refs().unwrap();
-        assert_eq!(told, [""; 0]);
+        let messages = open(&test).restore_refs().unwrap();
+        assert_eq!(messages, [""; 0]);
         // Restoring the commit and forgetting the results both end the loss.
         test.git(&["update-ref", DEPLOYS, &theirs]);
         open(&test).forget_results().unwrap();
@@ -610,9 +619,9 @@ mod tests {
         test.git(&["gc", "-q", "--prune=now"]);
         let before = refs(&test);
         for _ in 0..2 {
-            let told = open(&test).restore_refs().unwrap();
-            assert!(told.len() == 1 && told[0].contains("cannot restore"), "{told:?}");
-            assert_eq!(open(&test).lost_refs().unwrap(), told);
+            let messages = open(&test).restore_refs().unwrap();
+            assert!(messages.len() == 1 && messages[0].contains("cannot restore"), "{messages:?}");
+            assert_eq!(open(&test).lost_refs().unwrap(), messages);
             assert_eq!(refs(&test), before);
             assert_eq!(open(&test).verdict(id("1")).unwrap(), None);
         }
@@ -636,8 +645,8 @@ mod tests {
         let (folder, file) = blob.split_at(2);
         fs::remove_file(test.path().join(".git/objects").join(folder).join(file)).unwrap();
         test.git(&["update-ref", "-d", VERDICTS]);
-        let told = open(&test).restore_refs().unwrap();
-        assert!(told[0].contains("cannot restore"), "{told:?}");
+        let messages = open(&test).restore_refs().unwrap();
+        assert!(messages[0].contains("cannot restore"), "{messages:?}");
         assert!(!refs(&test).contains(VERDICTS));
     }
 
@@ -668,8 +677,8 @@ mod tests {
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);
-            let told = open(&test).restore_refs().unwrap();
-            assert_eq!(told[0].contains("cannot restore"), !kept, "{told:?}");
+            let messages = open(&test).restore_refs().unwrap();
+            assert_eq!(messages[0].contains("cannot restore"), !kept, "{messages:?}");
         }
     }
 }
