@@ -8,7 +8,7 @@ use std::{fs, io, path::PathBuf};
 use crate::model::stored_names::state;
 use crate::{
     model::error::Error,
-    repo::{Repo, TakingRefspec},
+    repo::{OverwritingRefspec, Repo},
     util::suggestion::hinted,
 };
 
@@ -24,12 +24,12 @@ const SINCE: (u32, u32) = (2, 29);
 ///
 /// [`Git`](crate::ErrorKind::Git) where git's configuration cannot be read.
 pub(crate) fn warnings(repo: &Repo) -> Result<Vec<String>, Error> {
-    let warning = |it: TakingRefspec| hinted(&danger(&it), "`tinyci install` protects them");
-    Ok(repo.taking_refspecs()?.into_iter().map(warning).collect())
+    let warning = |it: OverwritingRefspec| hinted(&danger(&it), "`tinyci install` protects them");
+    Ok(repo.overwriting_refspecs()?.into_iter().map(warning).collect())
 }
 
-fn danger(taking: &TakingRefspec) -> String {
-    let TakingRefspec { remote, refspec, .. } = taking;
+fn danger(taking: &OverwritingRefspec) -> String {
+    let OverwritingRefspec { remote, refspec, .. } = taking;
     format!(
         "fetches from `{remote}` replace tinyci's refs, and delete them with `--prune` \
          (`remote.{remote}.fetch = {refspec}`)"
@@ -42,7 +42,7 @@ pub(crate) fn protect(
     repo: &Repo,
     git: impl FnOnce() -> Option<(u32, u32)>,
 ) -> Result<(bool, Vec<String>), Error> {
-    let taking = repo.taking_refspecs()?;
+    let taking = repo.overwriting_refspecs()?;
     if taking.is_empty() {
         return Ok((false, Vec::new()));
     }
@@ -51,7 +51,7 @@ pub(crate) fn protect(
         return Ok((false, taking.iter().map(|it| unprotected(it, git)).collect()));
     }
     let mut notes = Vec::new();
-    for TakingRefspec { remote, remedies, .. } in taking {
+    for OverwritingRefspec { remote, remedies, .. } in taking {
         let key = format!("remote.{remote}.fetch");
         for value in &remedies {
             remember(repo, &key, value)?;
@@ -65,7 +65,7 @@ pub(crate) fn protect(
     Ok((true, notes))
 }
 
-fn unprotected(taking: &TakingRefspec, git: Option<(u32, u32)>) -> String {
+fn unprotected(taking: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
     let git = match git {
         Some((major, minor)) => format!("git {major}.{minor} is too old"),
         None => "the version of git is unknown".to_owned(),

@@ -15,6 +15,7 @@
 //! | `executor` | the trait that runs commands |
 //! | `dry_run` | what a run would do |
 //! | `function` | functions of the embedding program, and their values |
+//! | `identity` | the author of what tinyci writes for a person |
 //! | `intervention` | what people decide about a commit |
 //! | `job` | a job of a plan, and why it is started |
 //! | `not_removed` | what could not be removed, and why |
@@ -44,6 +45,7 @@ pub(crate) mod event;
 pub(crate) mod executor;
 pub(crate) mod failure;
 pub(crate) mod function;
+pub(crate) mod identity;
 pub(crate) mod intervention;
 pub(crate) mod job;
 pub(crate) mod not_removed;

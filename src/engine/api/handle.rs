@@ -131,7 +131,7 @@ impl Engine {
         let mut shared = Shared {
             root,
             bare: repo.is_bare(),
-            open_path: repo.entrance().to_path_buf(),
+            reopen_path: repo.reopen_path().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
             sharing: repo.sharing()?,
             settings,
@@ -163,7 +163,7 @@ impl Engine {
         let shared = Shared {
             root: opened.root.clone(),
             bare: opened.bare,
-            open_path: opened.open_path.clone(),
+            reopen_path: opened.reopen_path.clone(),
             common_dir: opened.common_dir.clone(),
             sharing: opened.sharing,
             settings: opened.settings.clone(),

@@ -115,7 +115,7 @@ impl Engine {
                 status.environments.push(environment);
             }
         }
-        let fetched = repo.fetched_deploys()?;
+        let fetched = repo.fetched_deployments()?;
         status.warnings.extend(fetched.warnings);
         for (name, ledger) in fetched.histories {
             let remote = ledger.deployments.first().and_then(|newest| newest.remote.clone());

@@ -82,7 +82,7 @@ fn check_free(shared: &Shared, environment: &str) -> Result<(), Error> {
     if shared.workspace().is_deploying(environment)? {
         return Err(busy(environment));
     }
-    let ledger = shared.repo()?.deploy_history(environment)?.ledger;
+    let ledger = shared.repo()?.deploy_history(environment)?.history;
     let Some(open) = ledger.interrupted() else { return Ok(()) };
     // What a killed one started may still be on its way out.
     let lock = shared.workspace().deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
@@ -249,7 +249,7 @@ impl Decision {
         request: &DeployRequest,
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
-        let ledger = repo.deploy_history(environment)?.ledger;
+        let ledger = repo.deploy_history(environment)?.history;
         let from = ledger.running().map(|running| running.commit);
         if let Some(expected) = request.expected.filter(|expected| *expected != from) {
             return Err(outdated(environment, expected, from));
@@ -322,7 +322,7 @@ impl<'a> Attempt<'a> {
         for message in repo.restore_refs()? {
             context.events.emit(EventKind::Warning { message });
         }
-        if let Some(open) = repo.deploy_history(environment)?.ledger.interrupted() {
+        if let Some(open) = repo.deploy_history(environment)?.history.interrupted() {
             return Err(locked(open));
         }
         let decision = Decision::new(shared, context.env, environment, &provided.request)?;
@@ -456,8 +456,7 @@ impl<'a> Attempt<'a> {
         &self,
         entry: impl Fn(&DeploymentHistory) -> Result<Option<Deployment>, Error>,
     ) -> Result<(), Error> {
-        let author = (self.identity.name.as_str(), self.identity.address.as_str());
-        self.repo.record_deployment(&self.deployment.environment, author, entry)
+        self.repo.record_deployment(&self.deployment.environment, &self.identity, entry)
     }
 
     /// The commit's build, with the export that is its own now.

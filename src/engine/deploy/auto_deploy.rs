@@ -171,7 +171,7 @@ fn due(
     environment: &str,
     pushed: &[RefUpdate],
 ) -> Result<Option<Candidate>, Error> {
-    let ledger = repo.deploy_history(environment)?.ledger;
+    let ledger = repo.deploy_history(environment)?.history;
     let branches = repo.branch_list()?;
     let choice = CandidateSearch { shared, repo, environment };
     let newest = Newest::new(&choice, &branches, &ledger)?;

@@ -74,7 +74,7 @@ impl<'a> Keeper<'a> {
 
     fn of_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let known = self.repo.known_deploys()?;
+        let known = self.repo.known_deployments()?;
         if let Some(environment) = known.unknown.first() {
             return Err(unknown(environment));
         }

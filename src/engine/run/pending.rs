@@ -18,7 +18,7 @@ use crate::{
         record::{Record, Summary},
         selection::{RefUpdate, Selection, Selector, parse_updates},
     },
-    repo::{DueCommit, Repo, ScanRequest},
+    repo::{PendingCommit, Repo, ScanRequest},
     rules::{
         plan::{Due, Rules, plan},
         retest::JudgedFor,
@@ -350,14 +350,14 @@ impl ResolvedSelection {
         &self,
         shared: &Shared,
         repo: &Repo,
-    ) -> Result<Vec<DueCommit>, Error> {
+    ) -> Result<Vec<PendingCommit>, Error> {
         let request = ScanRequest {
             refs: &shared.settings.refs,
             pushed: &self.pushed,
             all_history: self.all_history,
             unconfigured: self.pipeline.is_some(),
         };
-        Ok(repo.scan(&request)?.due)
+        Ok(repo.scan(&request)?.pending)
     }
 
     /// Returns the rules of the plan. The backlog limit only applies to pushes; a caller who
