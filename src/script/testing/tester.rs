@@ -187,7 +187,7 @@ impl Tester {
         let pipeline = &self.0.pipeline;
         if pipeline.phase(phase).is_none() {
             let known: Vec<&str> =
-                registry::phase_names().filter(|name| pipeline.phase(name).is_some()).collect();
+                registry::step_names().filter(|name| pipeline.phase(name).is_some()).collect();
             let message = format!("the pipeline has no `{phase}` (it has {})", known.join(", "));
             return Expectation::new(message).fail();
         }
