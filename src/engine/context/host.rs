@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::pump::Sender;
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         cancel::CancelView,
         commit::Commit,
         error::Error,
@@ -105,7 +105,7 @@ impl Hooks {
         let point = call.hook;
         let what = format!("the hook `{}`", StepName::from(point));
         for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == point) {
-            answered(&what, || hook(&mut call))?;
+            call_program(&what, || hook(&mut call))?;
             if let Some(mistake) = call.mistake.take() {
                 return Err(mistake);
             }

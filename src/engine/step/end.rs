@@ -21,7 +21,7 @@ pub(in crate::engine) struct StepEnd {
     /// Why it was skipped, or what it waits for.
     pub(in crate::engine) reason: Option<String>,
     /// True if it waits for an approval.
-    pub(in crate::engine) waits: bool,
+    pub(in crate::engine) awaits_approval: bool,
     /// What left it out, unless that was the embedding program.
     pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
@@ -37,7 +37,7 @@ impl StepEnd {
             outcome,
             error: None,
             reason: None,
-            waits: false,
+            awaits_approval: false,
             left_out: None,
             commands: Vec::new(),
             omitted_commands: 0,
@@ -106,7 +106,7 @@ impl StepEnd {
     }
 
     pub(super) fn into_result(self, name: StepName) -> StepResult {
-        let how = if self.waits { "awaiting approval" } else { "skipped" };
+        let how = if self.awaits_approval { "awaiting approval" } else { "skipped" };
         let of_reason = |reason: &String| format!("{how}: {reason}");
         let told = self.error.as_ref().map(Error::report);
         let failures = self.all_failures();
@@ -127,7 +127,7 @@ impl StepEnd {
             reason: sentence.or(self.reason),
             error: self.error,
             failures,
-            waits: self.waits,
+            awaits_approval: self.awaits_approval,
             left_out: self.left_out,
             ends: None,
         }

@@ -116,8 +116,8 @@ impl Scripts {
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, waits, left_out, failures } = end;
-        StepEnd { error, reason, waits, left_out, failures, ..StepEnd::of(outcome) }
+        let PhaseEnd { outcome, error, reason, awaits_approval, left_out, failures } = end;
+        StepEnd { error, reason, awaits_approval, left_out, failures, ..StepEnd::of(outcome) }
     }
 
     /// Fills in the placeholders of a text of a YAML config.
