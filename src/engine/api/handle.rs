@@ -116,7 +116,7 @@ impl Engine {
         }
         Scripts::check_host(&options.registrations)?;
         if !path.is_absolute() {
-            return Err(Error::nowhere(ErrorKind::NotARepo, &path));
+            return Err(Error::unresolved_path(ErrorKind::NotARepo, &path));
         }
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
@@ -415,8 +415,8 @@ impl Engine {
     ) -> Result<Export, Error> {
         let dir = dir.as_ref();
         // An export takes its time, and another thread may change the directory meanwhile.
-        let dir =
-            std::path::absolute(dir).map_err(|_| Error::nowhere(ErrorKind::InvalidArg, dir))?;
+        let dir = std::path::absolute(dir)
+            .map_err(|_| Error::unresolved_path(ErrorKind::InvalidArg, dir))?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let view = CancelView::new(cancel, 1);

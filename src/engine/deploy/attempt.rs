@@ -615,7 +615,7 @@ impl<'a> Attempt<'a> {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        let StepResult { record, waits, .. } = match ended {
+        let StepResult { record, awaits_approval, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 reporter.warn(error.report());
@@ -628,7 +628,7 @@ impl<'a> Attempt<'a> {
             }
         };
         deployment.outcome = match record.outcome {
-            _ if waits => DeployOutcome::AwaitingApproval,
+            _ if awaits_approval => DeployOutcome::AwaitingApproval,
             Outcome::Success => DeployOutcome::Success,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
@@ -638,7 +638,7 @@ impl<'a> Attempt<'a> {
             deployment.reason = record.error.clone().or_else(|| record.failed_command());
             deployment.failures = record.failures;
         }
-        if waits {
+        if awaits_approval {
             self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), reporter);
         }
     }
