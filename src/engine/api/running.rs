@@ -1,4 +1,4 @@
-//! A run, and what follows it: what a push deploys, and the builds that are to go.
+//! A run with what follows it: automatic deployments, and the removal of old builds.
 
 use super::retention;
 use crate::engine::{
@@ -8,7 +8,7 @@ use crate::engine::{
 };
 use crate::model::{error::Error, record::Summary};
 
-/// Runs, deploys what was pushed if its config says so, and sees to old builds.
+/// Runs jobs, deploys pushed commits if their configs say so, and removes old builds.
 pub(in crate::engine) fn run(
     shared: &Shared,
     env: &ProcessEnv,

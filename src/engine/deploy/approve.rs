@@ -1,4 +1,4 @@
-//! Giving an approval, and what there is of them.
+//! Gives approvals, and finds the approvals of a plan.
 
 use super::{candidate::Candidate, identity::Identity};
 use crate::engine::{context::shared::Shared, run::attempt};
@@ -13,7 +13,7 @@ use crate::{
     util::clock,
 };
 
-/// Approves of a commit, whose config deploys there.
+/// Approves the deployment of a commit to an environment.
 pub(in crate::engine) fn approve(
     shared: &Shared,
     repo: &Repo,
@@ -22,11 +22,30 @@ pub(in crate::engine) fn approve(
 ) -> Result<Approval, Error> {
     let env = shared.process_env();
     let approvals = shared.approvals(&env);
+<<<<<<< HEAD
     // The account of an approver identifies the person, even if git has no identity configured.
     if shared.options.by.is_none() && !approvals.is_approver() {
         repo.required_identity()?;
     }
     let identity = Identity::of(shared, repo, None, &env);
+||||||| e651946
+    let named = match &shared.options.by {
+        Some(by) => Some(by.clone()),
+        // An account that may approve is somebody, whatever git calls it.
+        None if approvals.is_approver() => repo.identity(),
+        None => Some(repo.required_identity()?),
+    };
+    let identity = Identity::of(shared, repo, named.as_ref(), &env);
+=======
+    let named = match &shared.options.by {
+        Some(by) => Some(by.clone()),
+        // An account that may approve identifies the person, so git's configuration may lack a
+        // name.
+        None if approvals.is_approver() => repo.identity(),
+        None => Some(repo.required_identity()?),
+    };
+    let identity = Identity::of(shared, repo, named.as_ref(), &env);
+>>>>>>> wt-c2
     let approval = Approval {
         reference: Repo::approval_ref(environment, commit, &attempt::new_id()),
         environment: environment.to_owned(),
@@ -42,7 +61,7 @@ pub(in crate::engine) fn approve(
         true => signatures::sign_approval(repo, &approval, &identity, &shared.process_variables())?,
         false => repo.make_approval(&approval, &identity)?,
     };
-    // Before its ref: whoever sees that knows whose it is.
+    // Stored before its ref, so that readers of the ref can find the account.
     shared.workspace().mark_approval(id)?;
     repo.keep_approval(&approval, id)?;
     approvals.verify(repo, StoredApproval { approval, id })
@@ -52,12 +71,12 @@ pub(in crate::engine) fn approve(
 pub(in crate::engine) struct Approvals {
     pub(super) state: ApprovalState,
     pub(super) uncounted: Vec<Approval>,
-    /// Why none can count.
+    /// The reason why no approval can count.
     pub(super) fault: Option<String>,
 }
 
-/// Whether somebody approved whose approval counts, and the approvals that do not. `is_required` is none
-/// where a plan does not know.
+/// Returns the state of the approval that counts, and the approvals that do not count.
+/// `is_required` is `None` if a plan cannot know it.
 pub(in crate::engine) fn state(
     shared: &Shared,
     repo: &Repo,

@@ -1,4 +1,5 @@
-//! One deployment: its build, the environment's lock, the entry before, the phase, the entry after.
+//! One deployment: finds its build, takes the environment's lock, writes the first entry, runs the
+//! phase, writes the last entry.
 
 use crate::{
     engine::{
@@ -41,10 +42,11 @@ use super::{
     rebuild::{Rebuilt, rebuild},
 };
 
-/// How often a build folder is looked at anew because others made or removed its export.
-const LOOKS_MAX: usize = 8;
+/// How often the build directory is checked again because other processes changed its export.
+const ATTEMPTS_MAX: usize = 8;
 
-/// Deploys, if nobody else deploys to the environment now. A build that is gone is made again first.
+/// Deploys, unless another deployment to the environment is in progress. A missing build is made
+/// again first.
 pub(in crate::engine) fn deploy(
     shared: &Shared,
     env: &ProcessEnv,
@@ -63,7 +65,7 @@ pub(in crate::engine) fn deploy(
         events.emit(EventKind::Warning { message });
     }
     let provided = provide(shared, env, environment, request, cancel, events)?;
-    let done = match &provided.failed {
+    let deployment = match &provided.failed {
         Some(failed) => failed.clone(),
         None => {
             let lock = shared.workspace().deploy_lock(environment)?;
@@ -72,35 +74,35 @@ pub(in crate::engine) fn deploy(
         }
     };
     provided.test_for_others(shared, env, cancel, events);
-    let outcome = done.outcome.outcome();
+    let outcome = deployment.outcome.outcome();
     events.emit(EventKind::Finished { outcome });
-    Ok(done)
+    Ok(deployment)
 }
 
-/// Whether a deployment could begin now. Looked at again once the lock is taken.
+/// Fails if a deployment cannot begin now. The check is repeated under the lock.
 fn check_free(shared: &Shared, environment: &str) -> Result<(), Error> {
     if shared.workspace().is_deploying(environment)? {
         return Err(busy(environment));
     }
     let ledger = shared.repo()?.deploy_history(environment)?.history;
     let Some(open) = ledger.interrupted() else { return Ok(()) };
-    // What a killed one started may still be on its way out.
+    // A killed deployment may still have processes that are ending.
     let lock = shared.workspace().deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
     lock.release();
     Err(locked(open))
 }
 
-/// A request whose build is there, if any is needed.
+/// A request whose build exists, if it needs one.
 pub(super) struct Provided {
     request: DeployRequest,
-    /// What was built for it.
+    /// The job that made the build again for this request.
     rebuilt: Option<Rebuilt>,
-    /// The deployment that did not begin, since the build could not be made again.
+    /// The deployment that did not begin, because its build could not be made again.
     pub(super) failed: Option<Deployment>,
 }
 
 impl Provided {
-    /// Looks for those who found the repository busy while the build was made.
+    /// Tests what other processes requested while the build was made.
     pub(super) fn test_for_others(
         &self,
         shared: &Shared,
@@ -114,7 +116,7 @@ impl Provided {
     }
 }
 
-/// Sees to it that the build of a commit is there before its deployment begins.
+/// Provides the build of a commit before its deployment begins.
 pub(super) fn provide(
     shared: &Shared,
     env: &ProcessEnv,
@@ -151,7 +153,8 @@ pub(super) fn provide(
     Ok(Provided { request, rebuilt: Some(rebuilt), failed })
 }
 
-/// Says of a deployment that it does not begin, since its build could not be made again.
+/// Reports and returns a deployment that does not begin, because its build could not be made
+/// again.
 fn not_begun(
     shared: &Shared,
     candidate: &Candidate,
@@ -165,16 +168,16 @@ fn not_begun(
         Outcome::Canceled => DeployOutcome::Canceled,
         _ => DeployOutcome::Failure,
     };
-    let was = match lacking {
+    let state = match lacking {
         BuildState::OtherBranch { .. } => "of another branch",
         _ => "missing",
     };
-    let why = format!("its build was {was}, and the rebuild ended as {outcome}");
-    deployment.reason = Some(why.clone());
+    let reason = format!("its build was {state}, and the rebuild ended as {outcome}");
+    deployment.reason = Some(reason.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
     let mut reporter = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
-    reporter.warn(why);
+    reporter.warn(reason);
     let ended = Box::new(deployment.clone());
     reporter.emit(EventKind::DeployFinished { deployment: ended });
     deployment
@@ -185,7 +188,7 @@ pub(in crate::engine) fn busy(environment: &str) -> Error {
     Error::new(ErrorKind::Busy, message).with_hint("`tinyci deployments` shows it")
 }
 
-/// Deploys under the environment's lock, and gives it back.
+/// Deploys under the environment's lock, and releases it.
 pub(super) fn deploy_under(
     shared: &Shared,
     env: &ProcessEnv,
@@ -201,13 +204,13 @@ pub(super) fn deploy_under(
     let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
     let done = Attempt::new(&context, environment, provided).and_then(Attempt::run);
-    // It shares the lock, which nobody else gets before it is gone.
+    // The guard shares the lock, so the lock stays taken until the guard is gone.
     guard.finish();
     lock.release();
     done
 }
 
-/// The error for an environment whose last deployment was killed.
+/// Returns the error for an environment whose last deployment was interrupted.
 pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     let message = format!(
         "the deployment of {} to `{}` by {} was interrupted, and its effects are unknown",
@@ -220,8 +223,9 @@ pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
-/// The error for a commit that would take away what is deployed, and that nobody has named.
-fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
+/// Returns the error for a commit that would remove the deployed commit, and that the caller did
+/// not name.
+fn must_be_named(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
     let (id, deployed) = (candidate.commit.id.short(), deployed.map(|id| id.short()));
     let message = format!(
         "refusing to replace {} in `{environment}`: it is not on a branch that deploys there, and \
@@ -232,12 +236,12 @@ fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>)
     Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
 }
 
-/// What is to be deployed, and by whom.
+/// The commit to deploy, and the person who deploys it.
 struct Decision {
     repo: Repo,
     candidate: Candidate,
     identity: Identity,
-    /// As it would begin.
+    /// The deployment as it would begin.
     deployment: Deployment,
 }
 
@@ -250,14 +254,14 @@ impl Decision {
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
         let ledger = repo.deploy_history(environment)?.history;
-        let from = ledger.running().map(|running| running.commit);
-        if let Some(expected) = request.expected.filter(|expected| *expected != from) {
-            return Err(outdated(environment, expected, from));
+        let deployed = ledger.running().map(|running| running.commit);
+        if let Some(expected) = request.expected.filter(|expected| *expected != deployed) {
+            return Err(outdated(environment, expected, deployed));
         }
         let candidate =
             CandidateSearch { shared, repo: &repo, environment }.candidate(request, &ledger)?;
-        if candidate.loses {
-            return Err(unnamed(&candidate, environment, from));
+        if candidate.removes_deployed {
+            return Err(must_be_named(&candidate, environment, deployed));
         }
         let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
         let build = shared.workspace().build(&candidate.commit.build_name());
@@ -265,7 +269,7 @@ impl Decision {
             id: attempt::new_id(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
-            previous: from,
+            previous: deployed,
             outcome: DeployOutcome::Running,
             reason: None,
             failures: Vec::new(),
@@ -287,7 +291,7 @@ impl Decision {
     }
 }
 
-/// The error for a plan that something else was deployed after.
+/// Returns the error for a plan after which another commit was deployed.
 fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitId>) -> Error {
     let name = |id: Option<CommitId>| id.map_or_else(|| "nothing".to_owned(), |id| id.short());
     let message = format!(
@@ -299,7 +303,7 @@ fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitI
     Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
-/// A deployment that is decided on.
+/// A deployment whose commit is chosen.
 struct Attempt<'a> {
     context: &'a JobContext<'a>,
     repo: Repo,
@@ -307,7 +311,7 @@ struct Attempt<'a> {
     identity: Identity,
     approval_gate: ApprovalGate,
     deployment: Deployment,
-    /// The record of the job that built the commit again for it.
+    /// The record of the job that made the build again for this deployment.
     made: Option<&'a Record>,
 }
 
@@ -342,14 +346,14 @@ impl<'a> Attempt<'a> {
 
     fn run(mut self) -> Result<Deployment, Error> {
         let (context, commit) = (self.context, self.candidate.commit.clone());
-        let run = self.deployment.id.clone();
-        let mut reporter = JobReporter::new(context.events, context.logs, &commit, &run);
+        let id = self.deployment.id.clone();
+        let mut reporter = JobReporter::new(context.events, context.logs, &commit, &id);
         let is_required = self.approval_gate.is_required(&self.candidate.rules);
-        if is_required && !self.approval_gate.ask(None, &self.context())? {
-            return self.wait(&mut reporter);
+        if is_required && !self.approval_gate.ask(None, &self.request_context())? {
+            return self.await_approval(&mut reporter);
         }
         self.note_approval();
-        self.deployment.export = self.place()?;
+        self.deployment.export = self.export_name()?;
         let begun = self.deployment.clone();
         self.record(|ledger| match ledger.interrupted() {
             Some(open) => Err(locked(open)),
@@ -358,17 +362,17 @@ impl<'a> Attempt<'a> {
         let prepared = prepare_builds(context.shared, context.workspace, &self.repo);
         let build = self.build();
         let is_canceled = || context.cancel.is_canceled();
-        // Before its log is opened, which may be packed too.
+        // Restored before the log is opened, because the log may be in the archive.
         let restored = prepared.and_then(|()| self.restore());
-        let occupied = restored.and_then(|()| build.share(&is_canceled));
-        if occupied.is_ok() {
+        let build_lock = restored.and_then(|()| build.share(&is_canceled));
+        if build_lock.is_ok() {
             reporter.open_log(&build, &commit);
         }
         let started = Box::new(begun.clone());
         context.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
         reporter.emit(EventKind::DeployStarted { deployment: started });
-        let ended = occupied.and_then(|occupied| self.phase(occupied, &mut reporter));
-        self.judge(ended, &mut reporter);
+        let ended = build_lock.and_then(|build_lock| self.phase(build_lock, &mut reporter));
+        self.set_outcome(ended, &mut reporter);
         let ended = self.deployment.clone();
         self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
             let message = format!(
@@ -377,25 +381,25 @@ impl<'a> Attempt<'a> {
             );
             Error::new(error.kind(), message).with_source(error)
         })?;
-        self.sweep(&mut reporter);
+        self.remove_unused_exports(&mut reporter);
         let ended = Box::new(self.deployment.clone());
         reporter.emit(EventKind::DeployFinished { deployment: ended });
         reporter.report_log_fault();
         Ok(self.deployment)
     }
 
-    /// Removes the exports that nothing runs any more, of this commit and of the one before it.
-    fn sweep(&self, reporter: &mut JobReporter) {
+    /// Removes the exports of this commit and of the previous one that are no longer deployed.
+    fn remove_unused_exports(&self, reporter: &mut JobReporter) {
         let before = self.deployment.previous.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
-        let swept = before.and_then(|before| {
+        let not_removed = before.and_then(|before| {
             let mut left = Vec::new();
             for commit in before.iter().chain([&self.candidate.commit]) {
                 left.extend(live::remove_unused_exports(self.context.shared, &self.repo, commit)?);
             }
             Ok(left)
         });
-        match swept {
+        match not_removed {
             Ok(left) => left.iter().for_each(|left| reporter.warn(left.to_string())),
             Err(error) => reporter.warn(format!(
                 "cannot remove an export that is no longer deployed: {}",
@@ -404,8 +408,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Where the question comes from that is asked before anything is done.
-    fn context(&self) -> RequestContext {
+    /// Returns the context of the approval request before the phase.
+    fn request_context(&self) -> RequestContext {
         let commit = &self.candidate.commit;
         RequestContext {
             commit: Arc::new(commit.clone()),
@@ -418,34 +422,38 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
-    fn wait(mut self, reporter: &mut JobReporter) -> Result<Deployment, Error> {
+    /// Records that the deployment awaits approval. Repeated attempts are recorded only once.
+    fn await_approval(mut self, reporter: &mut JobReporter) -> Result<Deployment, Error> {
         self.deployment.outcome = DeployOutcome::AwaitingApproval;
-        self.deployment.reason = self.why_it_waits(None, reporter);
+        self.deployment.reason = self.waiting_reason(None, reporter);
         self.deployment.finished = Some(self.deployment.started);
-        let waits = self.deployment.clone();
+        let waiting = self.deployment.clone();
         self.record(|ledger| {
             let known = ledger.deployments.first().is_some_and(|newest| {
                 let same =
-                    (newest.commit, &newest.config_blob) == (waits.commit, &waits.config_blob);
+                    (newest.commit, &newest.config_blob) == (waiting.commit, &waiting.config_blob);
                 same && newest.outcome == DeployOutcome::AwaitingApproval
             });
-            Ok((!known).then(|| waits.clone()))
+            Ok((!known).then(|| waiting.clone()))
         })?;
         let ended = Box::new(self.deployment.clone());
         reporter.emit(EventKind::DeployFinished { deployment: ended });
         Ok(self.deployment)
     }
 
-    /// Keeps who approved.
+    /// Copies the approver and the proof into the deployment.
     fn note_approval(&mut self) {
         let given = self.approval_gate.answer().given_by;
         let (by, proof) = given.unzip();
         (self.deployment.approved_by, self.deployment.approval_proof) = (by, proof);
     }
 
-    /// Tells of approvals that do not count, and keeps that behind the question.
-    fn why_it_waits(&self, question: Option<String>, reporter: &mut JobReporter) -> Option<String> {
+    /// Warns about approvals that do not count, and returns them together with the question.
+    fn waiting_reason(
+        &self,
+        question: Option<String>,
+        reporter: &mut JobReporter,
+    ) -> Option<String> {
         let problems = self.approval_gate.answer().problems;
         problems.iter().for_each(|problem| reporter.warn(problem.clone()));
         let reasons: Vec<String> = question.into_iter().chain(problems).collect();
@@ -459,18 +467,18 @@ impl<'a> Attempt<'a> {
         self.repo.record_deployment(&self.deployment.environment, &self.identity, entry)
     }
 
-    /// The commit's build, with the export that is its own now.
+    /// Returns the commit's build with its current export.
     fn build(&self) -> Build {
         self.context.workspace.build(&self.candidate.commit.build_name())
     }
 
-    /// Runs the phase in the commit's export.
+    /// Runs the deploy phase in the commit's export.
     fn phase(
         &mut self,
-        occupied: BuildLock,
+        build_lock: BuildLock,
         reporter: &mut JobReporter,
     ) -> Result<StepResult, Error> {
-        let (build, _occupied) = self.prepare(occupied, reporter)?;
+        let (build, _build_lock) = self.prepare(build_lock, reporter)?;
         build.export_name().clone_into(&mut self.deployment.export);
         let (context, candidate) = (self.context, &self.candidate);
         let source = JobSource::of_deployment(&self.deployment.id, &self.deployment.environment);
@@ -489,12 +497,12 @@ impl<'a> Attempt<'a> {
             steps.recall(&record);
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
-        self.discard(&steps, &build, reporter)?;
+        self.discard_export(&steps, &build, reporter)?;
         result.ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))
     }
 
-    /// Removes the export that was deployed, if the script wants that and nothing else needs it.
-    fn discard(
+    /// Removes the deployed export if the script requested that and nothing else needs it.
+    fn discard_export(
         &self,
         steps: &Steps<'_>,
         build: &Build,
@@ -505,21 +513,21 @@ impl<'a> Attempt<'a> {
         }
         let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
         let (shared, repo) = (self.context.shared, &self.repo);
-        if let Some(needed) = live::reason_to_keep_export(shared, repo, build, id, environment)? {
-            reporter.warn(format!("keeping the export: {needed}"));
+        if let Some(reason) = live::reason_to_keep_export(shared, repo, build, id, environment)? {
+            reporter.warn(format!("keeping the export: {reason}"));
             return Ok(());
         }
         steps.remove_export(build, reporter);
-        let own = self.build();
-        if own.export_name() == build.export_name()
-            && let Some(stamp) = own.stamp()
+        let current = self.build();
+        if current.export_name() == build.export_name()
+            && let Some(stamp) = current.stamp()
         {
-            own.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
+            current.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
         }
         Ok(())
     }
 
-    /// The record of the job whose build is deployed.
+    /// Returns the record of the job whose build is deployed.
     fn record_of_build(&self) -> Result<Option<Record>, Error> {
         match self.made {
             Some(made) => Ok(Some(made.clone())),
@@ -527,8 +535,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What the export will be called, so that a deployment which is killed names it.
-    fn place(&self) -> Result<String, Error> {
+    /// Returns the future name of the export, so that an interrupted deployment has it on record.
+    fn export_name(&self) -> Result<String, Error> {
         let build = self.build();
         Ok(match self.find()? {
             Found::Here | Found::Not(BuildState::Missing { .. }) => build.export_name().to_owned(),
@@ -547,7 +555,7 @@ impl<'a> Attempt<'a> {
         build::find(self.context.shared, &self.repo, &self.candidate, self.made)
     }
 
-    /// Takes a packed build out of its archive, if that is the one to deploy.
+    /// Restores the build from its archive, if that is the one to deploy.
     fn restore(&self) -> Result<(), Error> {
         if self.find()? != Found::Packed {
             return Ok(());
@@ -556,53 +564,48 @@ impl<'a> Attempt<'a> {
         build::unpack(context.shared, &self.repo, &self.candidate.commit, id, context.cancel)
     }
 
-    /// Sees to it that the export is there that is deployed, and says where: as the job left it, as
-    /// it was packed, or the commit's files, if there is nothing else.
+    /// Provides the export to deploy: the job's own, the one in the archive, or else the commit's
+    /// files.
     fn prepare(
         &self,
-        mut occupied: BuildLock,
+        mut build_lock: BuildLock,
         reporter: &mut JobReporter,
     ) -> Result<(Build, BuildLock), Error> {
         let is_canceled = || self.context.cancel.is_canceled();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..ATTEMPTS_MAX {
             let build = self.build();
             match self.find()? {
-                Found::Here => return Ok((build, occupied)),
-                Found::Not(state) if state.must_be_made() => return Err(self.went_away()),
+                Found::Here => return Ok((build, build_lock)),
+                Found::Not(state) if state.must_be_made() => return Err(self.build_removed_error()),
                 Found::Packed => {
-                    // To be done by one, while nobody else is in it.
-                    drop(occupied);
+                    // Only one process may restore it, while no other uses the build.
+                    drop(build_lock);
                     self.restore()?;
-                    occupied = build.share(&is_canceled)?;
+                    build_lock = build.share(&is_canceled)?;
                 }
                 Found::Not(_) => {
-                    drop(occupied);
-                    let alone = build.prepare(&is_canceled)?;
+                    drop(build_lock);
+                    let exclusive = build.prepare(&is_canceled)?;
                     let made = self.export_files(reporter)?;
-                    drop(alone);
+                    drop(exclusive);
                     return Ok((made, build.share(&is_canceled)?));
                 }
             }
         }
-        Err(self.went_away())
+        Err(self.build_removed_error())
     }
 
-    /// Makes an export of the commit's files, beside what is there.
+    /// Exports the commit's files into an additional export.
     fn export_files(&self, reporter: &mut JobReporter) -> Result<Build, Error> {
-        build::check_room(self.context.shared)?;
-        let (commit, run) = (&self.candidate.commit, self.deployment.id.as_str());
-        let target = ExportTarget::additional(
-            self.context.shared,
-            &self.repo,
-            self.build(),
-            commit.id,
-            run,
-        )?;
-        attempt::export_to(self.context, &self.repo, commit, &target, reporter, run)?;
+        build::check_disk_space(self.context.shared)?;
+        let (commit, id) = (&self.candidate.commit, self.deployment.id.as_str());
+        let target =
+            ExportTarget::additional(self.context.shared, &self.repo, self.build(), commit.id, id)?;
+        attempt::export_to(self.context, &self.repo, commit, &target, reporter, id)?;
         Ok(target.build)
     }
 
-    fn went_away(&self) -> Error {
+    fn build_removed_error(&self) -> Error {
         let message = format!(
             "the build of {} was removed before it could be deployed; try again",
             self.candidate.commit.id.short()
@@ -610,8 +613,8 @@ impl<'a> Attempt<'a> {
         Error::new(ErrorKind::Busy, message)
     }
 
-    /// What the deployment came to.
-    fn judge(&mut self, ended: Result<StepResult, Error>, reporter: &mut JobReporter) {
+    /// Sets the outcome of the deployment.
+    fn set_outcome(&mut self, ended: Result<StepResult, Error>, reporter: &mut JobReporter) {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
@@ -639,7 +642,7 @@ impl<'a> Attempt<'a> {
             deployment.failures = record.failures;
         }
         if awaits_approval {
-            self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), reporter);
+            self.deployment.reason = self.waiting_reason(self.deployment.reason.clone(), reporter);
         }
     }
 }
