@@ -1,8 +1,8 @@
 //! [`ArtifactStore`]: the files that a build keeps beyond its export.
 //!
-//! Whatever a script names is copied beside its place first, under a name that the next job clears
-//! away, and put in place once all of it is there. So a full disk, a cancel or a crash leaves
-//! nothing half kept. No link below the export or below `artifacts` leads anywhere else.
+//! Files are first copied under a temporary name, which the next job removes. They are renamed when
+//! all copies are complete. So a full disk, a cancellation or a crash leaves no partial artifacts.
+//! Links below the export or below `artifacts` never lead out of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,46 +32,46 @@ use crate::{
     },
 };
 
-/// How many files one job can keep. The list of them is held in memory.
+/// The maximum number of artifacts of a job. Their list is in memory.
 pub(crate) const ARTIFACTS_MAX: usize = 100_000;
 
-/// How much of a file is in memory at a time.
+/// The number of bytes of a file that are in memory at a time.
 const PIECE: usize = 256 << 10;
 
-/// No list is larger. What a build put in its place may be.
+/// The size limit of a list, in bytes. A build can replace the list with a larger file.
 const LIST_BYTES_MAX: u64 = 256 << 20;
 
-/// Numbers the calls of one process, which may keep files at the same time.
+/// Numbers the calls of this process, which can keep files at the same time.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// What is to be kept of an export.
+/// A request to keep files of an export.
 pub(crate) struct Wanted<'a> {
     pub(crate) export_dir: &'a Path,
     pub(crate) patterns: &'a [ArtifactPattern],
-    /// Why a file of this path must not be kept, if so.
+    /// Returns an error if the file with this path must not be kept.
     pub(crate) refuses: &'a dyn Fn(&str) -> Option<Denied>,
-    /// Why the work has to end now, if so.
+    /// Returns an error if the work must stop now.
     pub(crate) stop: &'a dyn Fn() -> Option<Denied>,
 }
 
-/// Where the artifacts of a build are.
+/// The artifacts of a build.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtifactStore {
     /// The build's directory.
     dir: PathBuf,
-    /// Where in it the files are.
+    /// The path of the artifacts within it.
     place: PathBuf,
     sharing: Sharing,
 }
 
 impl Build {
-    /// The store of this build's artifacts.
+    /// Returns the store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
         let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
         ArtifactStore { dir, place, sharing: self.sharing() }
     }
 
-    /// The store of what a deployment keeps.
+    /// Returns the store of a deployment's artifacts.
     pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
         let place = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
         ArtifactStore { place, ..self.artifacts() }
@@ -79,20 +79,20 @@ impl Build {
 }
 
 impl ArtifactStore {
-    /// Copies the files that the patterns name, for the job of this id. All of them are kept, or
+    /// Copies the files that the patterns match, for the job with this id. Keeps all of them or
     /// none.
     ///
     /// # Errors
     ///
-    /// Refused is what matches nothing or is no regular file of the export; a fault is a copy that
-    /// cannot be written.
+    /// `Refused` if a pattern matches nothing, or a file is not a regular file of the export;
+    /// `Fault` if a copy cannot be written.
     pub(crate) fn keep(&self, run: &str, wanted: &Wanted<'_>) -> Result<Vec<Artifact>, Denied> {
         let files = find(wanted)?;
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         let beside = self.dir.join(Build::name_of_copies(run, call));
         let kept = self.copy(&files, &beside, wanted.stop);
         let kept = kept.and_then(|kept| self.publish(&beside, &kept).map(|()| kept));
-        // What does not go has a name that the next job clears away.
+        // If the removal fails, the next job removes the files by their name.
         let _ = remove(&beside);
         kept
     }
@@ -151,7 +151,7 @@ impl ArtifactStore {
         Ok(Artifact { path, bytes: there.len(), blob: id.hex(), executable })
     }
 
-    /// Puts copies in their places. What an earlier call kept there goes.
+    /// Moves the copies to their final paths, and replaces the files of an earlier call.
     fn publish(&self, beside: &Path, kept: &[Artifact]) -> Result<(), Denied> {
         for artifact in kept {
             let path = Path::new(&artifact.path);
@@ -171,7 +171,7 @@ impl ArtifactStore {
         Ok(())
     }
 
-    /// Makes a directory, in the place of whatever else is there.
+    /// Creates a directory, and replaces anything else with this name.
     fn make_dir(&self, dir: &Path) -> Result<(), Denied> {
         match fs::symlink_metadata(dir) {
             Ok(there) if there.is_dir() => return Ok(()),
@@ -182,7 +182,7 @@ impl ArtifactStore {
         made.map_err(|source| Denied::Fault(Error::io("create", dir, source)))
     }
 
-    /// Opens what is kept under a path, which has to be plain. Links are not followed.
+    /// Opens an artifact without following links. Its path must be plain.
     ///
     /// # Errors
     ///
@@ -207,12 +207,12 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether anything is kept.
+    /// Returns true if the build has artifacts.
     pub(crate) fn is_there(&self) -> bool {
         fs::symlink_metadata(self.dir.join(builds::ARTIFACTS)).is_ok_and(|there| there.is_dir())
     }
 
-    /// Writes the list of all that a job kept, whole or not at all. Returns its blob id.
+    /// Writes the list of all artifacts of a job atomically. Returns the list's blob id.
     ///
     /// # Errors
     ///
@@ -224,26 +224,26 @@ impl ArtifactStore {
         Ok(BlobId::of(text.as_bytes()))
     }
 
-    /// The list with this blob id; none if it is gone or another job's.
+    /// Returns the list with this blob id, or `None` if it is missing or another job wrote it.
     pub(crate) fn list(&self, id: &str) -> Option<Vec<Artifact>> {
         read_list(open_regular(&self.dir.join(builds::ARTIFACT_LIST)).ok()?, id)
     }
 
-    /// What the list and the artifacts of jobs are called in the build's directory, and where those
-    /// of deployments are.
+    /// Returns the names in the build's directory: the list and the artifacts of jobs, and the
+    /// artifacts of deployments.
     pub(crate) fn names() -> [&'static str; 3] {
         [builds::ARTIFACT_LIST, builds::ARTIFACTS, builds::DEPLOY_ARTIFACTS]
     }
 }
 
-/// Reads a list, if it has this blob id.
+/// Reads a list if it has this blob id.
 pub(crate) fn read_list(from: impl Read, id: &str) -> Option<Vec<Artifact>> {
     let mut text = Vec::new();
     from.take(LIST_BYTES_MAX).read_to_end(&mut text).ok()?;
     (BlobId::of(&text) == id).then(|| wire::read_artifact_lines(&String::from_utf8_lossy(&text)))
 }
 
-/// The files to keep, by their path below the export, and what to read for each.
+/// Returns the files to keep: the path below the export, and the file to read.
 fn find(wanted: &Wanted<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
     let top = wanted.export_dir.canonicalize();
     let top = top.map_err(|source| Denied::Fault(Error::io("keep", wanted.export_dir, source)))?;
@@ -253,17 +253,17 @@ fn find(wanted: &Wanted<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
     if files.len() > ARTIFACTS_MAX { Err(too_many()) } else { Ok(files) }
 }
 
-/// The files that one pattern names.
+/// A search for the files that one pattern matches.
 struct Walk<'a> {
     wanted: &'a Wanted<'a>,
-    /// The export, with all links followed.
+    /// The export, with all links resolved.
     top: &'a Path,
     pattern: &'a ArtifactPattern,
     found: BTreeSet<PathBuf>,
 }
 
 impl Walk<'_> {
-    /// Looks at what was found by path, so that the first fault is always the same one.
+    /// Checks the files in the order of their paths, so that the first error is always the same.
     fn walk(mut self) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
         self.find()?;
         let mut files = BTreeMap::new();
@@ -284,7 +284,7 @@ impl Walk<'_> {
             Err(_) if is_glob => return Ok(()),
             Err(source) => return Err(Denied::Refused(Error::io("keep", &start, source))),
         };
-        // A directory on the way may be a link, if it stays in the export.
+        // A directory on the way may be a link if its target is in the export.
         let real = start.canonicalize().unwrap_or_default();
         if !is_dir || !real.starts_with(self.top) {
             self.found.extend((!is_glob).then(|| PathBuf::from(root)));
@@ -318,7 +318,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is to be read for a file: itself, or the file of the export that a link leads to.
+    /// Returns the file to read: the file itself, or the target of a link within the export.
     fn real(&self, path: &Path) -> Result<PathBuf, Denied> {
         let text = path.to_str().ok_or_else(|| {
             let path = path.display();
@@ -342,12 +342,12 @@ fn open_regular(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// An error that is only lent.
+/// Takes an error out of a reference, and leaves another one there.
 fn taken(source: &mut io::Error) -> io::Error {
     std::mem::replace(source, io::ErrorKind::Other.into())
 }
 
-/// The error for an artifact that is something else than a file of the export.
+/// Returns the error for an artifact that is not a regular file of the export.
 pub(crate) fn no_file(path: &Path) -> Denied {
     let path = path.display();
     Denied::refused(format!(
@@ -365,7 +365,7 @@ fn odd_file(path: &Path, kind: fs::FileType) -> Denied {
     not_kept(path, what)
 }
 
-/// The error for a link to a directory: what is below it is somewhere else.
+/// Returns the error for a link to a directory, whose contents are elsewhere.
 pub(crate) fn link_to_dir(path: &Path) -> Denied {
     not_kept(path, "a link to a directory")
 }
@@ -388,12 +388,12 @@ fn changed(path: &Path) -> Denied {
     Denied::refused(format!("cannot keep `{path}`: it changed while tinyci copied it"))
 }
 
-/// A copy that cannot be written is no fault of the commit.
+/// Returns the error for a copy that cannot be written, which is not the commit's fault.
 fn unwritten(path: &Path, source: io::Error) -> Denied {
     Denied::Fault(Error::io("copy", path, source))
 }
 
-/// The error for work that nobody waits for anymore.
+/// Returns the error for a canceled call.
 pub(crate) fn given_up() -> Denied {
     Denied::Refused(Error::new(ErrorKind::Canceled, "canceled while keeping artifacts"))
 }

@@ -1,8 +1,10 @@
-//! [`Attempts`]: how often a commit was tried without a verdict, kept on disk.
+//! [`Attempts`]: the number of attempts at each commit that ended without a verdict, kept on disk.
 //!
-//! Counted before the export, so that a commit that kills its engine is counted too. Lines of
-//! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole; not forced to the disk, which would cost a good part of a
-//! small commit's time: after a power cut the last counts may be missing, and cost one more try.
+//! An attempt is counted before the export, so that a commit that kills its engine is counted too.
+//! The file has lines of `<full id> <count>`, followed by the name of a secret if a missing secret
+//! ended the last attempt. It is replaced atomically but not synced, because syncing would cost a
+//! good part of a small commit's time. A power failure can lose the last counts, which costs one
+//! more attempt each.
 
 use std::{fmt::Write as _, fs, io, sync::Mutex};
 
@@ -13,35 +15,35 @@ use crate::{
     workspace::layout::Workspace,
 };
 
-/// How many commits are remembered; the longest untouched are forgotten first.
+/// The maximum number of commits in the file. The ones that changed longest ago are dropped first.
 const COMMITS_MAX: usize = 1000;
 
-/// The counts, as they were read and as this value changed them.
+/// The counts of the file, with the changes of this value.
 ///
-/// Only the lock's holder may change them. Its workers share one value.
+/// Only the owner of the run lock may change them. Its workers share one value.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     workspace: Workspace,
     counts: Mutex<Vec<Count>>,
 }
 
-/// How often a commit was tried.
+/// The count of one commit.
 #[derive(Clone, Debug)]
 struct Count {
     commit: CommitId,
     tried: u32,
-    /// The secret for want of which the last attempt left no verdict.
+    /// The missing secret that ended the last attempt.
     lacks: Option<String>,
-    /// What a newer version wrote behind that.
+    /// The rest of the line, which a newer version wrote.
     more: Option<String>,
 }
 
 impl Workspace {
-    /// Reads the counts. A line that is not one of ours counts as nothing.
+    /// Reads the counts. Ignores lines of another form.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
+    /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
         let path = self.state_path(state::ATTEMPTS);
         let text = match fs::read(&path) {
@@ -54,17 +56,17 @@ impl Workspace {
 }
 
 impl Attempts {
-    /// How often this commit was tried since it last had a verdict.
+    /// Returns the number of attempts at this commit since its last verdict.
     pub(crate) fn get(&self, commit: &CommitId) -> u32 {
         lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
     }
 
-    /// The secret that the server lacked when this commit was last tried.
+    /// Returns the secret that was missing at the last attempt at this commit.
     pub(crate) fn lacks(&self, commit: &CommitId) -> Option<String> {
         lock(&self.counts).iter().find(|it| it.commit == *commit)?.lacks.clone()
     }
 
-    /// Counts one more attempt, on disk before this returns, and says which it is.
+    /// Counts one more attempt, on disk before this returns, and returns its number.
     ///
     /// # Errors
     ///
@@ -73,7 +75,7 @@ impl Attempts {
         self.change(commit, |count| (count.saturating_add(1), None))
     }
 
-    /// Notes for want of which secret the last attempt left no verdict.
+    /// Records the missing secret that ended the last attempt.
     ///
     /// # Errors
     ///
@@ -82,7 +84,7 @@ impl Attempts {
         self.change(commit, |count| (count, Some(secret.to_owned()))).map(drop)
     }
 
-    /// Takes one attempt back, which was canceled or could not be made here.
+    /// Subtracts an attempt that was canceled or could not start.
     ///
     /// # Errors
     ///
@@ -91,7 +93,7 @@ impl Attempts {
         self.change(commit, |count| (count.saturating_sub(1), None)).map(drop)
     }
 
-    /// Forgets a commit that has its verdict.
+    /// Removes the count of a commit that has a verdict.
     ///
     /// # Errors
     ///

@@ -1,22 +1,22 @@
-//! [`LogLimiter`]: how much of a log is kept, whatever a build prints.
+//! [`LogLimiter`]: limits the size of a log.
 //!
-//! The beginning is kept, and the end of each step: those are what people look for. What lies
-//! between is counted and left out.
+//! It keeps the beginning of the log and the end of each step, because users look for these. The
+//! rest is only counted.
 
 use std::collections::VecDeque;
 
-/// How much of the end of each step is kept beyond the limit.
+/// The bytes of the end of each step that are kept beyond the limit.
 const TAIL_BYTES: usize = 64 << 10;
 
-/// Passes on the first bytes of a log, and holds the last of what follows until asked.
+/// Passes on the first bytes of a log, and buffers the last of the following bytes until `flush`.
 #[derive(Debug)]
 pub(super) struct LogLimiter {
     limit: u64,
     left: u64,
     tail: VecDeque<u8>,
-    /// Bytes that are in neither head nor tail, since the last `flush`.
+    /// The number of bytes since the last `flush` that were dropped.
     lost: u64,
-    /// Whether it was said that the limit is reached.
+    /// True if the log already has the message that the limit is reached.
     said: bool,
     inside_line: bool,
 }
@@ -27,7 +27,8 @@ impl LogLimiter {
         LogLimiter { limit, left: limit, tail, lost: 0, said: false, inside_line: false }
     }
 
-    /// Takes formatted output; what is kept at once goes to `to`. `prefix` heads a remark.
+    /// Adds formatted output; writes to `to` what is kept at once. `prefix` starts a message of the
+    /// limiter.
     pub(super) fn output(&mut self, bytes: &[u8], prefix: &str, to: &mut Vec<u8>) {
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         let (head, rest) = bytes.split_at(room);
@@ -45,10 +46,11 @@ impl LogLimiter {
         }
     }
 
-    /// Gives out the tail, with a remark on what is missing before it. A whole line follows.
+    /// Writes the tail, after a message about the dropped bytes. The next output must start a new
+    /// line.
     pub(super) fn flush(&mut self, prefix: &str, to: &mut Vec<u8>) {
         if self.lost > 0 {
-            // Begins with a whole line, unless that would cost most of a tail of long ones.
+            // Start at a new line, unless that would drop most of a tail with long lines.
             let start = self.tail.iter().take(TAIL_BYTES / 2).position(|byte| *byte == b'\n');
             if let Some(end) = start {
                 self.tail.drain(..=end);
@@ -65,7 +67,7 @@ impl LogLimiter {
         self.pass(back, to);
     }
 
-    /// Lets a line of tinyci's own through, whatever the limit says: there are few.
+    /// Adds a line of tinyci in spite of the limit, because there are few of them.
     pub(super) fn pass(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
         self.left = self.left.saturating_sub(bytes.len() as u64);
         if let Some(last) = bytes.last() {
@@ -125,7 +127,7 @@ mod tests {
         let lost: usize = gap[3..].split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         let kept: usize =
             text.lines().filter(|line| line.starts_with("> ")).map(|line| line.len() + 1).sum();
-        // The remark that the limit is reached begins on a line of its own.
+        // The message that the limit is reached begins on a new line.
         assert_eq!(text.len() - kept - 1 + lost, lines.len());
     }
 

@@ -1,13 +1,12 @@
-//! Whose a folder of builds is. One that two repositories use would be pruned by each of them, and
-//! what the other one has deployed would go.
+//! The owner of a builds directory. If two repositories used one directory, each would prune the
+//! other's builds, even deployed ones.
 //!
-//! A repository has a random id in its state folder, with the path at which it stands; the folder of
-//! builds that it uses has the same. So a folder tells whose it is, and a repository that stands
-//! elsewhere than its id says was moved or copied: if one with that id is still where it says, this
-//! one is the copy.
+//! A repository has a random id in its state directory, with its own path. The builds directory
+//! that it uses has a copy. So the directory names its owner. If a repository is not at the path of
+//! its id, it was moved or copied. It is a copy if a repository with that id is still at the path.
 //!
-//! Everything that writes into the folder or removes from it asks [`own_builds`] before. What only
-//! reads says what it sees and goes on.
+//! All code that writes into the directory or removes from it calls [`own_builds`] first. Code that
+//! only reads reports a problem and continues.
 //!
 //! [`own_builds`]: Workspace::own_builds
 
@@ -32,89 +31,91 @@ use crate::{
     workspace::layout::Workspace,
 };
 
-/// The form of a mark: the version of all JSON.
+/// The version of a mark, which is that of all JSON.
 const VERSION: u32 = wire::VERSION;
 
-/// Which repository it is, and where it stood when that was written.
+/// The identity of a repository, and its path when this was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     v: u32,
     id: String,
-    /// What people call it: the bare repository, or the top of its work tree.
+    /// The path that users know: the bare repository, or the root of its working tree.
     repository: String,
-    /// The git directory, which holds its own mark.
+    /// The git directory, which contains the repository's own mark.
     git_dir: String,
     machine: String,
-    /// What a newer version wrote.
+    /// The fields of a newer version.
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
 
-/// What stands in the place of a mark.
+/// The result of reading a mark.
 enum Found {
     Nothing,
     Damaged,
     Mark(Mark),
 }
 
-/// Whose the folder is.
+/// The ownership of the builds directory.
 enum Standing {
-    /// This repository's, and the marks say so.
+    /// It belongs to this repository, and the marks say so.
     Ours,
-    /// Free for this repository to mark.
+    /// It has no owner, so this repository can mark it.
     Open(Claim),
-    /// Another's.
+    /// It belongs to another repository.
     Taken(Taken),
 }
 
-/// Marks to be written.
+/// Marks that have to be written.
 struct Claim {
-    /// The repository's id; none as long as it has none of its own.
+    /// The repository's id, or `None` if it needs a new one.
     id: Option<String>,
-    /// Whether there are marks to be replaced: the folder's, the repository's.
+    /// True if there are marks to replace: the directory's, the repository's.
     replaces: (bool, bool),
-    /// Where the repository was before it was moved.
+    /// The repository's path before it was moved.
     from: Option<String>,
-    /// What a newer version wrote into the mark that is replaced.
+    /// The fields of a newer version in the mark that is replaced.
     unknown: Map<String, Value>,
 }
 
-/// Why the folder is not ours to use.
+/// Why this repository may not use the directory.
 struct Taken {
     message: String,
-    /// Whether its owner is known to be gone.
+    /// True if the owner no longer exists.
     by_none: bool,
     owner: String,
 }
 
-/// The right to mark things for this repository.
+/// The right to write marks for this repository.
 struct Alone(File);
 
 impl Drop for Alone {
-    /// Closing is not enough: a child that is just starting has the file open.
+    /// Unlocks explicitly. Closing the file is not enough while a starting child has inherited it.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
 }
 
-/// Who this repository is.
+/// The identity of this repository.
 enum Identity {
-    /// None yet, or the file that said so is damaged.
+    /// It has no id yet, or the file is damaged.
     New { is_damaged: bool },
-    /// The one that its mark names; where it was before, if it was moved.
+    /// It has the id of its mark. `from` is its old path if it was moved.
     Own { mark: Mark, from: Option<String> },
-    /// A copy of the one that its mark names, which is still where it was.
+    /// It is a copy of the repository in its mark, which still exists at its path `of`.
     Copy { mark: Mark, of: String },
 }
 
 impl Workspace {
-    /// Makes sure that the folder of builds is this repository's, before anything in it is written
-    /// or removed. The first to use a folder owns it. Says whether it is there and marked.
+    /// Ensures that the builds directory belongs to this repository, before anything in it is
+    /// written or removed. The first repository to use a directory owns it.
+    ///
+    /// Returns true if the directory exists and is marked.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) naming the owner, if that is another repository, and
-    /// for a link that nobody named; [`Io`](ErrorKind::Io) where marks cannot be read or written.
+    /// [`Unsupported`](ErrorKind::Unsupported) with the owner if it is another repository, and for
+    /// a link that is not configured; [`Io`](ErrorKind::Io) if marks cannot be read or written.
     pub(crate) fn own_builds(&self) -> Result<bool, Error> {
         self.refuse_link()?;
         let mut alone = None;
@@ -123,10 +124,11 @@ impl Workspace {
                 Standing::Ours => return Ok(true),
                 Standing::Taken(taken) => return Err(self.refusal(taken.message)),
                 Standing::Open(_) if !self.builds_dir().is_dir() => return Ok(false),
-                // Others of this repository may be at it: it is to be seen once more.
+                // Another process of this repository may be writing marks, so check again with the
+                // lock.
                 Standing::Open(_) if alone.is_none() => alone = Some(self.alone()?),
                 Standing::Open(claim) => {
-                    // If it was marked meanwhile, that was another repository.
+                    // If the directory has a mark now, another repository wrote it.
                     if self.mark(&claim)? {
                         return Ok(true);
                     }
@@ -135,8 +137,8 @@ impl Workspace {
         }
     }
 
-    /// That this repository was moved away from where it says that it is, if it was: the next
-    /// [`own_builds`](Self::own_builds) writes down where it is now.
+    /// Returns a message if this repository was moved. The next [`own_builds`](Self::own_builds)
+    /// stores its new path.
     pub(crate) fn moved_notice(&self) -> Option<String> {
         let Ok(Standing::Open(Claim { from: Some(from), .. })) = self.standing() else {
             return None;
@@ -148,7 +150,7 @@ impl Workspace {
         ))
     }
 
-    /// Why the folder of builds is not to be used by this repository, if it is not.
+    /// Returns why this repository may not use the builds directory, or `None` if it may.
     pub(crate) fn builds_warning(&self) -> Option<String> {
         match self.standing() {
             Ok(Standing::Taken(taken)) => Some(taken.message),
@@ -157,12 +159,12 @@ impl Workspace {
         }
     }
 
-    /// Takes the folder of builds over from an owner that is gone; says from which. One that is
-    /// this repository's already, or nobody's, stays as it is.
+    /// Takes the builds directory over from an owner that no longer exists. Returns that owner, or
+    /// `None` if the directory had no other owner.
     ///
     /// # Errors
     ///
-    /// As [`own_builds`](Self::own_builds): above all if the owner is not known to be gone.
+    /// As [`own_builds`](Self::own_builds), for example if the owner may still exist.
     pub(crate) fn adopt_builds(&self) -> Result<Option<String>, Error> {
         let alone = self.alone()?;
         let taken = match self.standing()? {
@@ -179,7 +181,7 @@ impl Workspace {
         Ok(Some(taken.owner))
     }
 
-    /// Waits until no other process marks anything for this repository.
+    /// Waits for the lock under which marks are written for this repository.
     fn alone(&self) -> Result<Alone, Error> {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
@@ -204,7 +206,7 @@ impl Workspace {
         }
         let builds = without_links(self.builds_dir());
         if self.holds(&builds, &found) {
-            // Where nobody named it, its place says whose it is.
+            // If the directory is not configured, its place alone decides.
             let is_plain = !self.is_named() && matches!(found, Found::Nothing);
             let open = || Standing::Open(claim(identity, &found, false));
             return Ok(if is_plain { Standing::Ours } else { open() });
@@ -227,7 +229,7 @@ impl Workspace {
             Found::Damaged => return Ok(Identity::New { is_damaged: true }),
             Found::Mark(mark) => mark,
         };
-        // The original may have been moved itself since: then its builds know where to.
+        // The original may have been moved too. Its builds then have its new path.
         let there = match read(&self.builds_dir().join(builds::OWNER))? {
             Found::Mark(there) if there.id == mark.id => Some(there),
             _ => None,
@@ -240,7 +242,7 @@ impl Workspace {
         Ok(Identity::Own { mark, from })
     }
 
-    /// Whether this repository stands where the mark says. It may have several paths.
+    /// Returns true if this repository is at the path of the mark. It may have several paths.
     fn is_at(&self, mark: &Mark) -> bool {
         let here = self.common_dir();
         let place = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
@@ -248,8 +250,8 @@ impl Workspace {
         there == here || place(there).is_some_and(|there| place(here) == Some(there))
     }
 
-    /// Whether the repository of a mark is there, and another than this one. One that cannot be
-    /// looked at is taken to be.
+    /// Returns true if the repository of a mark exists and is not this one. An unreadable
+    /// repository counts as existing.
     fn is_another(&self, mark: &Mark) -> bool {
         if self.is_at(mark) {
             return false;
@@ -261,8 +263,9 @@ impl Workspace {
         }
     }
 
-    /// Whether the folder lies in this repository itself, and so is its own whatever a mark says: a
-    /// copy of the whole has a copy of the builds. One of a repository within this one is not.
+    /// Returns true if the directory is inside this repository. It then owns the directory in spite
+    /// of marks, because a copied repository contains copied builds. A directory inside a nested
+    /// repository does not count.
     fn holds(&self, builds: &Path, found: &Found) -> bool {
         if !builds.starts_with(self.root()) && !builds.starts_with(self.common_dir()) {
             return false;
@@ -273,8 +276,9 @@ impl Workspace {
         !(is_nearer && builds.starts_with(owner) && self.is_another(mark))
     }
 
-    /// Whether a folder without a mark is another's by its place: that in which a repository keeps
-    /// its builds if nothing else is said, or one inside a build, which would go with it.
+    /// Returns the owner of a directory without a mark if its place shows one: the default builds
+    /// directory of another repository, or a directory inside a build, which would be removed with
+    /// it.
     fn around(&self, builds: &Path) -> Result<Option<Taken>, Error> {
         let owner = builds.parent().filter(|above| builds.ends_with("builds") && has_runs(above));
         if let Some(owner) = owner.map(|owner| owner.display().to_string()) {
@@ -346,7 +350,8 @@ impl Workspace {
         Taken { message, by_none: is_gone && !is_elsewhere, owner: owner.clone() }
     }
 
-    /// Writes both marks, the repository's first. Gives false if one that was to be new is there.
+    /// Writes both marks, the repository's first. Returns false if a mark that should be new
+    /// exists.
     fn mark(&self, claim: &Claim) -> Result<bool, Error> {
         let mark = Mark {
             v: VERSION,
@@ -378,8 +383,9 @@ impl Workspace {
 /// The hint for a directory that belongs to another repository.
 const ANOTHER_DIR: &str = "`git config tinyci.buildsDir DIR` names another directory";
 
-/// The marks that make a folder this repository's. That the repository was moved is worth telling if
-/// the folder lies elsewhere and is marked.
+/// Returns the marks that make this repository the owner of a directory. Keeps the old path of a
+/// moved repository only if the directory is elsewhere and has a mark, because users should know
+/// then.
 fn claim(identity: Identity, found: &Found, lies_elsewhere: bool) -> Claim {
     let is_there = !matches!(found, Found::Nothing);
     let tells = lies_elsewhere && is_there;
@@ -392,7 +398,7 @@ fn claim(identity: Identity, found: &Found, lies_elsewhere: bool) -> Claim {
             from: from.filter(|_| tells),
             unknown: mark.unknown,
         },
-        // From here on it is a repository of its own.
+        // The copy becomes a repository with its own id.
         Identity::Copy { .. } => fresh((is_there, true)),
     }
 }
@@ -415,8 +421,8 @@ fn read(path: &Path) -> Result<Found, Error> {
 }
 
 impl Mark {
-    /// Writes it whole and to the disk; says whether it did, or found something in its place that
-    /// is not to be replaced.
+    /// Writes the mark atomically and syncs it to the disk. Returns false if a file exists and
+    /// `replaces` is false.
     fn write(&self, path: &Path, replaces: bool, sharing: Sharing) -> io::Result<bool> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
@@ -434,13 +440,13 @@ impl Mark {
     }
 }
 
-/// Whether this is the top of a repository that tinyci runs in.
+/// Returns true if this is the root of a repository that tinyci has run in.
 fn has_runs(top: &Path) -> bool {
     let git_dirs = [top.to_path_buf(), top.join(".git")];
     git_dirs.iter().any(|dir| dir.join("HEAD").is_file() && dir.join(state::DIR).is_dir())
 }
 
-/// The path without links, as far as it exists.
+/// Resolves the links of a path, as far as it exists.
 fn without_links(path: &Path) -> PathBuf {
     let real = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     real.map_or_else(

@@ -1,7 +1,7 @@
-//! Which builds the links of deploy scripts lead into, in the folders that `tinyci.pin` names.
+//! Finds the builds that links of deploy scripts lead into, in the directories of `tinyci.pin`.
 //!
-//! Links are followed by hand, since the system's own call tells only the end of a way: a link may
-//! lead through one build into another, and what it leads to may be packed.
+//! This file resolves links itself, because the system call returns only the final target. A link
+//! may lead through one build into another, and its target may be packed.
 
 use std::{
     collections::VecDeque,
@@ -15,27 +15,28 @@ use super::layout::Workspace;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::stored_names::builds;
 
-/// How many links a way may have: as many as Linux follows.
+/// The maximum number of links on a path, as in Linux.
 const LINKS_MAX: usize = 40;
 
-/// A build that a link leads into: the first folder below `builds/` on its way, or its archive.
+/// A build that a link leads into: the first directory below `builds/` on the path, or its archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
-    /// The folder's name.
+    /// The name of the build directory.
     pub(crate) build: String,
-    /// What the way goes on to in the folder, if it does: an export, as a rule.
+    /// The next name on the path, usually that of an export.
     pub(crate) part: Option<String>,
-    /// The link.
+    /// The path of the link.
     pub(crate) link: PathBuf,
 }
 
 impl Workspace {
-    /// The builds that the links in these folders lead into, over other links too. A folder that is
-    /// itself a link into a build, or lies in one, keeps that build.
+    /// Returns the builds that the links in these directories lead into, also through other links.
+    /// A directory that is itself a link into a build, or is inside a build, pins that build.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming the folder or link that cannot be read: it may lead anywhere.
+    /// [`Io`](ErrorKind::Io) with the directory or link that cannot be read, because it may lead
+    /// into any build.
     pub(crate) fn pins(&self, dirs: &[PathBuf]) -> Result<Vec<Pin>, Error> {
         let Ok(builds) = fs::metadata(self.builds_dir()) else { return Ok(Vec::new()) };
         let builds = (builds.dev(), builds.ino());
@@ -65,7 +66,7 @@ fn follow_links_in(
         let entry = entry?;
         match entry.file_type() {
             Ok(kind) if kind.is_symlink() => follow(entry.path())?,
-            // It is being replaced, and the next look finds what it is then.
+            // The entry is being replaced. The next call sees the new one.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -82,9 +83,10 @@ fn unreadable(dir: &Path, source: io::Error) -> Error {
     Error::new(ErrorKind::Io, message).with_path(dir).with_source(source).with_hint(hint)
 }
 
-/// The names of the builds that a path leads into, in this folder of builds, and of the part of each.
+/// Returns the builds that a path leads into, and the next name in each.
 ///
-/// A way that ends nowhere is no fault: what it led to may be packed. One in a circle leads nowhere.
+/// A path may end at a missing file, because the target may be packed. A circular link leads into
+/// no build.
 fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Option<String>)>> {
     let path = std::path::absolute(path)?;
     let mut left: VecDeque<Part> = parts(&path).collect();
@@ -123,13 +125,13 @@ fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Opt
     Ok(found)
 }
 
-/// Whether this error says that there is no link, whatever else is there.
+/// Returns true if this error says that the path is not a link.
 fn is_no_link(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), InvalidInput | NotADirectory | NotFound)
 }
 
-/// One step of a way.
+/// One part of a path.
 enum Part {
     Root,
     Above,
@@ -156,7 +158,8 @@ mod tests {
     }
 
     impl Place {
-        /// Builds `1_a`, `2_b` (a folder each) and `3_c` (packed), and an empty folder `links`.
+        /// Makes the builds `1_a` and `2_b` (directories) and `3_c` (packed), and an empty
+        /// directory `links`.
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             for made in ["builds/1_a/export/public", "builds/2_b/export", "links", "else"] {
@@ -197,7 +200,7 @@ mod tests {
             ("../builds/1_a", "1_a"),
             ("../builds/1_a/export/public/index.html", "1_a"),
             (".././links/../builds//2_b/export/", "2_b"),
-            // Packed, or not there at all: the archive is the build.
+            // If the build is packed or missing, its archive counts as the build.
             ("../builds/3_c/export", "3_c"),
             ("../builds/3_c.tar.gz", "3_c"),
             ("../builds/4_d/export", "4_d"),
@@ -224,12 +227,12 @@ mod tests {
         place.link("builds/1_a/export/5", "../../2_b/export");
         assert_eq!(place.pins(), ["1_a", "2_b"]);
 
-        // The folder of builds under another name is still that folder.
+        // The builds directory counts under any name.
         let place = Place::new();
         place.link("else/stuff", "../builds").link("links/current", "../else/stuff/1_a/export");
         assert_eq!(place.pins(), ["1_a"]);
 
-        // A link in the build's place leads on.
+        // A link with the name of a build counts, and so does its target.
         let place = Place::new();
         place.link("builds/5_e", "2_b").link("links/current", "../builds/5_e/export");
         assert_eq!(place.pins(), ["2_b", "5_e"]);
