@@ -71,12 +71,12 @@ impl Workspace {
         let wanted = text_of(approval);
         let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
-            return Err(no_proof(&path, "other accounts can write to it"));
+            return Err(invalid_mark(&path, "other accounts can write to it"));
         }
         file.take(most).read_to_end(&mut text).map_err(failed)?;
         match text == wanted {
             true => Ok(Some(meta.uid())),
-            false => Err(no_proof(&path, "it belongs to another approval")),
+            false => Err(invalid_mark(&path, "it belongs to another approval")),
         }
     }
 
@@ -85,7 +85,7 @@ impl Workspace {
     }
 }
 
-fn no_proof(path: &Path, why: &str) -> Error {
+fn invalid_mark(path: &Path, why: &str) -> Error {
     let message = format!("cannot trust `{}`: {why}", path.display());
     Error::new(ErrorKind::Io, message).with_path(path)
 }

@@ -20,7 +20,7 @@ use crate::model::{
 };
 
 /// The number of bytes of a file that are in memory at a time.
-const PIECE: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Numbers the unfinished files of this process.
 static UNFINISHED: AtomicU32 = AtomicU32::new(0);
@@ -92,7 +92,7 @@ impl ArtifactWriter {
         self.check(std::slice::from_ref(artifact))?;
         let path = self.dir.join(&artifact.path);
         let failed = |source: io::Error| Error::io("write", &path, source);
-        let (dir, name) = self.enter(artifact).map_err(failed)?;
+        let (dir, name) = self.open_dir(artifact).map_err(failed)?;
         let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
         let unfinished = format!(".tinyci-{}-{number}.part", std::process::id());
         let mode = if artifact.executable { 0o777 } else { 0o666 };
@@ -111,7 +111,7 @@ impl ArtifactWriter {
     }
 
     /// Opens the directory of a file, and creates it if necessary.
-    fn enter<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
+    fn open_dir<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
         std::fs::create_dir_all(&self.dir)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut dir = OwnedFd::from(File::open(&self.dir)?);
@@ -144,17 +144,17 @@ fn copy(
     cancel: &CancelToken,
     failed: &dyn Fn(io::Error) -> Error,
 ) -> Result<(), Error> {
-    let mut piece = vec![0; PIECE];
+    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         if cancel.level() > 0 {
             return Err(Error::new(ErrorKind::Canceled, "canceled while fetching artifacts"));
         }
-        let read = match contents.read(&mut piece) {
+        let read = match contents.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read.map_err(failed)?,
         };
-        file.write_all(piece.get(..read).unwrap_or_default()).map_err(failed)?;
+        file.write_all(chunk.get(..read).unwrap_or_default()).map_err(failed)?;
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{
 pub(crate) const ARTIFACTS_MAX: usize = 100_000;
 
 /// The number of bytes of a file that are in memory at a time.
-const PIECE: usize = 256 << 10;
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// The size limit of a list, in bytes. A build can replace the list with a larger file.
 const LIST_BYTES_MAX: u64 = 256 << 20;
@@ -45,7 +45,7 @@ const LIST_BYTES_MAX: u64 = 256 << 20;
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
 /// A request to keep files of an export.
-pub(crate) struct Wanted<'a> {
+pub(crate) struct KeepRequest<'a> {
     pub(crate) export_dir: &'a Path,
     pub(crate) patterns: &'a [ArtifactPattern],
     /// Returns an error if the file with this path must not be kept.
@@ -60,21 +60,21 @@ pub(crate) struct ArtifactStore {
     /// The build's directory.
     dir: PathBuf,
     /// The path of the artifacts within it.
-    place: PathBuf,
+    subdir: PathBuf,
     sharing: Sharing,
 }
 
 impl Build {
     /// Returns the store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
-        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
-        ArtifactStore { dir, place, sharing: self.sharing() }
+        let (dir, subdir) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
+        ArtifactStore { dir, subdir, sharing: self.sharing() }
     }
 
     /// Returns the store of a deployment's artifacts.
     pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
-        let place = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
-        ArtifactStore { place, ..self.artifacts() }
+        let subdir = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
+        ArtifactStore { subdir, ..self.artifacts() }
     }
 }
 
@@ -86,27 +86,31 @@ impl ArtifactStore {
     ///
     /// `Refused` if a pattern matches nothing, or a file is not a regular file of the export;
     /// `Fault` if a copy cannot be written.
-    pub(crate) fn keep(&self, run: &str, wanted: &Wanted<'_>) -> Result<Vec<Artifact>, Denied> {
-        let files = find(wanted)?;
+    pub(crate) fn keep(
+        &self,
+        run: &str,
+        request: &KeepRequest<'_>,
+    ) -> Result<Vec<Artifact>, Denied> {
+        let files = find(request)?;
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        let beside = self.dir.join(Build::name_of_copies(run, call));
-        let kept = self.copy(&files, &beside, wanted.stop);
-        let kept = kept.and_then(|kept| self.publish(&beside, &kept).map(|()| kept));
+        let temp_dir = self.dir.join(Build::name_of_copies(run, call));
+        let kept = self.copy(&files, &temp_dir, request.stop);
+        let kept = kept.and_then(|kept| self.publish(&temp_dir, &kept).map(|()| kept));
         // If the removal fails, the next job removes the files by their name.
-        let _ = remove(&beside);
+        let _ = remove(&temp_dir);
         kept
     }
 
     fn copy(
         &self,
         files: &BTreeMap<PathBuf, PathBuf>,
-        beside: &Path,
+        temp_dir: &Path,
         stop: &dyn Fn() -> Option<Denied>,
     ) -> Result<Vec<Artifact>, Denied> {
         let mut kept = Vec::new();
         for (path, from) in files {
-            let to = beside.join(path);
-            let parent = to.parent().unwrap_or(beside);
+            let to = temp_dir.join(path);
+            let parent = to.parent().unwrap_or(temp_dir);
             self.sharing.create_dir_all(parent).map_err(|source| unwritten(from, source))?;
             kept.push(self.copy_file(path, from, &to, stop)?);
         }
@@ -120,23 +124,23 @@ impl ArtifactStore {
         to: &Path,
         stop: &dyn Fn() -> Option<Denied>,
     ) -> Result<Artifact, Denied> {
-        let unread = |source| Denied::Refused(Error::io("keep", from, source));
-        let mut file = open_regular(from).map_err(unread)?;
-        let there = file.metadata().map_err(unread)?;
-        if !there.is_file() {
-            return Err(no_file(path));
+        let unreadable = |source| Denied::Refused(Error::io("keep", from, source));
+        let mut file = open_regular(from).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(not_regular_file(path));
         }
-        let mode = there.permissions().mode() & 0o777;
+        let mode = metadata.permissions().mode() & 0o777;
         let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o666).open(to);
-        let copy = copy.as_mut().map_err(|source| unwritten(from, taken(source)))?;
-        let (mut id, mut left) = (BlobId::new(there.len()), there.len());
-        let mut piece = vec![0; PIECE];
+        let copy = copy.as_mut().map_err(|source| unwritten(from, take_error(source)))?;
+        let (mut id, mut left) = (BlobId::new(metadata.len()), metadata.len());
+        let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             if let Some(stop) = stop() {
                 return Err(stop);
             }
-            let read = file.read(&mut piece).map_err(unread)?;
-            let bytes = piece.get(..read).unwrap_or_default();
+            let read = file.read(&mut chunk).map_err(unreadable)?;
+            let bytes = chunk.get(..read).unwrap_or_default();
             let fits = left.checked_sub(read as u64);
             left = fits.filter(|left| read > 0 || *left == 0).ok_or_else(|| changed(path))?;
             if read == 0 {
@@ -148,24 +152,24 @@ impl ArtifactStore {
         let done = copy.set_permissions(fs::Permissions::from_mode(mode));
         done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(from, source))?;
         let (path, executable) = (path.to_string_lossy().into_owned(), mode & 0o111 != 0);
-        Ok(Artifact { path, bytes: there.len(), blob: id.hex(), executable })
+        Ok(Artifact { path, bytes: metadata.len(), blob: id.hex(), executable })
     }
 
     /// Moves the copies to their final paths, and replaces the files of an earlier call.
-    fn publish(&self, beside: &Path, kept: &[Artifact]) -> Result<(), Denied> {
+    fn publish(&self, temp_dir: &Path, kept: &[Artifact]) -> Result<(), Denied> {
         for artifact in kept {
             let path = Path::new(&artifact.path);
-            let placed = self.place.join(path);
+            let relative = self.subdir.join(path);
             let mut above = self.dir.clone();
-            for part in placed.parent().into_iter().flat_map(Path::components) {
+            for part in relative.parent().into_iter().flat_map(Path::components) {
                 above.push(part);
                 self.make_dir(&above)?;
             }
-            let to = self.dir.join(&placed);
-            if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir()) {
+            let to = self.dir.join(&relative);
+            if fs::symlink_metadata(&to).is_ok_and(|metadata| metadata.is_dir()) {
                 remove(&to).map_err(Denied::Fault)?;
             }
-            fs::rename(beside.join(path), &to)
+            fs::rename(temp_dir.join(path), &to)
                 .map_err(|source| Denied::Fault(Error::io("put in place", &to, source)))?;
         }
         Ok(())
@@ -174,7 +178,7 @@ impl ArtifactStore {
     /// Creates a directory, and replaces anything else with this name.
     fn make_dir(&self, dir: &Path) -> Result<(), Denied> {
         match fs::symlink_metadata(dir) {
-            Ok(there) if there.is_dir() => return Ok(()),
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
             Ok(_) => remove_file(dir).map_err(Denied::Fault)?,
             Err(_) => {}
         }
@@ -197,8 +201,8 @@ impl ArtifactStore {
             above = openat(above, part, flags, Mode::empty())?;
         }
         let file = File::from(above);
-        let there = file.metadata()?;
-        match there.is_file() && there.len() == artifact.bytes {
+        let metadata = file.metadata()?;
+        match metadata.is_file() && metadata.len() == artifact.bytes {
             true => Ok(file),
             false => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -208,8 +212,9 @@ impl ArtifactStore {
     }
 
     /// Returns true if the build has artifacts.
-    pub(crate) fn is_there(&self) -> bool {
-        fs::symlink_metadata(self.dir.join(builds::ARTIFACTS)).is_ok_and(|there| there.is_dir())
+    pub(crate) fn exists(&self) -> bool {
+        fs::symlink_metadata(self.dir.join(builds::ARTIFACTS))
+            .is_ok_and(|metadata| metadata.is_dir())
     }
 
     /// Writes the list of all artifacts of a job atomically. Returns the list's blob id.
@@ -244,20 +249,21 @@ pub(crate) fn read_list(from: impl Read, id: &str) -> Option<Vec<Artifact>> {
 }
 
 /// Returns the files to keep: the path below the export, and the file to read.
-fn find(wanted: &Wanted<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
-    let top = wanted.export_dir.canonicalize();
-    let top = top.map_err(|source| Denied::Fault(Error::io("keep", wanted.export_dir, source)))?;
-    let files = select(wanted.patterns, |pattern| {
-        Walk { wanted, top: &top, pattern, found: BTreeSet::new() }.walk()
+fn find(request: &KeepRequest<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
+    let export_root = request.export_dir.canonicalize();
+    let export_root = export_root
+        .map_err(|source| Denied::Fault(Error::io("keep", request.export_dir, source)))?;
+    let files = select(request.patterns, |pattern| {
+        Walk { request, export_root: &export_root, pattern, found: BTreeSet::new() }.walk()
     })?;
     if files.len() > ARTIFACTS_MAX { Err(too_many()) } else { Ok(files) }
 }
 
 /// A search for the files that one pattern matches.
 struct Walk<'a> {
-    wanted: &'a Wanted<'a>,
+    request: &'a KeepRequest<'a>,
     /// The export, with all links resolved.
-    top: &'a Path,
+    export_root: &'a Path,
     pattern: &'a ArtifactPattern,
     found: BTreeSet<PathBuf>,
 }
@@ -268,40 +274,40 @@ impl Walk<'_> {
         self.find()?;
         let mut files = BTreeMap::new();
         for path in std::mem::take(&mut self.found) {
-            let real = self.real(&path)?;
-            files.insert(path, real);
+            let resolved = self.resolve(&path)?;
+            files.insert(path, resolved);
         }
         Ok(files)
     }
 
     fn find(&mut self) -> Result<(), Denied> {
         let root = self.pattern.root();
-        let start = self.wanted.export_dir.join(&root);
+        let start = self.request.export_dir.join(&root);
         let is_glob = self.pattern.path().is_none();
         let is_dir = match fs::symlink_metadata(&start) {
-            Ok(there) if there.is_symlink() && is_glob => start.is_dir(),
-            Ok(there) => there.is_dir(),
+            Ok(metadata) if metadata.is_symlink() && is_glob => start.is_dir(),
+            Ok(metadata) => metadata.is_dir(),
             Err(_) if is_glob => return Ok(()),
             Err(source) => return Err(Denied::Refused(Error::io("keep", &start, source))),
         };
         // A directory on the way may be a link if its target is in the export.
-        let real = start.canonicalize().unwrap_or_default();
-        if !is_dir || !real.starts_with(self.top) {
+        let resolved = start.canonicalize().unwrap_or_default();
+        if !is_dir || !resolved.starts_with(self.export_root) {
             self.found.extend((!is_glob).then(|| PathBuf::from(root)));
             return Ok(());
         }
         let mut left = vec![PathBuf::from(root)];
         while let Some(dir) = left.pop() {
-            self.enter(&dir, &mut left)?;
+            self.read_dir(&dir, &mut left)?;
         }
         Ok(())
     }
 
-    fn enter(&mut self, dir: &Path, left: &mut Vec<PathBuf>) -> Result<(), Denied> {
-        let full = self.wanted.export_dir.join(dir);
+    fn read_dir(&mut self, dir: &Path, left: &mut Vec<PathBuf>) -> Result<(), Denied> {
+        let full = self.request.export_dir.join(dir);
         let failed = |source| Denied::Refused(Error::io("keep", &full, source));
         for entry in fs::read_dir(&full).map_err(failed)? {
-            if let Some(stop) = (self.wanted.stop)() {
+            if let Some(stop) = (self.request.stop)() {
                 return Err(stop);
             }
             let entry = entry.map_err(failed)?;
@@ -319,19 +325,28 @@ impl Walk<'_> {
     }
 
     /// Returns the file to read: the file itself, or the target of a link within the export.
-    fn real(&self, path: &Path) -> Result<PathBuf, Denied> {
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Denied> {
         let text = path.to_str().ok_or_else(|| {
             let path = path.display();
             Denied::refused(format!("cannot keep `{path}`: its name is not UTF-8"))
         })?;
-        if let Some(refused) = (self.wanted.refuses)(text) {
+        if let Some(refused) = (self.request.refuses)(text) {
             return Err(refused);
         }
-        let real = self.wanted.export_dir.join(path).canonicalize().map_err(|_| no_file(path))?;
-        match fs::symlink_metadata(&real) {
-            Ok(there) if real.starts_with(self.top) && there.is_file() => Ok(real),
-            Ok(there) if real.starts_with(self.top) => Err(odd_file(path, there.file_type())),
-            _ => Err(no_file(path)),
+        let resolved = self
+            .request
+            .export_dir
+            .join(path)
+            .canonicalize()
+            .map_err(|_| not_regular_file(path))?;
+        match fs::symlink_metadata(&resolved) {
+            Ok(metadata) if resolved.starts_with(self.export_root) && metadata.is_file() => {
+                Ok(resolved)
+            }
+            Ok(metadata) if resolved.starts_with(self.export_root) => {
+                Err(odd_file(path, metadata.file_type()))
+            }
+            _ => Err(not_regular_file(path)),
         }
     }
 }
@@ -343,12 +358,12 @@ fn open_regular(path: &Path) -> io::Result<File> {
 }
 
 /// Takes an error out of a reference, and leaves another one there.
-fn taken(source: &mut io::Error) -> io::Error {
+fn take_error(source: &mut io::Error) -> io::Error {
     std::mem::replace(source, io::ErrorKind::Other.into())
 }
 
 /// Returns the error for an artifact that is not a regular file of the export.
-pub(crate) fn no_file(path: &Path) -> Denied {
+pub(crate) fn not_regular_file(path: &Path) -> Denied {
     let path = path.display();
     Denied::refused(format!(
         "cannot keep `{path}`: it is not a regular file in the export directory"
@@ -394,6 +409,6 @@ fn unwritten(path: &Path, source: io::Error) -> Denied {
 }
 
 /// Returns the error for a canceled call.
-pub(crate) fn given_up() -> Denied {
+pub(crate) fn canceled() -> Denied {
     Denied::Refused(Error::new(ErrorKind::Canceled, "canceled while keeping artifacts"))
 }

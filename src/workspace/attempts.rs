@@ -31,11 +31,11 @@ pub(crate) struct Attempts {
 #[derive(Clone, Debug)]
 struct Count {
     commit: CommitId,
-    tried: u32,
+    attempts: u32,
     /// The missing secret that ended the last attempt.
-    lacks: Option<String>,
+    missing_secret: Option<String>,
     /// The rest of the line, which a newer version wrote.
-    more: Option<String>,
+    unknown: Option<String>,
 }
 
 impl Workspace {
@@ -58,12 +58,12 @@ impl Workspace {
 impl Attempts {
     /// Returns the number of attempts at this commit since its last verdict.
     pub(crate) fn get(&self, commit: &CommitId) -> u32 {
-        lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
+        lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.attempts)
     }
 
     /// Returns the secret that was missing at the last attempt at this commit.
-    pub(crate) fn lacks(&self, commit: &CommitId) -> Option<String> {
-        lock(&self.counts).iter().find(|it| it.commit == *commit)?.lacks.clone()
+    pub(crate) fn missing_secret(&self, commit: &CommitId) -> Option<String> {
+        lock(&self.counts).iter().find(|it| it.commit == *commit)?.missing_secret.clone()
     }
 
     /// Counts one more attempt, on disk before this returns, and returns its number.
@@ -80,7 +80,7 @@ impl Attempts {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
-    pub(crate) fn wait_for(&self, commit: &CommitId, secret: &str) -> Result<(), Error> {
+    pub(crate) fn set_missing_secret(&self, commit: &CommitId, secret: &str) -> Result<(), Error> {
         self.change(commit, |count| (count, Some(secret.to_owned()))).map(drop)
     }
 
@@ -89,7 +89,7 @@ impl Attempts {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
-    pub(crate) fn take_back(&self, commit: &CommitId) -> Result<(), Error> {
+    pub(crate) fn decrement(&self, commit: &CommitId) -> Result<(), Error> {
         self.change(commit, |count| (count.saturating_sub(1), None)).map(drop)
     }
 
@@ -110,11 +110,12 @@ impl Attempts {
         let mut counts = lock(&self.counts);
         let place = counts.iter().position(|it| it.commit == *commit);
         let before = place.map(|place| counts.remove(place));
-        let tried = before.as_ref().map_or(0, |it| it.tried);
-        let (after, lacks) = change(tried);
-        let is_same = after == tried && before.and_then(|it| it.lacks) == lacks;
+        let attempts = before.as_ref().map_or(0, |it| it.attempts);
+        let (after, missing_secret) = change(attempts);
+        let is_same =
+            after == attempts && before.and_then(|it| it.missing_secret) == missing_secret;
         if after > 0 {
-            counts.push(Count { commit: *commit, tried: after, lacks, more: None });
+            counts.push(Count { commit: *commit, attempts: after, missing_secret, unknown: None });
         }
         let surplus = counts.len().saturating_sub(COMMITS_MAX);
         counts.drain(..surplus);
@@ -122,10 +123,11 @@ impl Attempts {
             return Ok(after);
         }
         let mut text = String::new();
-        for Count { commit, tried, lacks, more } in counts.iter() {
-            let rest = [lacks, more].into_iter().flatten().map(|word| format!(" {word}"));
+        for Count { commit, attempts, missing_secret, unknown } in counts.iter() {
+            let rest =
+                [missing_secret, unknown].into_iter().flatten().map(|word| format!(" {word}"));
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{commit} {tried}{}", rest.collect::<String>());
+            let _ = writeln!(text, "{commit} {attempts}{}", rest.collect::<String>());
         }
         let stored = self.workspace.replace_state(state::ATTEMPTS, text.as_bytes());
         stored.map_err(|source| {
@@ -137,9 +139,9 @@ impl Attempts {
 
 fn parse_line(line: &str) -> Option<Count> {
     let mut words = line.splitn(4, ' ');
-    let (commit, tried) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let (commit, attempts) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let mut rest = words.map(str::to_owned);
-    Some(Count { commit, tried, lacks: rest.next(), more: rest.next() })
+    Some(Count { commit, attempts, missing_secret: rest.next(), unknown: rest.next() })
 }
 
 #[cfg(test)]
@@ -166,15 +168,15 @@ mod tests {
         assert_eq!(attempts.increment(&id(1)).unwrap(), 2);
         assert_eq!(attempts.increment(&id(2)).unwrap(), 1);
         assert_eq!((on_disk(1), on_disk(2), on_disk(3)), (2, 1, 0));
-        attempts.take_back(&id(1)).unwrap();
-        attempts.take_back(&id(3)).unwrap();
+        attempts.decrement(&id(1)).unwrap();
+        attempts.decrement(&id(3)).unwrap();
         assert_eq!((on_disk(1), attempts.get(&id(1))), (1, 1));
-        attempts.wait_for(&id(1), "TOKEN").unwrap();
-        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)).as_deref(), Some("TOKEN"));
+        attempts.set_missing_secret(&id(1), "TOKEN").unwrap();
+        assert_eq!(workspace.attempts().unwrap().missing_secret(&id(1)).as_deref(), Some("TOKEN"));
         assert_eq!((on_disk(1), attempts.increment(&id(1)).unwrap()), (1, 2));
-        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)), None);
+        assert_eq!(workspace.attempts().unwrap().missing_secret(&id(1)), None);
         attempts.clear(&id(1)).unwrap();
-        attempts.take_back(&id(2)).unwrap();
+        attempts.decrement(&id(2)).unwrap();
         assert_eq!(fs::read_to_string(repo.path().join("tinyci/attempts")).unwrap(), "");
     }
 

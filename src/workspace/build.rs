@@ -47,10 +47,10 @@ const PACKED: &str = ".packed";
 const COPIES: &str = ".kept-";
 
 /// The time to wait for other users of a build directory.
-const PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
 /// The interval at which to try the lock again.
-const PAUSE: Duration = Duration::from_millis(20);
+const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// The build of one commit, which may not exist.
 #[derive(Clone, Debug)]
@@ -228,12 +228,12 @@ impl Build {
     /// one cannot be created, or something is mounted there; [`Busy`](ErrorKind::Busy) if the lock
     /// is not released in time; [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
-        let occupied = self.occupy(is_canceled, |folder| folder.try_lock())?;
+        let build_lock = self.lock_dir(is_canceled, |folder| folder.try_lock())?;
         // An `export` in a mounted directory must not be replaced.
         if is_mount_point(&self.dir) {
             return Err(mounted(&self.dir, 0));
         }
-        Ok(occupied)
+        Ok(build_lock)
     }
 
     /// Creates and locks the directory for a deployment. Deployments of the same commit can share
@@ -243,23 +243,23 @@ impl Build {
     ///
     /// As [`prepare`](Self::prepare).
     pub(crate) fn share(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
-        self.occupy(is_canceled, |folder| folder.try_lock_shared())
+        self.lock_dir(is_canceled, |folder| folder.try_lock_shared())
     }
 
-    fn occupy(
+    fn lock_dir(
         &self,
         is_canceled: &dyn Fn() -> bool,
         lock: fn(&File) -> Result<(), TryLockError>,
     ) -> Result<BuildLock, Error> {
         let failed = |source| Error::io("lock the build directory", &self.dir, source);
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             self.workspace.prepare()?;
             self.workspace.make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
             match lock(&folder) {
                 // A compaction may have locked and removed the directory in the meantime.
-                Ok(()) if self.is(&folder).map_err(failed)? => {
+                Ok(()) if self.is_same_dir(&folder).map_err(failed)? => {
                     return Ok(BuildLock { folder });
                 }
                 Ok(()) => continue,
@@ -270,11 +270,11 @@ impl Build {
                 let message = "canceled while waiting for the build directory";
                 return Err(Error::new(ErrorKind::Canceled, message));
             }
-            if begun.elapsed() >= PATIENCE {
+            if started.elapsed() >= LOCK_WAIT {
                 let message = format!("`{}` is in use; try again later", self.dir.display());
                 return Err(Error::new(ErrorKind::Busy, message).with_path(&self.dir));
             }
-            thread::sleep(PAUSE);
+            thread::sleep(LOCK_RETRY_PAUSE);
         }
     }
 
@@ -292,17 +292,17 @@ impl Build {
             folder => folder.map_err(failed)?,
         };
         match folder.try_lock() {
-            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(BuildLock { folder })),
+            Ok(()) if self.is_same_dir(&folder).map_err(failed)? => Ok(Some(BuildLock { folder })),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 
     /// Returns true if the path still names this open directory.
-    fn is(&self, folder: &File) -> io::Result<bool> {
+    fn is_same_dir(&self, folder: &File) -> io::Result<bool> {
         let open = folder.metadata()?;
         match fs::symlink_metadata(&self.dir) {
-            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+            Ok(metadata) => Ok((metadata.dev(), metadata.ino()) == (open.dev(), open.ino())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
@@ -341,10 +341,10 @@ impl Build {
         if new == export {
             return Ok(None);
         }
-        let aside = self.retire()?;
+        let aside = self.move_aside()?;
         fs::rename(&new, &export)
             .map_err(|source| Error::io("move the finished export to", &export, source))?;
-        Ok(aside.and_then(remove_or_tell))
+        Ok(aside.and_then(try_remove))
     }
 
     /// Removes the exports and the unfinished files of killed jobs, except the names in `kept`. Log
@@ -358,21 +358,21 @@ impl Build {
     pub(crate) fn clean(&self, kept: &[String]) -> Result<Vec<NotRemoved>, Error> {
         let failed = |source| Error::io("clean the build directory", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
-            Ok(there) if there.is_dir() => {}
+            Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return self.workspace.make_real_dir(&self.dir).map(|()| Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         }
         let is_kept = |name: &str| kept.iter().any(|it| it == name);
-        let usual = self.clone().at(ExportPlace::USUAL);
-        for own in [self, &usual].into_iter().filter(|it| !is_kept(it.export_name())) {
-            own.retire()?;
+        let default_export = self.clone().at(ExportPlace::USUAL);
+        for export in [self, &default_export].into_iter().filter(|it| !is_kept(it.export_name())) {
+            export.move_aside()?;
         }
         let mut left = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if is_unfinished_export(&name) && !name.to_str().is_some_and(is_kept) {
-                left.extend(remove_or_tell(self.dir.join(name)));
+                left.extend(try_remove(self.dir.join(name)));
             }
         }
         Ok(left)
@@ -384,12 +384,12 @@ impl Build {
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be renamed.
     pub(crate) fn discard(&self) -> Result<Option<NotRemoved>, Error> {
-        Ok(self.retire()?.and_then(remove_or_tell))
+        Ok(self.move_aside()?.and_then(try_remove))
     }
 
     /// Renames the old export to a temporary name and returns its path. A link in its place is
     /// renamed as a link. Mounts below it are unaffected.
-    fn retire(&self) -> Result<Option<PathBuf>, Error> {
+    fn move_aside(&self) -> Result<Option<PathBuf>, Error> {
         let export = self.export_dir();
         match rename_aside(&export, &self.export_temp(REMOVED)) {
             Ok(aside) => Ok(Some(aside)),
@@ -400,7 +400,7 @@ impl Build {
     }
 }
 
-fn remove_or_tell(path: PathBuf) -> Option<NotRemoved> {
+fn try_remove(path: PathBuf) -> Option<NotRemoved> {
     remove(&path).err().map(|error| NotRemoved::new(path, &error))
 }
 
@@ -412,9 +412,9 @@ fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
         if mounts.contains(&path) {
             continue;
         }
-        let Ok(there) = fs::symlink_metadata(&path) else { continue };
-        bytes = bytes.saturating_add(there.blocks().saturating_mul(512));
-        if there.is_dir() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512));
+        if metadata.is_dir() {
             let entries = fs::read_dir(&path).into_iter().flatten().flatten();
             left.extend(entries.map(|entry| entry.path()));
         }
@@ -425,25 +425,25 @@ fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
 /// Returns true if this is the name of an old or an unfinished export: `export.` followed by
 /// `removed` or a job id. Other names such as `export.zip` are files of the build.
 fn is_unfinished_export(name: &OsStr) -> bool {
-    let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
+    let Some(suffix) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    let copies = of.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
-    let run = copies.map_or(of, |(run, _)| run);
+    let copies = suffix.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
+    let run = copies.map_or(suffix, |(run, _)| run);
     is_old_export(name) || is_run_id(run.strip_suffix(PACKED).unwrap_or(run))
 }
 
 /// Returns true if this is the name of an export that is being removed and no longer part of the
 /// build.
 pub(crate) fn is_old_export(name: &OsStr) -> bool {
-    let of = name.to_str().and_then(|name| name.strip_prefix("export."));
-    of.is_some_and(|of| is_aside(of, REMOVED))
+    let suffix = name.to_str().and_then(|name| name.strip_prefix("export."));
+    suffix.is_some_and(|suffix| is_aside(suffix, REMOVED))
 }
 
 /// Returns true if this has the form of a job id, `20261130T094058Z-00f1e2d3c4b5a697`.
 pub(super) fn is_run_id(text: &str) -> bool {
-    let form: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
-    let Some(("00000000T000000Z", random)) = form.split_once('-') else { return false };
+    let shape: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+    let Some(("00000000T000000Z", random)) = shape.split_once('-') else { return false };
     random.len() == 16 && random.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
@@ -495,8 +495,9 @@ mod tests {
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
         let run = "20261130T094058Z-00f1e2d3c4b5a697";
-        let own = [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
-        for name in own.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
+        let own_names =
+            [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
+        for name in own_names.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
             write_export(&build, name, "left by a killed run");
         }
         fs::write(build.log_path(), "log").unwrap();
@@ -530,8 +531,8 @@ mod tests {
         assert_eq!(entries(second.dir()), ["export", "export.2"]);
         let now = std::time::UNIX_EPOCH;
         let export = ExportPlace::named("export.2");
-        let begun = JobStamp::begun("2".into(), now, export);
-        let stamp = JobStamp { finished: Some(now), ..begun };
+        let started = JobStamp::begun("2".into(), now, export);
+        let stamp = JobStamp { finished: Some(now), ..started };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

@@ -49,11 +49,11 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path(state::WAKE);
         let file = File::options().append(true).create(true).open(&path);
-        let asked = file.and_then(|mut file| {
+        let written = file.and_then(|mut file| {
             self.sharing().adjust_open(&file)?;
             file.write_all(b"\n")
         });
-        asked.map_err(|source| Error::io("request a scan in", &path, source))
+        written.map_err(|source| Error::io("request a scan in", &path, source))
     }
 
     /// Returns the count of [`request_scan`](Self::request_scan). Only changes of it have a
@@ -85,10 +85,10 @@ impl Workspace {
         let count = self.wake_count()?;
         if count > WAKE_BYTES_MAX {
             // If this fails, the file only stays longer than necessary.
-            let looked = self.replace_state(state::LOOKED, count.to_string().as_bytes());
-            let _ = looked
+            let scanned = self.replace_state(state::LOOKED, count.to_string().as_bytes());
+            let _ = scanned
                 .and_then(|()| File::options().write(true).open(self.state_path(state::WAKE)))
-                .and_then(|request_scan| request_scan.set_len(0));
+                .and_then(|wake| wake.set_len(0));
         }
         // A killed owner has left its description.
         let _ = fs::remove_file(self.state_path(state::HOLDER));
@@ -205,7 +205,7 @@ impl RunLock {
     /// Writes the machine and the run of this owner. Only messages and requests to stop a job use
     /// it, so errors are ignored.
     pub(crate) fn introduce(&self, host: &str, run: &str) {
-        self.tell(|holder| {
+        self.update_holder(|holder| {
             host.clone_into(&mut holder.machine);
             run.clone_into(&mut holder.id);
         });
@@ -214,26 +214,26 @@ impl RunLock {
     /// Adds a commit that is being tested in this job.
     pub(crate) fn announce(&self, commit: CommitId, job: &str) {
         let job = job.to_owned();
-        self.tell(|holder| {
+        self.update_holder(|holder| {
             holder.commits.push(ActiveJob { commit, job_id: job, since: now(), step: None })
         });
     }
 
     /// Sets the current step of a commit.
     pub(crate) fn announce_step(&self, commit: CommitId, step: &str) {
-        self.tell(|holder| {
-            if let Some(in_hand) = holder.commits.iter_mut().find(|it| it.commit == commit) {
-                in_hand.step = Some(step.to_owned());
+        self.update_holder(|holder| {
+            if let Some(job) = holder.commits.iter_mut().find(|it| it.commit == commit) {
+                job.step = Some(step.to_owned());
             }
         });
     }
 
     /// Removes a commit that is finished.
     pub(crate) fn withdraw(&self, commit: CommitId) {
-        self.tell(|holder| holder.commits.retain(|it| it.commit != commit));
+        self.update_holder(|holder| holder.commits.retain(|it| it.commit != commit));
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Holder)) {
+    fn update_holder(&self, change: impl FnOnce(&mut Holder)) {
         // Stay locked while writing, because the workers share the file and its temporary name.
         let mut holder = lock(&self.holder);
         change(&mut holder);
@@ -243,8 +243,8 @@ impl RunLock {
     /// Returns true if a caller requested a scan up to this count and no scan has begun since.
     pub(crate) fn scan_requested(&self, count: u64) -> bool {
         let text = fs::read_to_string(self.workspace.state_path(state::LOOKED));
-        let looked = text.ok().and_then(|text| text.trim().parse().ok());
-        looked.unwrap_or(0) != count
+        let scanned = text.ok().and_then(|text| text.trim().parse().ok());
+        scanned.unwrap_or(0) != count
     }
 
     /// Records that all requests up to this count have had their scan. If this cannot be written,
@@ -334,10 +334,11 @@ pub(crate) struct ActiveJob {
 impl Holder {
     fn text(&self) -> String {
         let Holder { pid, machine, id, since, commits } = self;
-        let mut text = format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", stamp(*since));
+        let mut text =
+            format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", format_time(*since));
         for ActiveJob { commit, job_id, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
-            text += &format!("commit {commit} {job_id} {} {step}\n", stamp(*since));
+            text += &format!("commit {commit} {job_id} {} {step}\n", format_time(*since));
         }
         text
     }
@@ -351,7 +352,7 @@ impl Holder {
             Some(ActiveJob {
                 commit: words.next()?.parse().ok()?,
                 job_id: words.next()?.to_owned(),
-                since: moment(words.next()?)?,
+                since: parse_time(words.next()?)?,
                 step: words.next().filter(|step| *step != "-").map(str::to_owned),
             })
         };
@@ -359,7 +360,7 @@ impl Holder {
             pid: values("pid").next()?.parse().ok()?,
             machine: values("machine").next()?.to_owned(),
             id: values("id").next()?.to_owned(),
-            since: moment(values("since").next()?)?,
+            since: parse_time(values("since").next()?)?,
             commits: values("commit").filter_map(commit).collect(),
         })
     }
@@ -367,15 +368,15 @@ impl Holder {
 
 /// Returns the current time, in whole seconds.
 fn now() -> SystemTime {
-    moment(&stamp(SystemTime::now())).unwrap_or(UNIX_EPOCH)
+    parse_time(&format_time(SystemTime::now())).unwrap_or(UNIX_EPOCH)
 }
 
-fn stamp(time: SystemTime) -> String {
+fn format_time(time: SystemTime) -> String {
     let time = jiff::Timestamp::try_from(time).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn moment(text: &str) -> Option<SystemTime> {
+fn parse_time(text: &str) -> Option<SystemTime> {
     text.parse::<jiff::Timestamp>().ok().and_then(|time| time.try_into().ok())
 }
 
@@ -504,14 +505,14 @@ mod tests {
 
         let repo = TestRepo::bare();
         let workspace = workspace(&repo);
-        let (asked, seen) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (requested, seen) = (AtomicU32::new(0), AtomicU32::new(0));
         let push = || {
-            asked.fetch_add(1, Ordering::SeqCst);
+            requested.fetch_add(1, Ordering::SeqCst);
             workspace.request_scan().unwrap();
             loop {
                 let Some(lock) = workspace.lock().unwrap() else { return };
                 let before = workspace.wake_count().unwrap();
-                seen.store(asked.load(Ordering::SeqCst), Ordering::SeqCst);
+                seen.store(requested.load(Ordering::SeqCst), Ordering::SeqCst);
                 lock.release().unwrap();
                 if workspace.wake_count().unwrap() == before {
                     return;
@@ -520,7 +521,7 @@ mod tests {
         };
         for _ in 0..100 {
             thread::scope(|scope| (0..6).for_each(|_| drop(scope.spawn(push))));
-            assert_eq!(seen.load(Ordering::SeqCst), asked.load(Ordering::SeqCst));
+            assert_eq!(seen.load(Ordering::SeqCst), requested.load(Ordering::SeqCst));
         }
     }
 

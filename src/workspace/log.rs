@@ -78,12 +78,12 @@ impl Logs {
         let mut writer = LogWriter {
             own: None,
             shared: self.channel(Sink::Shared(self.shared.clone()), label.as_deref()),
-            fault: None,
-            faulty: false,
+            error: None,
+            has_failed: false,
         };
-        match OwnLog::open(build, self.limits.build_bytes, &self.zone) {
+        match BuildLog::open(build, self.limits.build_bytes, &self.zone) {
             Ok(log) => writer.own = Some(self.channel(Sink::Own(log), None)),
-            Err(error) => writer.note(error),
+            Err(error) => writer.note_error(error),
         }
         writer
     }
@@ -101,7 +101,7 @@ impl Logs {
     fn channel(&self, sink: Sink, label: Option<&str>) -> Channel {
         Channel {
             lines: LineFormatter::new(self.zone.clone(), label),
-            bound: LogLimiter::new(self.limits.build_bytes),
+            limiter: LogLimiter::new(self.limits.build_bytes),
             whole_lines: label.is_some(),
             formatted: Vec::new(),
             ready: Vec::new(),
@@ -116,8 +116,8 @@ pub(crate) struct LogWriter {
     /// The build's log, or `None` if it could not be opened.
     own: Option<Channel>,
     shared: Channel,
-    fault: Option<Error>,
-    faulty: bool,
+    error: Option<Error>,
+    has_failed: bool,
 }
 
 impl LogWriter {
@@ -135,23 +135,23 @@ impl LogWriter {
 
     /// Takes the first error of this writer, for example a full disk.
     pub(crate) fn take_fault(&mut self) -> Option<Error> {
-        self.fault.take()
+        self.error.take()
     }
 
     fn each(&mut self, mut write: impl FnMut(&mut Channel) -> Result<(), Error>) {
         let own = self.own.as_mut().map_or(Ok(()), &mut write);
         for result in [own, write(&mut self.shared)] {
             if let Err(error) = result {
-                self.note(error);
+                self.note_error(error);
             }
         }
     }
 
-    fn note(&mut self, error: Error) {
-        if !self.faulty {
-            self.fault = Some(error);
+    fn note_error(&mut self, error: Error) {
+        if !self.has_failed {
+            self.error = Some(error);
         }
-        self.faulty = true;
+        self.has_failed = true;
     }
 }
 
@@ -166,7 +166,7 @@ impl Drop for LogWriter {
 #[derive(Debug)]
 struct Channel {
     lines: LineFormatter,
-    bound: LogLimiter,
+    limiter: LogLimiter,
     whole_lines: bool,
     formatted: Vec<u8>,
     /// Limited text that is not yet written. With `whole_lines`, this is the incomplete line.
@@ -177,11 +177,11 @@ struct Channel {
 impl Channel {
     fn output(&mut self, bytes: &[u8], now: SystemTime) -> Result<(), Error> {
         self.lines.output(bytes, now, &mut self.formatted);
-        self.keep(now);
+        self.limit(now);
         let too_long = self.ready.len() >= LINE_BYTES_MAX && !self.ready.contains(&b'\n');
         if self.whole_lines && too_long {
             self.lines.end_line(&mut self.formatted);
-            self.keep(now);
+            self.limit(now);
         }
         self.write()
     }
@@ -189,7 +189,7 @@ impl Channel {
     fn line(&mut self, text: &str, now: SystemTime) -> Result<(), Error> {
         self.flush(now);
         self.lines.line(text, now, &mut self.formatted);
-        self.bound.pass(&self.formatted, &mut self.ready);
+        self.limiter.force(&self.formatted, &mut self.ready);
         self.formatted.clear();
         self.write()
     }
@@ -202,14 +202,14 @@ impl Channel {
     /// Ends the incomplete line and writes the tail.
     fn flush(&mut self, now: SystemTime) {
         self.lines.end_line(&mut self.formatted);
-        self.keep(now);
+        self.limit(now);
         let prefix = self.lines.prefix(now);
-        self.bound.flush(prefix, &mut self.ready);
+        self.limiter.flush(prefix, &mut self.ready);
     }
 
-    fn keep(&mut self, now: SystemTime) {
+    fn limit(&mut self, now: SystemTime) {
         let prefix = self.lines.prefix(now);
-        self.bound.output(&self.formatted, prefix, &mut self.ready);
+        self.limiter.output(&self.formatted, prefix, &mut self.ready);
         self.formatted.clear();
     }
 
@@ -228,7 +228,7 @@ impl Channel {
 /// The file at the end of a channel.
 #[derive(Debug)]
 enum Sink {
-    Own(OwnLog),
+    Own(BuildLog),
     Shared(Arc<Mutex<SharedLog>>),
 }
 
@@ -243,15 +243,15 @@ impl Sink {
 
 /// The log of one build.
 #[derive(Debug)]
-struct OwnLog {
+struct BuildLog {
     path: PathBuf,
     file: File,
 }
 
-impl OwnLog {
+impl BuildLog {
     /// Opens the log for one more job. If earlier jobs have filled it, drops the older half of what
     /// one job may write. So retries do not fill the disk.
-    fn open(build: &Build, bytes_max: u64, zone: &TimeZone) -> Result<OwnLog, Error> {
+    fn open(build: &Build, bytes_max: u64, zone: &TimeZone) -> Result<BuildLog, Error> {
         let (path, sharing) = (&*build.log_path(), build.sharing());
         let failed = |source| Error::io("open the log", path, source);
         let mut file = open_log(path, sharing).map_err(failed)?;
@@ -259,7 +259,7 @@ impl OwnLog {
             cut_oldest(path, bytes_max / 2, zone).map_err(failed)?;
             file = open_log(path, sharing).map_err(failed)?;
         }
-        Ok(OwnLog { path: path.to_path_buf(), file })
+        Ok(BuildLog { path: path.to_path_buf(), file })
     }
 
     fn write(&mut self, text: &[u8]) -> Result<(), Error> {
@@ -465,8 +465,8 @@ mod tests {
         assert!(log.take_fault().is_none());
         log.output(b"one\n");
         log.output(b"two\n");
-        let fault = log.take_fault().unwrap().to_string();
-        assert!(fault.contains("builds/tinyci.log"), "{fault}");
+        let error = log.take_fault().unwrap().to_string();
+        assert!(error.contains("builds/tinyci.log"), "{error}");
         log.output(b"three\n");
         assert!(log.take_fault().is_none());
         assert_eq!(text(&build.log_path()), "[] one\n[] two\n[] three\n");

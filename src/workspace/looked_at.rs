@@ -16,7 +16,7 @@ const HEADER: &str = "tinyci looked-at 1";
 pub(crate) struct LookedAt {
     /// The state of the repository for which no skipped commit needs a new test; empty if there is
     /// no such state.
-    pub(crate) ground: String,
+    pub(crate) state_key: String,
     /// One decision each, with everything that it depends on, in one line.
     pub(crate) decisions: BTreeSet<String>,
 }
@@ -28,16 +28,16 @@ impl Workspace {
             let text = fs::read_to_string(self.state_path(state::LOOKED_AT)).ok()?;
             // A file without this last line is truncated.
             let mut lines = text.strip_suffix("end\n")?.lines();
-            let (header, ground) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
+            let (header, state_key) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
             let decisions = lines.map(str::to_owned).collect();
-            (header == HEADER).then(|| LookedAt { ground: ground.to_owned(), decisions })
+            (header == HEADER).then(|| LookedAt { state_key: state_key.to_owned(), decisions })
         };
         read().unwrap_or_default()
     }
 
     /// Writes the decisions. Errors are ignored, because the file is only a cache.
     pub(crate) fn keep_looked_at(&self, looked_at: &LookedAt) {
-        let mut text = format!("{HEADER}\nground {}\n", looked_at.ground);
+        let mut text = format!("{HEADER}\nground {}\n", looked_at.state_key);
         looked_at.decisions.iter().for_each(|line| text.extend([line, "\n"]));
         text.push_str("end\n");
         let path = self.state_path(state::LOOKED_AT);
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(workspace.looked_at(), LookedAt::default());
         fs::create_dir(repo.path().join("tinyci")).unwrap();
         let decisions = ["a b".to_owned(), "c".to_owned()].into();
-        let looked_at = LookedAt { ground: "x y".to_owned(), decisions };
+        let looked_at = LookedAt { state_key: "x y".to_owned(), decisions };
         workspace.keep_looked_at(&looked_at);
         assert_eq!(workspace.looked_at(), looked_at);
         let path = repo.path().join("tinyci/looked-at");

@@ -62,7 +62,10 @@ mod stop_request;
 mod tail;
 
 pub(crate) use self::{
-    artifacts::{ARTIFACTS_MAX, ArtifactStore, Wanted, given_up, link_to_dir, no_file, read_list},
+    artifacts::{
+        ARTIFACTS_MAX, ArtifactStore, KeepRequest, canceled, link_to_dir, not_regular_file,
+        read_list,
+    },
     attempts::Attempts,
     build::{Build, BuildLock, is_old_export},
     deploy_lock::DeployLock,

@@ -162,7 +162,7 @@ pub(crate) struct SameMount {
     device: u64,
     /// True if the system cannot open by mount. The opened directory is then checked.
     #[cfg(target_os = "linux")]
-    by_looking: Cell<bool>,
+    checks_after_open: Cell<bool>,
 }
 
 impl SameMount {
@@ -175,7 +175,7 @@ impl SameMount {
         Ok(Self {
             device: device(dir)?,
             #[cfg(target_os = "linux")]
-            by_looking: Cell::new(false),
+            checks_after_open: Cell::new(false),
         })
     }
 
@@ -191,7 +191,7 @@ impl SameMount {
         flags: OFlags,
     ) -> Result<OwnedFd, Errno> {
         #[cfg(target_os = "linux")]
-        if let Some(opened) = self.open_exactly(above, name, flags) {
+        if let Some(opened) = self.open_with_openat2(above, name, flags) {
             return opened;
         }
         let dir = openat(above, name, flags, Mode::empty())?;
@@ -204,7 +204,7 @@ impl SameMount {
     /// Opens it with a Linux system call that also detects bind mounts of the same disk. Returns
     /// `None` if an old kernel or a container does not support the call.
     #[cfg(target_os = "linux")]
-    fn open_exactly(
+    fn open_with_openat2(
         &self,
         above: BorrowedFd<'_>,
         name: &CStr,
@@ -212,13 +212,13 @@ impl SameMount {
     ) -> Option<Result<OwnedFd, Errno>> {
         use rustix::fs::{ResolveFlags, openat2};
 
-        if self.by_looking.get() {
+        if self.checks_after_open.get() {
             return None;
         }
         match openat2(above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
             // Filters of containers return PERM for calls that they do not know.
             Err(Errno::NOSYS | Errno::PERM) => {
-                self.by_looking.set(true);
+                self.checks_after_open.set(true);
                 None
             }
             opened => Some(opened),
@@ -336,12 +336,12 @@ mod tests {
                 let mount = SameMount::of(sub.as_fd()).unwrap();
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
-                if mount.by_looking.get() {
+                if mount.checks_after_open.get() {
                     eprintln!("this system has no openat2");
                 } else {
                     assert_eq!(open(&mount, bind), Some(Errno::XDEV));
                 }
-                mount.by_looking.set(true);
+                mount.checks_after_open.set(true);
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
                 if is_mount_root(CWD, Path::new("/")) {

@@ -50,28 +50,30 @@ struct Mark {
 }
 
 /// The result of reading a mark.
-enum Found {
+enum StoredMark {
     Nothing,
     Damaged,
     Mark(Mark),
 }
 
 /// The ownership of the builds directory.
-enum Standing {
+enum Ownership {
     /// It belongs to this repository, and the marks say so.
     Ours,
     /// It has no owner, so this repository can mark it.
     Open(Claim),
     /// It belongs to another repository.
-    Taken(Taken),
+    OtherOwner(OtherOwner),
 }
 
 /// Marks that have to be written.
 struct Claim {
     /// The repository's id, or `None` if it needs a new one.
     id: Option<String>,
-    /// True if there are marks to replace: the directory's, the repository's.
-    replaces: (bool, bool),
+    /// True if the directory's mark is to be replaced.
+    replaces_builds_mark: bool,
+    /// True if the repository's mark is to be replaced.
+    replaces_own_mark: bool,
     /// The repository's path before it was moved.
     from: Option<String>,
     /// The fields of a newer version in the mark that is replaced.
@@ -79,17 +81,17 @@ struct Claim {
 }
 
 /// Why this repository may not use the directory.
-struct Taken {
+struct OtherOwner {
     message: String,
     /// True if the owner no longer exists.
-    by_none: bool,
+    is_gone: bool,
     owner: String,
 }
 
 /// The right to write marks for this repository.
-struct Alone(File);
+struct MarkLock(File);
 
-impl Drop for Alone {
+impl Drop for MarkLock {
     /// Unlocks explicitly. Closing the file is not enough while a starting child has inherited it.
     fn drop(&mut self) {
         let _ = self.0.unlock();
@@ -118,16 +120,16 @@ impl Workspace {
     /// a link that is not configured; [`Io`](ErrorKind::Io) if marks cannot be read or written.
     pub(crate) fn own_builds(&self) -> Result<bool, Error> {
         self.refuse_link()?;
-        let mut alone = None;
+        let mut mark_lock = None;
         loop {
-            match self.standing()? {
-                Standing::Ours => return Ok(true),
-                Standing::Taken(taken) => return Err(self.refusal(taken.message)),
-                Standing::Open(_) if !self.builds_dir().is_dir() => return Ok(false),
+            match self.ownership()? {
+                Ownership::Ours => return Ok(true),
+                Ownership::OtherOwner(other) => return Err(self.refused(other.message)),
+                Ownership::Open(_) if !self.builds_dir().is_dir() => return Ok(false),
                 // Another process of this repository may be writing marks, so check again with the
                 // lock.
-                Standing::Open(_) if alone.is_none() => alone = Some(self.alone()?),
-                Standing::Open(claim) => {
+                Ownership::Open(_) if mark_lock.is_none() => mark_lock = Some(self.mark_lock()?),
+                Ownership::Open(claim) => {
                     // If the directory has a mark now, another repository wrote it.
                     if self.mark(&claim)? {
                         return Ok(true);
@@ -140,7 +142,7 @@ impl Workspace {
     /// Returns a message if this repository was moved. The next [`own_builds`](Self::own_builds)
     /// stores its new path.
     pub(crate) fn moved_notice(&self) -> Option<String> {
-        let Ok(Standing::Open(Claim { from: Some(from), .. })) = self.standing() else {
+        let Ok(Ownership::Open(Claim { from: Some(from), .. })) = self.ownership() else {
             return None;
         };
         Some(format!(
@@ -152,8 +154,8 @@ impl Workspace {
 
     /// Returns why this repository may not use the builds directory, or `None` if it may.
     pub(crate) fn builds_warning(&self) -> Option<String> {
-        match self.standing() {
-            Ok(Standing::Taken(taken)) => Some(taken.message),
+        match self.ownership() {
+            Ok(Ownership::OtherOwner(other)) => Some(other.message),
             Ok(_) => None,
             Err(error) => Some(error.report()),
         }
@@ -166,111 +168,115 @@ impl Workspace {
     ///
     /// As [`own_builds`](Self::own_builds), for example if the owner may still exist.
     pub(crate) fn adopt_builds(&self) -> Result<Option<String>, Error> {
-        let alone = self.alone()?;
-        let taken = match self.standing()? {
-            Standing::Ours => return Ok(None),
-            Standing::Open(_) => {
-                drop(alone);
+        let mark_lock = self.mark_lock()?;
+        let other = match self.ownership()? {
+            Ownership::Ours => return Ok(None),
+            Ownership::Open(_) => {
+                drop(mark_lock);
                 return self.own_builds().map(|_| None);
             }
-            Standing::Taken(taken) if !taken.by_none => return Err(self.refusal(taken.message)),
-            Standing::Taken(taken) => taken,
+            Ownership::OtherOwner(other) if !other.is_gone => {
+                return Err(self.refused(other.message));
+            }
+            Ownership::OtherOwner(other) => other,
         };
         let builds = read(&self.builds_dir().join(builds::OWNER))?;
         self.mark(&claim(self.identity()?, &builds, false))?;
-        Ok(Some(taken.owner))
+        Ok(Some(other.owner))
     }
 
     /// Waits for the lock under which marks are written for this repository.
-    fn alone(&self) -> Result<Alone, Error> {
+    fn mark_lock(&self) -> Result<MarkLock, Error> {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
         let failed = |source| Error::io("lock the directory", &dir, source);
         let file = File::open(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
-        Ok(Alone(file))
+        Ok(MarkLock(file))
     }
 
-    fn refusal(&self, message: String) -> Error {
+    fn refused(&self, message: String) -> Error {
         Error::new(ErrorKind::Unsupported, message).with_path(self.builds_dir())
     }
 
-    fn standing(&self) -> Result<Standing, Error> {
+    fn ownership(&self) -> Result<Ownership, Error> {
         let identity = self.identity()?;
         let found = read(&self.builds_dir().join(builds::OWNER))?;
-        if let (Identity::Own { mark, from: None }, Found::Mark(there)) = (&identity, &found)
+        if let (Identity::Own { mark, from: None }, StoredMark::Mark(there)) = (&identity, &found)
             && there.id == mark.id
-            && self.is_at(there)
+            && self.is_at_path_of(there)
         {
-            return Ok(Standing::Ours);
+            return Ok(Ownership::Ours);
         }
-        let builds = without_links(self.builds_dir());
-        if self.holds(&builds, &found) {
+        let builds = resolve_links(self.builds_dir());
+        if self.contains_builds(&builds, &found) {
             // If the directory is not configured, its place alone decides.
-            let is_plain = !self.is_named() && matches!(found, Found::Nothing);
-            let open = || Standing::Open(claim(identity, &found, false));
-            return Ok(if is_plain { Standing::Ours } else { open() });
+            let is_plain = !self.is_named() && matches!(found, StoredMark::Nothing);
+            let open = || Ownership::Open(claim(identity, &found, false));
+            return Ok(if is_plain { Ownership::Ours } else { open() });
         }
-        let taken = match (&found, &identity) {
-            (Found::Nothing, _) => self.around(&builds)?,
-            (Found::Damaged, _) => Some(self.damaged()),
-            (Found::Mark(there), Identity::Copy { mark, of }) if there.id == mark.id => {
-                Some(self.taken_from_copy(of))
+        let other = match (&found, &identity) {
+            (StoredMark::Nothing, _) => self.owner_by_place(&builds)?,
+            (StoredMark::Damaged, _) => Some(self.damaged_mark()),
+            (StoredMark::Mark(there), Identity::Copy { mark, of }) if there.id == mark.id => {
+                Some(self.original_owner(of))
             }
-            (Found::Mark(there), Identity::Own { mark, .. }) if there.id == mark.id => None,
-            (Found::Mark(there), _) => Some(self.taken_by(there)),
+            (StoredMark::Mark(there), Identity::Own { mark, .. }) if there.id == mark.id => None,
+            (StoredMark::Mark(there), _) => Some(self.owner_of(there)),
         };
-        Ok(taken.map_or_else(|| Standing::Open(claim(identity, &found, true)), Standing::Taken))
+        Ok(other
+            .map_or_else(|| Ownership::Open(claim(identity, &found, true)), Ownership::OtherOwner))
     }
 
     fn identity(&self) -> Result<Identity, Error> {
         let mark = match read(&self.state_path(state::ID))? {
-            Found::Nothing => return Ok(Identity::New { is_damaged: false }),
-            Found::Damaged => return Ok(Identity::New { is_damaged: true }),
-            Found::Mark(mark) => mark,
+            StoredMark::Nothing => return Ok(Identity::New { is_damaged: false }),
+            StoredMark::Damaged => return Ok(Identity::New { is_damaged: true }),
+            StoredMark::Mark(mark) => mark,
         };
         // The original may have been moved too. Its builds then have its new path.
         let there = match read(&self.builds_dir().join(builds::OWNER))? {
-            Found::Mark(there) if there.id == mark.id => Some(there),
+            StoredMark::Mark(there) if there.id == mark.id => Some(there),
             _ => None,
         };
         let original = there.iter().chain([&mark]).find(|it| self.is_another(it));
         if let Some(original) = original {
             return Ok(Identity::Copy { of: original.repository.clone(), mark });
         }
-        let from = (!self.is_at(&mark)).then(|| mark.repository.clone());
+        let from = (!self.is_at_path_of(&mark)).then(|| mark.repository.clone());
         Ok(Identity::Own { mark, from })
     }
 
     /// Returns true if this repository is at the path of the mark. It may have several paths.
-    fn is_at(&self, mark: &Mark) -> bool {
+    fn is_at_path_of(&self, mark: &Mark) -> bool {
         let here = self.common_dir();
-        let place = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+        let device_and_inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
         let there = Path::new(&mark.git_dir);
-        there == here || place(there).is_some_and(|there| place(here) == Some(there))
+        there == here
+            || device_and_inode(there).is_some_and(|there| device_and_inode(here) == Some(there))
     }
 
     /// Returns true if the repository of a mark exists and is not this one. An unreadable
     /// repository counts as existing.
     fn is_another(&self, mark: &Mark) -> bool {
-        if self.is_at(mark) {
+        if self.is_at_path_of(mark) {
             return false;
         }
         match read(&Path::new(&mark.git_dir).join(state::DIR).join(state::ID)) {
-            Ok(Found::Mark(there)) => there.id == mark.id,
-            Ok(Found::Nothing) => false,
-            Ok(Found::Damaged) | Err(_) => true,
+            Ok(StoredMark::Mark(there)) => there.id == mark.id,
+            Ok(StoredMark::Nothing) => false,
+            Ok(StoredMark::Damaged) | Err(_) => true,
         }
     }
 
     /// Returns true if the directory is inside this repository. It then owns the directory in spite
     /// of marks, because a copied repository contains copied builds. A directory inside a nested
     /// repository does not count.
-    fn holds(&self, builds: &Path, found: &Found) -> bool {
+    fn contains_builds(&self, builds: &Path, found: &StoredMark) -> bool {
         if !builds.starts_with(self.root()) && !builds.starts_with(self.common_dir()) {
             return false;
         }
-        let Found::Mark(mark) = found else { return true };
+        let StoredMark::Mark(mark) = found else { return true };
         let owner = Path::new(&mark.repository);
         let is_nearer = owner != self.root() && owner.starts_with(self.root());
         !(is_nearer && builds.starts_with(owner) && self.is_another(mark))
@@ -279,53 +285,55 @@ impl Workspace {
     /// Returns the owner of a directory without a mark if its place shows one: the default builds
     /// directory of another repository, or a directory inside a build, which would be removed with
     /// it.
-    fn around(&self, builds: &Path) -> Result<Option<Taken>, Error> {
-        let owner = builds.parent().filter(|above| builds.ends_with("builds") && has_runs(above));
+    fn owner_by_place(&self, builds: &Path) -> Result<Option<OtherOwner>, Error> {
+        let owner = builds
+            .parent()
+            .filter(|above| builds.ends_with("builds") && is_tinyci_repository(above));
         if let Some(owner) = owner.map(|owner| owner.display().to_string()) {
             let builds = self.builds_dir().display();
             let message = format!("cannot use `{builds}` for builds: it belongs to `{owner}`");
             let message = hinted(&message, ANOTHER_DIR);
-            return Ok(Some(Taken { message, by_none: false, owner }));
+            return Ok(Some(OtherOwner { message, is_gone: false, owner }));
         }
         for (inner, outer) in builds.ancestors().zip(builds.ancestors().skip(1)) {
             let name = inner.file_name().and_then(|name| name.to_str());
             if name.and_then(BuildName::parse).is_none() {
                 continue;
             }
-            if let Found::Mark(mark) = read(&outer.join(builds::OWNER))? {
+            if let StoredMark::Mark(mark) = read(&outer.join(builds::OWNER))? {
                 let (builds, owner) = (self.builds_dir().display(), mark.repository);
                 let message =
                     format!("cannot use `{builds}` for builds: it is inside a build of `{owner}`");
                 let message = hinted(&message, ANOTHER_DIR);
-                return Ok(Some(Taken { message, by_none: false, owner }));
+                return Ok(Some(OtherOwner { message, is_gone: false, owner }));
             }
         }
         Ok(None)
     }
 
-    fn damaged(&self) -> Taken {
+    fn damaged_mark(&self) -> OtherOwner {
         let mark = self.builds_dir().join(builds::OWNER);
         let shown = mark.display();
         let message = format!("cannot find out the owner of the builds: `{shown}` is damaged");
         let hint = format!("if no other repository uses this directory, `rm '{shown}'`");
         let message = hinted(&message, &hint);
-        Taken { message, by_none: false, owner: String::new() }
+        OtherOwner { message, is_gone: false, owner: String::new() }
     }
 
-    fn taken_from_copy(&self, of: &str) -> Taken {
+    fn original_owner(&self, of: &str) -> OtherOwner {
         let message = format!(
             "cannot use `{}` for builds: it belongs to `{of}`, and this repository is a copy of it",
             self.builds_dir().display()
         );
         let message = hinted(&message, ANOTHER_DIR);
-        Taken { message, by_none: false, owner: of.to_owned() }
+        OtherOwner { message, is_gone: false, owner: of.to_owned() }
     }
 
-    fn taken_by(&self, mark: &Mark) -> Taken {
+    fn owner_of(&self, mark: &Mark) -> OtherOwner {
         let builds = self.builds_dir().display();
         let owner = &mark.repository;
         let is_gone = !self.is_another(mark);
-        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at(mark);
+        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at_path_of(mark);
         let hint = if is_elsewhere {
             format!(
                 "if that repository, on the machine `{}`, is gone for good, `rm '{builds}/{}'`",
@@ -338,7 +346,7 @@ impl Workspace {
         } else {
             ANOTHER_DIR.to_owned()
         };
-        let message = if self.is_at(mark) {
+        let message = if self.is_at_path_of(mark) {
             format!(
                 "cannot use `{builds}` for builds: it belongs to another repository, which was at \
                  `{owner}` before this one"
@@ -347,7 +355,7 @@ impl Workspace {
             format!("cannot use `{builds}` for builds: it belongs to `{owner}`")
         };
         let message = hinted(&message, &hint);
-        Taken { message, by_none: is_gone && !is_elsewhere, owner: owner.clone() }
+        OtherOwner { message, is_gone: is_gone && !is_elsewhere, owner: owner.clone() }
     }
 
     /// Writes both marks, the repository's first. Returns false if a mark that should be new
@@ -361,12 +369,11 @@ impl Workspace {
             machine: host_name(),
             unknown: claim.unknown.clone(),
         };
-        let (replaces_builds, replaces_own) = claim.replaces;
         self.prepare_state()?;
         let sharing = self.sharing();
         let places = [
-            (self.state_path(state::ID), replaces_own),
-            (self.builds_dir().join(builds::OWNER), replaces_builds),
+            (self.state_path(state::ID), claim.replaces_own_mark),
+            (self.builds_dir().join(builds::OWNER), claim.replaces_builds_mark),
         ];
         for (path, replaces) in places {
             let written = mark.write(&path, replaces, sharing);
@@ -386,24 +393,31 @@ const ANOTHER_DIR: &str = "`git config tinyci.buildsDir DIR` names another direc
 /// Returns the marks that make this repository the owner of a directory. Keeps the old path of a
 /// moved repository only if the directory is elsewhere and has a mark, because users should know
 /// then.
-fn claim(identity: Identity, found: &Found, lies_elsewhere: bool) -> Claim {
-    let is_there = !matches!(found, Found::Nothing);
-    let tells = lies_elsewhere && is_there;
-    let fresh = |replaces| Claim { id: None, replaces, from: None, unknown: Map::new() };
+fn claim(identity: Identity, found: &StoredMark, is_outside: bool) -> Claim {
+    let is_there = !matches!(found, StoredMark::Nothing);
+    let keeps_old_path = is_outside && is_there;
+    let fresh = |replaces_own_mark| Claim {
+        id: None,
+        replaces_builds_mark: is_there,
+        replaces_own_mark,
+        from: None,
+        unknown: Map::new(),
+    };
     match identity {
-        Identity::New { is_damaged } => fresh((is_there, is_damaged)),
+        Identity::New { is_damaged } => fresh(is_damaged),
         Identity::Own { mark, from } => Claim {
             id: Some(mark.id),
-            replaces: (is_there, true),
-            from: from.filter(|_| tells),
+            replaces_builds_mark: is_there,
+            replaces_own_mark: true,
+            from: from.filter(|_| keeps_old_path),
             unknown: mark.unknown,
         },
         // The copy becomes a repository with its own id.
-        Identity::Copy { .. } => fresh((is_there, true)),
+        Identity::Copy { .. } => fresh(true),
     }
 }
 
-fn read(path: &Path) -> Result<Found, Error> {
+fn read(path: &Path) -> Result<StoredMark, Error> {
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     match fs::read(path) {
         Ok(text) => {
@@ -413,9 +427,9 @@ fn read(path: &Path) -> Result<Found, Error> {
             wire::unknown::check_version(&what, u32::try_from(v).unwrap_or(u32::MAX))?;
             let mark = mark.and_then(|mark| serde_json::from_value::<Mark>(mark).ok());
             let mark = mark.filter(|mark| mark.v == VERSION && !mark.id.is_empty());
-            Ok(mark.map_or(Found::Damaged, Found::Mark))
+            Ok(mark.map_or(StoredMark::Damaged, StoredMark::Mark))
         }
-        Err(error) if absent.contains(&error.kind()) => Ok(Found::Nothing),
+        Err(error) if absent.contains(&error.kind()) => Ok(StoredMark::Nothing),
         Err(error) => Err(Error::io("read the owner of builds in", path, error)),
     }
 }
@@ -441,13 +455,13 @@ impl Mark {
 }
 
 /// Returns true if this is the root of a repository that tinyci has run in.
-fn has_runs(top: &Path) -> bool {
+fn is_tinyci_repository(top: &Path) -> bool {
     let git_dirs = [top.to_path_buf(), top.join(".git")];
     git_dirs.iter().any(|dir| dir.join("HEAD").is_file() && dir.join(state::DIR).is_dir())
 }
 
 /// Resolves the links of a path, as far as it exists.
-fn without_links(path: &Path) -> PathBuf {
+fn resolve_links(path: &Path) -> PathBuf {
     let real = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     real.map_or_else(
         || path.to_path_buf(),

@@ -44,7 +44,7 @@ impl Workspace {
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
-    pub(crate) fn leave_pushed(&self, lines: &[u8]) -> Result<(), Error> {
+    pub(crate) fn record_push(&self, lines: &[u8]) -> Result<(), Error> {
         self.prepare_state()?;
         let dir = self.state_path(state::PUSHED);
         let failed = |source| Error::io("record a push in", &dir, source);
@@ -102,7 +102,7 @@ mod tests {
         std::thread::scope(|scope| {
             for number in 0..16 {
                 let workspace = &workspace;
-                scope.spawn(move || workspace.leave_pushed(format!("{number}").as_bytes()));
+                scope.spawn(move || workspace.record_push(format!("{number}").as_bytes()));
             }
         });
         let pushed = workspace.pushed().unwrap();

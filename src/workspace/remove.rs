@@ -45,10 +45,10 @@ const PASSES_MAX: u64 = 16;
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(there) if there.is_dir() => Mounts::now().refuse(path)?,
+        Ok(metadata) if metadata.is_dir() => Mounts::now().refuse(path)?,
         _ => {}
     }
-    take_apart(path)
+    remove_tree(path)
 }
 
 /// Removes a file or a link, but not a directory. A missing path is not an error.
@@ -59,14 +59,14 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(stays(&real_path(path), error))
+            Err(not_removed(&real_path(path), error))
         }
         _ => Ok(()),
     }
 }
 
 /// Returns the error for a path that cannot be removed.
-fn stays(path: &Path, error: io::Error) -> Error {
+fn not_removed(path: &Path, error: io::Error) -> Error {
     let is_mount = match Errno::from_io_error(&error) {
         Some(Errno::XDEV) => true,
         // The system returns this for mount points, but for some other files too.
@@ -76,7 +76,7 @@ fn stays(path: &Path, error: io::Error) -> Error {
     if is_mount { mounted(path, 0) } else { Error::io("remove", path, error) }
 }
 
-fn take_apart(path: &Path) -> Result<(), Error> {
+fn remove_tree(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::io("remove", path, source);
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed(io::ErrorKind::InvalidInput.into()));
@@ -85,19 +85,20 @@ fn take_apart(path: &Path) -> Result<(), Error> {
     let mount = SameMount::of(above.as_fd()).map_err(|error| failed(error.into()))?;
     let name = CString::new(name.as_bytes()).map_err(|error| failed(error.into()))?;
     let path = real_path(path);
-    let mut removal = Removal { path, above, mount, levels: Vec::new(), moved: 0, left: None };
-    removal.take(&name, FileType::Unknown);
+    let mut removal =
+        Removal { path, above, mount, levels: Vec::new(), moved: 0, first_error: None };
+    removal.remove_entry(&name, FileType::Unknown);
     while let Some(level) = removal.levels.last_mut() {
         match next_entry(&mut level.dir) {
-            Some(Ok((name, kind))) => removal.take(&name, kind),
+            Some(Ok((name, kind))) => removal.remove_entry(&name, kind),
             Some(Err(error)) => {
-                removal.pass_over(None, error);
-                removal.leave();
+                removal.skip(None, error);
+                removal.remove_dir();
             }
-            None => removal.leave(),
+            None => removal.remove_dir(),
         }
     }
-    removal.left.map_or(Ok(()), Err)
+    removal.first_error.map_or(Ok(()), Err)
 }
 
 /// A removal in progress: the open directories, from the top of the tree down.
@@ -108,7 +109,7 @@ struct Removal {
     levels: Vec<Level>,
     moved: u64,
     /// The error of the first entry that could not be removed.
-    left: Option<Error>,
+    first_error: Option<Error>,
 }
 
 struct Level {
@@ -118,12 +119,12 @@ struct Level {
     /// The number of directories that had been moved to the top when this one was last read.
     moved: u64,
     /// True if an entry of this directory cannot be removed.
-    keeps: bool,
+    is_kept: bool,
 }
 
 impl Removal {
     /// Removes an entry of the innermost directory, or enters it if it is a directory.
-    fn take(&mut self, name: &CStr, kind: FileType) {
+    fn remove_entry(&mut self, name: &CStr, kind: FileType) {
         if matches!(kind, FileType::Directory | FileType::Unknown) {
             let opened = self.folder().and_then(|folder| open_dir(&self.mount, folder, name));
             match opened {
@@ -133,41 +134,42 @@ impl Removal {
                 }
                 Ok(dir) => {
                     let (name, moved) = (name.to_owned(), self.moved);
-                    self.levels.push(Level { name, dir, passes: 0, moved, keeps: false });
+                    self.levels.push(Level { name, dir, passes: 0, moved, is_kept: false });
                     return;
                 }
                 Err(Errno::NOENT) => return,
                 // Not a directory after all. A link gives either of these errors.
                 Err(Errno::NOTDIR | Errno::LOOP) => {}
-                Err(error) => return self.pass_over(Some(name), error),
+                Err(error) => return self.skip(Some(name), error),
             }
         }
         match self.folder().and_then(|folder| unlinkat(folder, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => self.pass_over(Some(name), error),
+            Err(error) => self.skip(Some(name), error),
         }
     }
 
     /// Removes the innermost directory, which was read to its end; reads it again if it is not
     /// empty.
-    fn leave(&mut self) {
+    fn remove_dir(&mut self) {
         let Some(mut level) = self.levels.pop() else { return };
         // Directories from deeper levels were moved into the top one, so read it again.
-        let grew = self.levels.is_empty() && level.moved < self.moved;
-        if level.keeps && !grew {
-            return self.keep();
+        let has_new_entries = self.levels.is_empty() && level.moved < self.moved;
+        if level.is_kept && !has_new_entries {
+            return self.mark_kept();
         }
-        let gone = self.folder().and_then(|above| unlinkat(above, &level.name, AtFlags::REMOVEDIR));
-        match gone {
+        let removed =
+            self.folder().and_then(|above| unlinkat(above, &level.name, AtFlags::REMOVEDIR));
+        match removed {
             Ok(()) | Err(Errno::NOENT) => {}
             // New entries were moved here, or another process still writes into the tree.
-            Err(Errno::NOTEMPTY | Errno::EXIST) if grew || level.passes < PASSES_MAX => {
-                level.passes += u64::from(!grew);
-                (level.moved, level.keeps) = (self.moved, false);
+            Err(Errno::NOTEMPTY | Errno::EXIST) if has_new_entries || level.passes < PASSES_MAX => {
+                level.passes += u64::from(!has_new_entries);
+                (level.moved, level.is_kept) = (self.moved, false);
                 level.dir.rewind();
                 self.levels.push(level);
             }
-            Err(error) => self.pass_over(Some(&level.name), error),
+            Err(error) => self.skip(Some(&level.name), error),
         }
     }
 
@@ -175,7 +177,7 @@ impl Removal {
     fn move_up(&mut self, name: &CStr) {
         let path = self.path_to(Some(name));
         if let Err(error) = Mounts::now().refuse(&path) {
-            return self.pass_over_for(error);
+            return self.skip_with(error);
         }
         loop {
             self.moved += 1;
@@ -191,7 +193,7 @@ impl Removal {
                 // The tree contains an entry of that name, so try the next one.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
                 // Overlays return XDEV without a mount in the tree.
-                Err(error) => return self.pass_over_for(Error::io("move", &path, error.into())),
+                Err(error) => return self.skip_with(Error::io("move", &path, error.into())),
             }
         }
     }
@@ -202,20 +204,20 @@ impl Removal {
     }
 
     /// Leaves an entry of the innermost directory, or the rest of the directory.
-    fn pass_over(&mut self, name: Option<&CStr>, error: Errno) {
+    fn skip(&mut self, name: Option<&CStr>, error: Errno) {
         let path = self.path_to(name);
-        self.pass_over_for(stays(&path, error.into()));
+        self.skip_with(not_removed(&path, error.into()));
     }
 
-    fn pass_over_for(&mut self, error: Error) {
-        self.left.get_or_insert(error);
-        self.keep();
+    fn skip_with(&mut self, error: Error) {
+        self.first_error.get_or_insert(error);
+        self.mark_kept();
     }
 
     /// Marks the innermost directory as one that cannot be removed.
-    fn keep(&mut self) {
+    fn mark_kept(&mut self) {
         if let Some(level) = self.levels.last_mut() {
-            level.keeps = true;
+            level.is_kept = true;
         }
     }
 
@@ -398,7 +400,7 @@ mod tests {
         #[test]
         fn a_mount_that_was_made_since_the_look_is_not_entered() {
             let removal = |tree: &Path| {
-                let error = take_apart(tree).unwrap_err();
+                let error = remove_tree(tree).unwrap_err();
                 assert!(error.to_string().contains("tree/a/deep/mnt`"), "{error}");
             };
             let Some(left) = after(removal, 1) else { return };
@@ -408,7 +410,7 @@ mod tests {
         /// Such a tree is flattened during the removal, except the branch that leads to a mount.
         #[test]
         fn a_mount_far_below_stays_where_it_is() {
-            let removal = |tree: &Path| drop(take_apart(tree).unwrap_err());
+            let removal = |tree: &Path| drop(remove_tree(tree).unwrap_err());
             let Some(left) = after(removal, 3 * DEPTH_MAX) else { return };
             assert!(left.last().unwrap().ends_with("deep/mnt/file"), "{left:?}");
             let moved = left.iter().any(|it| it.contains("removed-"));
@@ -432,7 +434,7 @@ mod tests {
                 mount(&["--bind", &path("kept/file"), &path("tree/file")]);
                 mount(&["--bind", &path("kept/file"), &path("alone")]);
                 for (tree, at) in [("top", "top"), ("tree", "tree/file"), ("alone", "alone")] {
-                    for removal in [remove, take_apart] {
+                    for removal in [remove, remove_tree] {
                         let error = removal(&around.join(tree)).unwrap_err().to_string();
                         let expected = format!("a file system is mounted at `{}`", path(at));
                         assert!(error.starts_with(&expected), "{error}");

@@ -27,7 +27,7 @@ const KEPT_TIME: Duration = Duration::from_secs(24 * 3600);
 /// A scratch directory in use. No other call removes it meanwhile.
 pub(crate) struct Scratch {
     build: Build,
-    occupied: BuildLock,
+    build_lock: BuildLock,
 }
 
 impl Workspace {
@@ -42,8 +42,8 @@ impl Workspace {
         is_canceled: &dyn Fn() -> bool,
     ) -> Result<Scratch, Error> {
         let build = self.build(&format!("{PREFIX}{run}"));
-        let occupied = build.prepare(is_canceled)?;
-        Ok(Scratch { build, occupied })
+        let build_lock = build.prepare(is_canceled)?;
+        Ok(Scratch { build, build_lock })
     }
 
     /// Removes a scratch directory that a killed call left, or that was kept long enough. Does not
@@ -72,7 +72,7 @@ impl Scratch {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the process has no free file descriptor.
     pub(crate) fn share(&self) -> Result<File, Error> {
-        self.occupied.share(self.build.dir())
+        self.build_lock.share(self.build.dir())
     }
 
     /// Ends its use, and keeps it for a day.

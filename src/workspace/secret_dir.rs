@@ -47,10 +47,10 @@ impl SecretDir {
             let message = format!("secrets directory `{}` does not exist", self.path.display());
             Error::new(ErrorKind::Io, message).with_path(&self.path)
         })?;
-        private(&self.path, &folder, folder.is_dir(), "0700")?;
+        check_private(&self.path, &folder, folder.is_dir(), "0700")?;
         let path = self.path.join(name);
         let Some(file) = stat(&path)? else { return Ok(None) };
-        private(&path, &file, file.is_file(), "0600")?;
+        check_private(&path, &file, file.is_file(), "0600")?;
         if file.len() > SIZE_MAX {
             let message = format!("secret file `{}` is too large", path.display());
             return Err(Error::new(ErrorKind::Io, message).with_path(path));
@@ -69,7 +69,12 @@ fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
 }
 
 /// Fails if other accounts can read or write the path, or if it has the wrong type.
-fn private(path: &Path, found: &fs::Metadata, of_kind: bool, mode: &str) -> Result<(), Error> {
+fn check_private(
+    path: &Path,
+    found: &fs::Metadata,
+    of_kind: bool,
+    mode: &str,
+) -> Result<(), Error> {
     if !of_kind {
         let shown = path.display();
         let message =

@@ -66,8 +66,8 @@ impl LogTail {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
     pub(crate) fn read(&mut self, line: Lines<'_>) -> Result<(), Error> {
-        if self.drain(line)?.is_continue() {
-            let _ = self.end(line);
+        if self.pass_new_lines(line)?.is_continue() {
+            let _ = self.pass_last_line(line);
         }
         Ok(())
     }
@@ -79,7 +79,7 @@ impl LogTail {
     ///
     /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
     pub(crate) fn read_new(&mut self, line: Lines<'_>) -> Result<(), Error> {
-        self.drain(line).map(drop)
+        self.pass_new_lines(line).map(drop)
     }
 
     /// Passes lines to `line` as they are written, until `done` returns true, the call is canceled,
@@ -97,11 +97,11 @@ impl LogTail {
         loop {
             // Call it first, so that everything that was written before is still read.
             let last = done();
-            if self.drain(line)?.is_break() || cancel.is_canceled() {
+            if self.pass_new_lines(line)?.is_break() || cancel.is_canceled() {
                 return Ok(());
             }
             if last {
-                let _ = self.end(line);
+                let _ = self.pass_last_line(line);
                 return Ok(());
             }
             thread::sleep(PAUSE);
@@ -109,19 +109,19 @@ impl LogTail {
     }
 
     /// Passes the current complete lines to `line`.
-    fn drain(&mut self, line: Lines<'_>) -> Result<ControlFlow<()>, Error> {
-        let mut drained = self.drain_open(line);
-        while let Ok(ControlFlow::Continue(())) = drained {
+    fn pass_new_lines(&mut self, line: Lines<'_>) -> Result<ControlFlow<()>, Error> {
+        let mut flow = self.pass_lines_of_open(line);
+        while let Ok(ControlFlow::Continue(())) = flow {
             match self.reopen() {
-                Ok(true) => drained = self.drain_open(line),
+                Ok(true) => flow = self.pass_lines_of_open(line),
                 Ok(false) => break,
-                Err(error) => drained = Err(error),
+                Err(error) => flow = Err(error),
             }
         }
-        drained.map_err(|source| self.error(source))
+        flow.map_err(|source| self.error(source))
     }
 
-    fn drain_open(&mut self, line: Lines<'_>) -> io::Result<ControlFlow<()>> {
+    fn pass_lines_of_open(&mut self, line: Lines<'_>) -> io::Result<ControlFlow<()>> {
         let Some(open) = &mut self.open else { return Ok(ControlFlow::Continue(())) };
         let mut chunk = vec![0; CHUNK_BYTES];
         open.file.seek(SeekFrom::Start(open.position))?;
@@ -147,7 +147,7 @@ impl LogTail {
     }
 
     /// Passes a last line without a newline to `line`.
-    fn end(&mut self, line: Lines<'_>) -> ControlFlow<()> {
+    fn pass_last_line(&mut self, line: Lines<'_>) -> ControlFlow<()> {
         let text = std::mem::take(&mut self.line);
         if text.is_empty() { ControlFlow::Continue(()) } else { line(&text) }
     }
@@ -316,7 +316,7 @@ mod tests {
         let mut tail = LogTail::new(&path, Some(0)).unwrap();
         let mut look = |expected: &[&str]| {
             lines.clear();
-            let _ = tail.drain(&mut |line: &[u8]| {
+            let _ = tail.pass_new_lines(&mut |line: &[u8]| {
                 lines.push(String::from_utf8_lossy(line).into_owned());
                 ControlFlow::Continue(())
             });

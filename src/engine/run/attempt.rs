@@ -121,7 +121,7 @@ pub(in crate::engine) fn attempt(
     let kept = keep(repo, job, &mut record, &mut voice);
     let tallied =
         update_attempts(books, job, &record, judged.uncounted).and_then(|()| match &judged.lacks {
-            Some(secret) => books.attempts.wait_for(&record.commit, secret),
+            Some(secret) => books.attempts.set_missing_secret(&record.commit, secret),
             None => Ok(()),
         });
     books.lock.withdraw(record.commit);
@@ -149,7 +149,7 @@ pub(in crate::engine) fn lacks_no_more(
     attempts: &Attempts,
     id: &CommitId,
 ) -> bool {
-    attempts.lacks(id).is_some_and(|name| shared.secrets(None).has_file(&name))
+    attempts.missing_secret(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
 /// Who left a commit untested that is now tried again; of the newest record, where one can be read.
@@ -607,7 +607,7 @@ fn update_attempts(
     }
     match record.outcome {
         Outcome::Error if !uncounted => Ok(()),
-        Outcome::Error | Outcome::Canceled => books.attempts.take_back(id),
+        Outcome::Error | Outcome::Canceled => books.attempts.decrement(id),
         _ => books.attempts.clear(id),
     }
 }

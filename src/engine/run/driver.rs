@@ -254,7 +254,7 @@ impl<'a> RunDriver<'a> {
         if self.wanted.named.is_none() {
             let lines: Vec<u8> = self.pushed.iter().flat_map(RefUpdate::line).collect();
             if !lines.is_empty() {
-                self.workspace.leave_pushed(&lines)?;
+                self.workspace.record_push(&lines)?;
                 self.wanted.push_is_left = true;
             }
             self.workspace.request_scan()?;
@@ -441,7 +441,8 @@ impl<'a> RunDriver<'a> {
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
         let tried = attempts.get(&id);
-        let is_held = tried >= self.shared.settings.max_attempts && attempts.lacks(&id).is_none();
+        let is_held =
+            tried >= self.shared.settings.max_attempts && attempts.missing_secret(&id).is_none();
         // A re-test that came to no verdict leaves the one before.
         let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
         let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);

@@ -68,8 +68,8 @@ impl SecondLook<'_> {
         let tags = self.pushed_tags(&refs)?;
         let workspace = self.shared.workspace();
         let before = workspace.looked_at();
-        let ground = self.ground(&refs)?;
-        if before.ground == ground && tags.is_empty() {
+        let state_key = self.state_key(&refs)?;
+        if before.state_key == state_key && tags.is_empty() {
             return Ok(Found::default());
         }
         let settled = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
@@ -93,7 +93,7 @@ impl SecondLook<'_> {
         let mut after = LookedAt::default();
         asked.extend(self.again(skipped, &before, &mut after)?);
         let found = self.limited(self.oldest_first(asked)?, &mut after)?;
-        after.ground = if found.jobs.is_empty() { ground } else { String::new() };
+        after.state_key = if found.jobs.is_empty() { state_key } else { String::new() };
         if after != before && self.repo.may_cache() {
             workspace.keep_looked_at(&after);
         }
@@ -134,7 +134,7 @@ impl SecondLook<'_> {
     }
 
     /// What the answer "nothing" rests on: the refs, the results and the settings.
-    fn ground(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
+    fn state_key(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
         let mut hasher = DefaultHasher::new();
         refs.hash(&mut hasher);
         Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))
