@@ -22,30 +22,11 @@ pub(in crate::engine) fn approve(
 ) -> Result<Approval, Error> {
     let env = shared.process_env();
     let approvals = shared.approvals(&env);
-<<<<<<< HEAD
     // The account of an approver identifies the person, even if git has no identity configured.
     if shared.options.by.is_none() && !approvals.is_approver() {
         repo.required_identity()?;
     }
     let identity = Identity::of(shared, repo, None, &env);
-||||||| e651946
-    let named = match &shared.options.by {
-        Some(by) => Some(by.clone()),
-        // An account that may approve is somebody, whatever git calls it.
-        None if approvals.is_approver() => repo.identity(),
-        None => Some(repo.required_identity()?),
-    };
-    let identity = Identity::of(shared, repo, named.as_ref(), &env);
-=======
-    let named = match &shared.options.by {
-        Some(by) => Some(by.clone()),
-        // An account that may approve identifies the person, so git's configuration may lack a
-        // name.
-        None if approvals.is_approver() => repo.identity(),
-        None => Some(repo.required_identity()?),
-    };
-    let identity = Identity::of(shared, repo, named.as_ref(), &env);
->>>>>>> wt-c2
     let approval = Approval {
         reference: Repo::approval_ref(environment, commit, &attempt::new_id()),
         environment: environment.to_owned(),

@@ -29,25 +29,7 @@ impl Identity {
     }
 }
 
-<<<<<<< HEAD
 /// Removes the characters that would end a name early in a commit.
-||||||| e651946
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}>", self.name, self.address)
-    }
-}
-
-/// Without what would end a name early in a commit.
-=======
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}>", self.name, self.address)
-    }
-}
-
-/// Removes characters that would end a name early in a commit.
->>>>>>> wt-c2
 fn clean(text: &str) -> String {
     let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
     let text: String = text.chars().filter(of_text).collect();
