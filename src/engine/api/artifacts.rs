@@ -108,7 +108,7 @@ fn find(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Bui
     let record = job_record(&repo, id, options.job_id.as_deref())?;
     let build = shared.workspace().build(&repo.commit_for(id, None)?.build_name());
     let place = match () {
-        () if build.artifacts().is_there() => ArtifactPlace::Build,
+        () if build.artifacts().exists() => ArtifactPlace::Build,
         () if build.archive_path().exists() => ArtifactPlace::Archive,
         () => ArtifactPlace::Missing,
     };

@@ -25,7 +25,7 @@ use crate::{
         event::Observer,
     },
     process::{account_name, own_account},
-    repo::{DeployHistory, Repo},
+    repo::{Repo, StoredHistory},
     util::clock,
 };
 use std::{cmp::Reverse, collections::HashSet};
@@ -129,7 +129,7 @@ impl Engine {
         let (shared, request) = (&self.shared, request.into());
         let repo = shared.repo()?;
         let (history, is_live) = self.history(&repo, environment)?;
-        let ledger = history.ledger;
+        let ledger = history.history;
         let candidate =
             CandidateSearch { shared, repo: &repo, environment }.candidate(&request, &ledger)?;
         let interrupted = ledger.interrupted().filter(|_| !is_live).cloned();
@@ -188,14 +188,14 @@ impl Engine {
                 };
                 found.warnings.push(format!("ignoring {what} in `refs/tinyci/deployments/{name}`"));
             }
-            let newest = history.ledger.deployments.first_mut();
+            let newest = history.history.deployments.first_mut();
             if let Some(newest) = newest.filter(|_| is_live) {
                 newest.outcome = DeployOutcome::Running;
             }
-            found.deployments.extend(history.ledger.deployments);
+            found.deployments.extend(history.history.deployments);
         }
         let known: HashSet<String> = found.deployments.iter().map(|it| it.id.clone()).collect();
-        let fetched = repo.fetched_deploys()?;
+        let fetched = repo.fetched_deployments()?;
         found.warnings.extend(fetched.warnings);
         for (name, ledger) in fetched.histories {
             if environment.is_none_or(|wanted| wanted == name) {
@@ -214,13 +214,13 @@ impl Engine {
     /// As [`deployments`](Engine::deployments).
     pub fn deployed(&self, environment: &str) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
-        Ok(self.shared.repo()?.deploy_history(environment)?.ledger.running().cloned())
+        Ok(self.shared.repo()?.deploy_history(environment)?.history.running().cloned())
     }
 
     /// Returns the history of an environment, and true if its newest deployment is in progress.
-    fn history(&self, repo: &Repo, environment: &str) -> Result<(DeployHistory, bool), Error> {
+    fn history(&self, repo: &Repo, environment: &str) -> Result<(StoredHistory, bool), Error> {
         let history = repo.deploy_history(environment)?;
-        if history.ledger.interrupted().is_none() {
+        if history.history.interrupted().is_none() {
             return Ok((history, false));
         }
         if self.shared.workspace().is_deploying(environment)? {
@@ -290,15 +290,14 @@ impl Engine {
         let env = self.shared.process_env();
         let identity = Identity::of(&self.shared, &repo, None, &env);
         let account = account_name(own_account(), &env.passed);
-        let open = repo.deploy_history(environment)?.ledger.interrupted().cloned();
+        let open = repo.deploy_history(environment)?.history.interrupted().cloned();
         let Some(open) = open else { return Ok(None) };
         let unlocked = Deployment {
             finished: Some(clock::now_ms()),
             reason: Some(format!("unlocked by {identity} as {account}: {reason}")),
             ..open
         };
-        let author = (identity.name.as_str(), identity.address.as_str());
-        repo.record_deployment(environment, author, |ledger| {
+        repo.record_deployment(environment, &identity, |ledger| {
             Ok(ledger.interrupted().map(|_| unlocked.clone()))
         })?;
         Ok(Some(unlocked))

@@ -26,7 +26,7 @@ impl Folder {
 impl Tree for Folder {
     fn entry(&self, path: &str) -> Result<TreeFile, Error> {
         if !self.path.is_absolute() {
-            return Err(Error::nowhere(ErrorKind::Io, &self.path));
+            return Err(Error::unresolved_path(ErrorKind::Io, &self.path));
         }
         let mut whole = self.path.clone();
         for part in path.split('/') {

@@ -118,7 +118,7 @@ impl Engine {
         }
         Scripts::check_host(&options.registrations)?;
         if !path.is_absolute() {
-            return Err(Error::nowhere(ErrorKind::NotARepo, &path));
+            return Err(Error::unresolved_path(ErrorKind::NotARepo, &path));
         }
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
@@ -133,7 +133,7 @@ impl Engine {
         let mut shared = Shared {
             root,
             bare: repo.is_bare(),
-            open_path: repo.entrance().to_path_buf(),
+            reopen_path: repo.reopen_path().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
             sharing: repo.sharing()?,
             settings,
@@ -165,7 +165,7 @@ impl Engine {
         let shared = Shared {
             root: opened.root.clone(),
             bare: opened.bare,
-            open_path: opened.open_path.clone(),
+            reopen_path: opened.reopen_path.clone(),
             common_dir: opened.common_dir.clone(),
             sharing: opened.sharing,
             settings: opened.settings.clone(),
@@ -419,8 +419,8 @@ impl Engine {
     ) -> Result<Export, Error> {
         let dir = dir.as_ref();
         // Made absolute here, because another thread may change the directory during the export.
-        let dir =
-            std::path::absolute(dir).map_err(|_| Error::nowhere(ErrorKind::InvalidArg, dir))?;
+        let dir = std::path::absolute(dir)
+            .map_err(|_| Error::unresolved_path(ErrorKind::InvalidArg, dir))?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let view = CancelView::new(cancel, 1);

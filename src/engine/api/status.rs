@@ -62,7 +62,7 @@ impl Engine {
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
-        for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
+        for (id, secret) in ids.filter_map(|id| Some((id, attempts.missing_secret(id)?))) {
             status.warnings.push(format!(
                 "commit {} has no verdict: the server does not have the secret `{secret}`; the \
                  next run after you add it tests the commit",
@@ -115,7 +115,7 @@ impl Engine {
                 status.environments.push(environment);
             }
         }
-        let fetched = repo.fetched_deploys()?;
+        let fetched = repo.fetched_deployments()?;
         status.warnings.extend(fetched.warnings);
         for (name, ledger) in fetched.histories {
             let remote = ledger.deployments.first().and_then(|newest| newest.remote.clone());

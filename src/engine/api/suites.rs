@@ -115,7 +115,7 @@ fn test(call: EngineCall<'_>, options: &TestOptions) -> Result<TestReport, Error
         TestSource::Directory(folder) => {
             // The field is public, so it may contain a relative path.
             let folder = std::path::absolute(folder)
-                .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
+                .map_err(|_| Error::unresolved_path(ErrorKind::NotFound, folder))?;
             let place = format!("the directory `{}`", folder.display());
             let tree = Folder::new(folder);
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();

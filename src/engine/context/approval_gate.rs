@@ -8,7 +8,7 @@ use std::{
 use super::{approvals::Approvals, pump::Sender, secrets::not_asked_reason};
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         commit::{Commit, CommitId},
         deployment::ApprovalProof,
         error::{Error, ErrorKind},
@@ -166,7 +166,7 @@ impl ApprovalGate {
             Error::new(kind, not_asked_reason(outcome))
         })?;
         let call = ApprovalCall { environment: &self.environment, question, context };
-        answered("the request for an approval", || host(&call)).map_err(|error| {
+        call_program("the request for an approval", || host(&call)).map_err(|error| {
             let message =
                 format!("the host did not answer the approval request: {}", error.report());
             if error.is_host_fault() { error } else { error.with_message(message) }

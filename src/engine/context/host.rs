@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::pump::Sender;
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         cancel::CancelView,
         commit::Commit,
         error::Error,
@@ -104,7 +104,7 @@ impl Hooks {
         let called_hook = call.hook;
         let what = format!("the hook `{}`", StepName::from(called_hook));
         for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == called_hook) {
-            answered(&what, || hook(&mut call))?;
+            call_program(&what, || hook(&mut call))?;
             if let Some(mistake) = call.mistake.take() {
                 return Err(mistake);
             }

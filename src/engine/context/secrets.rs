@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use super::pump::Sender;
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         commit::Commit,
         error::{Error, ErrorKind},
         outcome::Outcome,
@@ -75,7 +75,7 @@ impl Secrets {
         if let (Some(ask), Some(events)) = (&self.ask, &self.events) {
             events.flush(context).map_err(|outcome| refused(name, not_asked_reason(outcome)))?;
             let what = format!("the request for the secret `{name}`");
-            let answer = answered(&what, || ask(name, context)).map_err(|error| {
+            let answer = call_program(&what, || ask(name, context)).map_err(|error| {
                 if error.is_host_fault() {
                     Denied::Fault(error)
                 } else {

@@ -22,7 +22,7 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) root: PathBuf,
     pub(in crate::engine) bare: bool,
     /// The path that each call and each worker opens the repository with.
-    pub(in crate::engine) open_path: PathBuf,
+    pub(in crate::engine) reopen_path: PathBuf,
     pub(in crate::engine) common_dir: PathBuf,
     /// The access that other accounts get to written files.
     pub(in crate::engine) sharing: Sharing,
@@ -38,7 +38,7 @@ pub(in crate::engine) struct Shared {
 impl Shared {
     /// Opens the repository for the calling thread.
     pub(in crate::engine) fn repo(&self) -> Result<Repo, Error> {
-        Repo::open(&self.open_path)
+        Repo::open(&self.reopen_path)
     }
 
     /// Opens the repository for a call that changes something: a ref, the state, the configuration

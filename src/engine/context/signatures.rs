@@ -14,6 +14,7 @@ use crate::{
         commit::CommitId,
         deployment::Approval,
         error::{Error, ErrorKind},
+        identity::Identity,
     },
     process::{self, Answer},
     repo::{CommitSignature, Repo, Signers},
@@ -22,13 +23,6 @@ use crate::{
 
 /// The namespace of git's ssh signatures.
 const NAMESPACE: &str = "git";
-
-/// The person who makes a signed commit.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Author<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) address: &'a str,
-}
 
 /// Creates the commit of an approval, signed as git's configuration says. It calls git, because
 /// git supports all agents, commands and key forms that its configuration can name.
@@ -40,14 +34,14 @@ pub(crate) struct Author<'a> {
 pub(crate) fn sign_approval(
     repo: &Repo,
     approval: &Approval,
-    author: Author<'_>,
+    identity: &Identity,
     env: &Variables,
 ) -> Result<CommitId, Error> {
     let (tree, text) = repo.approval_text(approval)?;
     let seconds = Timestamp::try_from(approval.time).unwrap_or_default().as_second();
     let (tree, date) = (tree.to_string(), format!("{seconds} +0000"));
     let mut env = without_repository(env);
-    for (role, value) in [("NAME", author.name), ("EMAIL", author.address), ("DATE", &date)] {
+    for (role, value) in [("NAME", &identity.name), ("EMAIL", &identity.address), ("DATE", &date)] {
         env.insert(format!("GIT_AUTHOR_{role}").into(), value.into());
         env.insert(format!("GIT_COMMITTER_{role}").into(), value.into());
     }

@@ -3,7 +3,7 @@
 use super::{candidate::Candidate, identity::Identity};
 use crate::engine::{context::shared::Shared, run::attempt};
 use crate::{
-    engine::context::signatures::{self, Author},
+    engine::context::signatures,
     model::{
         commit::CommitId,
         deployment::{Approval, ApprovalState},
@@ -22,14 +22,11 @@ pub(in crate::engine) fn approve(
 ) -> Result<Approval, Error> {
     let env = shared.process_env();
     let approvals = shared.approvals(&env);
-    let named = match &shared.options.by {
-        Some(by) => Some(by.clone()),
-        // An account that may approve identifies the person, so git's configuration may lack a
-        // name.
-        None if approvals.is_approver() => repo.identity(),
-        None => Some(repo.required_identity()?),
-    };
-    let identity = Identity::of(shared, repo, named.as_ref(), &env);
+    // The account of an approver identifies the person, even if git has no identity configured.
+    if shared.options.by.is_none() && !approvals.is_approver() {
+        repo.required_identity()?;
+    }
+    let identity = Identity::of(shared, repo, None, &env);
     let approval = Approval {
         reference: Repo::approval_ref(environment, commit, &attempt::new_id()),
         environment: environment.to_owned(),
@@ -41,10 +38,9 @@ pub(in crate::engine) fn approve(
         proof: None,
         problem: None,
     };
-    let author = Author { name: &identity.name, address: &identity.address };
     let id = match repo.signs_with_ssh() {
-        true => signatures::sign_approval(repo, &approval, author, &shared.process_variables())?,
-        false => repo.make_approval(&approval, (author.name, author.address))?,
+        true => signatures::sign_approval(repo, &approval, &identity, &shared.process_variables())?,
+        false => repo.make_approval(&approval, &identity)?,
     };
     // Stored before its ref, so that readers of the ref can find the account.
     shared.workspace().mark_approval(id)?;

@@ -84,7 +84,7 @@ fn check_free(shared: &Shared, environment: &str) -> Result<(), Error> {
     if shared.workspace().is_deploying(environment)? {
         return Err(busy(environment));
     }
-    let ledger = shared.repo()?.deploy_history(environment)?.ledger;
+    let ledger = shared.repo()?.deploy_history(environment)?.history;
     let Some(open) = ledger.interrupted() else { return Ok(()) };
     // A killed deployment may still have processes that are ending.
     let lock = shared.workspace().deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
@@ -253,7 +253,7 @@ impl Decision {
         request: &DeployRequest,
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
-        let ledger = repo.deploy_history(environment)?.ledger;
+        let ledger = repo.deploy_history(environment)?.history;
         let deployed = ledger.running().map(|running| running.commit);
         if let Some(expected) = request.expected.filter(|expected| *expected != deployed) {
             return Err(outdated(environment, expected, deployed));
@@ -326,7 +326,7 @@ impl<'a> Attempt<'a> {
         for message in repo.restore_refs()? {
             context.events.emit(EventKind::Warning { message });
         }
-        if let Some(open) = repo.deploy_history(environment)?.ledger.interrupted() {
+        if let Some(open) = repo.deploy_history(environment)?.history.interrupted() {
             return Err(locked(open));
         }
         let decision = Decision::new(shared, context.env, environment, &provided.request)?;
@@ -468,8 +468,7 @@ impl<'a> Attempt<'a> {
         &self,
         entry: impl Fn(&DeploymentHistory) -> Result<Option<Deployment>, Error>,
     ) -> Result<(), Error> {
-        let author = (self.identity.name.as_str(), self.identity.address.as_str());
-        self.repo.record_deployment(&self.deployment.environment, author, entry)
+        self.repo.record_deployment(&self.deployment.environment, &self.identity, entry)
     }
 
     /// Returns the commit's build with its current export.
@@ -623,7 +622,7 @@ impl<'a> Attempt<'a> {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        let StepResult { record, waits, .. } = match ended {
+        let StepResult { record, awaits_approval, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
                 reporter.warn(error.report());
@@ -636,7 +635,7 @@ impl<'a> Attempt<'a> {
             }
         };
         deployment.outcome = match record.outcome {
-            _ if waits => DeployOutcome::AwaitingApproval,
+            _ if awaits_approval => DeployOutcome::AwaitingApproval,
             Outcome::Success => DeployOutcome::Success,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
@@ -646,7 +645,7 @@ impl<'a> Attempt<'a> {
             deployment.reason = record.error.clone().or_else(|| record.failed_command());
             deployment.failures = record.failures;
         }
-        if waits {
+        if awaits_approval {
             self.deployment.reason = self.waiting_reason(self.deployment.reason.clone(), reporter);
         }
     }

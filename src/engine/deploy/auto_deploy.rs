@@ -174,7 +174,7 @@ fn pushed_candidate(
     environment: &str,
     pushed: &[RefUpdate],
 ) -> Result<Option<Candidate>, Error> {
-    let ledger = repo.deploy_history(environment)?.ledger;
+    let ledger = repo.deploy_history(environment)?.history;
     let branches = repo.branch_list()?;
     let search = CandidateSearch { shared, repo, environment };
     let newest = Newest::new(&search, &branches, &ledger)?;

@@ -1,20 +1,13 @@
-//! [`Identity`]: the person who deploys.
-
-use std::fmt;
+//! Finds the [`Identity`] of the person the person who deploys.
 
 use crate::engine::{
     context::{process_env::ProcessEnv, shared::Shared},
     run::attempt::host_name,
 };
+pub(in crate::engine) use crate::model::identity::Identity;
 use crate::repo::Repo;
 
 /// A name and an email address, as git uses them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct Identity {
-    pub(in crate::engine) name: String,
-    pub(in crate::engine) address: String,
-}
-
 impl Identity {
     /// Returns the identity of the request, else of the engine, else of git's configuration. The
     /// last search is the user of this process.
@@ -25,23 +18,18 @@ impl Identity {
         env: &ProcessEnv,
     ) -> Self {
         let named = named.or(shared.options.by.as_ref());
-        let (name, address) = named.cloned().or_else(|| repo.identity()).unwrap_or_else(|| {
+        let named = named.cloned().map(|(name, address)| Self { name, address });
+        let identity = named.or_else(|| repo.identity()).unwrap_or_else(|| {
             let number = || format!("uid {}", rustix::process::getuid().as_raw());
-            let user = env.user.clone().unwrap_or_else(number);
-            let address = format!("{}@{}", user.replace(' ', "-"), host_name());
-            (user, address)
+            let name = env.user.clone().unwrap_or_else(number);
+            let address = format!("{}@{}", name.replace(' ', "-"), host_name());
+            Self { name, address }
         });
-        Self { name: clean(&name), address: clean(&address) }
+        Self { name: clean(&identity.name), address: clean(&identity.address) }
     }
 }
 
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}>", self.name, self.address)
-    }
-}
-
-/// Removes characters that would end a name early in a commit.
+/// Removes the characters that would end a name early in a commit.
 fn clean(text: &str) -> String {
     let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
     let text: String = text.chars().filter(of_text).collect();

@@ -75,7 +75,7 @@ impl<'a> Keeper<'a> {
 
     fn by_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let deployments = self.repo.known_deploys()?;
+        let deployments = self.repo.known_deployments()?;
         if let Some(environment) = deployments.unknown.first() {
             return Err(unknown(environment));
         }

@@ -18,7 +18,7 @@ pub(in crate::engine) fn retire(
     environment: &str,
 ) -> Result<Option<Deployment>, Error> {
     let repo = shared.repo()?;
-    let ledger = repo.deploy_history(environment)?.ledger;
+    let ledger = repo.deploy_history(environment)?.history;
     if ledger.is_retired() {
         return Ok(None);
     }
@@ -27,8 +27,7 @@ pub(in crate::engine) fn retire(
     let entry = entry(environment, &ledger, &identity);
     let entry = entry.ok_or_else(|| unknown(&repo, environment))?;
     let entry = Deployment { account: Some(account_name(own_account(), &env.passed)), ..entry };
-    let author = (identity.name.as_str(), identity.address.as_str());
-    repo.record_deployment(environment, author, |_| Ok(Some(entry.clone())))?;
+    repo.record_deployment(environment, &identity, |_| Ok(Some(entry.clone())))?;
     Ok(Some(entry))
 }
 

@@ -121,7 +121,7 @@ pub(in crate::engine) fn attempt(
     let updated =
         update_attempts(state, job, &record, result.uncounted).and_then(|()| {
             match &result.missing_secret {
-                Some(secret) => state.attempts.wait_for(&record.commit, secret),
+                Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
                 None => Ok(()),
             }
         });
@@ -150,7 +150,7 @@ pub(in crate::engine) fn secret_now_exists(
     attempts: &Attempts,
     id: &CommitId,
 ) -> bool {
-    attempts.lacks(id).is_some_and(|name| shared.secrets(None).has_file(&name))
+    attempts.missing_secret(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
 /// Returns the intervention that skipped a commit, if this job is a retry and the newest record
@@ -622,7 +622,7 @@ fn update_attempts(
     }
     match record.outcome {
         Outcome::Error if !uncounted => Ok(()),
-        Outcome::Error | Outcome::Canceled => state.attempts.take_back(id),
+        Outcome::Error | Outcome::Canceled => state.attempts.decrement(id),
         _ => state.attempts.clear(id),
     }
 }

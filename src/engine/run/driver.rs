@@ -261,7 +261,7 @@ impl<'a> RunDriver<'a> {
         if self.selection.named.is_none() {
             let lines: Vec<u8> = self.pushed.iter().flat_map(RefUpdate::line).collect();
             if !lines.is_empty() {
-                self.workspace.leave_pushed(&lines)?;
+                self.workspace.record_push(&lines)?;
                 self.selection.push_is_stored = true;
             }
             self.workspace.request_scan()?;
@@ -447,7 +447,7 @@ impl<'a> RunDriver<'a> {
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
         let tried = attempts.get(&id);
         let is_out_of_attempts =
-            tried >= self.shared.settings.max_attempts && attempts.lacks(&id).is_none();
+            tried >= self.shared.settings.max_attempts && attempts.missing_secret(&id).is_none();
         // A retest without a verdict keeps the earlier verdict.
         let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
         let is_settled = is_out_of_attempts || final_outcome(&self.repo, id)?.is_some_and(is_done);

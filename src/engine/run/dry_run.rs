@@ -285,7 +285,7 @@ impl DryBackend {
                 outcome: step.ends.is_none().then_some(step.record.outcome),
                 reason: reason.map(|reason| self.effects.shown(&reason)),
                 ends: step.ends,
-                actions: actions,
+                actions,
             }
         };
         steps.into_iter().zip(actions).map(dry_run).collect()

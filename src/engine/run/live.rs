@@ -59,7 +59,7 @@ fn deployed(
     if build.exports().is_empty() {
         return Ok(found);
     }
-    let deployments = repo.known_deploys()?;
+    let deployments = repo.known_deployments()?;
     for (environment, ledger) in deployments.histories.into_iter().chain(deployments.lost) {
         for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
             let exists = build.dir().join(&deployment.export).is_dir();
@@ -209,7 +209,7 @@ pub(in crate::engine) fn kept_exports(
     own: &str,
 ) -> Result<Vec<String>, Error> {
     let existing = build.exports();
-    if existing.is_empty() || !repo.known_deploys()?.unknown.is_empty() {
+    if existing.is_empty() || !repo.known_deployments()?.unknown.is_empty() {
         return Ok(existing);
     }
     let live = possibly_live(repo, build, id, own)?.into_iter().map(|live| live.export);

@@ -18,7 +18,7 @@ use crate::{
         record::{Record, Summary},
         selection::{RefUpdate, Selection, Selector, parse_updates},
     },
-    repo::{DueCommit, Repo, ScanRequest},
+    repo::{PendingCommit, Repo, ScanRequest},
     rules::{
         plan::{Due, Rules, plan},
         retest::JudgedFor,
@@ -350,14 +350,14 @@ impl ResolvedSelection {
         &self,
         shared: &Shared,
         repo: &Repo,
-    ) -> Result<Vec<DueCommit>, Error> {
+    ) -> Result<Vec<PendingCommit>, Error> {
         let request = ScanRequest {
             refs: &shared.settings.refs,
             pushed: &self.pushed,
             all_history: self.all_history,
             unconfigured: self.pipeline.is_some(),
         };
-        Ok(repo.scan(&request)?.due)
+        Ok(repo.scan(&request)?.pending)
     }
 
     /// Returns the rules of the plan. The backlog limit only applies to pushes; a caller who
@@ -376,7 +376,7 @@ impl ResolvedSelection {
 /// Returns a job as the caller requested it by name. `last` is the newest record of its commit.
 fn pending_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
     let attempts = attempt_count(shared, attempts, &job.commit.id);
-    let canceled = last.is_some_and(Record::is_withdrawn);
+    let canceled = last.is_some_and(Record::is_canceled_by_commit);
     Due { job, tip: true, own: true, attempts, canceled }
 }
 
@@ -448,7 +448,7 @@ pub(in crate::engine) fn out_of_attempts_message(
     repo: &Repo,
     id: CommitId,
 ) -> Result<String, Error> {
-    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
+    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_canceled_by_commit);
     let (short, attempts) = (id.short(), shared.settings.max_attempts);
     let message = match newest.and_then(|record| record.intervention) {
         Some(by) => format!("commit {short} was canceled {}", by.phrase()),

@@ -11,7 +11,7 @@ use crate::{
         outcome::Outcome,
         record::Record,
     },
-    repo::{Line, Repo, SourceResults, word_that_holds},
+    repo::{Line, Repo, SourceResults, newest_verdict},
     workspace::{LogTail, Workspace},
 };
 
@@ -189,7 +189,7 @@ pub(in crate::engine) fn records_of(
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
     let sources = all_sources(repo, remotes, id)?;
-    let note = word_that_holds(&sources);
+    let note = newest_verdict(&sources);
     let mut runs = HashSet::new();
     let mut records: Vec<Record> = sources
         .into_iter()
@@ -240,7 +240,7 @@ pub(in crate::engine) fn current_record(
 /// Returns the results of a commit in this repository, then those in its remotes.
 fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
     let mut sources = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    sources.extend(repo.said_by(remotes, id)?);
+    sources.extend(repo.results_of_remotes(remotes, id)?);
     Ok(sources)
 }
 

@@ -68,8 +68,8 @@ impl RetestSearch<'_> {
         let tags = self.pushed_tags(&refs)?;
         let workspace = self.shared.workspace();
         let before = workspace.looked_at();
-        let cache_key = self.cache_key(&refs)?;
-        if before.ground == cache_key && tags.is_empty() {
+        let state_key = self.state_key(&refs)?;
+        if before.state_key == state_key && tags.is_empty() {
             return Ok(Found::default());
         }
         let verdicts = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
@@ -94,7 +94,7 @@ impl RetestSearch<'_> {
         let mut after = LookedAt::default();
         requested.extend(self.retests(skipped, &before, &mut after)?);
         let found = self.limited(self.oldest_first(requested)?, &mut after)?;
-        after.ground = if found.jobs.is_empty() { cache_key } else { String::new() };
+        after.state_key = if found.jobs.is_empty() { state_key } else { String::new() };
         if after != before && self.repo.may_cache() {
             workspace.keep_looked_at(&after);
         }
@@ -137,7 +137,7 @@ impl RetestSearch<'_> {
 
     /// Returns a key of all inputs of the result "no jobs": the refs, the results and the
     /// settings.
-    fn cache_key(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
+    fn state_key(&self, refs: &[(GitString, CommitId)]) -> Result<String, Error> {
         let mut hasher = DefaultHasher::new();
         refs.hash(&mut hasher);
         Ok(format!("{} {:016x} {}", self.repo.results_key()?, hasher.finish(), self.settings_key()))

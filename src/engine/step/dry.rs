@@ -37,7 +37,7 @@ use crate::{
     },
     rules::glob::{self, ArtifactPattern, select},
     util::lock::lock,
-    workspace::{link_to_dir, no_file},
+    workspace::{link_to_dir, not_regular_file},
 };
 
 /// How long a plan may take by the clock on the wall: nothing in it waits.
@@ -192,7 +192,7 @@ impl DryEffects {
             match self.entry_at(&path.to_string_lossy()).map_err(Denied::Fault)? {
                 TreeEntry::File => kept.insert(path, ()),
                 TreeEntry::Directory => return Err(link_to_dir(&path)),
-                _ => return Err(no_file(&path)),
+                _ => return Err(not_regular_file(&path)),
             };
         }
         Ok(kept)

@@ -21,7 +21,7 @@ pub(in crate::engine) struct StepEnd {
     /// The reason why it was skipped, or the question of the approval that it needs.
     pub(in crate::engine) reason: Option<String>,
     /// True if it awaits an approval.
-    pub(in crate::engine) waits: bool,
+    pub(in crate::engine) awaits_approval: bool,
     /// The condition or function that left it out. `None` if the embedding program did.
     pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
@@ -37,7 +37,7 @@ impl StepEnd {
             outcome,
             error: None,
             reason: None,
-            waits: false,
+            awaits_approval: false,
             left_out: None,
             commands: Vec::new(),
             omitted_commands: 0,
@@ -107,7 +107,7 @@ impl StepEnd {
     }
 
     pub(super) fn into_result(self, name: StepName) -> StepResult {
-        let state = if self.waits { "awaiting approval" } else { "skipped" };
+        let state = if self.awaits_approval { "awaiting approval" } else { "skipped" };
         let of_reason = |reason: &String| format!("{state}: {reason}");
         let error_text = self.error.as_ref().map(Error::report);
         let failures = self.all_failures();
@@ -128,7 +128,7 @@ impl StepEnd {
             reason: sentence.or(self.reason),
             error: self.error,
             failures,
-            waits: self.waits,
+            awaits_approval: self.awaits_approval,
             left_out: self.left_out,
             ends: None,
         }

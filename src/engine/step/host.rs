@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     model::{
-        answer::blamed,
+        answer::with_request,
         artifact::Artifact,
         cancel::CancelView,
         dry_run::Action,
@@ -455,7 +455,7 @@ impl StepHost {
             allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
             duration: clock.elapsed(),
         });
-        let ended = ended.map_err(|error| blamed("the command", error));
+        let ended = ended.map_err(|error| with_request("the command", error));
         let exit = ended.map_err(Denied::of_machinery)?;
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);

@@ -28,7 +28,7 @@ use crate::{
     },
     rules::{glob::ArtifactPattern, interpolate::Vars},
     util::lock::lock,
-    workspace::{ArtifactStore, Wanted, given_up},
+    workspace::{ArtifactStore, KeepRequest, canceled},
 };
 
 /// Effects that really act.
@@ -63,10 +63,10 @@ impl Effects for RealEffects {
         refuses: &dyn Fn(&str) -> Option<Denied>,
         context: &RequestContext,
     ) -> Result<Vec<Artifact>, Denied> {
-        let stop = || (context.is_canceled() || context.is_late()).then(given_up);
+        let stop = || (context.is_canceled() || context.is_late()).then(canceled);
         let patterns = &ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
         let (export_dir, stop) = (self.export_dir.as_path(), &stop);
-        self.artifacts.keep(&context.job_id, &Wanted { export_dir, patterns, refuses, stop })
+        self.artifacts.keep(&context.job_id, &KeepRequest { export_dir, patterns, refuses, stop })
     }
 
     fn call(

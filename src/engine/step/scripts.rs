@@ -117,8 +117,8 @@ impl Scripts {
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, waits, left_out, failures } = end;
-        StepEnd { error, reason, waits, left_out, failures, ..StepEnd::of(outcome) }
+        let PhaseEnd { outcome, error, reason, awaits_approval, left_out, failures } = end;
+        StepEnd { error, reason, awaits_approval, left_out, failures, ..StepEnd::of(outcome) }
     }
 
     /// Replaces the placeholders in a text of a YAML config.
