@@ -48,7 +48,7 @@ pub(crate) fn sign_approval(
     git_dir.push(repo.git_dir());
     let words = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", "-S", "-F", "-", &tree];
     let words: Vec<&OsStr> = [&*git_dir].into_iter().chain(words.map(OsStr::new)).collect();
-    let answer = process::ask("git", &words, repo.root(), &env, text.as_bytes())?;
+    let answer = process::run_helper("git", &words, repo.root(), &env, text.as_bytes())?;
     let id = answer.passed.then(|| answer.out.trim().parse::<CommitId>().ok()).flatten();
     id.ok_or_else(|| {
         let message = format!("cannot sign the approval: {}", answer.complaint);
@@ -116,7 +116,7 @@ impl<'a> Keyring<'a> {
     ///
     /// # Errors
     ///
-    /// As [`process::ask`], or [`Io`](ErrorKind::Io) where there is no room for its file.
+    /// As [`process::run_helper`], or [`Io`](ErrorKind::Io) where there is no room for its file.
     pub(crate) fn key_of(
         &self,
         commit: &CommitSignature,
@@ -154,11 +154,11 @@ impl<'a> Keyring<'a> {
     ///
     /// # Errors
     ///
-    /// As [`process::ask`].
+    /// As [`process::run_helper`].
     pub(crate) fn lists(&self, principal: &str) -> Result<bool, Error> {
         let words = ["-Y", "match-principals", "-I", principal, "-f"].map(OsStr::new);
         let words: Vec<&OsStr> = words.into_iter().chain([self.allowed.as_os_str()]).collect();
-        let answer = process::ask(&self.program, &words, Path::new("/"), self.env, b"")?;
+        let answer = process::run_helper(&self.program, &words, Path::new("/"), self.env, b"")?;
         // One that does not know the question ends with how it is called.
         Ok(answer.passed || answer.complaint.starts_with("ssh-keygen "))
     }
@@ -189,7 +189,7 @@ impl<'a> Keyring<'a> {
                 words.extend([OsStr::new("-r"), revoked.as_os_str()]);
             }
         }
-        process::ask(&self.program, &words, Path::new("/"), self.env, &commit.payload)
+        process::run_helper(&self.program, &words, Path::new("/"), self.env, &commit.payload)
     }
 }
 
