@@ -207,7 +207,8 @@ impl Deployment {
 pub struct DeploymentList {
     /// The newest first, also those that were last fetched of remotes.
     pub deployments: Vec<Deployment>,
-    /// What stands among them and was not written by tinyci, a sentence each.
+    /// Warnings, such as entries that tinyci did not write. A line `hint: …` belongs to the line
+    /// above it.
     pub warnings: Vec<String>,
 }
 

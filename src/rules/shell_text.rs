@@ -21,9 +21,18 @@ const QUESTIONS: [&str; 6] = ["[", "[[", "command", "grep", "test", "which"];
 /// Nesting that no person writes.
 const DEPTH_MAX: usize = 32;
 
+/// Returns the warning for a text whose shell goes on after a command that failed, if it does.
+pub(crate) fn lost_failure_warning(text: &str) -> Option<String> {
+    let lost = lost_failure(text)?.replace(UNKNOWN, "…");
+    Some(format!(
+        "if `{lost}` fails, the shell still runs the next line and the failure is lost; write `set \
+         -e` as the first line"
+    ))
+}
+
 /// The first command of a text that may fail on a line of its own without ending the text: its
 /// first line. Placeholders may stand in the text.
-pub(crate) fn lost_failure(text: &str) -> Option<String> {
+fn lost_failure(text: &str) -> Option<String> {
     if !text.trim().contains('\n') {
         return None;
     }

@@ -60,11 +60,7 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
 
 /// A command of several lines that goes on after one that failed.
 fn goes_on_after_failure(command: &Template) -> Option<Warning> {
-    let lost = shell_text::lost_failure(&command.text)?;
-    let message = format!(
-        "a failure of `{lost}` is ignored, because the next line runs anyway; write `set -e` as \
-         the first line"
-    );
+    let message = shell_text::lost_failure_warning(&command.text)?;
     Some(Warning::new(message, command.position))
 }
 

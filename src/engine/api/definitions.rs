@@ -16,7 +16,7 @@ pub enum DefinitionsFormat {
 }
 
 impl Checker {
-    /// The reference of the script API: phases, constants, functions with what they take and give
+    /// The reference of the script API: steps, constants, functions with what they take and give
     /// back, options, what `ctx` holds, the language's own functions, and what tests find.
     ///
     /// It is written from the tables that scripts run by, and holds what

@@ -7,5 +7,5 @@
 //! | `template` | the placeholders of a YAML command |
 
 pub(in crate::script) mod entry;
-pub(in crate::script) mod phase;
+pub(in crate::script) mod step;
 pub(in crate::script) mod template;
