@@ -149,7 +149,7 @@ const DEPLOY: &str = include_str!("../../examples/docker-compose.rhai");
 fn a_deployment_waits_for_its_approval_and_then_goes_on() {
     let host = Arc::new(Recorder::default());
     let end = run_step(DEPLOY, "deploy", "master", host.clone());
-    assert!(end.waits, "{end:?}");
+    assert!(end.awaits_approval, "{end:?}");
     assert_eq!(end.reason.as_deref(), Some("Tag  \"Ship it\" as production?"));
     assert!(host.commands.lock().unwrap().is_empty());
 
@@ -166,7 +166,7 @@ fn a_deployment_waits_for_its_approval_and_then_goes_on() {
         ]
     );
     let end = run_step(DEPLOY, "deploy", "topic", host);
-    assert_eq!((end.outcome, end.waits), (Outcome::Skipped, false));
+    assert_eq!((end.outcome, end.awaits_approval), (Outcome::Skipped, false));
     assert_eq!(end.reason.as_deref(), Some("only master is deployed"));
 }
 

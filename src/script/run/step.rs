@@ -103,7 +103,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &StepCall<'_>
         outcome,
         error: worst.map(|it| error_of(it, failures.len(), session, call)),
         reason: None,
-        waits: false,
+        awaits_approval: false,
         left_out: None,
         failures: failures.iter().map(Failure::failed).collect(),
     };
@@ -115,7 +115,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &StepCall<'_>
             ScriptEnd { reason: Some(reason), left_out: Some(by), ..end }
         }
         Some(Stop::Waits(question)) if outcome == Outcome::Skipped => {
-            ScriptEnd { reason: Some(question), waits: true, ..end }
+            ScriptEnd { reason: Some(question), awaits_approval: true, ..end }
         }
         _ => end,
     }

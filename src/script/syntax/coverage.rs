@@ -102,6 +102,6 @@ impl Hits {
             *lines.entry(at.0).or_default() |= hits.contains(&at);
         }
         let covered = lines.values().filter(|covered| **covered).count();
-        FileCoverage { file, lines: lines.len(), covered: covered, uncovered: missed(unit, &lines) }
+        FileCoverage { file, lines: lines.len(), covered, uncovered: missed(unit, &lines) }
     }
 }

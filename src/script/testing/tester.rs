@@ -286,7 +286,8 @@ impl Tester {
         remembered: BTreeMap<String, Value>,
         recorded: Recorded,
     ) -> CallResult {
-        let outcome = if step.waits { "awaiting_approval" } else { step.record.outcome.name() };
+        let outcome =
+            if step.awaits_approval { "awaiting_approval" } else { step.record.outcome.name() };
         let place = step.error.as_ref().and_then(|error| error.path().zip(error.position()));
         let reason = step.reason.map(|reason| match place {
             Some((path, at)) => format!("{reason} ({}:{at})", path.display()),

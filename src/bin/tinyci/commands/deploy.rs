@@ -6,6 +6,7 @@ use tinyci::{
         ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan, DeployRequest,
         DeployRules, Deployment,
     },
+    plan::{Action, StepDryRun},
 };
 
 use crate::{
@@ -272,7 +273,12 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     if let Some(fault) = &plan.head_fault {
         stdout.line(format_args!("  {}", printable(fault)));
     }
-    let actions: Vec<String> = plan.actions.iter().flat_map(|action| indented(action)).collect();
+    let actions: Vec<String> = plan
+        .steps
+        .iter()
+        .flat_map(lines)
+        .flat_map(|line| indented(&line).collect::<Vec<_>>())
+        .collect();
     list("actions", &actions, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
@@ -310,6 +316,19 @@ fn build(plan: &DeployPlan) -> Option<String> {
         _ => return None,
     };
     Some(text)
+}
+
+/// Returns the actions of a step, then its outcome unless it would pass.
+fn lines(step: &StepDryRun) -> Vec<String> {
+    let mut lines: Vec<String> = step.actions.iter().map(Action::to_string).collect();
+    match (step.outcome, &step.ends, &step.reason) {
+        (Some(Outcome::Success), ..) => {}
+        (None, ends, _) => lines.push(format!("unknown: {}", ends.as_deref().unwrap_or_default())),
+        (Some(outcome), _, reason) => {
+            lines.push(format!("{outcome}: {}", reason.as_deref().unwrap_or_default()));
+        }
+    }
+    lines
 }
 
 /// Returns the lines of an action, all but the first indented.
