@@ -20,6 +20,7 @@
 // | `block` | what a hook script says, and where in a script it stands: pure text |
 // | `hooks` | the files of a hooks folder |
 // | `push_options` | what lets people say something with a push |
+// | `hidden_refs` | the refs that a push may not write |
 // | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
 // | `refspecs` | what has fetches leave tinyci's refs alone |
 // | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
@@ -27,6 +28,7 @@
 // Absent on purpose: git's commands. The configuration is read and written in `repo`.
 
 mod block;
+mod hidden_refs;
 mod hooks;
 mod push_options;
 mod refspecs;
@@ -34,9 +36,10 @@ mod remote;
 mod repository;
 
 pub(crate) use self::{
+    hidden_refs::{forgeable, hides_refs},
     refspecs::{protect, warnings as refspec_warnings},
     remote::{setup_remote, undo_setup_remote},
-    repository::{forgeable, hides_refs, install, is_installed, uninstall},
+    repository::{install, is_installed, uninstall},
 };
 pub use self::{
     remote::RemoteSetup,

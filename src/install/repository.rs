@@ -3,23 +3,11 @@
 use std::path::PathBuf;
 
 use super::{
+    hidden_refs,
     hooks::{self, Change, HookOptions},
     push_options, refspecs,
 };
-use crate::model::stored_names::refs;
-use crate::{model::error::Error, repo::Repo, util::suggestion::hinted};
-
-/// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
-const SERVER_REFS: [&str; 4] =
-    [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deployments"];
-
-const HIDE_REFS: &str = "receive.hideRefs";
-
-/// The warning about a server that does not hide them.
-pub(crate) fn forgeable() -> String {
-    let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
-    hinted("anyone who can push can forge verdicts", hint)
-}
+use crate::{model::error::Error, repo::Repo};
 
 /// How [`Engine::install`](crate::Engine::install) goes about it.
 ///
@@ -35,6 +23,9 @@ pub struct InstallOptions {
     pub command: PathBuf,
     /// Whether pushes to tinyci's own refs are refused from now on (`receive.hideRefs`).
     pub hide_refs: bool,
+    /// Refs that pushes may still write, with all below them, although `hide_refs` would hide them:
+    /// notes of other programs. Those that exist at the install need not be named.
+    pub unhide: Vec<String>,
     /// Whether the hook may go into a folder that other repositories use too (`core.hooksPath`).
     pub shared_hooks: bool,
     /// Whether the folder of builds is taken over from a repository that is gone.
@@ -46,6 +37,7 @@ impl Default for InstallOptions {
         Self {
             command: PathBuf::from("tinyci"),
             hide_refs: false,
+            unhide: Vec::new(),
             shared_hooks: false,
             adopt_builds: false,
         }
@@ -69,6 +61,13 @@ impl InstallOptions {
     #[must_use]
     pub fn hide_refs(mut self, hide_refs: bool) -> Self {
         self.hide_refs = hide_refs;
+        self
+    }
+
+    /// Lets pushes still write this ref, and those below it.
+    #[must_use]
+    pub fn unhide(mut self, reference: impl Into<String>) -> Self {
+        self.unhide.push(reference.into());
         self
     }
 
@@ -121,15 +120,11 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
     installed.changed |= advertised;
     installed.notes.extend(said.map(str::to_owned));
     if options.hide_refs {
-        if hide(repo)? {
-            installed.changed = true;
-            installed.notes.push(
-                "git now refuses pushes to the refs that contain verdicts (`receive.hideRefs`)"
-                    .to_owned(),
-            );
-        }
-    } else if !hides_refs(repo)? {
-        installed.notes.push(forgeable());
+        let (hidden, said) = hidden_refs::hide(repo, &options.unhide)?;
+        installed.changed |= hidden;
+        installed.notes.extend(said);
+    } else if !hidden_refs::hides_refs(repo)? {
+        installed.notes.push(hidden_refs::forgeable());
     }
     Ok(installed)
 }
@@ -139,9 +134,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     let hooks_dir = repo.hooks_dir()?;
     let done = hooks::uninstall(&hooks_dir)?;
     let mut changed = !done.removed.is_empty();
-    for name in SERVER_REFS {
-        changed |= repo.config_unset(HIDE_REFS, name)?;
-    }
+    changed |= hidden_refs::show(repo)?;
     changed |= push_options::withdraw(repo)?;
     let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
     let removed = refspecs::unprotect(repo)?;
@@ -150,21 +143,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     Ok(InstallReport { hook, changed, notes })
 }
 
-fn hide(repo: &Repo) -> Result<bool, Error> {
-    let mut changed = false;
-    for name in SERVER_REFS {
-        changed |= repo.config_add(HIDE_REFS, name)?;
-    }
-    Ok(changed)
-}
-
 /// Whether the hook is installed.
 pub(crate) fn is_installed(repo: &Repo) -> Result<bool, Error> {
     Ok(hooks::is_installed(&repo.hooks_dir()?))
-}
-
-/// Whether pushes to all of tinyci's own refs are refused.
-pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
-    let values = repo.config_values(HIDE_REFS)?;
-    Ok(SERVER_REFS.iter().all(|name| values.iter().any(|value| value == name)))
 }

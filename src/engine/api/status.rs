@@ -7,7 +7,7 @@ use crate::engine::{
     context::{approvals::problem_of, shared::Shared},
     run::{
         pending::{plan_of, why_held},
-        reports::current_record,
+        reports::{Sources, current_record},
     },
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Engine {
         let in_hand: Vec<CommitId> = in_hand.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
-        let remotes = repo.tracked_remotes()?;
+        let sources = Sources::of(&repo)?;
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.lacks(id)?))) {
             status.warnings.push(format!(
@@ -72,7 +72,7 @@ impl Engine {
         for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
             // What is tested again has a verdict of this repository's.
             let is_unjudged = job.trigger != Trigger::Retest;
-            if is_unjudged && current_record(&repo, &remotes, job.commit.id)?.is_some() {
+            if is_unjudged && current_record(&repo, &sources, job.commit.id)?.is_some() {
                 status.tested_by_remote.push(job.commit.id);
             }
             // One that was killed leaves no record, but it was counted.
@@ -219,12 +219,12 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
 
 /// Every branch with its newest verdict, of this repository or of a remote.
 fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
-    let remotes = repo.tracked_remotes()?;
+    let sources = Sources::of(repo)?;
     let mut found = Vec::new();
     for branch in repo.branch_list()? {
         let (mut judged, mut left) = (None, COMMITS_MAX);
         repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
-            judged = current_record(repo, &remotes, id)?.map(|record| LatestVerdict {
+            judged = current_record(repo, &sources, id)?.map(|record| LatestVerdict {
                 commit: id,
                 subject: subject(repo, id),
                 outcome: record.outcome,

@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::HashSet, ops::ControlFlow, time::UNIX_EPOCH
 
 use crate::engine::context::shared::Shared;
 use crate::{
+    install,
     model::{
         cancel::CancelView,
         commit::{Commit, CommitId, GitString},
@@ -136,13 +137,13 @@ pub(in crate::engine) fn records(
 ) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
-    let remotes = repo.tracked_remotes()?;
+    let sources = Sources::of(&repo)?;
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
         if !seen.insert(id) {
             return Ok(ControlFlow::Continue(()));
         }
-        let wanted = records_of(&repo, &remotes, id, filter.all_attempts)?
+        let wanted = records_of(&repo, &sources, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
         found.extend(wanted.take(limit - found.len()));
@@ -175,20 +176,41 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
 
 /// The record that a commit's verdict rests on, if it is kept, here and not only in a remote.
 pub(in crate::engine) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, &[], id, false)?;
+    let records = records_of(repo, &Sources::default(), id, false)?;
     Ok(records.into_iter().find(|record| !record.job_id.is_empty()))
 }
 
+/// Whose results a report joins with those of the repository.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Sources {
+    remotes: Vec<String>,
+    /// True on a server: a verdict of its own holds, whatever a remote says.
+    is_server: bool,
+}
+
+impl Sources {
+    /// Those of a repository: the remotes that its configuration has.
+    pub(in crate::engine) fn of(repo: &Repo) -> Result<Self, Error> {
+        let is_server = repo.is_bare() || install::is_installed(repo)?;
+        Ok(Self { remotes: repo.tracked_remotes()?, is_server })
+    }
+}
+
 /// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
-/// of remotes counts as one's own does.
+/// of remotes counts like the repository's own, unless it is a server.
 pub(in crate::engine) fn records_of(
     repo: &Repo,
-    remotes: &[String],
+    sources: &Sources,
     id: CommitId,
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
-    let said = all_sources(repo, remotes, id)?;
-    let word = word_that_holds(&said);
+    let mut said = all_sources(repo, sources, id)?;
+    let own = said.first().filter(|own| sources.is_server && own.verdict.is_some());
+    let own = own.and_then(|own| own.verdict.clone());
+    if own.is_some() && !all_attempts {
+        said.truncate(1);
+    }
+    let word = own.or_else(|| word_that_holds(&said));
     let mut runs = HashSet::new();
     let mut records: Vec<Record> = said
         .into_iter()
@@ -229,17 +251,17 @@ pub(in crate::engine) fn records_of(
 /// The record that says what became of a commit, if it has a verdict, here or in a remote.
 pub(in crate::engine) fn current_record(
     repo: &Repo,
-    remotes: &[String],
+    sources: &Sources,
     id: CommitId,
 ) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, remotes, id, false)?;
+    let records = records_of(repo, sources, id, false)?;
     Ok(records.into_iter().find(|record| record.verdict().is_some()))
 }
 
 /// What this repository says of a commit, and behind it what its remotes said.
-fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
+fn all_sources(repo: &Repo, sources: &Sources, id: CommitId) -> Result<Vec<SourceResults>, Error> {
     let mut said = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    said.extend(repo.said_by(remotes, id)?);
+    said.extend(repo.said_by(&sources.remotes, id)?);
     Ok(said)
 }
 
@@ -250,7 +272,7 @@ pub(in crate::engine) fn unrecognized_lines(
 ) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
-    let said = all_sources(&repo, &repo.tracked_remotes()?, id)?;
+    let said = all_sources(&repo, &Sources::of(&repo)?, id)?;
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in said.into_iter().flat_map(|said| said.lines) {
         match line {

@@ -117,7 +117,7 @@ impl Repo {
         matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
     }
 
-    /// What was deployed where, as it was last fetched of remotes.
+    /// What was deployed where, as it was last fetched of the configured remotes.
     ///
     /// # Errors
     ///
@@ -125,6 +125,7 @@ impl Repo {
     pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = FetchedDeploys::default();
+        let configured = self.remotes()?;
         let references =
             self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
@@ -135,7 +136,7 @@ impl Repo {
             else {
                 continue;
             };
-            if is_environment(environment) {
+            if is_environment(environment) && configured.iter().any(|name| name == remote) {
                 let mut ledger = match self.history_at(environment, reference.target()) {
                     // The server has been updated. What this repository itself has is not at stake.
                     Err(error) if error.kind() == ErrorKind::NewerFormat => {

@@ -7,6 +7,7 @@
 //! | `backoff` | how long to wait for a locked ref |
 //! | `deployments` | the history of each environment |
 //! | `head` | HEAD |
+//! | `hidden` | which refs tinyci reads, and which of them a push may write |
 //! | `ref_lock_owner` | whether a lock file of git has an owner |
 //! | `ref_memory` | where tinyci's refs pointed to, in case they are lost |
 //! | `lookup` | reading refs |
@@ -18,6 +19,7 @@ pub(in crate::repo) mod atomic_ref;
 pub(in crate::repo) mod backoff;
 pub(in crate::repo) mod deployments;
 pub(in crate::repo) mod head;
+pub(in crate::repo) mod hidden;
 pub(in crate::repo) mod lookup;
 pub(in crate::repo) mod ref_lock_owner;
 pub(in crate::repo) mod ref_memory;

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::error::Error;
+use crate::model::{error::Error, stored_names::families};
 use crate::repo::repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error};
 
 /// Where everything of tinyci's lies but verdicts and records.
-const FAMILY: &str = "refs/tinyci/";
+const FAMILY: &str = families::TINYCI;
 
 /// Names that stand for all of tinyci's refs, whichever there are.
 const OURS: [&str; 5] = [

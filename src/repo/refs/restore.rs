@@ -19,7 +19,10 @@ use crate::repo::{
     objects::shared_write::write_object,
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
-use crate::{model::error::Error, util::suggestion::hinted};
+use crate::{
+    model::{error::Error, stored_names::families},
+    util::suggestion::hinted,
+};
 
 /// How often git is kept from removing what a deleted ref would need, in seconds. By default it
 /// removes what no ref has needed for two weeks.
@@ -267,8 +270,8 @@ impl Repo {
 
     /// What the remembered refs name.
     pub(in crate::repo) fn named(&self) -> Result<Named, Error> {
-        let mut named = self.named_below("refs/tinyci/")?;
-        named.extend(self.named_below("refs/notes/")?);
+        let mut named = self.named_below(families::TINYCI)?;
+        named.extend(self.named_below(families::NOTES)?);
         Ok(named)
     }
 
