@@ -11,7 +11,10 @@ use rustix::{
     process::{Pid, WaitId, WaitIdOptions, waitid},
 };
 
-use crate::{model::outcome::Exit, process::group::Group};
+use crate::{
+    model::outcome::Exit,
+    process::{group::Group, orphans},
+};
 
 /// How often it is looked at where the kernel can't tell of its end.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -79,6 +82,7 @@ impl Child {
 
     /// Gives its number back, once it has ended. From then on nothing may be sent to its group.
     pub(super) fn reap(&self) {
+        orphans::forget(self.pid);
         // An error says that somebody else was faster: what became of it is known all the same.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }

@@ -24,7 +24,9 @@ use crate::{
 /// it left running in the background is left alone, and is not listened to for long: a daemon that
 /// a deploy hook starts must write to a file, for whatever else it writes to is closed. Only a fork
 /// bomb is not left alone: its command fails with status 137. Processes that leave the group, as
-/// `setsid` makes them do, are out of reach.
+/// `setsid` makes them do, are ended with it on Linux, if they descend from the command or keep
+/// `TINYCI_GUARD` in their environment; see [`adopt_orphans`](crate::adopt_orphans) for the others. On
+/// other systems they are out of reach.
 ///
 /// A program or directory that does not exist makes the command fail with status 127, one that
 /// can't be used with 126; its output says why.

@@ -9,6 +9,9 @@
 //! | `input` | what it reads |
 //! | `child` | the process itself: whether it runs, how it ended |
 //! | `group` | it and all that it started: what signals go to |
+//! | `escapees` | what left the group |
+//! | `orphans` | children of this process that it did not start |
+//! | `proc_table` | the processes of the machine |
 //! | `pipe` | what it writes, on its way to whoever asked |
 //! | `watch` | its deadline and its cancel |
 //! | `guard` | what ends it should this whole process be killed, and `guard.sh`, which does |
@@ -19,24 +22,30 @@
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
 //! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
-//! children that are not ours, nothing that changes this process itself. Whoever leaves its
-//! process group (`setsid`) is out of reach. No command has a terminal.
+//! children that are not ours, nothing that changes this process itself unless its program asks for
+//! it. On systems without a `/proc`, a process that leaves its group (`setsid`) is out of reach. No
+//! command has a terminal.
 
 mod account;
 mod child;
 mod command;
+mod escapees;
 mod group;
 mod guard;
 mod helper;
 mod input;
 pub(crate) mod local_executor;
+mod orphans;
 mod pipe;
+#[cfg(target_os = "linux")]
+mod proc_table;
 mod program;
 #[cfg(feature = "capi")]
 mod reaper;
 mod spawn;
 mod watch;
 
+pub use self::orphans::adopt_orphans;
 #[cfg(feature = "capi")]
 pub(crate) use self::reaper::sigchld_is_ignored;
 pub(crate) use self::{

@@ -19,6 +19,8 @@ use std::{
 
 use rustix::{io::fcntl_dupfd_cloexec, process::Pid};
 
+use super::orphans;
+
 /// What `libc` does not have for these systems.
 #[cfg(target_vendor = "apple")]
 const POSIX_SPAWN_SETSID: libc::c_short = 0x0400;
@@ -61,6 +63,7 @@ impl Launch<'_> {
         }
         let attributes = Attributes::new()?;
         let mut pid = 0;
+        let starting = orphans::starting();
         // SAFETY: all pointers are to what lives until after the call; both lists end with NULL, and
         // hold pointers to texts that end with NUL, which the call does not change.
         checked(unsafe {
@@ -73,7 +76,10 @@ impl Launch<'_> {
                 env.pointers.as_ptr(),
             )
         })?;
-        Pid::from_raw(pid).ok_or_else(|| io::Error::other("the new process has no process id"))
+        let no_number = || io::Error::other("the new process has no process id");
+        let pid = Pid::from_raw(pid).ok_or_else(no_number)?;
+        starting.register(pid);
+        Ok(pid)
     }
 }
 

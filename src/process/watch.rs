@@ -15,7 +15,10 @@ use crate::{
         error::{Error, ErrorKind},
         outcome::Exit,
     },
-    process::child::{Child, State},
+    process::{
+        child::{Child, State},
+        escapees::Escapees,
+    },
 };
 
 /// How often the cancel is looked at.
@@ -39,6 +42,8 @@ pub(super) struct Watchdog<'a> {
     pub(super) cancel: &'a CancelView,
     /// How long the command has between TERM and KILL.
     pub(super) grace: Duration,
+    /// What left the command's group.
+    pub(super) escapees: Escapees,
     /// Nobody takes the command's output any more.
     pub(super) abandoned: AtomicBool,
 }
@@ -105,9 +110,13 @@ impl Watchdog<'_> {
             return;
         }
         let group = self.child.group();
+        // Before the parents die by which they are known.
+        self.escapees.look();
         group.signal(Signal::TERM);
         // A stopped process hears of it only when it goes on.
         group.signal(Signal::CONT);
+        self.escapees.signal(Signal::TERM);
+        self.escapees.signal(Signal::CONT);
         let begun = Instant::now();
         while !self.is_kill_requested() && begun.elapsed() < self.grace && !self.is_gone() {
             self.pause();
@@ -118,7 +127,10 @@ impl Watchdog<'_> {
     fn kill(&self) {
         let begun = Instant::now();
         loop {
+            // First, while those that are about to lose their parent can be told by it.
+            self.escapees.look();
             self.child.group().signal(Signal::KILL);
+            self.escapees.signal(Signal::KILL);
             if self.is_gone() || begun.elapsed() >= KILL_TIME_MAX {
                 return;
             }
@@ -131,7 +143,7 @@ impl Watchdog<'_> {
     }
 
     fn is_gone(&self) -> bool {
-        self.child.has_ended() && self.child.group().is_empty()
+        self.child.has_ended() && self.escapees.are_gone() && self.child.group().is_empty()
     }
 
     fn pause(&self) {
