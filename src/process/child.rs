@@ -11,7 +11,10 @@ use rustix::{
     process::{Pid, WaitId, WaitIdOptions, waitid},
 };
 
-use crate::{model::outcome::Exit, process::group::Group};
+use crate::{
+    model::outcome::Exit,
+    process::{group::Group, orphans},
+};
 
 /// The interval at which the state is read if the kernel has no pidfd.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -78,6 +81,7 @@ impl Child {
 
     /// Reaps the process if it has ended. Afterwards no signal may be sent to its group.
     pub(super) fn reap(&self) {
+        orphans::forget(self.pid);
         // On an error, other code has reaped it. Its state is already known.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }

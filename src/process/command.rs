@@ -20,7 +20,9 @@ use crate::{
         outcome::Exit,
     },
     process::{
+        escapees::Escapees,
         guard::Guard,
+        orphans,
         pipe::Pipes,
         program::{self, Start},
         watch::Watchdog,
@@ -71,6 +73,7 @@ pub(crate) fn run(
     // The guard gets a mark before the command starts. The command's pid is only known later, when
     // the command may already have run for a while.
     let pending = context.guard.begin()?;
+    let _running = orphans::running();
     let (child, pipes) = match program::start(command, pending.mark())? {
         Start::Started(child, pipes) => (child, pipes),
         Start::Refused { status, line } => {
@@ -83,6 +86,7 @@ pub(crate) fn run(
         deadline: command.deadline,
         cancel,
         grace: context.grace,
+        escapees: Escapees::of(child.group(), pending.mark()),
         abandoned: AtomicBool::new(false),
     };
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -100,6 +104,7 @@ pub(crate) fn run(
     if child.has_ended() {
         context.guard.remove(child.group());
         child.reap();
+        orphans::reap();
     }
     let result = result.unwrap_or_else(|panic| resume_unwind(panic));
     result.map_err(|error| error.with_path(&command.cwd))
@@ -505,6 +510,48 @@ mod tests {
         assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(KILLED_LEFTOVERS_CODE));
         assert!(stage.text().ends_with(KILLED_LEFTOVERS));
         stage.assert_all_dead(1);
+    }
+
+    /// Leaves the group three times: as a child, as an orphan, and as a child without the mark. All
+    /// say their numbers and ignore TERM.
+    #[cfg(target_os = "linux")]
+    const ESCAPE: &str = "deaf='trap \"\" TERM; echo $$; while :; do sleep 1; done'
+        setsid sh -c \"$deaf\" & (setsid sh -c \"$deaf\" &)
+        env -i setsid /bin/sh -c \"$deaf\" &";
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_leaves_the_group_is_ended_by_deadline_and_cancel() {
+        for level in [1, 2] {
+            let mut stage = TestRun::new();
+            stage.grace = Duration::from_millis(100);
+            let cancel = stage.cancel.clone();
+            let exit = stage.run_while(&stage.shell(&format!("{ESCAPE} wait")), |written| {
+                while written.lines().count() == 3 && cancel.level() < level {
+                    cancel.cancel();
+                }
+            });
+            assert_eq!(exit.unwrap(), Exit::Canceled);
+            stage.assert_all_dead(3);
+        }
+        let mut stage = TestRun::new();
+        stage.grace = Duration::from_millis(100);
+        let mut command = stage.shell(&format!("{ESCAPE} wait"));
+        command.deadline = Some(Instant::now() + Duration::from_secs(2));
+        assert_eq!(stage.run(&command).unwrap(), Exit::TimedOut);
+        stage.assert_all_dead(0);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_leaves_the_group_outlives_a_natural_end_and_the_end_of_the_next_command() {
+        let mut stage = TestRun::new();
+        let script = "(setsid sh -c 'echo $$; exec sleep 600' &) | head -n 1";
+        assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(0));
+        let daemon = *stage.processes().first().unwrap();
+        assert_eq!(stage.cancel_when_ready("echo ready; sleep 600", 2), Exit::Canceled);
+        assert!(is_alive(daemon), "it is left alone");
+        kill(daemon);
     }
 
     #[test]

@@ -52,7 +52,8 @@ struct GuardState {
     /// The marks of commands that are about to start. `count` is the number of marks so far.
     pending: BTreeSet<String>,
     count: u64,
-    groups: BTreeSet<Group>,
+    /// The groups of those that run, with their marks.
+    groups: BTreeMap<Group, String>,
     shell: Option<Shell>,
 }
 
@@ -67,7 +68,7 @@ impl Guard {
     /// Makes a guard that keeps this lock as long as it lives. `lock` must be a duplicate of the
     /// lock's own descriptor ([`File::try_clone`]), and not the file opened again.
     pub(crate) fn new(lock: Option<File>) -> Self {
-        let (pending, groups) = (BTreeSet::new(), BTreeSet::new());
+        let (pending, groups) = (BTreeSet::new(), BTreeMap::new());
         Self { state: Mutex::new(GuardState { lock, pending, count: 0, groups, shell: None }) }
     }
 
@@ -91,10 +92,10 @@ impl Guard {
     /// Removes a group, whose id may be reused from now on.
     pub(super) fn remove(&self, group: Group) {
         let mut state = lock(&self.state);
-        state.groups.remove(&group);
+        let Some(mark) = state.groups.remove(&group) else { return };
         // A shell that cannot be informed is gone. If another one cannot start either, the next
         // command reports it.
-        let _ = state.tell(&format!("remove {}\n", group.number()));
+        let _ = state.tell(&format!("remove {} {VARIABLE}={mark}\n", group.number()));
     }
 
     /// Ends the shell and waits until it has released the lock.
@@ -119,8 +120,8 @@ impl PendingCommand<'_> {
     pub(super) fn add(self, group: Group) -> Result<(), Error> {
         let mut state = lock(&self.guard.state);
         state.pending.remove(&self.mark);
-        state.groups.insert(group);
-        state.tell(&format!("add {} {VARIABLE}={}\n", group.number(), self.mark))
+        state.groups.insert(group, self.mark.clone());
+        state.tell(&add_line(group, &self.mark))
     }
 }
 
@@ -148,7 +149,7 @@ impl GuardState {
         // groups.
         self.shell = None;
         let pending = self.pending.iter().map(|mark| begin_line(mark));
-        let groups = self.groups.iter().map(|group| format!("add {}\n", group.number()));
+        let groups = self.groups.iter().map(|(group, mark)| add_line(*group, mark));
         let all: String = pending.chain(groups).collect();
         let started = Shell::start(self.lock.as_ref()).and_then(|shell| {
             shell.tell(&all)?;
@@ -160,6 +161,10 @@ impl GuardState {
         })?);
         Ok(())
     }
+}
+
+fn add_line(group: Group, mark: &str) -> String {
+    format!("add {} {VARIABLE}={mark}\n", group.number())
 }
 
 fn begin_line(mark: &str) -> String {
@@ -412,12 +417,16 @@ mod tests {
 
     /// Makes a lock, its guard and a command, for an engine that a test kills.
     fn stage_of_an_engine() -> (File, Guard, Command) {
+        stage_with(STUBBORN)
+    }
+
+    fn stage_with(script: &str) -> (File, Guard, Command) {
         let dir = std::env::var_os(FOLDER).expect("the test that runs it sets it");
         let dir = Path::new(&dir);
         let lock = File::create(dir.join("lock")).unwrap();
         lock.try_lock().unwrap();
         let guard = Guard::new(Some(lock.try_clone().unwrap()));
-        (lock, guard, Command::new(Program::Shell(STUBBORN.to_owned()), dir))
+        (lock, guard, Command::new(Program::Shell(script.to_owned()), dir))
     }
 
     #[test]
@@ -429,6 +438,25 @@ mod tests {
     #[ignore = "run by the test above, and killed"]
     fn an_engine_to_be_killed() {
         let (_lock, guard, command) = stage_of_an_engine();
+        let context = Context { guard: &guard, grace: Duration::ZERO };
+        let cancel = CancelView::new(&CancelToken::new(), 1);
+        let _ = run(&command, &context, &mut |_| {}, &cancel);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn nor_does_one_whose_command_left_its_group() {
+        assert_lock_outlives_commands_of("an_engine_to_be_killed_with_an_escapee");
+    }
+
+    #[test]
+    #[ignore = "run by the test above, and killed"]
+    fn an_engine_to_be_killed_with_an_escapee() {
+        let escape = "trap '' TERM HUP
+            (setsid sh -c 'trap \"\" TERM HUP; echo $$ > child; while :; do sleep 1; done' &)
+            echo $$ > leader
+            while :; do sleep 1; done";
+        let (_lock, guard, command) = stage_with(escape);
         let context = Context { guard: &guard, grace: Duration::ZERO };
         let cancel = CancelView::new(&CancelToken::new(), 1);
         let _ = run(&command, &context, &mut |_| {}, &cancel);

@@ -11,7 +11,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::program::{find, search_path};
+use super::{
+    orphans,
+    program::{find, search_path},
+};
 use crate::model::error::{Error, ErrorKind};
 
 /// The result of such a program.
@@ -44,6 +47,8 @@ pub(crate) fn run_helper(
     let input = file_of(input).map_err(failed)?;
     let mut command = Command::new(path);
     command.args(arguments).current_dir(dir).env_clear().envs(env).stdin(Stdio::from(input));
+    // It is a child that nobody registers.
+    let _starting = orphans::starting();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let finished = child.wait_with_output().map_err(|source| {
         let message = format!("cannot get the exit code of `{program}`");

@@ -18,12 +18,14 @@ use crate::{
 /// `TINYCI_GUARD`, which identifies the command if this process is killed while starting it.
 /// Standard input is `/dev/null` or the command's input. It gets no other open file of tinyci.
 ///
-/// At the deadline or a cancellation, the whole process group gets SIGTERM, and SIGKILL after the
-/// [grace period](LocalExecutor::grace). At cancel level 2, it gets SIGKILL at once. After a normal
-/// end, background processes keep running, but tinyci soon stops reading their output. So redirect
-/// the output of a daemon to a file. If the command is a fork bomb, its processes are killed and it
-/// fails with exit code 137. Processes that leave the group, for example with `setsid`, are not
-/// ended.
+/// When its deadline passes or a cancel is raised, its whole group gets TERM, then KILL once the
+/// [grace](LocalExecutor::grace) is over; at cancel level 2, KILL at once. After a natural end, what
+/// it left running in the background is left alone, and is not listened to for long: a daemon that
+/// a deploy hook starts must write to a file, for whatever else it writes to is closed. Only a fork
+/// bomb is not left alone: its command fails with status 137. Processes that leave the group, as
+/// `setsid` makes them do, are ended with it on Linux, if they descend from the command or keep
+/// `TINYCI_GUARD` in their environment; see [`adopt_orphans`](crate::adopt_orphans) for the others. On
+/// other systems they are out of reach.
 ///
 /// If a program or directory does not exist, the command fails with exit code 127. If it cannot be
 /// used, the exit code is 126. The output says why.

@@ -9,6 +9,9 @@
 //! | `input` | its standard input |
 //! | `child` | the process and its state |
 //! | `group` | its process group, which signals are sent to |
+//! | `escapees` | what left the group |
+//! | `orphans` | children of this process that it did not start |
+//! | `proc_table` | the processes of the machine |
 //! | `pipe` | its output |
 //! | `watch` | its deadline and its cancellation |
 //! | `guard` | ending commands if this process is killed, with the script `guard.sh` |
@@ -17,26 +20,32 @@
 //! | `reaper` | whether the host discards exit statuses, for C |
 //! | `local_executor` | [`LocalExecutor`](local_executor::LocalExecutor): commands on this machine |
 //!
-//! Not here: `fork`, and code between fork and exec. Children start with `posix_spawn`, whose cost
-//! does not grow with the size of the host. There are also no signal handlers, no waits for
-//! children of the host, and no changes to this process itself. Processes that leave their process
-//! group (`setsid`) cannot be ended. Commands have no terminal.
+//! What is not here: no `fork` and no code between fork and exec (children start through
+//! `posix_spawn`, whose price does not grow with the host), no signal handlers, no waiting for
+//! children that are not ours, nothing that changes this process itself unless its program asks for
+//! it. On systems without a `/proc`, a process that leaves its group (`setsid`) is out of reach. No
+//! command has a terminal.
 
 mod account;
 mod child;
 mod command;
+mod escapees;
 mod group;
 mod guard;
 mod helper;
 mod input;
 pub(crate) mod local_executor;
+mod orphans;
 mod pipe;
+#[cfg(target_os = "linux")]
+mod proc_table;
 mod program;
 #[cfg(feature = "capi")]
 mod reaper;
 mod spawn;
 mod watch;
 
+pub use self::orphans::adopt_orphans;
 #[cfg(feature = "capi")]
 pub(crate) use self::reaper::sigchld_is_ignored;
 pub(crate) use self::{

@@ -19,6 +19,8 @@ use std::{
 
 use rustix::{io::fcntl_dupfd_cloexec, process::Pid};
 
+use super::orphans;
+
 /// A constant that `libc` lacks for these systems.
 #[cfg(target_vendor = "apple")]
 const POSIX_SPAWN_SETSID: libc::c_short = 0x0400;
@@ -62,6 +64,7 @@ impl Launch<'_> {
         }
         let attributes = Attributes::new()?;
         let mut pid = 0;
+        let starting = orphans::starting();
         // SAFETY: all pointers are valid until after the call. Both arrays end with NULL and
         // contain pointers to strings that end with NUL. The call does not change them.
         checked(unsafe {
@@ -74,7 +77,10 @@ impl Launch<'_> {
                 env.pointers.as_ptr(),
             )
         })?;
-        Pid::from_raw(pid).ok_or_else(|| io::Error::other("the new process has no process id"))
+        let no_number = || io::Error::other("the new process has no process id");
+        let pid = Pid::from_raw(pid).ok_or_else(no_number)?;
+        starting.register(pid);
+        Ok(pid)
     }
 }
 

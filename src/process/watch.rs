@@ -15,7 +15,10 @@ use crate::{
         error::{Error, ErrorKind},
         outcome::Exit,
     },
-    process::child::{Child, State},
+    process::{
+        child::{Child, State},
+        escapees::Escapees,
+    },
 };
 
 /// The interval at which the cancellation is checked.
@@ -39,6 +42,8 @@ pub(super) struct Watchdog<'a> {
     pub(super) cancel: &'a CancelView,
     /// The time between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
+    /// The processes that left the command's group.
+    pub(super) escapees: Escapees,
     /// True if the command's output can no longer be passed on.
     pub(super) abandoned: AtomicBool,
 }
@@ -107,9 +112,13 @@ impl Watchdog<'_> {
             return;
         }
         let group = self.child.group();
+        // Before the parents die by which they are known.
+        self.escapees.look();
         group.signal(Signal::TERM);
         // A stopped process receives SIGTERM only when it continues.
         group.signal(Signal::CONT);
+        self.escapees.signal(Signal::TERM);
+        self.escapees.signal(Signal::CONT);
         let started = Instant::now();
         while !self.is_kill_requested() && started.elapsed() < self.grace && !self.is_gone() {
             self.pause();
@@ -120,7 +129,10 @@ impl Watchdog<'_> {
     fn kill(&self) {
         let started = Instant::now();
         loop {
+            // First, while those that are about to lose their parent can be told by it.
+            self.escapees.look();
             self.child.group().signal(Signal::KILL);
+            self.escapees.signal(Signal::KILL);
             if self.is_gone() || started.elapsed() >= KILL_TIME_MAX {
                 return;
             }
@@ -133,7 +145,7 @@ impl Watchdog<'_> {
     }
 
     fn is_gone(&self) -> bool {
-        self.child.has_ended() && self.child.group().is_empty()
+        self.child.has_ended() && self.escapees.are_gone() && self.child.group().is_empty()
     }
 
     fn pause(&self) {
