@@ -20,9 +20,9 @@ use crate::{
         warning::{ExportWarning, Warnings, show},
     },
     model::{
-        cancel::CancelView,
         commit::{CommitId, TreeId},
         error::{Error, ErrorKind},
+        work_limits::WorkLimits,
     },
     repo::{Conversions, Objects, Repo, TreeEntry},
 };
@@ -30,7 +30,10 @@ use crate::{
 /// git's default of `core.maxTreeDepth`.
 const DEPTH_MAX: usize = 2048;
 
-/// How much of a file is written between two looks at the cancel level.
+/// How many files and directories an export may have. The largest repositories have half as many.
+const ENTRIES_MAX: u64 = 1_000_000;
+
+/// How much of a file is written between two looks at the limits.
 const PIECE_BYTES: usize = 1024 * 1024;
 
 /// From this size on, a file that needs no conversion is streamed where that is possible.
@@ -57,7 +60,7 @@ pub(super) struct Walk<'a> {
     commit: CommitId,
     target: &'a Path,
     options: &'a ExportOptions,
-    cancel: &'a CancelView,
+    limits: &'a WorkLimits,
     settings: Conversions,
     attributes: Attributes,
     /// Made when the first file asks for it.
@@ -67,6 +70,8 @@ pub(super) struct Walk<'a> {
     levels: Vec<Level>,
     /// The path of the entry in hand, relative to the target.
     path: Vec<u8>,
+    /// How many entries were looked at.
+    entries: u64,
     /// How many entries other than folders were met.
     met: u64,
     files: u64,
@@ -79,7 +84,7 @@ impl<'a> Walk<'a> {
         commit: CommitId,
         (target, folder): (&'a Path, Folder),
         options: &'a ExportOptions,
-        cancel: &'a CancelView,
+        limits: &'a WorkLimits,
     ) -> Result<Self, Error> {
         let settings = repo.conversions()?;
         let info = repo.info_attributes()?;
@@ -89,7 +94,7 @@ impl<'a> Walk<'a> {
             commit,
             target,
             options,
-            cancel,
+            limits,
             settings,
             attributes: Attributes::new(info.as_deref(), settings.ignore_case)?,
             placeholders: None,
@@ -97,6 +102,7 @@ impl<'a> Walk<'a> {
             folder,
             levels: Vec::new(),
             path: Vec::new(),
+            entries: 0,
             met: 0,
             files: 0,
             bytes: 0,
@@ -105,7 +111,7 @@ impl<'a> Walk<'a> {
 
     /// Writes the whole tree.
     pub(super) fn run(mut self) -> Result<Exported, Error> {
-        self.look_at_cancel()?;
+        self.check_limits()?;
         self.enter(self.repo.commit_tree(self.commit)?)?;
         while let Some(level) = self.levels.last_mut() {
             self.path.truncate(level.path_length);
@@ -159,11 +165,12 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, entry: &TreeEntry) -> Result<(), Error> {
-        self.look_at_cancel()?;
+        self.check_limits()?;
         if !self.path.is_empty() {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(&entry.name);
+        self.count()?;
         let kind = judge(entry).map_err(|refusal| self.refused(&refusal.to_string()))?;
         let is_folder = matches!(kind, Kind::Folder | Kind::Submodule);
         let assigned = self.attributes.of(&self.path, is_folder);
@@ -267,7 +274,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, file: &mut impl Write, contents: &[u8]) -> Result<(), Error> {
         for piece in contents.chunks(PIECE_BYTES) {
-            self.look_at_cancel()?;
+            self.check_limits()?;
             file.write_all(piece).map_err(|error| self.unwritable("write", error))?;
         }
         Ok(())
@@ -278,7 +285,7 @@ impl<'a> Walk<'a> {
         let mut piece = vec![0; PIECE_BYTES];
         let mut total = 0;
         loop {
-            self.look_at_cancel()?;
+            self.check_limits()?;
             let length = from.read(&mut piece).map_err(|error| {
                 let message = format!("cannot read `{}` of {}", show(&self.path), self.commit);
                 Error::new(ErrorKind::Git, message).with_source(error)
@@ -291,12 +298,19 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn look_at_cancel(&self) -> Result<(), Error> {
-        if !self.cancel.is_canceled() {
+    fn check_limits(&self) -> Result<(), Error> {
+        self.limits.check(|| format!("the export of {}", self.commit))
+    }
+
+    /// Counts an entry. A tree that contains itself many times over is small and has no end.
+    fn count(&mut self) -> Result<(), Error> {
+        self.entries += 1;
+        if self.entries <= ENTRIES_MAX {
             return Ok(());
         }
-        let message = format!("the export of {} was canceled", self.commit);
-        Err(Error::new(ErrorKind::Canceled, message))
+        Err(self.refused(&format!(
+            "comes after {ENTRIES_MAX} other files and directories, and an export cannot have more"
+        )))
     }
 
     /// The tree holds something that is not written: `what` is the end of the sentence.

@@ -30,6 +30,7 @@
 //! | `stored_names` | the names of refs and files that are kept |
 //! | `test_report` | what tests of a pipeline came to |
 //! | `unknown_fields` | what a newer version wrote beside the rest |
+//! | `work_limits` | what ends work whose length others choose |
 //! | `value` | what a value of scripts holds, and what it is made from |
 
 pub(crate) mod answer;
@@ -61,3 +62,4 @@ pub(crate) mod stored_names;
 pub(crate) mod test_report;
 pub(crate) mod unknown_fields;
 pub(crate) mod value;
+pub(crate) mod work_limits;

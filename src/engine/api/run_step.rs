@@ -11,7 +11,7 @@ use crate::{
             driver::prepare_builds,
             reports::record_of,
         },
-        step::{Steps, scripts::LoadedPipeline},
+        step::{JobLimits, Steps, scripts::LoadedPipeline},
     },
     export::{self, ExportOptions},
     model::{
@@ -266,11 +266,12 @@ impl ByHand<'_> {
         let mut voice = self.voice(site.events);
         voice.begin(self.job);
         self.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        self.export(site, build, &mut voice)?;
+        let limits = JobLimits::from_now(site.shared.settings.job_timeout);
+        self.export(site, build, limits, &mut voice)?;
         let source = JobSource { forced: true, ..JobSource::of_job(self.run, self.job) };
         record.tags = source.tags(self.repo, self.commit());
         let (commit, desk) = (self.commit(), None);
-        let inputs = StepInputs { commit, loaded, build, source, desk };
+        let inputs = StepInputs { commit, loaded, build, source, limits, desk };
         let mut steps = site.steps(self.repo, &voice, inputs);
         steps.by_hand = true;
         let last = record_of(self.repo, self.commit().id)?;
@@ -307,11 +308,13 @@ impl ByHand<'_> {
         &self,
         site: &JobContext<'_>,
         build: &Build,
+        limits: JobLimits,
         voice: &mut JobReporter,
     ) -> Result<(), Error> {
         let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
         let to = build.export_dir();
-        let exported = export::export(self.repo, self.commit().id, &to, &options, site.cancel)?;
+        let limits = limits.of_work(site.cancel);
+        let exported = export::export(self.repo, self.commit().id, &to, &options, &limits)?;
         exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
         voice.say(EventKind::Exported { dir: to });
         Ok(())

@@ -34,7 +34,7 @@ use crate::{
 use std::sync::Arc;
 
 use super::{
-    super::step::Steps,
+    super::step::{JobLimits, Steps},
     build::{self, Found},
     candidate::{Candidate, CandidateSearch},
     identity::Identity,
@@ -479,6 +479,7 @@ impl<'a> Attempt<'a> {
                 loaded: &candidate.loaded,
                 build: &build,
                 source,
+                limits: JobLimits::from_now(site.shared.settings.job_timeout),
                 desk: Some(self.desk.clone()),
             },
         );
@@ -589,7 +590,8 @@ impl<'a> Attempt<'a> {
         build::check_room(self.site.shared)?;
         let (commit, run) = (&self.candidate.commit, self.deployment.id.as_str());
         let ground = Ground::beside(self.site.shared, &self.repo, self.build(), commit.id, run)?;
-        attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
+        let limits = JobLimits::from_now(self.site.shared.settings.job_timeout);
+        attempt::export_to(self.site, &self.repo, commit, &ground, (voice, limits), run)?;
         Ok(ground.build)
     }
 

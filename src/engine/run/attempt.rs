@@ -26,6 +26,7 @@ use crate::{
         record::Record,
         request_context::RequestContext,
         step::{Facts, Progress},
+        work_limits::WorkLimits,
     },
     process::Guard,
     repo::{Replace, Repo, Written},
@@ -187,6 +188,17 @@ impl JobResult {
     }
 }
 
+impl JobResult {
+    /// What an export came to that failed: the commit took too long, or what the error says.
+    fn of_export(error: &Error, limits: &WorkLimits) -> Self {
+        let is_late = error.kind() == ErrorKind::Canceled && limits.is_late();
+        match is_late {
+            true => Self::without_build(Outcome::TimedOut, Some(error.report())),
+            false => Self::from(error),
+        }
+    }
+}
+
 impl From<&Error> for JobResult {
     /// An error on the way to the first step: whose fault it is depends on its kind.
     fn from(error: &Error) -> Self {
@@ -322,9 +334,14 @@ fn run(
     if let Some((secret, error)) = lacking {
         return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
     }
-    export_to(site, repo, &job.commit, ground, voice, &record.job_id)?;
+    let limits = JobLimits::from_now(site.shared.settings.job_timeout);
+    let exported = export_to(site, repo, &job.commit, ground, (voice, limits), &record.job_id);
+    if let Err(error) = exported {
+        return Ok(JobResult::of_export(&error, &limits.of_work(site.cancel)));
+    }
     let (commit, loaded, desk) = (&job.commit, &loaded, None);
-    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
+    let mut steps =
+        site.steps(repo, voice, StepInputs { commit, loaded, build, source, limits, desk });
     let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
@@ -375,12 +392,15 @@ fn clean_up_after(
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     voice.warn("invalid config: running only its `after_all`".to_owned());
-    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.job_id) {
+    let limits = JobLimits::from_now(site.shared.settings.job_timeout);
+    let exported = export_to(site, repo, &job.commit, ground, (voice, limits), &record.job_id);
+    if let Err(fault) = exported {
         voice.warn(format!("cannot run `after_all`: {}", fault.report()));
         return Err(error);
     }
     let (commit, loaded, desk) = (&job.commit, &loaded, None);
-    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
+    let mut steps =
+        site.steps(repo, voice, StepInputs { commit, loaded, build, source, limits, desk });
     let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
@@ -471,6 +491,7 @@ pub(in crate::engine) struct StepInputs<'s, 'a> {
     pub(in crate::engine) loaded: &'s LoadedPipeline,
     pub(in crate::engine) build: &'a Build,
     pub(in crate::engine) source: JobSource<'a>,
+    pub(in crate::engine) limits: JobLimits,
     /// What asks for the approval of a deployment.
     pub(in crate::engine) desk: Option<ApprovalGate>,
 }
@@ -491,7 +512,7 @@ impl JobContext<'_> {
         &self,
         repo: &Repo,
         voice: &JobReporter,
-        StepInputs { commit, loaded, build, source, desk }: StepInputs<'s, '_>,
+        StepInputs { commit, loaded, build, source, limits, desk }: StepInputs<'s, '_>,
     ) -> Steps<'s> {
         let shared = self.shared;
         let effects = RealEffects {
@@ -514,7 +535,6 @@ impl JobContext<'_> {
             deadline: None,
             cancel: self.cancel.with_threshold(1),
         };
-        let limits = JobLimits::from_now(shared.settings.job_timeout);
         let (facts, judge) =
             (source.facts(shared, repo, commit), Judge::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
@@ -546,7 +566,7 @@ pub(in crate::engine) fn export_to(
     repo: &Repo,
     commit: &Commit,
     ground: &Ground,
-    voice: &mut JobReporter,
+    (voice, limits): (&mut JobReporter, JobLimits),
     run: &str,
 ) -> Result<(), Error> {
     let (build, started) = (&ground.build, clock::now_ms());
@@ -555,7 +575,8 @@ pub(in crate::engine) fn export_to(
     ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
     let target = build.export_temp(run);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
-    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
+    let exported =
+        export::export(repo, commit.id, &target, &options, &limits.of_work(site.cancel))?;
     let left = build.publish(run)?;
     left.into_iter().for_each(|left| voice.warn(left.to_string()));
     exported.warnings.into_iter().for_each(|warning| voice.warn(warning));

@@ -12,6 +12,7 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
     let mut told = BTreeSet::new();
     body.each_node(&mut |path| {
         let (name, at, message) = match path.last() {
+            _ if findings.is_full() => return,
             Some(ASTNode::Expr(Expr::Variable(parts, _, at))) => {
                 match parts.2.path.first() {
                     // The parser numbers what it has seen declared. What a closure captures is

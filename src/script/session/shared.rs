@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -40,8 +40,15 @@ use crate::{
     util::{lock::lock, threads::panic_text},
 };
 
-/// How often the engine's own steps look at the clock and at the cancel.
+/// How often the engine's own steps look at the cancel, and at the limits that hold there.
 const STEPS_PER_LOOK: u64 = 64;
+
+/// How often they ask whether the last such look was long ago: a step can be a call of the language
+/// that takes a large part of a second.
+const STEPS_PER_GLANCE: u64 = 4;
+
+/// How long ago is long ago.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a wait sleeps before it looks again.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
@@ -90,6 +97,9 @@ pub(in crate::script) struct Session {
     pub(in crate::script) steps: Steps,
     /// Whether anything was stopped: from then on every step looks.
     is_any_over: AtomicBool,
+    begun: Instant,
+    /// When a step last looked because that was long ago, in milliseconds after the beginning.
+    last_look: AtomicU64,
     /// How many threads its tasks have.
     threads: Mutex<usize>,
     /// Whether anything was done: `approve` comes before.
@@ -115,6 +125,8 @@ impl Session {
             frames: Mutex::default(),
             steps: Steps::default(),
             is_any_over: AtomicBool::new(false),
+            begun: Instant::now(),
+            last_look: AtomicU64::default(),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
             untrusted: Untrusted::default(),
@@ -130,9 +142,21 @@ impl Session {
         if let Some(stop) = self.stop_by_steps(taken) {
             return Some(Dynamic::from(stop));
         }
-        let looks =
-            taken.is_multiple_of(STEPS_PER_LOOK) || self.is_any_over.load(Ordering::Relaxed);
+        let looks = taken.is_multiple_of(STEPS_PER_LOOK)
+            || self.is_any_over.load(Ordering::Relaxed)
+            || (taken.is_multiple_of(STEPS_PER_GLANCE) && self.was_last_look_long_ago());
         if looks { self.stop().map(Dynamic::from) } else { None }
+    }
+
+    /// Asked at every few steps. The clock is the real one, also where a plan's stands still.
+    fn was_last_look_long_ago(&self) -> bool {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.last_look.load(Ordering::Relaxed);
+        let is_long = Duration::from_millis(now.saturating_sub(last)) >= LOOK_EVERY;
+        if is_long {
+            self.last_look.store(now, Ordering::Relaxed);
+        }
+        is_long
     }
 
     /// Why what this thread runs must stop now.
