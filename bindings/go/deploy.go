@@ -136,12 +136,45 @@ type DeployPlan struct {
 	// that do not count, with the reasons.
 	Approval   string
 	ApprovedBy string `json:"approved_by"`
-	// Actions are the actions of the deployment, in order.
-	Actions []string
+	// Steps are the steps that the deployment would take, in order.
+	Steps []StepDryRun
 	// Forced is true if the commit is not green, Rollback if the deployment goes back.
 	Forced, Rollback bool
 	// JSON is the complete plan, as `tinyci deploy --dry-run --json` prints it.
 	JSON json.RawMessage `json:"-"`
+}
+
+// A StepDryRun is what one step would do if every command passed.
+type StepDryRun struct {
+	// Name is the name of the phase or hook.
+	Name string
+	// Outcome is the outcome of the step; "unknown" if it depends on what a command prints.
+	Outcome string
+	// Reason says why the step would be skipped or fail, Ends why its outcome is unknown. Both can be "".
+	Reason, Ends string
+	// HookCallbacks is the number of hook callbacks that would be called first.
+	HookCallbacks int `json:"hook_callbacks"`
+	// Actions are the actions of the step, in order.
+	Actions []Action
+}
+
+// An Action is one thing that a step would do or decide. The fields that do not belong to its kind are empty.
+type Action struct {
+	// Kind is "decision", "command", "call" or "note".
+	Kind string `json:"action"`
+	// Question and Answer are the condition of a decision and its result, at Line of File.
+	Question string
+	Answer   bool
+	File     string
+	Line     int
+	// Command is a command in one line, Label the label of its output.
+	Command, Label string
+	// Output is what the script assumes of the output of a command: "passed", "unknown", or "given" as Text.
+	Output, Text string
+	// Call is the call of a function, as in a script.
+	Call string
+	// Note is a line of the log.
+	Note string
 }
 
 // An IneligibleCommit is a commit that a deployment ignored when it chose what to deploy.

@@ -30,6 +30,7 @@ func TestADeploymentIsPlannedCarriedOutAndRolledBack(t *testing.T) {
 	}
 	check(t, "environment", plan.Environment, "production")
 	check(t, "commit", plan.Commit.ID, first)
+	check(t, "action", plan.Steps[0].Actions[0].Command, "echo deploying")
 	check(t, "running", plan.Deployed == nil && json.Valid(plan.JSON), true)
 	run := engine.Deploy(context.Background(), "", tinyci.DeployRequest{Plan: plan, ByName: "Grace", ByAddress: "grace@example.org"})
 	var kinds []string

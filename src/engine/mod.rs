@@ -1,6 +1,6 @@
-//! The engine: takes a commit its whole way, and tells what happens on it.
+//! The engine runs jobs and deployments, and reports their progress.
 //!
-//! Each directory imports those above it in this table, and none below.
+//! Each directory imports only those above it in this table.
 //!
 //! | file | holds |
 //! |---|---|

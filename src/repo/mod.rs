@@ -1,15 +1,15 @@
-//! The repository: the only module that knows git2. No type of git2 leaves it.
+//! The repository. This is the only module that uses git2, and none of git2's types leaves it.
 //!
-//! Not here: child processes, builds, network. Everything is read through one handle that belongs to one
-//! thread at a time; nothing process-wide of libgit2 is set unless a program asks for it.
+//! Child processes, builds and the network are not here. All reads use one handle, which belongs to
+//! one thread at a time. Process-wide options of libgit2 change only if a program asks for it.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `repository` | [`Repo`]: an open repository, and the errors of git2 as ours |
-//! | `config` | opening it, and git's configuration |
+//! | `repository` | [`Repo`]: an open repository, and conversions of git2's ids and errors |
+//! | `config` | opening a repository, and git's configuration |
 //! | `objects` | trees, blobs, commits as objects |
 //! | `refs` | tinyci's refs and all others |
-//! | `history` | which commits there are and are pending |
+//! | `history` | the commits, and which of them are pending |
 //! | `notes` | verdicts and records |
 
 mod config;
@@ -27,10 +27,10 @@ pub(crate) use self::{
     config::settings::{Given, Settings},
     history::{
         branches::Branch,
-        scan::{DueCommit, ScanRequest},
+        scan::{PendingCommit, ScanRequest},
     },
     notes::{
-        merge::{SourceResults, word_that_holds},
+        merge::{SourceResults, newest_verdict},
         records::Line,
         verdicts::{Replace, Written},
     },
@@ -41,9 +41,9 @@ pub(crate) use self::{
     },
     refs::{
         approvals::{CommitSignature, Signers, StoredApproval},
-        deployments::DeployHistory,
+        deployments::StoredHistory,
         lookup::Reachable,
-        refspecs::TakingRefspec,
+        refspecs::OverwritingRefspec,
     },
 };
 

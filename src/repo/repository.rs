@@ -12,42 +12,44 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
+/// An open repository. It is `Send` but not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
     pub(super) git: git2::Repository,
     pub(super) root: PathBuf,
     pub(super) common_dir: PathBuf,
     pub(super) bare: bool,
-    /// What was found out of tips that no ref names: whether all that they need is there.
-    pub(super) whole: RefCell<HashMap<git2::Oid, bool>>,
+    /// The commits without a ref that were checked: true if all objects that they need exist.
+    pub(super) complete_tips: RefCell<HashMap<git2::Oid, bool>>,
 }
 
 impl Repo {
-    /// The folder that holds `builds/`: a bare repository itself, else the top of the main work
-    /// tree, also where a linked work tree was opened. Absolute, without symbolic links.
+    /// Returns the directory that contains `builds/`, absolute and without symbolic links.
+    ///
+    /// This is a bare repository itself, or the root of the main working tree, even if a linked
+    /// working tree was opened.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// What opens this repository again: a linked work tree, which has a HEAD of its own, is not
-    /// found through the root.
-    pub(crate) fn entrance(&self) -> &Path {
+    /// Returns the path that opens this repository again. A linked working tree has its own HEAD,
+    /// so the root does not open it.
+    pub(crate) fn reopen_path(&self) -> &Path {
         if self.git.is_worktree() { self.git.path() } else { &self.root }
     }
 
-    /// The git directory that all work trees share. Absolute, without symbolic links.
+    /// Returns the git directory that all working trees share, absolute and without symbolic links.
     pub(crate) fn common_dir(&self) -> &Path {
         &self.common_dir
     }
 
-    /// Whether the repository has no main work tree.
+    /// Returns true if the repository has no main working tree.
     pub(crate) fn is_bare(&self) -> bool {
         self.bare
     }
 }
 
 impl fmt::Display for Repo {
-    /// The root in back-quotes, as messages show it.
+    /// Writes the root in backticks, as messages show it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.root.display())
     }
@@ -56,13 +58,12 @@ impl fmt::Display for Repo {
 /// The hint for objects that are missing or broken.
 pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
 
-/// git2's error as ours.
+/// Converts an error of git2.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
     Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
 }
 
-/// The same error with git2's reason, without the numbers that it prints behind it. That something
-/// was not found the error says already.
+/// Adds git2's message to an error, unless git2 only reports that something was not found.
 pub(super) fn because(error: Error, source: &git2::Error) -> Error {
     match source.code() {
         git2::ErrorCode::NotFound => error,
@@ -70,13 +71,13 @@ pub(super) fn because(error: Error, source: &git2::Error) -> Error {
     }
 }
 
-/// An id as git2 has it.
+/// Converts an id for git2.
 pub(super) fn oid(id: CommitId) -> Result<git2::Oid, Error> {
     git2::Oid::from_bytes(id.as_bytes())
         .map_err(|source| git_error(format!("invalid object id `{id}`"), source))
 }
 
-/// The twenty bytes of an id of git2.
+/// Returns the 20 bytes of an id of git2.
 pub(super) fn id_bytes(oid: git2::Oid) -> Result<[u8; 20], Error> {
     oid.as_bytes().try_into().map_err(|_| {
         Error::new(
@@ -86,7 +87,7 @@ pub(super) fn id_bytes(oid: git2::Oid) -> Result<[u8; 20], Error> {
     })
 }
 
-/// An id of git2 as ours.
+/// Converts an id of git2.
 pub(super) fn commit_id(oid: git2::Oid) -> Result<CommitId, Error> {
     id_bytes(oid).map(CommitId::from_bytes)
 }

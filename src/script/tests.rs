@@ -1,5 +1,5 @@
-//! Phases over a host that writes down and answers as it is told: what no build runs yet, and what
-//! ends a script without a command.
+//! Tests of single steps with a host that records calls and gives fixed answers. They cover cases
+//! that no build runs yet, and endings without a command.
 
 use std::sync::{Arc, Mutex};
 
@@ -28,7 +28,7 @@ impl Tree for Empty {
     }
 }
 
-/// Writes commands down; those that hold `failing` fail.
+/// Records commands; commands that contain `failing` fail.
 #[derive(Default)]
 struct Recorder {
     commands: Mutex<Vec<String>>,
@@ -125,7 +125,7 @@ impl Host for Recorder {
     }
 }
 
-/// Runs a phase as a worker does: on a stack of its size.
+/// Runs a step on a stack of the same size as a worker's.
 fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> PhaseEnd {
     let script = Script::load(text.as_bytes(), ".tinyci.rhai", &Empty, &[]).unwrap();
     let facts = Facts {
@@ -149,7 +149,7 @@ const DEPLOY: &str = include_str!("../../examples/docker-compose.rhai");
 fn a_deployment_waits_for_its_approval_and_then_goes_on() {
     let host = Arc::new(Recorder::default());
     let end = phase(DEPLOY, "deploy", "master", host.clone());
-    assert!(end.waits, "{end:?}");
+    assert!(end.awaits_approval, "{end:?}");
     assert_eq!(end.reason.as_deref(), Some("Tag  \"Ship it\" as production?"));
     assert!(host.commands.lock().unwrap().is_empty());
 
@@ -166,7 +166,7 @@ fn a_deployment_waits_for_its_approval_and_then_goes_on() {
         ]
     );
     let end = phase(DEPLOY, "deploy", "topic", host);
-    assert_eq!((end.outcome, end.waits), (Outcome::Skipped, false));
+    assert_eq!((end.outcome, end.awaits_approval), (Outcome::Skipped, false));
     assert_eq!(end.reason.as_deref(), Some("only master is deployed"));
 }
 
@@ -196,7 +196,7 @@ fn what_the_machinery_cannot_tell_is_no_fault_of_the_script_s() {
     assert_eq!(end.error.unwrap().message(), "the repository is gone");
 }
 
-/// A script cannot take all threads of the machine by nesting branches.
+/// A script cannot use all threads of the machine by nesting `parallel`.
 #[test]
 fn nested_branches_share_the_threads_of_their_phase() {
     let text = "fn build() {

@@ -1,10 +1,11 @@
-//! Marks of approvals that were given on this machine: by which account, where no push can write.
+//! Marks for approvals that were given on this machine. They record the account, in a place that no
+//! push can write.
 //!
-//! Whoever can push can push an approval's ref, in any name. What nobody can push is a file in the
-//! state directory, and what no other account can make is a file that belongs to this one. So the
-//! mark is a file that holds the id of the approval, and its owner is who gave it. An id is that of
-//! all the approval says. That the file could be written by its owner alone is part of the mark:
-//! accounts that share a repository can rename each other's files there, but not write them.
+//! Anyone who can push can push an approval's ref under any name. But a push cannot write a file in
+//! the state directory, and no other account can create a file that this one owns. So the mark is a
+//! file with the id of the approval, and its owner is the approver. The id covers everything in the
+//! approval. A mark is valid only if nobody except its owner can write it: accounts that share a
+//! repository can rename each other's files there, but not write them.
 
 use std::{
     fs::{self, File, Permissions},
@@ -20,15 +21,15 @@ use crate::model::{
     stored_names::state,
 };
 
-/// Everybody may read it, since an account that deploys looks at the marks of others; nobody else may
-/// write it, whoever the repository is shared with.
+/// The mode of a mark. All accounts can read it, because a deploying account reads the marks of
+/// others. Only its owner can write it, even in a shared repository.
 const MODE: u32 = 0o644;
 
-/// Who could write a mark beside its owner: then it is none.
+/// The write bits of other accounts. A mark with one of them is invalid.
 const OTHER_WRITERS: u32 = 0o022;
 
 impl Workspace {
-    /// Marks an approval as given here by the account of this process.
+    /// Marks an approval as given on this machine by the account of this process.
     ///
     /// # Errors
     ///
@@ -43,18 +44,19 @@ impl Workspace {
         let made = File::options().write(true).create_new(true).mode(MODE).open(&path);
         let written = made.and_then(|file| {
             write(file).inspect_err(|_| {
-                // Half a mark is none, but it would stand in the way of the next.
+                // Half a mark is invalid, and would prevent the next one.
                 let _ = fs::remove_file(&path);
             })
         });
         written.map_err(|source| Error::io("write", &path, source))
     }
 
-    /// The number of the account that gave this approval here; none if it was given elsewhere.
+    /// Returns the uid of the account that gave this approval here, or `None` if it was given
+    /// elsewhere.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if there is a file that cannot be read, or that proves nothing.
+    /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read or is not a valid mark.
     pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
         let path = self.mark_path(approval);
         let failed = |source| Error::io("read", &path, source);
@@ -69,12 +71,12 @@ impl Workspace {
         let wanted = text_of(approval);
         let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
-            return Err(no_proof(&path, "other accounts can write to it"));
+            return Err(invalid_mark(&path, "other accounts can write to it"));
         }
         file.take(most).read_to_end(&mut text).map_err(failed)?;
         match text == wanted {
             true => Ok(Some(meta.uid())),
-            false => Err(no_proof(&path, "it belongs to another approval")),
+            false => Err(invalid_mark(&path, "it belongs to another approval")),
         }
     }
 
@@ -83,7 +85,7 @@ impl Workspace {
     }
 }
 
-fn no_proof(path: &Path, why: &str) -> Error {
+fn invalid_mark(path: &Path, why: &str) -> Error {
     let message = format!("cannot trust `{}`: {why}", path.display());
     Error::new(ErrorKind::Io, message).with_path(path)
 }
@@ -99,7 +101,7 @@ mod tests {
     use super::*;
     use crate::testing::TestRepo;
 
-    /// A mark belongs to whoever made it, and nothing else is one.
+    /// Only a file that nobody except its owner can write is a mark.
     #[test]
     fn only_a_file_that_its_owner_alone_could_write_is_a_mark() {
         let repo = TestRepo::bare();
@@ -118,7 +120,7 @@ mod tests {
             assert!(error.contains("other accounts can write"), "{mode:o}: {error}");
         }
         fs::set_permissions(&path, Permissions::from_mode(MODE)).unwrap();
-        // The mark of another approval under this one's name, a link to it, and half of it.
+        // The mark of another approval under this name, a link to it, and half of it.
         let other = CommitId::from_bytes([8; 20]);
         fs::rename(&path, workspace.mark_path(other)).unwrap();
         let error = workspace.approval_account(other).unwrap_err().to_string();
@@ -131,14 +133,14 @@ mod tests {
         assert!(workspace.approval_account(id).is_err());
     }
 
-    /// An account's own file counts as its own, whoever looks.
+    /// The owner of the file counts, independent of the account that reads it.
     #[test]
     fn a_mark_of_another_account_is_that_account_s() {
         let repo = TestRepo::bare();
         let workspace = Workspace::new(repo.path(), None, repo.path());
         let id = CommitId::from_bytes([7; 20]);
         workspace.mark_approval(id).unwrap();
-        // Only root can give a file away.
+        // Only root can give a file to another account.
         if std::os::unix::fs::chown(workspace.mark_path(id), Some(12345), None).is_ok() {
             assert_eq!(workspace.approval_account(id).unwrap(), Some(12345));
         }

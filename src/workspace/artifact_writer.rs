@@ -1,4 +1,4 @@
-//! [`ArtifactWriter`]: artifacts as files of a directory, whoever named them.
+//! [`ArtifactWriter`]: writes artifacts as files of a directory, safely for any file names.
 
 use std::{
     fs::File,
@@ -19,14 +19,14 @@ use crate::model::{
     error::{Error, ErrorKind},
 };
 
-/// How much of a file is in memory at a time.
-const PIECE: usize = 256 << 10;
+/// The number of bytes of a file that are in memory at a time.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Numbers the unfinished files of this process.
 static UNFINISHED: AtomicU32 = AtomicU32::new(0);
 
-/// Writes artifacts below a directory, and nowhere else: no link in it is followed. Each file is
-/// written beside its place first, so that it is there whole or not at all.
+/// Writes artifacts below a directory, and nowhere else: it follows no links in the directory. It
+/// writes each file under a temporary name first, so that a file is complete or absent.
 ///
 /// ```
 /// use tinyci::artifact::ArtifactWriter;
@@ -40,24 +40,24 @@ pub struct ArtifactWriter {
 }
 
 impl ArtifactWriter {
-    /// Writes below this directory, which is made if it is not there. Files that exist are refused.
+    /// Writes below this directory, and creates it if necessary. Existing files are errors.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), force: false }
     }
 
-    /// Replaces files that exist.
+    /// Replaces existing files if `force` is true.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
         self
     }
 
-    /// Looks whether all of these can be written.
+    /// Checks that all of these can be written.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a path that leads out of the directory, or a file
-    /// that exists and must not be replaced; [`Io`](ErrorKind::Io).
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a path that leaves the directory, or an existing
+    /// file without [`force`](Self::force); [`Io`](ErrorKind::Io).
     pub fn check(&self, artifacts: &[Artifact]) -> Result<(), Error> {
         for artifact in artifacts {
             if !artifact.has_plain_path() {
@@ -76,8 +76,9 @@ impl ArtifactWriter {
         Ok(())
     }
 
-    /// Writes one file. The contents decide whether it stays: those of an
-    /// [`ArtifactReader`](crate::artifact::ArtifactReader) are what the job kept, or an error.
+    /// Writes one file. If reading `contents` fails, the file is removed: an
+    /// [`ArtifactReader`](crate::artifact::ArtifactReader) fails if the contents are not what the
+    /// job kept.
     ///
     /// # Errors
     ///
@@ -91,7 +92,7 @@ impl ArtifactWriter {
         self.check(std::slice::from_ref(artifact))?;
         let path = self.dir.join(&artifact.path);
         let failed = |source: io::Error| Error::io("write", &path, source);
-        let (dir, name) = self.enter(artifact).map_err(failed)?;
+        let (dir, name) = self.open_dir(artifact).map_err(failed)?;
         let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
         let unfinished = format!(".tinyci-{}-{number}.part", std::process::id());
         let mode = if artifact.executable { 0o777 } else { 0o666 };
@@ -103,14 +104,14 @@ impl ArtifactWriter {
             renameat(&dir, &unfinished, &dir, name).map_err(|error| failed(error.into()))
         });
         if done.is_err() {
-            // It has not come to be anything.
+            // The file is incomplete.
             let _ = unlinkat(&dir, &unfinished, AtFlags::empty());
         }
         done
     }
 
-    /// Opens the directory that a file belongs in, which is made if it is not there.
-    fn enter<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
+    /// Opens the directory of a file, and creates it if necessary.
+    fn open_dir<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
         std::fs::create_dir_all(&self.dir)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let mut dir = OwnedFd::from(File::open(&self.dir)?);
@@ -127,7 +128,7 @@ impl ArtifactWriter {
     }
 }
 
-/// A directory in a file's place is not replaced.
+/// Fails if a directory has the name of a file.
 fn refuse_dir(dir: impl AsFd, name: &str) -> io::Result<()> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(there) if FileType::from_raw_mode(there.st_mode) == FileType::Directory => {
@@ -143,17 +144,17 @@ fn copy(
     cancel: &CancelToken,
     failed: &dyn Fn(io::Error) -> Error,
 ) -> Result<(), Error> {
-    let mut piece = vec![0; PIECE];
+    let mut chunk = vec![0; CHUNK_BYTES];
     loop {
         if cancel.level() > 0 {
             return Err(Error::new(ErrorKind::Canceled, "canceled while fetching artifacts"));
         }
-        let read = match contents.read(&mut piece) {
+        let read = match contents.read(&mut chunk) {
             Ok(0) => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read.map_err(failed)?,
         };
-        file.write_all(piece.get(..read).unwrap_or_default()).map_err(failed)?;
+        file.write_all(chunk.get(..read).unwrap_or_default()).map_err(failed)?;
     }
 }
 

@@ -1,8 +1,8 @@
 //! [`ArtifactStore`]: the files that a build keeps beyond its export.
 //!
-//! Whatever a script names is copied beside its place first, under a name that the next job clears
-//! away, and put in place once all of it is there. So a full disk, a cancel or a crash leaves
-//! nothing half kept. No link below the export or below `artifacts` leads anywhere else.
+//! Files are first copied under a temporary name, which the next job removes. They are renamed when
+//! all copies are complete. So a full disk, a cancellation or a crash leaves no partial artifacts.
+//! Links below the export or below `artifacts` never lead out of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,81 +32,85 @@ use crate::{
     },
 };
 
-/// How many files one job can keep. The list of them is held in memory.
+/// The maximum number of artifacts of a job. Their list is in memory.
 pub(crate) const ARTIFACTS_MAX: usize = 100_000;
 
-/// How much of a file is in memory at a time.
-const PIECE: usize = 256 << 10;
+/// The number of bytes of a file that are in memory at a time.
+const CHUNK_BYTES: usize = 256 << 10;
 
-/// No list is larger. What a build put in its place may be.
+/// The size limit of a list, in bytes. A build can replace the list with a larger file.
 const LIST_BYTES_MAX: u64 = 256 << 20;
 
-/// Numbers the calls of one process, which may keep files at the same time.
+/// Numbers the calls of this process, which can keep files at the same time.
 static CALLS: AtomicU32 = AtomicU32::new(0);
 
-/// What is to be kept of an export.
-pub(crate) struct Wanted<'a> {
+/// A request to keep files of an export.
+pub(crate) struct KeepRequest<'a> {
     pub(crate) export_dir: &'a Path,
     pub(crate) patterns: &'a [ArtifactPattern],
-    /// Why a file of this path must not be kept, if so.
+    /// Returns an error if the file with this path must not be kept.
     pub(crate) refuses: &'a dyn Fn(&str) -> Option<Denied>,
-    /// Why the work has to end now, if so.
+    /// Returns an error if the work must stop now.
     pub(crate) stop: &'a dyn Fn() -> Option<Denied>,
 }
 
-/// Where the artifacts of a build are.
+/// The artifacts of a build.
 #[derive(Clone, Debug)]
 pub(crate) struct ArtifactStore {
     /// The build's directory.
     dir: PathBuf,
-    /// Where in it the files are.
-    place: PathBuf,
+    /// The path of the artifacts within it.
+    subdir: PathBuf,
     sharing: Sharing,
 }
 
 impl Build {
-    /// The store of this build's artifacts.
+    /// Returns the store of this build's artifacts.
     pub(crate) fn artifacts(&self) -> ArtifactStore {
-        let (dir, place) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
-        ArtifactStore { dir, place, sharing: self.sharing() }
+        let (dir, subdir) = (self.dir().to_path_buf(), PathBuf::from(builds::ARTIFACTS));
+        ArtifactStore { dir, subdir, sharing: self.sharing() }
     }
 
-    /// The store of what a deployment keeps.
+    /// Returns the store of a deployment's artifacts.
     pub(crate) fn deploy_artifacts(&self, deployment: &str) -> ArtifactStore {
-        let place = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
-        ArtifactStore { place, ..self.artifacts() }
+        let subdir = Path::new(builds::DEPLOY_ARTIFACTS).join(deployment);
+        ArtifactStore { subdir, ..self.artifacts() }
     }
 }
 
 impl ArtifactStore {
-    /// Copies the files that the patterns name, for the job of this id. All of them are kept, or
+    /// Copies the files that the patterns match, for the job with this id. Keeps all of them or
     /// none.
     ///
     /// # Errors
     ///
-    /// Refused is what matches nothing or is no regular file of the export; a fault is a copy that
-    /// cannot be written.
-    pub(crate) fn keep(&self, run: &str, wanted: &Wanted<'_>) -> Result<Vec<Artifact>, Denied> {
-        let files = find(wanted)?;
+    /// `Refused` if a pattern matches nothing, or a file is not a regular file of the export;
+    /// `Fault` if a copy cannot be written.
+    pub(crate) fn keep(
+        &self,
+        run: &str,
+        request: &KeepRequest<'_>,
+    ) -> Result<Vec<Artifact>, Denied> {
+        let files = find(request)?;
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
-        let beside = self.dir.join(Build::name_of_copies(run, call));
-        let kept = self.copy(&files, &beside, wanted.stop);
-        let kept = kept.and_then(|kept| self.publish(&beside, &kept).map(|()| kept));
-        // What does not go has a name that the next job clears away.
-        let _ = remove(&beside);
+        let temp_dir = self.dir.join(Build::name_of_copies(run, call));
+        let kept = self.copy(&files, &temp_dir, request.stop);
+        let kept = kept.and_then(|kept| self.publish(&temp_dir, &kept).map(|()| kept));
+        // If the removal fails, the next job removes the files by their name.
+        let _ = remove(&temp_dir);
         kept
     }
 
     fn copy(
         &self,
         files: &BTreeMap<PathBuf, PathBuf>,
-        beside: &Path,
+        temp_dir: &Path,
         stop: &dyn Fn() -> Option<Denied>,
     ) -> Result<Vec<Artifact>, Denied> {
         let mut kept = Vec::new();
         for (path, from) in files {
-            let to = beside.join(path);
-            let parent = to.parent().unwrap_or(beside);
+            let to = temp_dir.join(path);
+            let parent = to.parent().unwrap_or(temp_dir);
             self.sharing.create_dir_all(parent).map_err(|source| unwritten(from, source))?;
             kept.push(self.copy_file(path, from, &to, stop)?);
         }
@@ -120,23 +124,23 @@ impl ArtifactStore {
         to: &Path,
         stop: &dyn Fn() -> Option<Denied>,
     ) -> Result<Artifact, Denied> {
-        let unread = |source| Denied::Refused(Error::io("keep", from, source));
-        let mut file = open_regular(from).map_err(unread)?;
-        let there = file.metadata().map_err(unread)?;
-        if !there.is_file() {
-            return Err(no_file(path));
+        let unreadable = |source| Denied::Refused(Error::io("keep", from, source));
+        let mut file = open_regular(from).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(not_regular_file(path));
         }
-        let mode = there.permissions().mode() & 0o777;
+        let mode = metadata.permissions().mode() & 0o777;
         let mut copy = OpenOptions::new().write(true).create_new(true).mode(0o666).open(to);
-        let copy = copy.as_mut().map_err(|source| unwritten(from, taken(source)))?;
-        let (mut id, mut left) = (BlobId::new(there.len()), there.len());
-        let mut piece = vec![0; PIECE];
+        let copy = copy.as_mut().map_err(|source| unwritten(from, take_error(source)))?;
+        let (mut id, mut left) = (BlobId::new(metadata.len()), metadata.len());
+        let mut chunk = vec![0; CHUNK_BYTES];
         loop {
             if let Some(stop) = stop() {
                 return Err(stop);
             }
-            let read = file.read(&mut piece).map_err(unread)?;
-            let bytes = piece.get(..read).unwrap_or_default();
+            let read = file.read(&mut chunk).map_err(unreadable)?;
+            let bytes = chunk.get(..read).unwrap_or_default();
             let fits = left.checked_sub(read as u64);
             left = fits.filter(|left| read > 0 || *left == 0).ok_or_else(|| changed(path))?;
             if read == 0 {
@@ -148,33 +152,33 @@ impl ArtifactStore {
         let done = copy.set_permissions(fs::Permissions::from_mode(mode));
         done.and_then(|()| self.sharing.adjust(to)).map_err(|source| unwritten(from, source))?;
         let (path, executable) = (path.to_string_lossy().into_owned(), mode & 0o111 != 0);
-        Ok(Artifact { path, bytes: there.len(), blob: id.hex(), executable })
+        Ok(Artifact { path, bytes: metadata.len(), blob: id.hex(), executable })
     }
 
-    /// Puts copies in their places. What an earlier call kept there goes.
-    fn publish(&self, beside: &Path, kept: &[Artifact]) -> Result<(), Denied> {
+    /// Moves the copies to their final paths, and replaces the files of an earlier call.
+    fn publish(&self, temp_dir: &Path, kept: &[Artifact]) -> Result<(), Denied> {
         for artifact in kept {
             let path = Path::new(&artifact.path);
-            let placed = self.place.join(path);
+            let relative = self.subdir.join(path);
             let mut above = self.dir.clone();
-            for part in placed.parent().into_iter().flat_map(Path::components) {
+            for part in relative.parent().into_iter().flat_map(Path::components) {
                 above.push(part);
                 self.make_dir(&above)?;
             }
-            let to = self.dir.join(&placed);
-            if fs::symlink_metadata(&to).is_ok_and(|there| there.is_dir()) {
+            let to = self.dir.join(&relative);
+            if fs::symlink_metadata(&to).is_ok_and(|metadata| metadata.is_dir()) {
                 remove(&to).map_err(Denied::Fault)?;
             }
-            fs::rename(beside.join(path), &to)
+            fs::rename(temp_dir.join(path), &to)
                 .map_err(|source| Denied::Fault(Error::io("put in place", &to, source)))?;
         }
         Ok(())
     }
 
-    /// Makes a directory, in the place of whatever else is there.
+    /// Creates a directory, and replaces anything else with this name.
     fn make_dir(&self, dir: &Path) -> Result<(), Denied> {
         match fs::symlink_metadata(dir) {
-            Ok(there) if there.is_dir() => return Ok(()),
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
             Ok(_) => remove_file(dir).map_err(Denied::Fault)?,
             Err(_) => {}
         }
@@ -182,7 +186,7 @@ impl ArtifactStore {
         made.map_err(|source| Denied::Fault(Error::io("create", dir, source)))
     }
 
-    /// Opens what is kept under a path, which has to be plain. Links are not followed.
+    /// Opens an artifact without following links. Its path must be plain.
     ///
     /// # Errors
     ///
@@ -197,8 +201,8 @@ impl ArtifactStore {
             above = openat(above, part, flags, Mode::empty())?;
         }
         let file = File::from(above);
-        let there = file.metadata()?;
-        match there.is_file() && there.len() == artifact.bytes {
+        let metadata = file.metadata()?;
+        match metadata.is_file() && metadata.len() == artifact.bytes {
             true => Ok(file),
             false => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -207,12 +211,13 @@ impl ArtifactStore {
         }
     }
 
-    /// Whether anything is kept.
-    pub(crate) fn is_there(&self) -> bool {
-        fs::symlink_metadata(self.dir.join(builds::ARTIFACTS)).is_ok_and(|there| there.is_dir())
+    /// Returns true if the build has artifacts.
+    pub(crate) fn exists(&self) -> bool {
+        fs::symlink_metadata(self.dir.join(builds::ARTIFACTS))
+            .is_ok_and(|metadata| metadata.is_dir())
     }
 
-    /// Writes the list of all that a job kept, whole or not at all. Returns its blob id.
+    /// Writes the list of all artifacts of a job atomically. Returns the list's blob id.
     ///
     /// # Errors
     ///
@@ -224,84 +229,85 @@ impl ArtifactStore {
         Ok(BlobId::of(text.as_bytes()))
     }
 
-    /// The list with this blob id; none if it is gone or another job's.
+    /// Returns the list with this blob id, or `None` if it is missing or another job wrote it.
     pub(crate) fn list(&self, id: &str) -> Option<Vec<Artifact>> {
         read_list(open_regular(&self.dir.join(builds::ARTIFACT_LIST)).ok()?, id)
     }
 
-    /// What the list and the artifacts of jobs are called in the build's directory, and where those
-    /// of deployments are.
+    /// Returns the names in the build's directory: the list and the artifacts of jobs, and the
+    /// artifacts of deployments.
     pub(crate) fn names() -> [&'static str; 3] {
         [builds::ARTIFACT_LIST, builds::ARTIFACTS, builds::DEPLOY_ARTIFACTS]
     }
 }
 
-/// Reads a list, if it has this blob id.
+/// Reads a list if it has this blob id.
 pub(crate) fn read_list(from: impl Read, id: &str) -> Option<Vec<Artifact>> {
     let mut text = Vec::new();
     from.take(LIST_BYTES_MAX).read_to_end(&mut text).ok()?;
     (BlobId::of(&text) == id).then(|| wire::read_artifact_lines(&String::from_utf8_lossy(&text)))
 }
 
-/// The files to keep, by their path below the export, and what to read for each.
-fn find(wanted: &Wanted<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
-    let top = wanted.export_dir.canonicalize();
-    let top = top.map_err(|source| Denied::Fault(Error::io("keep", wanted.export_dir, source)))?;
-    let files = select(wanted.patterns, |pattern| {
-        Walk { wanted, top: &top, pattern, found: BTreeSet::new() }.walk()
+/// Returns the files to keep: the path below the export, and the file to read.
+fn find(request: &KeepRequest<'_>) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
+    let export_root = request.export_dir.canonicalize();
+    let export_root = export_root
+        .map_err(|source| Denied::Fault(Error::io("keep", request.export_dir, source)))?;
+    let files = select(request.patterns, |pattern| {
+        Walk { request, export_root: &export_root, pattern, found: BTreeSet::new() }.walk()
     })?;
     if files.len() > ARTIFACTS_MAX { Err(too_many()) } else { Ok(files) }
 }
 
-/// The files that one pattern names.
+/// A search for the files that one pattern matches.
 struct Walk<'a> {
-    wanted: &'a Wanted<'a>,
-    /// The export, with all links followed.
-    top: &'a Path,
+    request: &'a KeepRequest<'a>,
+    /// The export, with all links resolved.
+    export_root: &'a Path,
     pattern: &'a ArtifactPattern,
     found: BTreeSet<PathBuf>,
 }
 
 impl Walk<'_> {
-    /// Looks at what was found by path, so that the first fault is always the same one.
+    /// Checks the files in the order of their paths, so that the first error is always the same.
     fn walk(mut self) -> Result<BTreeMap<PathBuf, PathBuf>, Denied> {
         self.find()?;
         let mut files = BTreeMap::new();
         for path in std::mem::take(&mut self.found) {
-            let real = self.real(&path)?;
-            files.insert(path, real);
+            let resolved = self.resolve(&path)?;
+            files.insert(path, resolved);
         }
         Ok(files)
     }
 
     fn find(&mut self) -> Result<(), Denied> {
         let root = self.pattern.root();
-        let start = self.wanted.export_dir.join(&root);
+        let start = self.request.export_dir.join(&root);
         let is_glob = self.pattern.path().is_none();
         let is_dir = match fs::symlink_metadata(&start) {
-            Ok(there) if there.is_symlink() && is_glob => start.is_dir(),
-            Ok(there) => there.is_dir(),
+            Ok(metadata) if metadata.is_symlink() && is_glob => start.is_dir(),
+            Ok(metadata) => metadata.is_dir(),
             Err(_) if is_glob => return Ok(()),
             Err(source) => return Err(Denied::Refused(Error::io("keep", &start, source))),
         };
-        // A directory on the way may be a link, if it stays in the export.
-        let real = start.canonicalize().unwrap_or_default();
-        if !is_dir || !real.starts_with(self.top) {
+        // A directory on the way may be a link if its target is in the export.
+        let resolved = start.canonicalize().unwrap_or_default();
+        if !is_dir || !resolved.starts_with(self.export_root) {
             self.found.extend((!is_glob).then(|| PathBuf::from(root)));
             return Ok(());
         }
         let mut left = vec![PathBuf::from(root)];
         while let Some(dir) = left.pop() {
-            self.enter(&dir, &mut left)?;
+            self.read_dir(&dir, &mut left)?;
         }
         Ok(())
     }
 
-    fn enter(&mut self, dir: &Path, left: &mut Vec<PathBuf>) -> Result<(), Denied> {
-        let full = self.wanted.export_dir.join(dir);
+    fn read_dir(&mut self, dir: &Path, left: &mut Vec<PathBuf>) -> Result<(), Denied> {
+        let full = self.request.export_dir.join(dir);
         let failed = |source| Denied::Refused(Error::io("keep", &full, source));
         for entry in fs::read_dir(&full).map_err(failed)? {
-            if let Some(stop) = (self.wanted.stop)() {
+            if let Some(stop) = (self.request.stop)() {
                 return Err(stop);
             }
             let entry = entry.map_err(failed)?;
@@ -318,20 +324,29 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What is to be read for a file: itself, or the file of the export that a link leads to.
-    fn real(&self, path: &Path) -> Result<PathBuf, Denied> {
+    /// Returns the file to read: the file itself, or the target of a link within the export.
+    fn resolve(&self, path: &Path) -> Result<PathBuf, Denied> {
         let text = path.to_str().ok_or_else(|| {
             let path = path.display();
             Denied::refused(format!("cannot keep `{path}`: its name is not UTF-8"))
         })?;
-        if let Some(refused) = (self.wanted.refuses)(text) {
+        if let Some(refused) = (self.request.refuses)(text) {
             return Err(refused);
         }
-        let real = self.wanted.export_dir.join(path).canonicalize().map_err(|_| no_file(path))?;
-        match fs::symlink_metadata(&real) {
-            Ok(there) if real.starts_with(self.top) && there.is_file() => Ok(real),
-            Ok(there) if real.starts_with(self.top) => Err(odd_file(path, there.file_type())),
-            _ => Err(no_file(path)),
+        let resolved = self
+            .request
+            .export_dir
+            .join(path)
+            .canonicalize()
+            .map_err(|_| not_regular_file(path))?;
+        match fs::symlink_metadata(&resolved) {
+            Ok(metadata) if resolved.starts_with(self.export_root) && metadata.is_file() => {
+                Ok(resolved)
+            }
+            Ok(metadata) if resolved.starts_with(self.export_root) => {
+                Err(odd_file(path, metadata.file_type()))
+            }
+            _ => Err(not_regular_file(path)),
         }
     }
 }
@@ -342,13 +357,13 @@ fn open_regular(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// An error that is only lent.
-fn taken(source: &mut io::Error) -> io::Error {
+/// Takes an error out of a reference, and leaves another one there.
+fn take_error(source: &mut io::Error) -> io::Error {
     std::mem::replace(source, io::ErrorKind::Other.into())
 }
 
-/// The error for an artifact that is something else than a file of the export.
-pub(crate) fn no_file(path: &Path) -> Denied {
+/// Returns the error for an artifact that is not a regular file of the export.
+pub(crate) fn not_regular_file(path: &Path) -> Denied {
     let path = path.display();
     Denied::refused(format!(
         "cannot keep `{path}`: it is not a regular file in the export directory"
@@ -365,7 +380,7 @@ fn odd_file(path: &Path, kind: fs::FileType) -> Denied {
     not_kept(path, what)
 }
 
-/// The error for a link to a directory: what is below it is somewhere else.
+/// Returns the error for a link to a directory, whose contents are elsewhere.
 pub(crate) fn link_to_dir(path: &Path) -> Denied {
     not_kept(path, "a link to a directory")
 }
@@ -388,12 +403,12 @@ fn changed(path: &Path) -> Denied {
     Denied::refused(format!("cannot keep `{path}`: it changed while tinyci copied it"))
 }
 
-/// A copy that cannot be written is no fault of the commit.
+/// Returns the error for a copy that cannot be written, which is not the commit's fault.
 fn unwritten(path: &Path, source: io::Error) -> Denied {
     Denied::Fault(Error::io("copy", path, source))
 }
 
-/// The error for work that nobody waits for anymore.
-pub(crate) fn given_up() -> Denied {
+/// Returns the error for a canceled call.
+pub(crate) fn canceled() -> Denied {
     Denied::Refused(Error::new(ErrorKind::Canceled, "canceled while keeping artifacts"))
 }

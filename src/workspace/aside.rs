@@ -1,18 +1,19 @@
-//! Names for what is being removed. It is renamed before the first of its files goes, so that
-//! nothing half-removed has a name that counts. What does not go keeps that name until it does, and
-//! the next one gets another: `removed`, `removed-2`, `removed-3`.
+//! Names for files and directories that are being removed. tinyci renames them before it removes
+//! any of their contents. So a partly removed directory never has a name with a meaning. If the
+//! removal fails, the name remains until it succeeds, and the next one gets another name:
+//! `removed`, `removed-2`, `removed-3`.
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
 };
 
-/// Renames a file, a link or a tree to this path, or to the first one like it that is free. Returns
-/// the path.
+/// Renames a file, a link or a tree to `first`, or to the first similar name that is free. Returns
+/// the new path.
 ///
 /// # Errors
 ///
-/// What `rename` says.
+/// Those of `rename`.
 pub(super) fn rename_aside(from: &Path, first: &Path) -> io::Result<PathBuf> {
     let mut number: u64 = 1;
     loop {
@@ -35,13 +36,13 @@ pub(super) fn rename_aside(from: &Path, first: &Path) -> io::Result<PathBuf> {
     }
 }
 
-/// True if another call took the name in between.
+/// Returns true if another call took the name in the meantime.
 fn is_taken(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, IsADirectory, NotADirectory};
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | IsADirectory | NotADirectory)
 }
 
-/// True if [`rename_aside`] gives this name where `first` is the first one.
+/// Returns true if [`rename_aside`] makes this name from `first`.
 pub(super) fn is_aside(name: &str, first: &str) -> bool {
     let Some(rest) = name.strip_prefix(first) else { return false };
     let number = rest.strip_prefix('-').and_then(|number| number.parse::<u64>().ok());

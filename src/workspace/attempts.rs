@@ -1,8 +1,10 @@
-//! [`Attempts`]: how often a commit was tried without a verdict, kept on disk.
+//! [`Attempts`]: the number of attempts at each commit that ended without a verdict, kept on disk.
 //!
-//! Counted before the export, so that a commit that kills its engine is counted too. Lines of
-//! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole; not forced to the disk, which would cost a good part of a
-//! small commit's time: after a power cut the last counts may be missing, and cost one more try.
+//! An attempt is counted before the export, so that a commit that kills its engine is counted too.
+//! The file has lines of `<full id> <count>`, followed by the name of a secret if a missing secret
+//! ended the last attempt. It is replaced atomically but not synced, because syncing would cost a
+//! good part of a small commit's time. A power failure can lose the last counts, which costs one
+//! more attempt each.
 
 use std::{fmt::Write as _, fs, io, sync::Mutex};
 
@@ -13,35 +15,35 @@ use crate::{
     workspace::layout::Workspace,
 };
 
-/// How many commits are remembered; the longest untouched are forgotten first.
+/// The maximum number of commits in the file. The ones that changed longest ago are dropped first.
 const COMMITS_MAX: usize = 1000;
 
-/// The counts, as they were read and as this value changed them.
+/// The counts of the file, with the changes of this value.
 ///
-/// Only the lock's holder may change them. Its workers share one value.
+/// Only the owner of the run lock may change them. Its workers share one value.
 #[derive(Debug)]
 pub(crate) struct Attempts {
     workspace: Workspace,
     counts: Mutex<Vec<Count>>,
 }
 
-/// How often a commit was tried.
+/// The count of one commit.
 #[derive(Clone, Debug)]
 struct Count {
     commit: CommitId,
-    tried: u32,
-    /// The secret for want of which the last attempt left no verdict.
-    lacks: Option<String>,
-    /// What a newer version wrote behind that.
-    more: Option<String>,
+    attempts: u32,
+    /// The missing secret that ended the last attempt.
+    missing_secret: Option<String>,
+    /// The rest of the line, which a newer version wrote.
+    unknown: Option<String>,
 }
 
 impl Workspace {
-    /// Reads the counts. A line that is not one of ours counts as nothing.
+    /// Reads the counts. Ignores lines of another form.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
+    /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
         let path = self.state_path(state::ATTEMPTS);
         let text = match fs::read(&path) {
@@ -54,17 +56,17 @@ impl Workspace {
 }
 
 impl Attempts {
-    /// How often this commit was tried since it last had a verdict.
+    /// Returns the number of attempts at this commit since its last verdict.
     pub(crate) fn get(&self, commit: &CommitId) -> u32 {
-        lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.tried)
+        lock(&self.counts).iter().find(|it| it.commit == *commit).map_or(0, |it| it.attempts)
     }
 
-    /// The secret that the server lacked when this commit was last tried.
-    pub(crate) fn lacks(&self, commit: &CommitId) -> Option<String> {
-        lock(&self.counts).iter().find(|it| it.commit == *commit)?.lacks.clone()
+    /// Returns the secret that was missing at the last attempt at this commit.
+    pub(crate) fn missing_secret(&self, commit: &CommitId) -> Option<String> {
+        lock(&self.counts).iter().find(|it| it.commit == *commit)?.missing_secret.clone()
     }
 
-    /// Counts one more attempt, on disk before this returns, and says which it is.
+    /// Counts one more attempt, on disk before this returns, and returns its number.
     ///
     /// # Errors
     ///
@@ -73,25 +75,25 @@ impl Attempts {
         self.change(commit, |count| (count.saturating_add(1), None))
     }
 
-    /// Notes for want of which secret the last attempt left no verdict.
+    /// Records the missing secret that ended the last attempt.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
-    pub(crate) fn wait_for(&self, commit: &CommitId, secret: &str) -> Result<(), Error> {
+    pub(crate) fn set_missing_secret(&self, commit: &CommitId, secret: &str) -> Result<(), Error> {
         self.change(commit, |count| (count, Some(secret.to_owned()))).map(drop)
     }
 
-    /// Takes one attempt back, which was canceled or could not be made here.
+    /// Subtracts an attempt that was canceled or could not start.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the counts cannot be written.
-    pub(crate) fn take_back(&self, commit: &CommitId) -> Result<(), Error> {
+    pub(crate) fn decrement(&self, commit: &CommitId) -> Result<(), Error> {
         self.change(commit, |count| (count.saturating_sub(1), None)).map(drop)
     }
 
-    /// Forgets a commit that has its verdict.
+    /// Removes the count of a commit that has a verdict.
     ///
     /// # Errors
     ///
@@ -108,11 +110,12 @@ impl Attempts {
         let mut counts = lock(&self.counts);
         let place = counts.iter().position(|it| it.commit == *commit);
         let before = place.map(|place| counts.remove(place));
-        let tried = before.as_ref().map_or(0, |it| it.tried);
-        let (after, lacks) = change(tried);
-        let is_same = after == tried && before.and_then(|it| it.lacks) == lacks;
+        let attempts = before.as_ref().map_or(0, |it| it.attempts);
+        let (after, missing_secret) = change(attempts);
+        let is_same =
+            after == attempts && before.and_then(|it| it.missing_secret) == missing_secret;
         if after > 0 {
-            counts.push(Count { commit: *commit, tried: after, lacks, more: None });
+            counts.push(Count { commit: *commit, attempts: after, missing_secret, unknown: None });
         }
         let surplus = counts.len().saturating_sub(COMMITS_MAX);
         counts.drain(..surplus);
@@ -120,10 +123,11 @@ impl Attempts {
             return Ok(after);
         }
         let mut text = String::new();
-        for Count { commit, tried, lacks, more } in counts.iter() {
-            let rest = [lacks, more].into_iter().flatten().map(|word| format!(" {word}"));
+        for Count { commit, attempts, missing_secret, unknown } in counts.iter() {
+            let rest =
+                [missing_secret, unknown].into_iter().flatten().map(|word| format!(" {word}"));
             // Writing to a string does not fail.
-            let _ = writeln!(text, "{commit} {tried}{}", rest.collect::<String>());
+            let _ = writeln!(text, "{commit} {attempts}{}", rest.collect::<String>());
         }
         let stored = self.workspace.replace_state(state::ATTEMPTS, text.as_bytes());
         stored.map_err(|source| {
@@ -135,9 +139,9 @@ impl Attempts {
 
 fn parse_line(line: &str) -> Option<Count> {
     let mut words = line.splitn(4, ' ');
-    let (commit, tried) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let (commit, attempts) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let mut rest = words.map(str::to_owned);
-    Some(Count { commit, tried, lacks: rest.next(), more: rest.next() })
+    Some(Count { commit, attempts, missing_secret: rest.next(), unknown: rest.next() })
 }
 
 #[cfg(test)]
@@ -164,15 +168,15 @@ mod tests {
         assert_eq!(attempts.increment(&id(1)).unwrap(), 2);
         assert_eq!(attempts.increment(&id(2)).unwrap(), 1);
         assert_eq!((on_disk(1), on_disk(2), on_disk(3)), (2, 1, 0));
-        attempts.take_back(&id(1)).unwrap();
-        attempts.take_back(&id(3)).unwrap();
+        attempts.decrement(&id(1)).unwrap();
+        attempts.decrement(&id(3)).unwrap();
         assert_eq!((on_disk(1), attempts.get(&id(1))), (1, 1));
-        attempts.wait_for(&id(1), "TOKEN").unwrap();
-        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)).as_deref(), Some("TOKEN"));
+        attempts.set_missing_secret(&id(1), "TOKEN").unwrap();
+        assert_eq!(workspace.attempts().unwrap().missing_secret(&id(1)).as_deref(), Some("TOKEN"));
         assert_eq!((on_disk(1), attempts.increment(&id(1)).unwrap()), (1, 2));
-        assert_eq!(workspace.attempts().unwrap().lacks(&id(1)), None);
+        assert_eq!(workspace.attempts().unwrap().missing_secret(&id(1)), None);
         attempts.clear(&id(1)).unwrap();
-        attempts.take_back(&id(2)).unwrap();
+        attempts.decrement(&id(2)).unwrap();
         assert_eq!(fs::read_to_string(repo.path().join("tinyci/attempts")).unwrap(), "");
     }
 

@@ -1,13 +1,15 @@
-//! [`Build`]: one commit's folder, and the life of the export in it.
+//! [`Build`]: the directory of one commit, and the export in it.
 //!
-//! An export is written as `export.<run>` and renamed once it is whole; an old one is renamed away
-//! before the first of its files goes. So `export` is whole at any moment, a crash included. What
-//! does not go stands aside under such a name: it is in nobody's way, and the next run tries again.
-//! What is deployed is never touched: the export of a job beside it keeps the name `export.<run>`, since
-//! what commands install may hold its path, and the stamp says which one is the build's.
+//! An export is written as `export.<job id>` and renamed when it is complete. An old export is
+//! renamed before its first file is removed. So `export` is complete at any moment, even after a
+//! crash. If a removal fails, the rest keeps its temporary name, and the next run repeats the
+//! removal.
 //!
-//! A build that was compacted to `<name>.tar.gz` can be run again: the folder comes into being
-//! anew beside the archive, which stays as it is until the next compaction replaces it.
+//! A deployed export is never changed. A new job's export beside it keeps the name `export.<job
+//! id>`, because installed files may contain its path. The stamp names the build's current export.
+//!
+//! A build that was packed into `<name>.tar.gz` can run again. Its directory is created beside the
+//! archive, which remains until the next compaction replaces it.
 
 use std::{
     ffi::OsStr,
@@ -35,40 +37,40 @@ use crate::{
     },
 };
 
-/// What an old export is called while it is being removed.
+/// The name of an old export while it is being removed.
 const REMOVED: &str = "removed";
 
-/// What follows a run's id in the name of what it takes out of an archive.
+/// The suffix of a job id in the name of a directory with unpacked files of an archive.
 const PACKED: &str = ".packed";
 
-/// What follows it, before a number, in the name of what it copies to keep it.
+/// The suffix of a job id, before a number, in the name of a directory with copied artifacts.
 const COPIES: &str = ".kept-";
 
-/// How long to wait for others who work in a build folder.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time to wait for other users of a build directory.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
 
-/// How often to look whether they have left it.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The interval at which to try the lock again.
+const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// The place of one commit's build, whether it exists or not.
+/// The build of one commit, which may not exist.
 #[derive(Clone, Debug)]
 pub(crate) struct Build {
     workspace: Workspace,
     name: String,
     dir: PathBuf,
-    /// What the export is called in it.
+    /// The name of the export in the directory.
     export: String,
 }
 
-/// A build folder that somebody works in. A run has it alone, since it makes the export anew;
-/// deployments share it. The kernel ends it with its process.
+/// The lock of a build directory. A run locks it exclusively, because it makes a new export;
+/// deployments share it. The kernel releases it when the process ends.
 #[derive(Debug)]
 pub(crate) struct BuildLock {
     folder: File,
 }
 
 impl BuildLock {
-    /// Another descriptor of the same lock, which lasts until all of them are closed.
+    /// Returns another descriptor of the same lock, which is held until all of them are closed.
     pub(super) fn share(&self, dir: &Path) -> Result<File, Error> {
         self.folder.try_clone().map_err(|source| Error::io("duplicate the lock of", dir, source))
     }
@@ -85,18 +87,18 @@ impl Build {
         }
     }
 
-    /// The same build with an export of this name.
+    /// Returns the same build with an export of this name.
     pub(crate) fn at(self, export: &str) -> Build {
         Build { export: export.to_owned(), ..self }
     }
 
-    /// What the export is called in the folder.
+    /// Returns the export's name in the directory.
     pub(crate) fn export_name(&self) -> &str {
         &self.export
     }
 
-    /// The names of the exports in the folder, whole or not. A build may call a file of its own
-    /// `export.zip`.
+    /// Returns the names of the exports in the directory, complete or not. Other names such as
+    /// `export.zip` are files of the build.
     pub(crate) fn exports(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -104,71 +106,71 @@ impl Build {
         names.filter(|name| name == ExportPlace::USUAL || of_run(name)).collect()
     }
 
-    /// The folder: what `<%= target %>` stands for.
+    /// Returns the build directory, which is the value of `<%= target %>`.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Which other accounts may use what is written here.
+    /// Returns the accounts that the build's files are shared with.
     pub(crate) fn sharing(&self) -> Sharing {
         self.workspace.sharing()
     }
 
-    /// The folder's name.
+    /// Returns the directory's name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether there is anything of it: a folder or an archive.
+    /// Returns true if the directory or the archive exists.
     pub(crate) fn exists(&self) -> bool {
         self.dir.exists() || self.archive_path().exists()
     }
 
-    /// When it was last run, by what jobs wrote into folder and archive; none where none did.
+    /// Returns when the build was last run, from the stamps of directory and archive.
     pub(crate) fn last_run(&self) -> Option<SystemTime> {
         let stamps = [self.stamp(), self.packed_stamp()].into_iter().flatten();
         stamps.map(|stamp| stamp.time()).max()
     }
 
-    /// When its log was last written to, as far as folder or archive tell.
+    /// Returns when its log was last written, from the directory or the archive.
     pub(crate) fn last_written(&self) -> Option<SystemTime> {
         let time = |path: &Path| fs::symlink_metadata(path).and_then(|it| it.modified()).ok();
         let folder = time(&self.log_path()).or_else(|| time(&self.dir));
         [folder, time(&self.archive_path())].into_iter().flatten().max()
     }
 
-    /// What the last job wrote into the folder; none if none did (TinyCI 0.5 did not), or if that is
-    /// damaged.
+    /// Returns the stamp of the last job in the directory, or `None` if it is missing or damaged.
+    /// TinyCI 0.5 wrote none.
     pub(crate) fn stamp(&self) -> Option<JobStamp> {
         JobStamp::read(&self.stamp_path())
     }
 
-    /// The same of the archive, as the folder had it when it was packed.
+    /// Returns the stamp in the archive, which is that of the directory when it was packed.
     pub(crate) fn packed_stamp(&self) -> Option<JobStamp> {
         JobStamp::read_packed(&self.archive_path())
     }
 
-    /// The text of the folder's stamp, of whichever version.
+    /// Returns the text of the directory's stamp, of any version.
     pub(crate) fn stamp_text(&self) -> Option<String> {
         stamp::read_text(&self.stamp_path())
     }
 
-    /// The text of the archive's stamp, of whichever version.
+    /// Returns the text of the archive's stamp, of any version.
     pub(crate) fn packed_stamp_text(&self) -> Option<String> {
         stamp::read_packed_text(&self.archive_path())
     }
 
-    /// Writes into the folder which job it is of, in the place of an older one. The caller has the
-    /// folder to itself.
+    /// Writes the stamp of a job into the directory and replaces an older one. The caller must have
+    /// the directory's exclusive lock.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where it cannot be written: then what was there stands.
+    /// [`Io`](ErrorKind::Io) if it cannot be written. The old stamp remains then.
     pub(crate) fn write_stamp(&self, stamp: &JobStamp) -> Result<(), Error> {
         self.write_stamp_text(&stamp.to_json())
     }
 
-    /// The same with the text of a stamp, of whichever version.
+    /// Writes the text of a stamp, of any version.
     ///
     /// # Errors
     ///
@@ -179,11 +181,11 @@ impl Build {
             .map_err(|source| Error::io("write", &path, source))
     }
 
-    /// Takes the stamp away: what will stand in the folder is of no job.
+    /// Removes the stamp, so that the directory's contents belong to no job.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where it does not go.
+    /// [`Io`](ErrorKind::Io) if it cannot be removed.
     pub(crate) fn remove_stamp(&self) -> Result<(), Error> {
         remove(&self.stamp_path())
     }
@@ -192,70 +194,72 @@ impl Build {
         self.dir.join(builds::JOB)
     }
 
-    /// How many bytes folder and archive take on the disk, as far as they can be read, without
-    /// what is mounted in the folder.
+    /// Returns the disk space of directory and archive in bytes, without unreadable parts and
+    /// mounts.
     pub(crate) fn disk_bytes(&self, mounts: &Mounts) -> u64 {
         let bytes = |path: &Path| disk_bytes(real_path(path), mounts);
         bytes(&self.dir).saturating_add(bytes(&self.archive_path()))
     }
 
-    /// The commit's tree as files: what `<%= export %>` stands for.
+    /// Returns the export directory, which is the value of `<%= export %>`.
     pub(crate) fn export_dir(&self) -> PathBuf {
         self.dir.join(&self.export)
     }
 
-    /// The log of this commit's runs.
+    /// Returns the path of the log of this commit's jobs.
     pub(crate) fn log_path(&self) -> PathBuf {
         self.dir.join(builds::LOG)
     }
 
-    /// The archive that compaction makes of the folder.
+    /// Returns the path of the archive that compaction makes.
     pub(crate) fn archive_path(&self) -> PathBuf {
         self.workspace.builds_dir().join(format!("{}{}", self.name, builds::ARCHIVE))
     }
 
-    /// Makes the folder, and the one around it, and has it alone for as long as the result lives.
-    /// Waits for a compaction, and for deployments of the same commit, which may themselves wait
-    /// for this run: so not without end.
+    /// Creates the build directory and the builds directory, and locks the former exclusively until
+    /// the result is dropped.
+    ///
+    /// Waits for a compaction and for deployments of the same commit. These may wait for this run
+    /// themselves, so the wait has a limit.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in the place of one,
-    /// [`Io`](ErrorKind::Io) where one cannot be made or something is mounted in its place,
-    /// [`Busy`](ErrorKind::Busy) where others keep it, [`Canceled`](ErrorKind::Canceled).
+    /// [`Unsupported`](ErrorKind::Unsupported) if one of them is a link; [`Io`](ErrorKind::Io) if
+    /// one cannot be created, or something is mounted there; [`Busy`](ErrorKind::Busy) if the lock
+    /// is not released in time; [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
-        let occupied = self.occupy(is_canceled, |folder| folder.try_lock())?;
-        // An `export` in there would not be ours to replace.
+        let build_lock = self.lock_dir(is_canceled, |folder| folder.try_lock())?;
+        // An `export` in a mounted directory must not be replaced.
         if is_mount_point(&self.dir) {
             return Err(mounted(&self.dir, 0));
         }
-        Ok(occupied)
+        Ok(build_lock)
     }
 
-    /// The same for a deployment, which others of the same commit may share. Waits for a
-    /// compaction, and for a run of the commit.
+    /// Creates and locks the directory for a deployment. Deployments of the same commit can share
+    /// the lock. Waits for a compaction and for a run of the commit.
     ///
     /// # Errors
     ///
     /// As [`prepare`](Self::prepare).
     pub(crate) fn share(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
-        self.occupy(is_canceled, |folder| folder.try_lock_shared())
+        self.lock_dir(is_canceled, |folder| folder.try_lock_shared())
     }
 
-    fn occupy(
+    fn lock_dir(
         &self,
         is_canceled: &dyn Fn() -> bool,
         lock: fn(&File) -> Result<(), TryLockError>,
     ) -> Result<BuildLock, Error> {
         let failed = |source| Error::io("lock the build directory", &self.dir, source);
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             self.workspace.prepare()?;
             self.workspace.make_real_dir(&self.dir)?;
             let folder = File::open(&self.dir).map_err(failed)?;
             match lock(&folder) {
-                // A compaction may have had it meanwhile, and taken it away.
-                Ok(()) if self.is(&folder).map_err(failed)? => {
+                // A compaction may have locked and removed the directory in the meantime.
+                Ok(()) if self.is_same_dir(&folder).map_err(failed)? => {
                     return Ok(BuildLock { folder });
                 }
                 Ok(()) => continue,
@@ -266,20 +270,21 @@ impl Build {
                 let message = "canceled while waiting for the build directory";
                 return Err(Error::new(ErrorKind::Canceled, message));
             }
-            if begun.elapsed() >= PATIENCE {
+            if started.elapsed() >= LOCK_WAIT {
                 let message = format!("`{}` is in use; try again later", self.dir.display());
                 return Err(Error::new(ErrorKind::Busy, message).with_path(&self.dir));
             }
-            thread::sleep(PAUSE);
+            thread::sleep(LOCK_RETRY_PAUSE);
         }
     }
 
-    /// Takes the folder for a compaction, which no run may share; none where a run is in it, or
-    /// where there is none.
+    /// Locks the directory exclusively for a compaction.
+    ///
+    /// Returns `None` if a run uses it or it does not exist.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) where it cannot be opened or locked.
+    /// [`Io`](crate::ErrorKind::Io) if it cannot be opened or locked.
     pub(crate) fn take(&self) -> Result<Option<BuildLock>, Error> {
         let failed = |source| Error::io("lock the build directory", &self.dir, source);
         let folder = match File::open(&self.dir) {
@@ -287,102 +292,104 @@ impl Build {
             folder => folder.map_err(failed)?,
         };
         match folder.try_lock() {
-            Ok(()) if self.is(&folder).map_err(failed)? => Ok(Some(BuildLock { folder })),
+            Ok(()) if self.is_same_dir(&folder).map_err(failed)? => Ok(Some(BuildLock { folder })),
             Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 
-    /// Whether this open folder is still the one that the path names.
-    fn is(&self, folder: &File) -> io::Result<bool> {
+    /// Returns true if the path still names this open directory.
+    fn is_same_dir(&self, folder: &File) -> io::Result<bool> {
         let open = folder.metadata()?;
         match fs::symlink_metadata(&self.dir) {
-            Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+            Ok(metadata) => Ok((metadata.dev(), metadata.ino()) == (open.dev(), open.ino())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    /// Where the export of this run is written before it is whole.
+    /// Returns the path of this job's export while it is incomplete.
     pub(crate) fn export_temp(&self, run: &str) -> PathBuf {
         self.dir.join(Self::name_beside(run))
     }
 
-    /// What the export of a run is called until it is whole, and for good beside one that is
-    /// deployed.
+    /// Returns the name of a job's export while it is incomplete. Beside a deployed export, it
+    /// keeps this name.
     pub(crate) fn name_beside(run: &str) -> String {
         format!("export.{run}")
     }
 
-    /// Where a call of this run copies what it keeps, before that is whole.
+    /// Returns the name of the directory with the artifacts that a call of this job copies.
     pub(super) fn name_of_copies(run: &str, call: u32) -> String {
         format!("export.{run}{COPIES}{call}")
     }
 
-    /// Where this run unpacks the build's archive.
+    /// Returns the path to which this job unpacks the build's archive.
     pub(crate) fn packed_temp(&self, run: &str) -> PathBuf {
         self.dir.join(format!("export.{run}{PACKED}"))
     }
 
-    /// Makes the export of this run the build's export, in the place of an older one. Returns what
-    /// does not go of that: it stands aside.
+    /// Makes the export of this job the build's export, and replaces an older one.
+    ///
+    /// Returns what could not be removed of the old one, which has a temporary name.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the older one or the new one cannot be renamed.
+    /// [`Io`](crate::ErrorKind::Io) if the old or the new export cannot be renamed.
     pub(crate) fn publish(&self, run: &str) -> Result<Option<NotRemoved>, Error> {
         let (new, export) = (self.export_temp(run), self.export_dir());
         if new == export {
             return Ok(None);
         }
-        let aside = self.retire()?;
+        let aside = self.move_aside()?;
         fs::rename(&new, &export)
             .map_err(|source| Error::io("move the finished export to", &export, source))?;
-        Ok(aside.and_then(remove_or_tell))
+        Ok(aside.and_then(try_remove))
     }
 
-    /// Removes the exports, and what killed runs left of theirs, but those of the names in `kept`.
-    /// Log and artifacts stay. Returns what does not go: it is in nobody's way, since all of it stands
-    /// aside.
+    /// Removes the exports and the unfinished files of killed jobs, except the names in `kept`. Log
+    /// and artifacts remain.
+    ///
+    /// Returns what could not be removed, which has a temporary name.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed, or the folder not be read.
+    /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed or the directory cannot be read.
     pub(crate) fn clean(&self, kept: &[String]) -> Result<Vec<NotRemoved>, Error> {
         let failed = |source| Error::io("clean the build directory", &self.dir, source);
         match fs::symlink_metadata(&self.dir) {
-            Ok(there) if there.is_dir() => {}
+            Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => return self.workspace.make_real_dir(&self.dir).map(|()| Vec::new()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
         }
         let is_kept = |name: &str| kept.iter().any(|it| it == name);
-        let usual = self.clone().at(ExportPlace::USUAL);
-        for own in [self, &usual].into_iter().filter(|it| !is_kept(it.export_name())) {
-            own.retire()?;
+        let default_export = self.clone().at(ExportPlace::USUAL);
+        for export in [self, &default_export].into_iter().filter(|it| !is_kept(it.export_name())) {
+            export.move_aside()?;
         }
         let mut left = Vec::new();
         for entry in fs::read_dir(&self.dir).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if is_unfinished_export(&name) && !name.to_str().is_some_and(is_kept) {
-                left.extend(remove_or_tell(self.dir.join(name)));
+                left.extend(try_remove(self.dir.join(name)));
             }
         }
         Ok(left)
     }
 
-    /// Removes the export, and no other one. Returns what does not go of it: it stands aside.
+    /// Removes only this export. Returns what could not be removed, which has a temporary name.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be renamed.
     pub(crate) fn discard(&self) -> Result<Option<NotRemoved>, Error> {
-        Ok(self.retire()?.and_then(remove_or_tell))
+        Ok(self.move_aside()?.and_then(try_remove))
     }
 
-    /// Renames the old export aside, whatever it is: a link that took its place goes as a link.
-    /// What is mounted below it comes along untouched. Returns where it is now.
-    fn retire(&self) -> Result<Option<PathBuf>, Error> {
+    /// Renames the old export to a temporary name and returns its path. A link in its place is
+    /// renamed as a link. Mounts below it are unaffected.
+    fn move_aside(&self) -> Result<Option<PathBuf>, Error> {
         let export = self.export_dir();
         match rename_aside(&export, &self.export_temp(REMOVED)) {
             Ok(aside) => Ok(Some(aside)),
@@ -393,11 +400,11 @@ impl Build {
     }
 }
 
-fn remove_or_tell(path: PathBuf) -> Option<NotRemoved> {
+fn try_remove(path: PathBuf) -> Option<NotRemoved> {
     remove(&path).err().map(|error| NotRemoved::new(path, &error))
 }
 
-/// What a tree takes on the disk. Links are not followed, and what cannot be read takes nothing.
+/// Returns the disk space of a tree in bytes. Does not follow links and ignores unreadable parts.
 fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
     let mut bytes: u64 = 0;
     let mut left = vec![path];
@@ -405,9 +412,9 @@ fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
         if mounts.contains(&path) {
             continue;
         }
-        let Ok(there) = fs::symlink_metadata(&path) else { continue };
-        bytes = bytes.saturating_add(there.blocks().saturating_mul(512));
-        if there.is_dir() {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512));
+        if metadata.is_dir() {
             let entries = fs::read_dir(&path).into_iter().flatten().flatten();
             left.extend(entries.map(|entry| entry.path()));
         }
@@ -415,27 +422,28 @@ fn disk_bytes(path: PathBuf, mounts: &Mounts) -> u64 {
     bytes
 }
 
-/// Whether this is the name of an old export, or of one that a run has not finished: `export.`, and
-/// `removed` or the run's id. A build may call a file of its own `export.zip`.
+/// Returns true if this is the name of an old or an unfinished export: `export.` followed by
+/// `removed` or a job id. Other names such as `export.zip` are files of the build.
 fn is_unfinished_export(name: &OsStr) -> bool {
-    let Some(of) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
+    let Some(suffix) = name.to_str().and_then(|name| name.strip_prefix("export.")) else {
         return false;
     };
-    let copies = of.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
-    let run = copies.map_or(of, |(run, _)| run);
+    let copies = suffix.split_once(COPIES).filter(|(_, call)| call.parse::<u32>().is_ok());
+    let run = copies.map_or(suffix, |(run, _)| run);
     is_old_export(name) || is_run_id(run.strip_suffix(PACKED).unwrap_or(run))
 }
 
-/// Whether this is the name of an old export that is being removed: no part of the build any more.
+/// Returns true if this is the name of an export that is being removed and no longer part of the
+/// build.
 pub(crate) fn is_old_export(name: &OsStr) -> bool {
-    let of = name.to_str().and_then(|name| name.strip_prefix("export."));
-    of.is_some_and(|of| is_aside(of, REMOVED))
+    let suffix = name.to_str().and_then(|name| name.strip_prefix("export."));
+    suffix.is_some_and(|suffix| is_aside(suffix, REMOVED))
 }
 
-/// Whether this has the form of a run's id, `20261130T094058Z-00f1e2d3c4b5a697`.
+/// Returns true if this has the form of a job id, `20261130T094058Z-00f1e2d3c4b5a697`.
 pub(super) fn is_run_id(text: &str) -> bool {
-    let form: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
-    let Some(("00000000T000000Z", random)) = form.split_once('-') else { return false };
+    let shape: String = text.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+    let Some(("00000000T000000Z", random)) = shape.split_once('-') else { return false };
     random.len() == 16 && random.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
@@ -487,8 +495,9 @@ mod tests {
         write_export(&build, "1", "whole");
         build.publish("1").unwrap();
         let run = "20261130T094058Z-00f1e2d3c4b5a697";
-        let own = [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
-        for name in own.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
+        let own_names =
+            [format!("{run}.packed"), format!("{run}.kept-0"), format!("{run}.kept-12")];
+        for name in own_names.iter().map(String::as_str).chain([run, "removed", "removed-2"]) {
             write_export(&build, name, "left by a killed run");
         }
         fs::write(build.log_path(), "log").unwrap();
@@ -522,8 +531,8 @@ mod tests {
         assert_eq!(entries(second.dir()), ["export", "export.2"]);
         let now = std::time::UNIX_EPOCH;
         let export = ExportPlace::named("export.2");
-        let begun = JobStamp::begun("2".into(), now, export);
-        let stamp = JobStamp { finished: Some(now), ..begun };
+        let started = JobStamp::begun("2".into(), now, export);
+        let stamp = JobStamp { finished: Some(now), ..started };
         second.write_stamp(&stamp).unwrap();
         assert_eq!(build(&repo).export_dir(), second.export_dir());
         let text = |build: &Build| fs::read_to_string(build.export_dir().join("file")).unwrap();

@@ -1,7 +1,8 @@
-//! [`DeployLock`]: one deployment per environment at a time.
+//! [`DeployLock`]: allows one deployment per environment at a time.
 //!
-//! It is not the run lock: what a deployment starts may push, run tinyci, or deploy elsewhere. Like
-//! the run lock it dies with its process and with the guard that shares its file.
+//! It is separate from the run lock, because commands of a deployment may push, run tinyci, or
+//! deploy elsewhere. Like the run lock, it ends with its process and the guard that shares its
+//! file.
 
 use std::{fs::File, path::PathBuf};
 
@@ -13,17 +14,18 @@ use crate::model::stored_names::state;
 #[derive(Debug)]
 pub(crate) struct DeployLock {
     file: File,
-    /// Locked as long; what those look at who only want to know.
+    /// Locked for as long as the lock itself. Other processes check this file, so that they never
+    /// take the lock.
     running: File,
 }
 
 impl Workspace {
-    /// Takes the lock of an environment; none if somebody else has it.
+    /// Takes the lock of an environment, or returns `None` if another process has it.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if a lock file cannot be opened, or the file system has no
-    /// locks.
+    /// [`Io`](crate::ErrorKind::Io) if a lock file cannot be opened, or the file system does not
+    /// support locks.
     pub(crate) fn deploy_lock(&self, environment: &str) -> Result<Option<DeployLock>, Error> {
         self.prepare_state()?;
         let path = self.state_path(&format!("{}{environment}", state::DEPLOY));
@@ -34,7 +36,7 @@ impl Workspace {
         Ok(Some(DeployLock { file, running }))
     }
 
-    /// Whether somebody deploys to this environment, found out without ever taking the lock.
+    /// Returns true if a deployment to this environment is active. Never takes the lock itself.
     ///
     /// # Errors
     ///
@@ -50,11 +52,11 @@ impl Workspace {
 }
 
 impl DeployLock {
-    /// The same open file, for the guard process: the lock lasts until both are gone.
+    /// Duplicates the lock file for the guard process. The lock is held until both are closed.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
+    /// [`Io`](crate::ErrorKind::Io) if the process has no free file descriptor.
     pub(crate) fn share(&self) -> Result<File, Error> {
         self.file.try_clone().map_err(|source| {
             Error::new(ErrorKind::Io, "cannot duplicate the lock of a deployment")
@@ -62,9 +64,11 @@ impl DeployLock {
         })
     }
 
-    /// Gives the lock up at once, whoever shares its file: the guard must be gone before.
+    /// Releases the lock at once, even if the guard shares its file. The guard must have ended
+    /// before.
     pub(crate) fn release(self) {
-        // Closing the files is the other way, which a child that is just starting would delay.
+        // Unlocks explicitly. Closing the files is not enough while a starting child has inherited
+        // them.
         let _ = self.running.unlock();
         let _ = self.file.unlock();
     }

@@ -1,10 +1,10 @@
-//! [`BuildsFolder`]: the folder of builds, for one caller at a time that packs or removes some.
+//! [`BuildsFolder`]: the lock of the builds directory, for one call at a time that packs or removes
+//! builds.
 //!
-//! A build's folder is renamed aside (`….removed`) before it is taken apart: a half-removed folder
-//! under a build's own name would be archived over the good archive by the next compaction. An
-//! archive is written as `….tar.gz.new` and renamed once it is whole. What a killed call leaves
-//! under those two names, and what did not go, the next one clears away. No other name below
-//! `builds/` is touched.
+//! A build directory is renamed (`….removed`) before any of its contents are removed. Otherwise the
+//! next compaction could replace a good archive with a half-removed build. An archive is written as
+//! `….tar.gz.new` and renamed when it is complete. The next call removes what a killed call or a
+//! failed removal left under these names. tinyci does not touch other names in `builds/`.
 
 use std::{
     fs::{self, File, TryLockError},
@@ -31,29 +31,29 @@ use crate::{
 const UNFINISHED_ARCHIVE: &str = ".tar.gz.new";
 const REMOVED_FOLDER: &str = "removed";
 
-/// The folder of builds, in which nobody else packs or removes any meanwhile. Runs go on.
+/// The locked builds directory. No other call packs or removes builds meanwhile, but runs continue.
 pub(crate) struct BuildsFolder<'a> {
     workspace: &'a Workspace,
     path: &'a Path,
-    /// Holds the lock.
+    /// The open directory, which has the lock.
     dir: File,
 }
 
 impl Drop for BuildsFolder<'_> {
-    /// Closing is not enough: a child that another thread is just starting shares the open file,
-    /// and with it the lock, until it has become its own program.
+    /// Unlocks explicitly. Closing the file is not enough while a child that another thread starts
+    /// has inherited it.
     fn drop(&mut self) {
         let _ = self.dir.unlock();
     }
 }
 
 impl Workspace {
-    /// Takes the folder of builds to pack or remove some; none where there is no such folder.
+    /// Locks the builds directory, to pack or remove builds. Returns `None` if it does not exist.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) if it is another repository's,
-    /// [`Busy`](ErrorKind::Busy) where another caller has it, [`Io`](ErrorKind::Io) where it cannot
+    /// [`Unsupported`](ErrorKind::Unsupported) if it belongs to another repository;
+    /// [`Busy`](ErrorKind::Busy) if another call has the lock; [`Io`](ErrorKind::Io) if it cannot
     /// be opened or locked.
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
         self.own_builds()?;
@@ -77,7 +77,7 @@ impl Workspace {
         }
     }
 
-    /// Whether there may be something that [`BuildsFolder::clear_leftovers`] removes.
+    /// Returns true if [`BuildsFolder::clear_leftovers`] may have something to remove.
     pub(crate) fn has_leftovers(&self) -> bool {
         let entries = fs::read_dir(self.builds_dir()).into_iter().flatten().flatten();
         entries
@@ -91,22 +91,21 @@ impl BuildsFolder<'_> {
         self.path
     }
 
-    /// The folder, opened.
+    /// Returns the open directory.
     pub(crate) fn handle(&self) -> &File {
         &self.dir
     }
 
-    /// Where the archive of this build is written before it is whole.
+    /// Returns the path of this build's archive while it is incomplete.
     pub(crate) fn unfinished_archive(&self, name: &str) -> PathBuf {
         self.path.join(format!("{name}{UNFINISHED_ARCHIVE}"))
     }
 
-    /// Removes what a killed call left, and tries again what did not go. Returns what still does
-    /// not.
+    /// Removes what killed calls and failed removals left. Returns what still cannot be removed.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) if the folder cannot be read.
+    /// [`Io`](ErrorKind::Io) if the directory cannot be read.
     pub(crate) fn clear_leftovers(&self) -> Result<Vec<NotRemoved>, Error> {
         let mut left = Vec::new();
         let (scratch, others): (Vec<_>, Vec<_>) =
@@ -123,34 +122,34 @@ impl BuildsFolder<'_> {
         Ok(left)
     }
 
-    /// The builds that are folders. A link in a build's place is none.
+    /// Returns the names of the builds that are directories. Links do not count.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where the folder cannot be read.
+    /// [`Io`](ErrorKind::Io) if the directory cannot be read.
     pub(crate) fn build_names(&self) -> Result<Vec<String>, Error> {
         let mut names = self.names()?;
         names.retain(|name| BuildName::parse(name).is_some() && self.has_folder(name));
         Ok(names)
     }
 
-    /// The builds that are archives.
+    /// Returns the names of the builds that are archives.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where the folder cannot be read.
+    /// [`Io`](ErrorKind::Io) if the directory cannot be read.
     pub(crate) fn archive_names(&self) -> Result<Vec<String>, Error> {
         let names = self.names()?.into_iter();
         let build = |name: String| name.strip_suffix(builds::ARCHIVE).map(str::to_owned);
         Ok(names.filter_map(build).filter(|name| BuildName::parse(name).is_some()).collect())
     }
 
-    /// Whether this name is a folder's, and no link's.
+    /// Returns true if this name is a directory and not a link.
     pub(crate) fn has_folder(&self, name: &str) -> bool {
         fs::symlink_metadata(self.path.join(name)).is_ok_and(|it| it.is_dir())
     }
 
-    /// Everything in the folder whose name is a text, as the names of tinyci's own are.
+    /// Returns all names in the directory that are UTF-8, as those of tinyci are.
     fn names(&self) -> Result<Vec<String>, Error> {
         let failed = |source| Error::io("list the builds in", self.path, source);
         let mut names = Vec::new();
@@ -160,22 +159,22 @@ impl BuildsFolder<'_> {
         Ok(names)
     }
 
-    /// Looks whether something is mounted in a build's folder, which then stays as it is.
+    /// Checks that nothing is mounted in a build directory.
     ///
     /// # Errors
     ///
-    /// That folder, and what is mounted there.
+    /// The directory and the mount, if there is one. The build must then remain.
     pub(crate) fn refuse_mounts(&self, name: &str) -> Result<(), NotRemoved> {
         let folder = self.path.join(name);
         Mounts::now().refuse(&folder).map_err(|error| NotRemoved::new(folder, &error))
     }
 
-    /// Takes a build's folder away, which the caller has [taken](super::build::Build::take). What does not
-    /// go stands aside, and is no build any more.
+    /// Removes a build directory that the caller has [locked](super::build::Build::take). If a part
+    /// cannot be removed, it gets a temporary name and is no longer a build.
     ///
     /// # Errors
     ///
-    /// What is left, where it is now, and why.
+    /// The rest of the directory, its path, and the reason.
     pub(crate) fn remove_build(&self, name: &str) -> Result<(), NotRemoved> {
         self.refuse_mounts(name)?;
         let folder = self.path.join(name);
@@ -191,17 +190,18 @@ impl BuildsFolder<'_> {
         gone.map_err(|error| NotRemoved::new(aside, &error))
     }
 
-    /// Brings renames to disk before what depends on them happens.
+    /// Syncs renames to the disk before actions that depend on them.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where the disk refuses.
+    /// [`Io`](ErrorKind::Io) if syncing fails.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         self.dir.sync_all().map_err(|source| Error::io("sync", self.path, source))
     }
 }
 
-/// Whether this is the name of an unfinished archive, or of a folder that is being removed.
+/// Returns true if this is the name of an unfinished archive, or of a directory that is being
+/// removed.
 fn is_leftover(name: &str) -> bool {
     let is_build = |name| BuildName::parse(name).is_some();
     let aside = name.split_once('.').filter(|(_, rest)| is_aside(rest, REMOVED_FOLDER));

@@ -1,4 +1,5 @@
-//! [`Workspace`]: where everything lies. Paths and nothing else, so that every thread can have one.
+//! [`Workspace`]: the paths of all files of tinyci. It has no other state, so every thread can have
+//! one.
 
 use std::{
     fs::{self, File},
@@ -18,21 +19,21 @@ use crate::{
     workspace::build::Build,
 };
 
-/// The places that belong to one repository.
+/// The paths of one repository.
 #[derive(Clone, Debug)]
 pub(crate) struct Workspace {
     root: PathBuf,
     builds: PathBuf,
-    /// Whether the owner named the builds folder. Only then may it be a symbolic link: in a work
-    /// tree a link called `builds` may have come with a commit.
+    /// True if the user configured the builds directory. Only then may it be a symbolic link,
+    /// because a commit can add a link named `builds` to a working tree.
     named: bool,
     common_dir: PathBuf,
     sharing: Sharing,
 }
 
 impl Workspace {
-    /// The workspace of a repository whose top folder (the bare repository, or the work tree) is
-    /// `root`. A relative `builds_dir` is taken from there, and may lead out of it.
+    /// Returns the workspace of a repository. `root` is the bare repository or the root of the
+    /// working tree. A relative `builds_dir` is relative to `root`, and may lead out of it.
     pub(crate) fn new(root: &Path, builds_dir: Option<&Path>, common_dir: &Path) -> Workspace {
         Workspace {
             root: root.to_path_buf(),
@@ -43,28 +44,28 @@ impl Workspace {
         }
     }
 
-    /// The same, with what is written here shared with other accounts.
+    /// Returns the same workspace, with new files shared with other accounts.
     #[must_use]
     pub(crate) fn shared(self, sharing: Sharing) -> Workspace {
         Workspace { sharing, ..self }
     }
 
-    /// Which other accounts may use what is written here.
+    /// Returns the accounts that new files are shared with.
     pub(crate) fn sharing(&self) -> Sharing {
         self.sharing
     }
 
-    /// The top of the repository.
+    /// Returns the root of the repository.
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether the folder of builds was named.
+    /// Returns true if the user configured the builds directory.
     pub(super) fn is_named(&self) -> bool {
         self.named
     }
 
-    /// Refuses a link in the place of a folder of builds that nobody named.
+    /// Fails if the builds directory is a link and not configured.
     pub(super) fn refuse_link(&self) -> Result<(), Error> {
         match fs::symlink_metadata(&self.builds) {
             Ok(there) if !self.named && !there.is_dir() => Err(no_real_dir(&self.builds, &there)),
@@ -72,32 +73,32 @@ impl Workspace {
         }
     }
 
-    /// The git directory that all work trees share.
+    /// Returns the git directory that all working trees share.
     pub(super) fn common_dir(&self) -> &Path {
         &self.common_dir
     }
 
-    /// The folder that holds a folder per build.
+    /// Returns the directory that contains a directory per build.
     pub(crate) fn builds_dir(&self) -> &Path {
         &self.builds
     }
 
-    /// The log of all runs.
+    /// Returns the path of the log of all runs.
     pub(crate) fn log_path(&self) -> PathBuf {
         self.builds.join(builds::LOG)
     }
 
-    /// The build of this name, `<committer time>_<full id>`, whether it exists or not.
+    /// Returns the build with this name, `<committer time>_<full id>`, which may not exist.
     pub(crate) fn build(&self, name: &str) -> Build {
         Build::new(self, name)
     }
 
-    /// Makes the builds folder, if it is this repository's to make.
+    /// Creates the builds directory, if this repository may use it.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) where a link stands in its place, or the builds of
-    /// another repository; [`Io`](ErrorKind::Io) where it cannot be made.
+    /// [`Unsupported`](ErrorKind::Unsupported) if it is a link, or belongs to another repository;
+    /// [`Io`](ErrorKind::Io) if it cannot be created.
     pub(crate) fn prepare(&self) -> Result<(), Error> {
         let is_owned = self.own_builds()?;
         if self.named {
@@ -106,15 +107,16 @@ impl Workspace {
         } else {
             self.make_real_dir(&self.builds)?;
         }
-        // One that has just been made is to be marked.
+        // A new directory needs its mark.
         if is_owned { Ok(()) } else { self.own_builds().map(drop) }
     }
 
-    /// How many bytes this user can still write to the disk that holds the builds, or will.
+    /// Returns the number of bytes that this user can still write to the disk of the builds
+    /// directory.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) if the system does not say.
+    /// [`Io`](ErrorKind::Io) if the system does not report it.
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
         let there = [&self.builds, &self.root].into_iter().find(|path| path.exists());
         let path = there.unwrap_or(&self.common_dir);
@@ -123,8 +125,8 @@ impl Workspace {
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Hides the builds from `git status` and `git add` in a repository with a work tree, by a
-    /// line in `info/exclude` that is written once.
+    /// Hides the builds from `git status` and `git add` in a repository with a working tree, by a
+    /// line in `info/exclude`. Writes the line once.
     ///
     /// # Errors
     ///
@@ -157,12 +159,12 @@ impl Workspace {
         written.map_err(failed)
     }
 
-    /// A file of tinyci's own state, in a folder that every work tree of the repository shares.
+    /// Returns the path of a file of tinyci's state, in a directory that all working trees share.
     pub(super) fn state_path(&self, name: &str) -> PathBuf {
         self.common_dir.join(state::DIR).join(name)
     }
 
-    /// Makes the folder that [`state_path`](Self::state_path) names files in.
+    /// Creates the directory of [`state_path`](Self::state_path).
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
         let dir = self.common_dir.join(state::DIR);
         let made = self.sharing.create_dir_all(&dir);
@@ -174,8 +176,7 @@ impl Workspace {
         replace_file(&self.state_path(name), text, self.sharing)
     }
 
-    /// Makes this folder and those above it; what stands there already must be a folder and no
-    /// link.
+    /// Creates this directory and its parents. Fails if one of them exists but is a link or a file.
     pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
         let failed = |source| Error::io("create the build directory", dir, source);
         match fs::symlink_metadata(dir) {
@@ -189,16 +190,16 @@ impl Workspace {
     }
 }
 
-/// Replaces a small file whole: readers see the old text or the new one. The new text stands
-/// under a fixed name for a moment, so that killed writers leave at most that one file behind;
-/// only who has the lock, or the build folder, to itself may call this.
+/// Replaces a small file atomically: readers see the old or the new contents. The new contents are
+/// first written to a file with a fixed name, so that killed writers leave at most that one file.
+/// Call this only with the run lock or the build directory's exclusive lock.
 pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let made = match File::create(&new) {
-        // Another account's, which was killed before it could share it.
+        // Another account's file: that process was killed before it could share the file.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // If there is none, it is the folder that takes no files.
+            // If the file does not exist, the directory is not writable.
             fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
         }
         made => made,
@@ -209,7 +210,7 @@ pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Re
     fs::rename(&new, path)
 }
 
-/// The error for what stands in the place of a folder.
+/// Returns the error for a path that is not a directory.
 fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
     let what = if there.is_symlink() { "a symbolic link" } else { "not a directory" };
     let message = format!("cannot write builds to `{}`: it is {what}", dir.display());
@@ -218,8 +219,8 @@ fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
         .with_hint("`git config tinyci.buildsDir DIR` names another directory")
 }
 
-/// A path without `.` and `..`, read as text: only such a path says by its beginning whether it lies
-/// below another one.
+/// Removes `.` and `..` from a path without reading the file system. Only such paths can be
+/// compared by their beginnings.
 fn without_dots(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -234,8 +235,8 @@ fn without_dots(path: &Path) -> PathBuf {
     plain
 }
 
-/// The line of `info/exclude` for a folder below the work tree's top, which it is anchored to: a
-/// source folder that happens to be called `builds` stays visible.
+/// Returns the line of `info/exclude` for a directory, anchored to the root of the working tree.
+/// Source directories that are named `builds` too stay visible.
 fn exclude_pattern(folder: &Path) -> Vec<u8> {
     let mut pattern = Vec::new();
     for part in folder.components() {

@@ -1,4 +1,4 @@
-//! [`LineFormatter`]: the look of every line, `[HH:MM:SS] text`, in local time.
+//! [`LineFormatter`]: formats log lines as `[HH:MM:SS] text`, in local time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,29 +6,28 @@ use jiff::tz::TimeZone;
 
 use crate::util::clock::log_prefix_in;
 
-/// Puts the time in front of lines, without waiting for a line to be whole.
+/// Prefixes lines with the time, without waiting for a complete line.
 ///
-/// All bytes pass unchanged: NUL, carriage returns and what is not UTF-8 too.
+/// Passes all bytes unchanged, including NUL, carriage returns and invalid UTF-8.
 #[derive(Debug)]
 pub(crate) struct LineFormatter {
     zone: TimeZone,
-    /// What stands between the time and the text, with its blank.
+    /// The label between the time and the text, with a trailing space.
     label: String,
-    /// The second that `prefix` was made for, since 1970.
+    /// The second of `prefix`, since 1970.
     second: Option<u64>,
     prefix: String,
     inside_line: bool,
 }
 
 impl LineFormatter {
-    /// Lines with the time of this zone, and a label after it if there is one.
+    /// Formats lines with the time in this zone, followed by a label if there is one.
     pub(crate) fn new(zone: TimeZone, label: Option<&str>) -> Self {
         let label = label.map(|label| format!("{label} ")).unwrap_or_default();
         Self { zone, label, second: None, prefix: String::new(), inside_line: false }
     }
 
-    /// Adds output that arrived now. Every line gets its own prefix as soon as its first byte is
-    /// there; a line that goes on gets none.
+    /// Adds output that arrived at `now`. A line gets its prefix with its first byte.
     pub(crate) fn output(&mut self, bytes: &[u8], now: SystemTime, to: &mut Vec<u8>) {
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if !self.inside_line {
@@ -39,8 +38,7 @@ impl LineFormatter {
         }
     }
 
-    /// Adds a message of tinyci's own on a line of its own. Further lines inside it stay without
-    /// a prefix.
+    /// Adds a message of tinyci on a new line. Only its first line gets a prefix.
     pub(crate) fn line(&mut self, text: &str, now: SystemTime, to: &mut Vec<u8>) {
         self.end_line(to);
         to.extend_from_slice(self.prefix(now).as_bytes());
@@ -48,7 +46,7 @@ impl LineFormatter {
         to.push(b'\n');
     }
 
-    /// Ends the line that output left open, if it did.
+    /// Ends an incomplete line of output.
     pub(crate) fn end_line(&mut self, to: &mut Vec<u8>) {
         if self.inside_line {
             to.push(b'\n');
@@ -56,7 +54,7 @@ impl LineFormatter {
         self.inside_line = false;
     }
 
-    /// `[HH:MM:SS] ` and the label, worked out once a second.
+    /// Returns `[HH:MM:SS] ` and the label, formatted once a second.
     pub(super) fn prefix(&mut self, now: SystemTime) -> &str {
         let second = now.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         if self.second != Some(second) {

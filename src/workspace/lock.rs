@@ -1,22 +1,22 @@
-//! One run at a time: the lock, the counter of those who asked meanwhile, and the hand-over.
+//! The run lock, the counter of scan requests, and the handover of the lock.
 //!
-//! Everything here rests on `flock`, which the kernel drops with its last holder: no pid is ever
-//! asked whether it lives. The protocol:
+//! The lock is an `flock`, which the kernel releases with its last owner. So tinyci never checks
+//! whether a process id is alive. The protocol:
 //!
-//! 1. A caller bumps `request_scan`, then tries `lock`. If it is busy, the caller may leave: whoever holds
-//!    it will look.
-//! 2. Whoever takes the lock owes that look: it reads `request_scan`, then scans, until nothing is due. What
-//!    `request_scan` was then goes into `looked`. A holder that has work of its own and no wish to scan may
-//!    leave the scan out if `looked` says that nobody asked since.
-//! 3. It releases the lock and reads `request_scan` once more. If the counter moved, somebody may have
-//!    found the lock busy after the last scan: back to trying the lock. If that finds it busy,
-//!    its new holder scans after that somebody's bump, and owes the look.
+//! 1. A caller increments the counter `wake`, then tries the lock. If the lock is busy, the caller
+//!    may leave, because the owner will scan.
+//! 2. A process that takes the lock must scan: it reads `wake`, then scans until nothing is
+//!    pending. It writes the count that it read to `looked`. If `looked` shows that no request came
+//!    since then, an owner with other work may leave the scan out.
+//! 3. The owner releases the lock and reads `wake` again. If the count changed, a caller may have
+//!    found the lock busy after the last scan. So the owner tries the lock again. If the lock is
+//!    busy, its new owner took it after that request and will scan.
 //!
-//! `request_scan` counts in its length: a bump appends one byte, which any number of processes can do at
-//! once. The holder empties a long file as it takes the lock. Bumps lost by that came before the
-//! scan that this holder owes (`looked` is longer then), and only inequality is ever asked of the
-//! counter, so a former holder that compares it meanwhile either sees it moved or has nothing left
-//! to do.
+//! The count is the length of `wake`: a request appends one byte, which any number of processes can
+//! do at once. The owner truncates a long file when it takes the lock. The requests that this drops
+//! came before the scan that this owner must do, because `looked` is larger than the new count.
+//! Counts are only compared for equality. So a former owner that compares them meanwhile either
+//! sees a change, or has nothing left to do.
 
 use std::{
     fs::{self, File},
@@ -32,15 +32,15 @@ use crate::{
     workspace::{layout::Workspace, lock_file},
 };
 
-/// The length at which `request_scan` begins again.
+/// The length in bytes at which `wake` is truncated.
 const WAKE_BYTES_MAX: u64 = 64 << 10;
 
-/// How often a holder that handed over looks whether the lock was taken.
+/// The interval at which a former owner checks whether a waiter took the lock.
 const HAND_OVER_PAUSE: Duration = Duration::from_millis(20);
 
 impl Workspace {
-    /// Tells the holder of the lock, if there is one, to look again before it ends. To be called
-    /// before [`lock`](Self::lock).
+    /// Asks the owner of the lock, if there is one, to scan again before it ends. Call this before
+    /// [`lock`](Self::lock).
     ///
     /// # Errors
     ///
@@ -49,14 +49,15 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path(state::WAKE);
         let file = File::options().append(true).create(true).open(&path);
-        let asked = file.and_then(|mut file| {
+        let written = file.and_then(|mut file| {
             self.sharing().adjust_open(&file)?;
             file.write_all(b"\n")
         });
-        asked.map_err(|source| Error::io("request a scan in", &path, source))
+        written.map_err(|source| Error::io("request a scan in", &path, source))
     }
 
-    /// The counter that [`request_scan`](Self::wake) moves. Only its moving means something.
+    /// Returns the count of [`request_scan`](Self::request_scan). Only changes of it have a
+    /// meaning.
     ///
     /// # Errors
     ///
@@ -70,12 +71,12 @@ impl Workspace {
         }
     }
 
-    /// Takes the run lock; none if somebody else has it, in this process or another.
+    /// Takes the run lock, or returns `None` if this or another process has it.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the lock file cannot be opened, or the file system has no
-    /// locks.
+    /// [`Io`](crate::ErrorKind::Io) if the lock file cannot be opened, or the file system does not
+    /// support locks.
     pub(crate) fn lock(&self) -> Result<Option<RunLock>, Error> {
         self.prepare_state()?;
         let path = self.state_path(state::LOCK);
@@ -83,13 +84,13 @@ impl Workspace {
         let Some(file) = lock_file::try_take(&path, self.sharing())? else { return Ok(None) };
         let count = self.wake_count()?;
         if count > WAKE_BYTES_MAX {
-            // If this fails the file is a little longer than it need be.
-            let looked = self.replace_state(state::LOOKED, count.to_string().as_bytes());
-            let _ = looked
+            // If this fails, the file only stays longer than necessary.
+            let scanned = self.replace_state(state::LOOKED, count.to_string().as_bytes());
+            let _ = scanned
                 .and_then(|()| File::options().write(true).open(self.state_path(state::WAKE)))
-                .and_then(|request_scan| request_scan.set_len(0));
+                .and_then(|wake| wake.set_len(0));
         }
-        // One that was killed has left word of itself, which is none of this holder.
+        // A killed owner has left its description.
         let _ = fs::remove_file(self.state_path(state::HOLDER));
         let running = lock_file::hold(&self.state_path(state::RUNNING), self.sharing());
         let running = running.map_err(failed)?;
@@ -103,8 +104,8 @@ impl Workspace {
         Ok(Some(RunLock { workspace: self.clone(), file, running, holder: Mutex::new(holder) }))
     }
 
-    /// Whether somebody holds the lock, found out without ever taking it: a caller that found it
-    /// busy relies on a holder that will look.
+    /// Returns true if a run has the lock. Never takes the lock itself, because a caller that finds
+    /// it busy relies on its owner to scan.
     ///
     /// # Errors
     ///
@@ -113,12 +114,12 @@ impl Workspace {
         lock_file::is_taken(&self.state_path(state::RUNNING), "a run", File::try_lock_shared)
     }
 
-    /// Who holds the lock, for messages: best effort, and out of date for a moment at times.
+    /// Returns the owner of the lock, for messages. It may be missing or briefly out of date.
     pub(crate) fn holder(&self) -> Option<Holder> {
         Holder::parse(&fs::read_to_string(self.state_path(state::HOLDER)).ok()?)
     }
 
-    /// Says that this caller wants the lock next, for as long as the value lives.
+    /// Registers this caller as the next owner of the lock, until the value is dropped.
     ///
     /// # Errors
     ///
@@ -131,7 +132,7 @@ impl Workspace {
         self.prepare_state()?;
         let path = self.state_path(name);
         let file = lock_file::open(&path, self.sharing()).and_then(|file| {
-            // Blocks at most for the instant in which the holder looks for waiters.
+            // Blocks only while the owner checks for waiters.
             file.lock_shared()?;
             Ok(file)
         });
@@ -140,22 +141,22 @@ impl Workspace {
         })
     }
 
-    /// Whether anybody waits for the lock. To be asked by its holder alone.
+    /// Returns true if a process waits for the lock. Only the owner of the lock may call this.
     ///
-    /// All waiters share a lock on one file, which so tells of live ones only.
+    /// All waiters share a lock on one file, so only live waiters count.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the file cannot be opened or locked.
     pub(crate) fn has_waiters(&self) -> Result<bool, Error> {
-        // Waiters share it among themselves, so that only a lock of one's own is refused.
+        // Waiters have a shared lock, so only an exclusive lock conflicts with them.
         lock_file::is_taken(&self.state_path(state::WAITING), "waiters", File::try_lock)
     }
 }
 
 impl Workspace {
-    /// Says that a deployment needs the lock for one commit, between two of its holder's. The holder
-    /// goes on afterwards.
+    /// Registers a deployment that needs the lock for one commit, between two commits of its owner.
+    /// The owner continues afterwards.
     ///
     /// # Errors
     ///
@@ -164,7 +165,8 @@ impl Workspace {
         self.register_in(state::BETWEEN)
     }
 
-    /// Whether a deployment needs the lock between two commits. To be asked by its holder alone.
+    /// Returns true if a deployment needs the lock between two commits. Only the owner of the lock
+    /// may call this.
     ///
     /// # Errors
     ///
@@ -176,88 +178,89 @@ impl Workspace {
 
 /// The right to run in this repository.
 ///
-/// Dropped without [`release`](Self::release), as in a panic, it closes its file only: while a
-/// guard process shares that, the lock stays taken until the guard has ended what still runs.
+/// If this is dropped without [`release`](Self::release), as in a panic, only its file is closed.
+/// The guard process shares the file, so the lock is held until the guard has ended all commands.
 #[derive(Debug)]
 pub(crate) struct RunLock {
     workspace: Workspace,
     file: File,
-    /// Locked for as long as the run lasts; what followers look at.
+    /// Locked for the duration of the run. Other processes check this file, so that they never take
+    /// the lock.
     running: File,
     holder: Mutex<Holder>,
 }
 
 impl RunLock {
-    /// The same open file, for the guard process: the lock lasts until both are gone. It is
-    /// close-on-exec; only the guard is to inherit it.
+    /// Duplicates the lock file for the guard process. The lock is held until both are closed. The
+    /// descriptor is close-on-exec, so only the guard may inherit it.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the process has no file descriptor left.
+    /// [`Io`](crate::ErrorKind::Io) if the process has no free file descriptor.
     pub(crate) fn share(&self) -> Result<File, Error> {
         let path = self.workspace.state_path(state::LOCK);
         self.file.try_clone().map_err(|source| Error::io("duplicate the lock", &path, source))
     }
 
-    /// Says who holds the lock: on which machine, and in which run. Only messages are made of it,
-    /// and requests to end a job, so that a failure to write it is none.
+    /// Writes the machine and the run of this owner. Only messages and requests to stop a job use
+    /// it, so errors are ignored.
     pub(crate) fn introduce(&self, host: &str, run: &str) {
-        self.tell(|holder| {
+        self.update_holder(|holder| {
             host.clone_into(&mut holder.machine);
             run.clone_into(&mut holder.id);
         });
     }
 
-    /// Says that a commit is worked on now, in this job.
+    /// Adds a commit that is being tested in this job.
     pub(crate) fn announce(&self, commit: CommitId, job: &str) {
         let job = job.to_owned();
-        self.tell(|holder| {
+        self.update_holder(|holder| {
             holder.commits.push(ActiveJob { commit, job_id: job, since: now(), step: None })
         });
     }
 
-    /// Says which step of a commit is done now.
+    /// Sets the current step of a commit.
     pub(crate) fn announce_step(&self, commit: CommitId, step: &str) {
-        self.tell(|holder| {
-            if let Some(in_hand) = holder.commits.iter_mut().find(|it| it.commit == commit) {
-                in_hand.step = Some(step.to_owned());
+        self.update_holder(|holder| {
+            if let Some(job) = holder.commits.iter_mut().find(|it| it.commit == commit) {
+                job.step = Some(step.to_owned());
             }
         });
     }
 
-    /// Says that a commit is done with.
+    /// Removes a commit that is finished.
     pub(crate) fn withdraw(&self, commit: CommitId) {
-        self.tell(|holder| holder.commits.retain(|it| it.commit != commit));
+        self.update_holder(|holder| holder.commits.retain(|it| it.commit != commit));
     }
 
-    fn tell(&self, change: impl FnOnce(&mut Holder)) {
-        // The workers share one file, and the name that it is written under first.
+    fn update_holder(&self, change: impl FnOnce(&mut Holder)) {
+        // Stay locked while writing, because the workers share the file and its temporary name.
         let mut holder = lock(&self.holder);
         change(&mut holder);
         let _ = self.workspace.replace_state(state::HOLDER, holder.text().as_bytes());
     }
 
-    /// Whether somebody asked for a look, up to this count of `request_scan`, who has not had it.
+    /// Returns true if a caller requested a scan up to this count and no scan has begun since.
     pub(crate) fn scan_requested(&self, count: u64) -> bool {
         let text = fs::read_to_string(self.workspace.state_path(state::LOOKED));
-        let looked = text.ok().and_then(|text| text.trim().parse().ok());
-        looked.unwrap_or(0) != count
+        let scanned = text.ok().and_then(|text| text.trim().parse().ok());
+        scanned.unwrap_or(0) != count
     }
 
-    /// Says that all who asked up to this count of `request_scan` have had their look. A failure to keep
-    /// that costs a look.
+    /// Records that all requests up to this count have had their scan. If this cannot be written,
+    /// the next owner scans once more.
     pub(crate) fn mark_scanned(&self, count: u64) {
         if self.scan_requested(count) {
             let _ = self.workspace.replace_state(state::LOOKED, count.to_string().as_bytes());
         }
     }
 
-    /// Gives the lock up at once, whoever shares its file: the guard must be gone before. After
-    /// it the caller reads `request_scan` again.
+    /// Releases the lock at once, even if the guard shares its file. The guard must have ended
+    /// before. Afterwards the caller must read the count of requests again.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the system refuses to unlock.
+    /// [`Io`](crate::ErrorKind::Io) if the system does not unlock the file.
     pub(crate) fn release(self) -> Result<(), Error> {
         let _ = fs::remove_file(self.workspace.state_path(state::HOLDER));
         let _ = self.running.unlock();
@@ -265,11 +268,11 @@ impl RunLock {
         self.file.unlock().map_err(|source| Error::io("unlock", &path, source))
     }
 
-    /// Gives the lock to a waiter: releases it and stays until somebody else has it. Gets it back
-    /// if nobody takes it within `patience`, because the waiter died or was stopped.
+    /// Gives the lock to a waiter: releases it and waits until another process has it. If no
+    /// process takes it within `patience`, because the waiter died or was stopped, returns it.
     ///
-    /// Either way somebody holds the lock in the end who scans after every bump of `request_scan` so far,
-    /// so that the caller has nothing to read again.
+    /// In both cases, the lock's owner at the end scans after all requests so far. So the caller
+    /// need not read the count again.
     ///
     /// # Errors
     ///
@@ -289,7 +292,7 @@ impl RunLock {
     }
 }
 
-/// A caller that wants the lock next.
+/// A registered caller that waits for the lock.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     file: File,
@@ -297,44 +300,45 @@ pub(crate) struct Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        // Closing is not enough: a child that another thread is just starting has the file open.
+        // Closing is not enough while a child that another thread starts has inherited the file.
         let _ = self.file.unlock();
     }
 }
 
-/// Who holds the lock, as that process said.
+/// The owner of the lock, as its process described itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// Its process id, on its host.
+    /// Its process id, on its machine.
     pub(crate) pid: u32,
-    /// The machine it runs on.
+    /// The name of its machine.
     pub(crate) machine: String,
     /// The id of its run.
     pub(crate) id: String,
-    /// Since when it has held the lock.
+    /// When it took the lock.
     pub(crate) since: SystemTime,
-    /// The commits it works on.
+    /// The commits that it is testing.
     pub(crate) commits: Vec<ActiveJob>,
 }
 
-/// A commit that is being worked on.
+/// A commit that is being tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActiveJob {
     pub(crate) commit: CommitId,
     /// The id of the job: [`Record::job_id`](crate::Record::job_id).
     pub(crate) job_id: String,
     pub(crate) since: SystemTime,
-    /// The step that is done now; none before the first.
+    /// The current step, or `None` before the first.
     pub(crate) step: Option<String>,
 }
 
 impl Holder {
     fn text(&self) -> String {
         let Holder { pid, machine, id, since, commits } = self;
-        let mut text = format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", stamp(*since));
+        let mut text =
+            format!("pid {pid}\nmachine {machine}\nid {id}\nsince {}\n", format_time(*since));
         for ActiveJob { commit, job_id, since, step } in commits {
             let step = step.as_deref().unwrap_or("-");
-            text += &format!("commit {commit} {job_id} {} {step}\n", stamp(*since));
+            text += &format!("commit {commit} {job_id} {} {step}\n", format_time(*since));
         }
         text
     }
@@ -348,7 +352,7 @@ impl Holder {
             Some(ActiveJob {
                 commit: words.next()?.parse().ok()?,
                 job_id: words.next()?.to_owned(),
-                since: moment(words.next()?)?,
+                since: parse_time(words.next()?)?,
                 step: words.next().filter(|step| *step != "-").map(str::to_owned),
             })
         };
@@ -356,23 +360,23 @@ impl Holder {
             pid: values("pid").next()?.parse().ok()?,
             machine: values("machine").next()?.to_owned(),
             id: values("id").next()?.to_owned(),
-            since: moment(values("since").next()?)?,
+            since: parse_time(values("since").next()?)?,
             commits: values("commit").filter_map(commit).collect(),
         })
     }
 }
 
-/// Now, to the second.
+/// Returns the current time, in whole seconds.
 fn now() -> SystemTime {
-    moment(&stamp(SystemTime::now())).unwrap_or(UNIX_EPOCH)
+    parse_time(&format_time(SystemTime::now())).unwrap_or(UNIX_EPOCH)
 }
 
-fn stamp(time: SystemTime) -> String {
+fn format_time(time: SystemTime) -> String {
     let time = jiff::Timestamp::try_from(time).unwrap_or_default();
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn moment(text: &str) -> Option<SystemTime> {
+fn parse_time(text: &str) -> Option<SystemTime> {
     text.parse::<jiff::Timestamp>().ok().and_then(|time| time.try_into().ok())
 }
 
@@ -387,8 +391,8 @@ mod tests {
         Workspace::new(repo.path(), None, repo.path())
     }
 
-    /// The lock as soon as it is free. A child that another test is starting at this moment has
-    /// every file of this process open until its own program begins.
+    /// Takes the lock when it is free. A child that another test is starting briefly inherits every
+    /// file of this process.
     fn lock_soon(workspace: &Workspace) -> RunLock {
         let limit = Instant::now() + Duration::from_secs(60);
         loop {
@@ -493,22 +497,22 @@ mod tests {
         assert!(lock.scan_requested(workspace.wake_count().unwrap()));
     }
 
-    /// The protocol at the top of this file, by many threads at once: whatever was asked for is
-    /// seen by a scan, though most callers leave at once.
+    /// Tests the protocol at the top of this file with many threads: a scan sees every request,
+    /// although most callers leave at once.
     #[test]
     fn nothing_asked_for_is_missed() {
         use std::sync::atomic::{AtomicU32, Ordering};
 
         let repo = TestRepo::bare();
         let workspace = workspace(&repo);
-        let (asked, seen) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (requested, seen) = (AtomicU32::new(0), AtomicU32::new(0));
         let push = || {
-            asked.fetch_add(1, Ordering::SeqCst);
+            requested.fetch_add(1, Ordering::SeqCst);
             workspace.request_scan().unwrap();
             loop {
                 let Some(lock) = workspace.lock().unwrap() else { return };
                 let before = workspace.wake_count().unwrap();
-                seen.store(asked.load(Ordering::SeqCst), Ordering::SeqCst);
+                seen.store(requested.load(Ordering::SeqCst), Ordering::SeqCst);
                 lock.release().unwrap();
                 if workspace.wake_count().unwrap() == before {
                     return;
@@ -517,7 +521,7 @@ mod tests {
         };
         for _ in 0..100 {
             thread::scope(|scope| (0..6).for_each(|_| drop(scope.spawn(push))));
-            assert_eq!(seen.load(Ordering::SeqCst), asked.load(Ordering::SeqCst));
+            assert_eq!(seen.load(Ordering::SeqCst), requested.load(Ordering::SeqCst));
         }
     }
 
@@ -540,7 +544,7 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // It answers only once it has the lock.
+        // The other process answers only when it has the lock.
         io::Write::write_all(other.stdin.as_mut().unwrap(), b"x").unwrap();
         io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0]).unwrap();
         assert!(workspace.has_waiters().unwrap());

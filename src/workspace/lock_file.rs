@@ -1,4 +1,4 @@
-//! Files that are locked: how one is taken, and how others see that it is.
+//! Takes locks of files, and checks whether others have them.
 
 use std::{
     fs::{File, TryLockError},
@@ -8,11 +8,12 @@ use std::{
 
 use crate::{model::error::Error, util::sharing::Sharing};
 
-/// Takes the lock of this file; none if somebody else has it.
+/// Takes the lock of this file, or returns `None` if it is locked.
 ///
 /// # Errors
 ///
-/// [`Io`](crate::ErrorKind::Io) if the file cannot be opened, or the file system has no locks.
+/// [`Io`](crate::ErrorKind::Io) if the file cannot be opened, or the file system does not support
+/// locks.
 pub(super) fn try_take(path: &Path, sharing: Sharing) -> Result<Option<File>, Error> {
     let failed = |source| Error::io("lock", path, source);
     let file = open(path, sharing).map_err(failed)?;
@@ -23,20 +24,21 @@ pub(super) fn try_take(path: &Path, sharing: Sharing) -> Result<Option<File>, Er
     }
 }
 
-/// Takes the lock of a file that others only look at: that blocks at most for the instant in which
-/// somebody does.
+/// Takes the lock of a file that other processes only check. So this blocks only while one of them
+/// checks.
 pub(super) fn hold(path: &Path, sharing: Sharing) -> io::Result<File> {
     let file = open(path, sharing)?;
     file.lock()?;
     Ok(file)
 }
 
-/// Whether somebody holds the lock of this file in a way that `try_lock` cannot share, found out
-/// without keeping it. A file that does not exist is held by nobody.
+/// Returns true if the file has a lock that conflicts with `try_lock`. Does not keep the lock. A
+/// missing file is not locked.
 ///
 /// # Errors
 ///
-/// [`Io`](crate::ErrorKind::Io), with what was `looked_for`, if it cannot be opened or locked.
+/// [`Io`](crate::ErrorKind::Io), with the text `looked_for`, if the file cannot be opened or
+/// locked.
 pub(super) fn is_taken(
     path: &Path,
     looked_for: &str,
@@ -54,7 +56,7 @@ pub(super) fn is_taken(
     }
 }
 
-/// Opened for writing because locks on network file systems ask for that.
+/// Opens the file for writing, because network file systems require that for locks.
 pub(super) fn open(path: &Path, sharing: Sharing) -> io::Result<File> {
     let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
     sharing.adjust_open(&file)?;

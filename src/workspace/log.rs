@@ -1,8 +1,9 @@
-//! The logs of a run: each build's own, and the repository's, which holds all of them.
+//! The logs of a run: one for each build, and one of the repository, which has the lines of all
+//! builds.
 //!
-//! Writing a log never fails a run: the first fault is kept for whoever asks, and later bytes are
-//! tried again. Both logs are bounded, a build's by [`LogLimiter`] per run and the repository's by
-//! cutting its oldest part off.
+//! Errors while writing a log never fail a run. The first error is kept for the caller, and later
+//! bytes are tried again. Both logs have a limit: a build's log by [`LogLimiter`] for each job, the
+//! repository's by removing its oldest part.
 
 use std::{
     fs::File,
@@ -23,26 +24,28 @@ use crate::{
     workspace::{build::Build, layout::Workspace, line::LineFormatter},
 };
 
-/// The longest line that a worker holds back from the repository's log, which gets whole lines.
+/// The longest incomplete line that a worker buffers, because the repository's log gets whole
+/// lines.
 const LINE_BYTES_MAX: usize = 64 << 10;
 
-/// How large logs become.
+/// The size limits of logs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LogLimits {
-    /// Bytes of output that one run adds to its build's log, beside the end of each step.
+    /// The bytes of output that one job adds to its build's log, in addition to the end of each
+    /// step.
     pub(crate) build_bytes: u64,
-    /// Bytes at which the repository's log loses its older half.
+    /// The size in bytes at which the repository's log loses its older half.
     pub(crate) repository_bytes: u64,
 }
 
 impl Default for LogLimits {
-    /// 128 MiB and 64 MiB.
+    /// Returns the defaults: 128 MiB and 64 MiB.
     fn default() -> Self {
         Self { build_bytes: 128 << 20, repository_bytes: 64 << 20 }
     }
 }
 
-/// Opens the logs of builds, for one engine that holds the lock. Clones share the repository's.
+/// Opens the logs of builds, for the engine with the run lock. Clones share the repository's log.
 #[derive(Clone, Debug)]
 pub(crate) struct Logs {
     limits: LogLimits,
@@ -52,8 +55,8 @@ pub(crate) struct Logs {
 }
 
 impl Workspace {
-    /// The logs of a run. `several` says that more than one build writes at once: then lines of
-    /// the repository's log carry the short id, and reach it whole. Times are those of `zone`.
+    /// Returns the logs of a run, with times in `zone`. If `several` is true, more than one build
+    /// writes at once. The repository's log then gets whole lines with the short id.
     pub(crate) fn logs(&self, limits: LogLimits, several: bool, zone: TimeZone) -> Logs {
         let shared = SharedLog {
             workspace: self.clone(),
@@ -68,23 +71,24 @@ impl Workspace {
 }
 
 impl Logs {
-    /// The writer for one run of a build, whose folder is there. It adds to what older runs left.
+    /// Returns the writer for one job of a build, whose directory must exist. It appends to the
+    /// log.
     pub(crate) fn build(&self, build: &Build, commit: &CommitId) -> LogWriter {
         let label = self.labelled.then(|| commit.short());
         let mut writer = LogWriter {
             own: None,
             shared: self.channel(Sink::Shared(self.shared.clone()), label.as_deref()),
-            fault: None,
-            faulty: false,
+            error: None,
+            has_failed: false,
         };
-        match OwnLog::open(build, self.limits.build_bytes, &self.zone) {
+        match BuildLog::open(build, self.limits.build_bytes, &self.zone) {
             Ok(log) => writer.own = Some(self.channel(Sink::Own(log), None)),
-            Err(error) => writer.note(error),
+            Err(error) => writer.note_error(error),
         }
         writer
     }
 
-    /// Adds a line to the repository's log alone, for what belongs to no build.
+    /// Adds a line to the repository's log only, for messages that belong to no build.
     ///
     /// # Errors
     ///
@@ -97,7 +101,7 @@ impl Logs {
     fn channel(&self, sink: Sink, label: Option<&str>) -> Channel {
         Channel {
             lines: LineFormatter::new(self.zone.clone(), label),
-            bound: LogLimiter::new(self.limits.build_bytes),
+            limiter: LogLimiter::new(self.limits.build_bytes),
             whole_lines: label.is_some(),
             formatted: Vec::new(),
             ready: Vec::new(),
@@ -106,66 +110,66 @@ impl Logs {
     }
 }
 
-/// Writes one run's lines to its build's log and to the repository's.
+/// Writes the lines of one job to its build's log and to the repository's log.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
-    /// None if it could not be opened.
+    /// The build's log, or `None` if it could not be opened.
     own: Option<Channel>,
     shared: Channel,
-    fault: Option<Error>,
-    faulty: bool,
+    error: Option<Error>,
+    has_failed: bool,
 }
 
 impl LogWriter {
-    /// Adds a message of tinyci's own, on a line of its own, whatever the limits say.
+    /// Adds a message of tinyci on a new line, in spite of the limits.
     pub(crate) fn line(&mut self, text: &str) {
         let now = SystemTime::now();
         self.each(|channel| channel.line(text, now));
     }
 
-    /// Adds output of a command: any bytes, cut anywhere, written before this returns.
+    /// Adds output of a command: any bytes, split anywhere. They are written before this returns.
     pub(crate) fn output(&mut self, bytes: &[u8]) {
         let now = SystemTime::now();
         self.each(|channel| channel.output(bytes, now));
     }
 
-    /// The first fault of this writer, once: the disk is full, a log cannot be opened.
+    /// Takes the first error of this writer, for example a full disk.
     pub(crate) fn take_fault(&mut self) -> Option<Error> {
-        self.fault.take()
+        self.error.take()
     }
 
     fn each(&mut self, mut write: impl FnMut(&mut Channel) -> Result<(), Error>) {
         let own = self.own.as_mut().map_or(Ok(()), &mut write);
         for result in [own, write(&mut self.shared)] {
             if let Err(error) = result {
-                self.note(error);
+                self.note_error(error);
             }
         }
     }
 
-    fn note(&mut self, error: Error) {
-        if !self.faulty {
-            self.fault = Some(error);
+    fn note_error(&mut self, error: Error) {
+        if !self.has_failed {
+            self.error = Some(error);
         }
-        self.faulty = true;
+        self.has_failed = true;
     }
 }
 
 impl Drop for LogWriter {
-    /// Ends the last line and writes what was held back. Its faults have nobody to tell.
+    /// Ends the last line and writes buffered output. Errors are lost here.
     fn drop(&mut self) {
         self.each(|channel| channel.finish(SystemTime::now()));
     }
 }
 
-/// What one log is going to hold of a run: formatted, then bounded, then written.
+/// The way of one job's output to one log: formatted, then limited, then written.
 #[derive(Debug)]
 struct Channel {
     lines: LineFormatter,
-    bound: LogLimiter,
+    limiter: LogLimiter,
     whole_lines: bool,
     formatted: Vec<u8>,
-    /// Bounded text that is not written yet: with `whole_lines` the line that is not whole.
+    /// Limited text that is not yet written. With `whole_lines`, this is the incomplete line.
     ready: Vec<u8>,
     sink: Sink,
 }
@@ -173,11 +177,11 @@ struct Channel {
 impl Channel {
     fn output(&mut self, bytes: &[u8], now: SystemTime) -> Result<(), Error> {
         self.lines.output(bytes, now, &mut self.formatted);
-        self.keep(now);
+        self.limit(now);
         let too_long = self.ready.len() >= LINE_BYTES_MAX && !self.ready.contains(&b'\n');
         if self.whole_lines && too_long {
             self.lines.end_line(&mut self.formatted);
-            self.keep(now);
+            self.limit(now);
         }
         self.write()
     }
@@ -185,7 +189,7 @@ impl Channel {
     fn line(&mut self, text: &str, now: SystemTime) -> Result<(), Error> {
         self.flush(now);
         self.lines.line(text, now, &mut self.formatted);
-        self.bound.pass(&self.formatted, &mut self.ready);
+        self.limiter.force(&self.formatted, &mut self.ready);
         self.formatted.clear();
         self.write()
     }
@@ -195,17 +199,17 @@ impl Channel {
         self.write()
     }
 
-    /// Ends the open line and lets go of the tail.
+    /// Ends the incomplete line and writes the tail.
     fn flush(&mut self, now: SystemTime) {
         self.lines.end_line(&mut self.formatted);
-        self.keep(now);
+        self.limit(now);
         let prefix = self.lines.prefix(now);
-        self.bound.flush(prefix, &mut self.ready);
+        self.limiter.flush(prefix, &mut self.ready);
     }
 
-    fn keep(&mut self, now: SystemTime) {
+    fn limit(&mut self, now: SystemTime) {
         let prefix = self.lines.prefix(now);
-        self.bound.output(&self.formatted, prefix, &mut self.ready);
+        self.limiter.output(&self.formatted, prefix, &mut self.ready);
         self.formatted.clear();
     }
 
@@ -221,10 +225,10 @@ impl Channel {
     }
 }
 
-/// Where a channel ends.
+/// The file at the end of a channel.
 #[derive(Debug)]
 enum Sink {
-    Own(OwnLog),
+    Own(BuildLog),
     Shared(Arc<Mutex<SharedLog>>),
 }
 
@@ -239,15 +243,15 @@ impl Sink {
 
 /// The log of one build.
 #[derive(Debug)]
-struct OwnLog {
+struct BuildLog {
     path: PathBuf,
     file: File,
 }
 
-impl OwnLog {
-    /// Opens it for one more run. Runs before it may have filled it: then the older half of what
-    /// one run may write goes, so that no number of retries fills the disk.
-    fn open(build: &Build, bytes_max: u64, zone: &TimeZone) -> Result<OwnLog, Error> {
+impl BuildLog {
+    /// Opens the log for one more job. If earlier jobs have filled it, drops the older half of what
+    /// one job may write. So retries do not fill the disk.
+    fn open(build: &Build, bytes_max: u64, zone: &TimeZone) -> Result<BuildLog, Error> {
         let (path, sharing) = (&*build.log_path(), build.sharing());
         let failed = |source| Error::io("open the log", path, source);
         let mut file = open_log(path, sharing).map_err(failed)?;
@@ -255,7 +259,7 @@ impl OwnLog {
             cut_oldest(path, bytes_max / 2, zone).map_err(failed)?;
             file = open_log(path, sharing).map_err(failed)?;
         }
-        Ok(OwnLog { path: path.to_path_buf(), file })
+        Ok(BuildLog { path: path.to_path_buf(), file })
     }
 
     fn write(&mut self, text: &[u8]) -> Result<(), Error> {
@@ -264,7 +268,7 @@ impl OwnLog {
     }
 }
 
-/// The log of all runs. The lock's holder alone writes to it, with any number of workers.
+/// The log of all runs. Only the owner of the run lock writes to it, with any number of workers.
 #[derive(Debug)]
 struct SharedLog {
     workspace: Workspace,
@@ -272,8 +276,8 @@ struct SharedLog {
     bytes_max: u64,
     file: Option<File>,
     bytes: u64,
-    /// Whether it is full and could not be cut, most likely for want of space: it then stays as
-    /// it is until the next run.
+    /// True if the log is full and could not be trimmed, usually because the disk is full. It then
+    /// does not change until the next run.
     stopped: bool,
 }
 
@@ -304,7 +308,7 @@ impl SharedLog {
         written
     }
 
-    /// The open file, or a new one: the first time, and after a cut or another's fault.
+    /// Returns the open file. Opens it the first time, and again after trimming or an error.
     fn reopened(&mut self, path: &Path) -> io::Result<File> {
         if let Some(file) = self.file.take() {
             return Ok(file);
@@ -315,7 +319,7 @@ impl SharedLog {
     }
 }
 
-/// A log is never written through a link that took its place.
+/// Opens a log for appending. Never follows a link in its place.
 fn open_log(path: &Path, sharing: Sharing) -> io::Result<File> {
     let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
     let file = File::options().append(true).create(true).custom_flags(no_follow).open(path)?;
@@ -339,7 +343,7 @@ mod tests {
         (workspace, build, id.parse().unwrap())
     }
 
-    /// The text of a log, without the digits of its times.
+    /// Returns the text of a log, without the digits of its times.
     fn text(path: &Path) -> String {
         let text = String::from_utf8(fs::read(path).unwrap()).unwrap();
         let lines = text.split_inclusive('\n').map(|line| match line.get(..11) {
@@ -461,8 +465,8 @@ mod tests {
         assert!(log.take_fault().is_none());
         log.output(b"one\n");
         log.output(b"two\n");
-        let fault = log.take_fault().unwrap().to_string();
-        assert!(fault.contains("builds/tinyci.log"), "{fault}");
+        let error = log.take_fault().unwrap().to_string();
+        assert!(error.contains("builds/tinyci.log"), "{error}");
         log.output(b"three\n");
         assert!(log.take_fault().is_none());
         assert_eq!(text(&build.log_path()), "[] one\n[] two\n[] three\n");

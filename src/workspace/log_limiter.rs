@@ -1,82 +1,91 @@
-//! [`LogLimiter`]: how much of a log is kept, whatever a build prints.
+//! [`LogLimiter`]: limits the size of a log.
 //!
-//! The beginning is kept, and the end of each step: those are what people look for. What lies
-//! between is counted and left out.
+//! It keeps the beginning of the log and the end of each step, because users look for these. The
+//! rest is only counted.
 
 use std::collections::VecDeque;
 
-/// How much of the end of each step is kept beyond the limit.
+/// The bytes of the end of each step that are kept beyond the limit.
 const TAIL_BYTES: usize = 64 << 10;
 
-/// Passes on the first bytes of a log, and holds the last of what follows until asked.
+/// Passes on the first bytes of a log, and buffers the last of the following bytes until `flush`.
 #[derive(Debug)]
 pub(super) struct LogLimiter {
     limit: u64,
-    left: u64,
+    remaining: u64,
     tail: VecDeque<u8>,
-    /// Bytes that are in neither head nor tail, since the last `flush`.
-    lost: u64,
-    /// Whether it was said that the limit is reached.
-    said: bool,
+    /// The number of bytes since the last `flush` that were dropped.
+    dropped: u64,
+    /// True if the log already has the message that the limit is reached.
+    is_reported: bool,
     inside_line: bool,
 }
 
 impl LogLimiter {
     pub(super) fn new(limit: u64) -> LogLimiter {
         let tail = VecDeque::new();
-        LogLimiter { limit, left: limit, tail, lost: 0, said: false, inside_line: false }
+        LogLimiter {
+            limit,
+            remaining: limit,
+            tail,
+            dropped: 0,
+            is_reported: false,
+            inside_line: false,
+        }
     }
 
-    /// Takes formatted output; what is kept at once goes to `to`. `prefix` heads a remark.
+    /// Adds formatted output; writes to `to` what is kept at once. `prefix` starts a message of the
+    /// limiter.
     pub(super) fn output(&mut self, bytes: &[u8], prefix: &str, to: &mut Vec<u8>) {
-        let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
-        let (head, rest) = bytes.split_at(room);
-        self.pass(head, to);
-        self.hold(rest);
-        if self.lost > 0 && !self.said {
-            self.said = true;
-            let remark = format!(
+        let accepted = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(bytes.len());
+        let (head, rest) = bytes.split_at(accepted);
+        self.force(head, to);
+        self.keep_tail(rest);
+        if self.dropped > 0 && !self.is_reported {
+            self.is_reported = true;
+            let message = format!(
                 "{prefix}the log reached its limit of {} bytes; from here it keeps the last \
                  {TAIL_BYTES} bytes of each step\n",
                 self.limit
             );
             self.end_line(to);
-            self.pass(remark.as_bytes(), to);
+            self.force(message.as_bytes(), to);
         }
     }
 
-    /// Gives out the tail, with a remark on what is missing before it. A whole line follows.
+    /// Writes the tail, after a message about the dropped bytes. The next output must start a new
+    /// line.
     pub(super) fn flush(&mut self, prefix: &str, to: &mut Vec<u8>) {
-        if self.lost > 0 {
-            // Begins with a whole line, unless that would cost most of a tail of long ones.
+        if self.dropped > 0 {
+            // Start at a new line, unless that would drop most of a tail with long lines.
             let start = self.tail.iter().take(TAIL_BYTES / 2).position(|byte| *byte == b'\n');
             if let Some(end) = start {
                 self.tail.drain(..=end);
-                self.lost += end as u64 + 1;
+                self.dropped += end as u64 + 1;
             }
-            let remark = format!("{prefix}({} bytes are omitted here)\n", self.lost);
+            let message = format!("{prefix}({} bytes are omitted here)\n", self.dropped);
             self.end_line(to);
-            self.pass(remark.as_bytes(), to);
+            self.force(message.as_bytes(), to);
         }
-        self.lost = 0;
+        self.dropped = 0;
         let tail = std::mem::take(&mut self.tail);
-        let (front, back) = tail.as_slices();
-        self.pass(front, to);
-        self.pass(back, to);
+        let (first, second) = tail.as_slices();
+        self.force(first, to);
+        self.force(second, to);
     }
 
-    /// Lets a line of tinyci's own through, whatever the limit says: there are few.
-    pub(super) fn pass(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
-        self.left = self.left.saturating_sub(bytes.len() as u64);
+    /// Adds a line of tinyci in spite of the limit, because there are few of them.
+    pub(super) fn force(&mut self, bytes: &[u8], to: &mut Vec<u8>) {
+        self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
         if let Some(last) = bytes.last() {
             self.inside_line = *last != b'\n';
         }
         to.extend_from_slice(bytes);
     }
 
-    fn hold(&mut self, bytes: &[u8]) {
+    fn keep_tail(&mut self, bytes: &[u8]) {
         let surplus = (self.tail.len() + bytes.len()).saturating_sub(TAIL_BYTES);
-        self.lost += surplus as u64;
+        self.dropped += surplus as u64;
         let old = surplus.min(self.tail.len());
         self.tail.drain(..old);
         self.tail.extend(&bytes[surplus - old..]);
@@ -95,11 +104,11 @@ mod tests {
     use super::*;
 
     fn run(limit: u64, pieces: &[&[u8]]) -> Vec<u8> {
-        let (mut bound, mut to) = (LogLimiter::new(limit), Vec::new());
+        let (mut limiter, mut to) = (LogLimiter::new(limit), Vec::new());
         for piece in pieces {
-            bound.output(piece, "> ", &mut to);
+            limiter.output(piece, "> ", &mut to);
         }
-        bound.flush("> ", &mut to);
+        limiter.flush("> ", &mut to);
         to
     }
 
@@ -122,29 +131,29 @@ mod tests {
         assert!(text.ends_with("line 99998\nline 99999\n"), "the tail");
         assert!(text.len() < 1000 + TAIL_BYTES + 300, "{}", text.len());
         let gap = text.lines().find(|line| line.contains("are omitted")).unwrap_or_default();
-        let lost: usize = gap[3..].split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let dropped: usize = gap[3..].split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(0);
         let kept: usize =
             text.lines().filter(|line| line.starts_with("> ")).map(|line| line.len() + 1).sum();
-        // The remark that the limit is reached begins on a line of its own.
-        assert_eq!(text.len() - kept - 1 + lost, lines.len());
+        // The message that the limit is reached begins on a new line.
+        assert_eq!(text.len() - kept - 1 + dropped, lines.len());
     }
 
     #[test]
     fn gigabytes_without_a_newline_keep_their_last_bytes() {
         let piece = vec![b'x'; 1 << 16];
-        let (mut bound, mut to) = (LogLimiter::new(1 << 10), Vec::new());
+        let (mut limiter, mut to) = (LogLimiter::new(1 << 10), Vec::new());
         for _ in 0..1000 {
-            bound.output(&piece, "> ", &mut to);
+            limiter.output(&piece, "> ", &mut to);
         }
-        bound.output(b"the end", "> ", &mut to);
-        bound.flush("> ", &mut to);
+        limiter.output(b"the end", "> ", &mut to);
+        limiter.flush("> ", &mut to);
         assert!(to.ends_with(b"xthe end") && to.len() < (1 << 10) + TAIL_BYTES + 300);
-        bound.output(b"\nmore\n", "> ", &mut to);
-        bound.flush("> ", &mut to);
+        limiter.output(b"\nmore\n", "> ", &mut to);
+        limiter.flush("> ", &mut to);
         assert!(to.ends_with(b"xthe end\nmore\n"), "a short step after it is kept whole");
-        bound.output(&piece, "> ", &mut to);
-        bound.output(b"\n", "> ", &mut to);
-        bound.flush("> ", &mut to);
+        limiter.output(&piece, "> ", &mut to);
+        limiter.output(b"\n", "> ", &mut to);
+        limiter.flush("> ", &mut to);
         assert!(to.ends_with(b"xxx\n"), "one long line is not given up for its own end");
     }
 }

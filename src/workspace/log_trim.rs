@@ -1,8 +1,7 @@
-//! Dropping the oldest part of a log: its newest part is copied, and renamed over the whole.
+//! Removes the oldest part of a log: copies the newest part, and renames the copy over the log.
 //!
-//! A log that was cut begins with a line that says how many bytes there were before what follows,
-//! counted over all cuts. People see by it that something is missing; a follower finds by it the
-//! place in the new file at which it left the old one.
+//! A trimmed log begins with a line that gives the number of bytes that were removed in all. It
+//! shows users that something is missing. A follower uses it to find its position in the new file.
 
 use std::{
     fs::{self, File},
@@ -15,22 +14,22 @@ use jiff::tz::TimeZone;
 
 use crate::workspace::line::LineFormatter;
 
-/// How far the cut may move to fall between two lines.
+/// The number of bytes by which the cut may move to the start of a line.
 const LINE_BYTES_MAX: u64 = 64 << 10;
 
 const WORDS: &str = " bytes of older lines were cut off here";
 
-/// What the first line of a log says of it.
+/// The contents of a trimmed log's first line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Heading {
-    /// How long that line is, with its newline; 0 in a log that was never cut.
+    /// The length of that line with its newline, or 0 in a log that was never trimmed.
     pub(super) bytes: u64,
-    /// How many bytes were cut off before what follows it.
+    /// The number of bytes that were removed before the line that follows.
     pub(super) cut: u64,
 }
 
 impl Heading {
-    /// Reads the heading of a log; leaves the file's position anywhere.
+    /// Reads the heading of a log. Changes the file's position.
     pub(super) fn read(file: &mut File) -> io::Result<Heading> {
         file.seek(SeekFrom::Start(0))?;
         let mut line = Vec::new();
@@ -46,8 +45,8 @@ impl Heading {
     }
 }
 
-/// Cuts a log down to about its last `keep` bytes. Nobody may write to it meanwhile. The time of the
-/// cut is told in this zone.
+/// Trims a log to about its last `keep` bytes. No process may write to it meanwhile. The heading
+/// gives the time in this zone.
 pub(super) fn cut_oldest(path: &Path, keep: u64, zone: &TimeZone) -> io::Result<()> {
     let mut old = File::open(path)?;
     let heading = Heading::read(&mut old)?;
@@ -63,7 +62,7 @@ pub(super) fn cut_oldest(path: &Path, keep: u64, zone: &TimeZone) -> io::Result<
     let new = write_rest(Path::new(&new_path), &text, old, start);
     let done = new.and_then(|()| fs::rename(&new_path, path));
     if done.is_err() {
-        // Most likely the disk is full: leave it no fuller.
+        // The disk is probably full, so remove the incomplete copy.
         let _ = fs::remove_file(&new_path);
     }
     done
@@ -82,7 +81,7 @@ fn write_rest(path: &Path, heading: &[u8], mut old: File, start: u64) -> io::Res
     Ok(())
 }
 
-/// The start of the next line at or behind this place, if it is not far.
+/// Returns the start of the next line at or after this position, if it is near.
 fn line_start(file: &mut File, place: u64) -> io::Result<u64> {
     let Some(before) = place.checked_sub(1) else { return Ok(0) };
     file.seek(SeekFrom::Start(before))?;

@@ -1,7 +1,7 @@
-//! The file `looked-at`: refs of skipped commits for which it is decided that nothing is tested
-//! again, so that no config is read twice for them.
+//! The file `looked-at`: decisions that skipped commits need no new test, so that no config is read
+//! twice for them.
 //!
-//! It is a cache and may only ever cost time.
+//! The file is a cache. Losing it only costs time.
 
 use std::{collections::BTreeSet, fs, io::Write};
 
@@ -11,33 +11,33 @@ use crate::util::header::is_newer_file;
 
 const HEADER: &str = "tinyci looked-at 1";
 
-/// What was decided.
+/// The contents of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LookedAt {
-    /// What the answer "nothing is to be tested again" rests on as a whole; empty if there is no
-    /// such answer.
-    pub(crate) ground: String,
-    /// Each a decision with all that it rests on, without line breaks.
+    /// The state of the repository for which no skipped commit needs a new test; empty if there is
+    /// no such state.
+    pub(crate) state_key: String,
+    /// One decision each, with everything that it depends on, in one line.
     pub(crate) decisions: BTreeSet<String>,
 }
 
 impl Workspace {
-    /// Reads the decisions; none if they are missing or damaged.
+    /// Reads the decisions; empty if the file is missing or damaged.
     pub(crate) fn looked_at(&self) -> LookedAt {
         let read = || {
             let text = fs::read_to_string(self.state_path(state::LOOKED_AT)).ok()?;
-            // Without its last line it was cut off.
+            // A file without this last line is truncated.
             let mut lines = text.strip_suffix("end\n")?.lines();
-            let (header, ground) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
+            let (header, state_key) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
             let decisions = lines.map(str::to_owned).collect();
-            (header == HEADER).then(|| LookedAt { ground: ground.to_owned(), decisions })
+            (header == HEADER).then(|| LookedAt { state_key: state_key.to_owned(), decisions })
         };
         read().unwrap_or_default()
     }
 
-    /// Keeps the decisions. What cannot be written is not there the next time.
+    /// Writes the decisions. Errors are ignored, because the file is only a cache.
     pub(crate) fn keep_looked_at(&self, looked_at: &LookedAt) {
-        let mut text = format!("{HEADER}\nground {}\n", looked_at.ground);
+        let mut text = format!("{HEADER}\nground {}\n", looked_at.state_key);
         looked_at.decisions.iter().for_each(|line| text.extend([line, "\n"]));
         text.push_str("end\n");
         let path = self.state_path(state::LOOKED_AT);
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(workspace.looked_at(), LookedAt::default());
         fs::create_dir(repo.path().join("tinyci")).unwrap();
         let decisions = ["a b".to_owned(), "c".to_owned()].into();
-        let looked_at = LookedAt { ground: "x y".to_owned(), decisions };
+        let looked_at = LookedAt { state_key: "x y".to_owned(), decisions };
         workspace.keep_looked_at(&looked_at);
         assert_eq!(workspace.looked_at(), looked_at);
         let path = repo.path().join("tinyci/looked-at");

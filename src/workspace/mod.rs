@@ -1,37 +1,37 @@
-//! What tinyci keeps on disk beside git's own data: build folders, logs and the run lock.
+//! The files that tinyci keeps beside git's own data: build directories, logs and the run lock.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `layout` | [`Workspace`]: where everything lies |
+//! | `layout` | [`Workspace`]: the paths of all files |
 //! | `artifacts` | [`ArtifactStore`]: the files that a build keeps beyond its export |
-//! | `build` | [`Build`]: one commit's folder and the life of its export |
-//! | `scratch` | [`Scratch`]: a build directory of no job, removed after its one use |
-//! | `stamp` | [`JobStamp`]: what a job writes into its build: its id and time |
-//! | `pins` | [`Pin`]: which builds the links of deploy scripts lead into |
-//! | `folder` | [`BuildsFolder`]: the folder of builds, while some are packed or removed |
-//! | `ownership` | whose the folder of builds is: the one look before anything in it changes |
-//! | `remove` | taking a tree away without following links or entering mounts |
-//! | `aside` | names for what is being removed |
-//! | `mounts` | [`Mounts`], [`SameMount`]: what lies in a tree without being part of it |
-//! | `lock` | [`RunLock`]: one run at a time, the wake counter, the hand-over to waiters |
-//! | `stop_request` | [`StopRequest`]: what another process asks the holder of the lock to end |
+//! | `build` | [`Build`]: the directory of one commit, and its exports |
+//! | `scratch` | [`Scratch`]: a build directory without a job, removed after one use |
+//! | `stamp` | [`JobStamp`]: the id and time of the job that made a build |
+//! | `pins` | [`Pin`]: the builds that links of deploy scripts lead into |
+//! | `folder` | [`BuildsFolder`]: the lock of the builds directory |
+//! | `ownership` | the repository that owns a builds directory |
+//! | `remove` | removing a tree without following links or entering mounts |
+//! | `aside` | names for files that are being removed |
+//! | `mounts` | [`Mounts`], [`SameMount`]: finding mounts in a tree |
+//! | `lock` | [`RunLock`]: one run at a time, scan requests, and the handover to waiters |
+//! | `stop_request` | [`StopRequest`]: a request of another process to end a job or run |
 //! | `deploy_lock` | [`DeployLock`]: one deployment per environment at a time |
-//! | `lock_file` | taking the lock of a file, and seeing that it is taken |
-//! | `approval_mark` | which account of this machine gave an approval |
-//! | `attempts` | [`Attempts`]: how often a commit was tried without a verdict |
-//! | `seen_tips` | which commits a push made the tip of a branch |
-//! | `pushed` | [`Pushed`]: pushes that nobody has looked at yet |
-//! | `looked_at` | [`LookedAt`]: skipped commits that are not tested again |
+//! | `lock_file` | taking and checking locks of files |
+//! | `approval_mark` | the account of this machine that gave an approval |
+//! | `attempts` | [`Attempts`]: the number of attempts without a verdict |
+//! | `seen_tips` | the commits to which pushes moved a branch |
+//! | `pushed` | [`Pushed`]: pushes that no run has handled yet |
+//! | `looked_at` | [`LookedAt`]: skipped commits that need no new test |
 //! | `line` | [`LineFormatter`]: `[HH:MM:SS] text` |
-//! | `log` | [`Logs`], [`LogWriter`]: a build's log and the repository's |
-//! | `tail` | [`LogTail`]: reading a log from its end, and following it |
-//! | `log_limiter` | how much of a log is kept |
-//! | `log_trim` | dropping the oldest part of a log |
+//! | `log` | [`Logs`], [`LogWriter`]: the logs of builds and of the repository |
+//! | `tail` | [`LogTail`]: reading the end of a log, and following it |
+//! | `log_limiter` | limiting the size of a log |
+//! | `log_trim` | removing the oldest part of a log |
 //! | `secret_dir` | the directory of secrets |
-//! | `artifact_writer` | files that jobs kept, written elsewhere |
+//! | `artifact_writer` | writing artifacts to another directory |
 //!
-//! Absent on purpose: git objects and refs (`repo`), child processes (`process`), and what a
-//! build's files should be (`export`).
+//! Not here: git objects and refs (`repo`), child processes (`process`), and the contents of
+//! exports (`export`).
 
 mod approval_mark;
 pub(crate) mod artifact_writer;
@@ -62,7 +62,10 @@ mod stop_request;
 mod tail;
 
 pub(crate) use self::{
-    artifacts::{ARTIFACTS_MAX, ArtifactStore, Wanted, given_up, link_to_dir, no_file, read_list},
+    artifacts::{
+        ARTIFACTS_MAX, ArtifactStore, KeepRequest, canceled, link_to_dir, not_regular_file,
+        read_list,
+    },
     attempts::Attempts,
     build::{Build, BuildLock, is_old_export},
     deploy_lock::DeployLock,

@@ -1,12 +1,13 @@
-//! Mounts: what lies in a tree without being part of it.
+//! Finds mounts in a tree.
 //!
-//! A build can mount a directory inside its export and leave it mounted. What is there belongs to
-//! something else, so nothing in it is removed, packed or counted.
+//! A build can mount a directory inside its export and leave it mounted. The mounted files belong
+//! to something else, so tinyci never removes, packs or counts them.
 //!
-//! [`Mounts`] looks before a tree is touched. Linux lists all mounts, which asks nothing of a file
-//! system whose server is gone. Without such a list the tree is walked: Linux says of each path
-//! whether something is mounted there, and device numbers say it elsewhere. [`SameMount`] looks again at each directory that a walk enters, for a mount that
-//! was made meanwhile, or that the list does not have.
+//! [`Mounts`] checks a tree before it is changed. Linux lists all mounts, which works even if the
+//! server of a network file system is gone. Without such a list, tinyci walks the tree. For each
+//! path, Linux reports whether something is mounted there; on other systems, device numbers show
+//! it. [`SameMount`] checks each directory again that a walk enters, for mounts that are new or
+//! missing in the list.
 
 #[cfg(target_os = "linux")]
 use std::cell::Cell;
@@ -30,15 +31,16 @@ use rustix::{
 
 use crate::model::error::{Error, ErrorKind};
 
-/// The lists of mounts, the best first: threads can have mounts of their own.
+/// The lists of mounts, the best first. The first one is that of this thread, which can have its
+/// own mounts.
 const LISTS: [&str; 2] = ["/proc/thread-self/mountinfo", "/proc/self/mountinfo"];
 
-/// The field of a line that is the mount point.
+/// The index of the field with the mount point in a line.
 const MOUNT_POINT: usize = 4;
 
-/// The mounts that this thread saw at one moment.
+/// The mounts that this thread sees at one moment.
 pub(crate) struct Mounts {
-    /// None if the system has no list.
+    /// The mount points, or `None` if the system has no list.
     points: Option<Vec<PathBuf>>,
 }
 
@@ -53,7 +55,7 @@ impl Mounts {
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) if there is.
+    /// [`Io`](ErrorKind::Io) if there is a mount.
     pub(crate) fn refuse(&self, tree: &Path) -> Result<(), Error> {
         let mut found = self.at_or_below(tree);
         found.sort();
@@ -63,7 +65,7 @@ impl Mounts {
         }
     }
 
-    /// True if this path, which has no link in it, is a mount point.
+    /// Returns true if this path is a mount point. It must not contain links.
     pub(super) fn contains(&self, path: &Path) -> bool {
         match &self.points {
             Some(points) => points.iter().any(|point| point == path),
@@ -80,7 +82,7 @@ impl Mounts {
     }
 }
 
-/// True if something is mounted at this directory. A link there is not followed.
+/// Returns true if something is mounted at this directory. Does not follow a link there.
 pub(super) fn is_mount_point(dir: &Path) -> bool {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let (Some(above), Some(name)) = (dir.parent(), dir.file_name()) else { return false };
@@ -90,7 +92,7 @@ pub(super) fn is_mount_point(dir: &Path) -> bool {
     mount.and_then(|mount| mount.open(above.as_fd(), &name, flags)).err() == Some(Errno::XDEV)
 }
 
-/// The error for what is mounted here, and at so many other places of the same tree.
+/// Returns the error for a mount at this path, and the number of other mounts in the same tree.
 pub(crate) fn mounted(at: &Path, others: usize) -> Error {
     let others = match others {
         0 => String::new(),
@@ -101,7 +103,7 @@ pub(crate) fn mounted(at: &Path, others: usize) -> Error {
     Error::new(ErrorKind::Io, message).with_path(at).with_hint(hint)
 }
 
-/// A path whose last part may be a link, but none of those above it.
+/// Resolves all links of a path except its last part.
 pub(super) fn real_path(path: &Path) -> PathBuf {
     let above = path.parent().and_then(|above| fs::canonicalize(above).ok());
     match (above, path.file_name()) {
@@ -110,14 +112,14 @@ pub(super) fn real_path(path: &Path) -> PathBuf {
     }
 }
 
-/// The mount points of a list like `/proc/self/mountinfo`.
+/// Parses the mount points of a list such as `/proc/self/mountinfo`.
 fn parse(list: &[u8]) -> Vec<PathBuf> {
     let lines = list.split(|byte| *byte == b'\n');
     let fields = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(MOUNT_POINT));
     fields.map(|field| PathBuf::from(OsString::from_vec(unescape(field)))).collect()
 }
 
-/// Spaces and their like are written as a backslash and three octal digits.
+/// Decodes spaces and similar bytes, which the list writes as a backslash and three octal digits.
 fn unescape(mut field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     while let Some((first, rest)) = field.split_first() {
@@ -133,7 +135,7 @@ fn octal(digits: &[u8; 3]) -> Option<u8> {
     u8::from_str_radix(text, 8).ok()
 }
 
-/// The mounts in this tree, as far as they show themselves. What cannot be read is not looked into.
+/// Returns the visible mounts in this tree. Ignores unreadable directories.
 fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
     let device = |path: &Path| fs::symlink_metadata(path).map(|it| (it.dev(), it.is_dir()));
     let Some(Ok((home, _))) = tree.parent().map(device) else { return Vec::new() };
@@ -142,7 +144,8 @@ fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
     while let Some(path) = left.pop() {
         match device(&path) {
             _ if is_mount_root(CWD, &path) => found.push(path),
-            // Files of one file system can differ in it (overlays), directories cannot.
+            // Files of one file system can have different devices (overlays), but directories
+            // cannot.
             Ok((there, true)) if there != home => found.push(path),
             Ok((_, true)) => {
                 let entries = fs::read_dir(&path).into_iter().flatten().flatten();
@@ -154,33 +157,33 @@ fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-/// Opens the directories of one mount, and refuses those where another one begins.
+/// Opens the directories of one mount, and fails if another mount begins there.
 pub(crate) struct SameMount {
     device: u64,
-    /// True if the system cannot open by mount, so that the directory has to tell afterwards.
+    /// True if the system cannot open by mount. The opened directory is then checked.
     #[cfg(target_os = "linux")]
-    by_looking: Cell<bool>,
+    checks_after_open: Cell<bool>,
 }
 
 impl SameMount {
-    /// The mount of this directory.
+    /// Returns the mount of this directory.
     ///
     /// # Errors
     ///
-    /// What `fstat` says.
+    /// Those of `fstat`.
     pub(crate) fn of(dir: BorrowedFd<'_>) -> Result<Self, Errno> {
         Ok(Self {
             device: device(dir)?,
             #[cfg(target_os = "linux")]
-            by_looking: Cell::new(false),
+            checks_after_open: Cell::new(false),
         })
     }
 
-    /// Opens a directory in this one. No link is followed if `flags` have `NOFOLLOW`.
+    /// Opens a directory in this one. Follows no link if `flags` contain `NOFOLLOW`.
     ///
     /// # Errors
     ///
-    /// [`XDEV`](Errno::XDEV) if something is mounted there, otherwise what `openat` says.
+    /// [`XDEV`](Errno::XDEV) if something is mounted there, otherwise those of `openat`.
     pub(crate) fn open(
         &self,
         above: BorrowedFd<'_>,
@@ -188,7 +191,7 @@ impl SameMount {
         flags: OFlags,
     ) -> Result<OwnedFd, Errno> {
         #[cfg(target_os = "linux")]
-        if let Some(opened) = self.open_exactly(above, name, flags) {
+        if let Some(opened) = self.open_with_openat2(above, name, flags) {
             return opened;
         }
         let dir = openat(above, name, flags, Mode::empty())?;
@@ -198,10 +201,10 @@ impl SameMount {
         }
     }
 
-    /// The same by a call of Linux, which sees directories of the same disk that are mounted too.
-    /// None where an old kernel or a container does not have it.
+    /// Opens it with a Linux system call that also detects bind mounts of the same disk. Returns
+    /// `None` if an old kernel or a container does not support the call.
     #[cfg(target_os = "linux")]
-    fn open_exactly(
+    fn open_with_openat2(
         &self,
         above: BorrowedFd<'_>,
         name: &CStr,
@@ -209,13 +212,13 @@ impl SameMount {
     ) -> Option<Result<OwnedFd, Errno>> {
         use rustix::fs::{ResolveFlags, openat2};
 
-        if self.by_looking.get() {
+        if self.checks_after_open.get() {
             return None;
         }
         match openat2(above, name, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
-            // Containers' filters answer with PERM to calls that they do not know.
+            // Filters of containers return PERM for calls that they do not know.
             Err(Errno::NOSYS | Errno::PERM) => {
-                self.by_looking.set(true);
+                self.checks_after_open.set(true);
                 None
             }
             opened => Some(opened),
@@ -223,7 +226,7 @@ impl SameMount {
     }
 }
 
-/// True if Linux says that something is mounted here. It does since 5.8; other systems do not.
+/// Returns true if Linux reports a mount here. Linux does so since 5.8; other systems do not.
 #[cfg(target_os = "linux")]
 fn is_mount_root(dir: impl AsFd, path: &Path) -> bool {
     use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
@@ -266,8 +269,8 @@ mod tests {
         const DIRECTORY: OFlags =
             OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-        /// A tree with a directory of the same disk mounted in it, one of another, and a file; the
-        /// names of the mount points below it.
+        /// Runs a test with a tree that contains a bind mount of the same disk, a mount of another
+        /// disk, and a mounted file. The test gets the names of the mount points.
         fn with_mounts(test: impl FnOnce(&Path, [&str; 3]) + Send) {
             let dir = tempfile::tempdir().unwrap();
             let around = dir.path().canonicalize().unwrap();
@@ -306,12 +309,12 @@ mod tests {
                     Mounts::now().refuse(&free).unwrap();
                 }
 
-                // A link on the way to the tree does not hide it.
+                // A link on the way to the tree does not hide the mounts.
                 let way = tree.parent().unwrap().join("way");
                 std::os::unix::fs::symlink(tree, &way).unwrap();
                 assert_eq!(Mounts::now().at_or_below(&way.join("sub")).len(), 3);
 
-                // Without a list an old kernel knows only of another device.
+                // Without a list, an old kernel shows only mounts of other devices.
                 let mut found = Mounts { points: None }.at_or_below(tree);
                 found.sort();
                 match is_mount_root(CWD, Path::new("/")) {
@@ -333,12 +336,12 @@ mod tests {
                 let mount = SameMount::of(sub.as_fd()).unwrap();
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
-                if mount.by_looking.get() {
+                if mount.checks_after_open.get() {
                     eprintln!("this system has no openat2");
                 } else {
                     assert_eq!(open(&mount, bind), Some(Errno::XDEV));
                 }
-                mount.by_looking.set(true);
+                mount.checks_after_open.set(true);
                 assert_eq!(open(&mount, disk), Some(Errno::XDEV));
                 assert_eq!(open(&mount, "plain"), None);
                 if is_mount_root(CWD, Path::new("/")) {

@@ -1,13 +1,12 @@
-//! Whose a folder of builds is. One that two repositories use would be pruned by each of them, and
-//! what the other one has deployed would go.
+//! The owner of a builds directory. If two repositories used one directory, each would prune the
+//! other's builds, even deployed ones.
 //!
-//! A repository has a random id in its state folder, with the path at which it stands; the folder of
-//! builds that it uses has the same. So a folder tells whose it is, and a repository that stands
-//! elsewhere than its id says was moved or copied: if one with that id is still where it says, this
-//! one is the copy.
+//! A repository has a random id in its state directory, with its own path. The builds directory
+//! that it uses has a copy. So the directory names its owner. If a repository is not at the path of
+//! its id, it was moved or copied. It is a copy if a repository with that id is still at the path.
 //!
-//! Everything that writes into the folder or removes from it asks [`own_builds`] before. What only
-//! reads says what it sees and goes on.
+//! All code that writes into the directory or removes from it calls [`own_builds`] first. Code that
+//! only reads reports a problem and continues.
 //!
 //! [`own_builds`]: Workspace::own_builds
 
@@ -32,101 +31,106 @@ use crate::{
     workspace::layout::Workspace,
 };
 
-/// The form of a mark: the version of all JSON.
+/// The version of a mark, which is that of all JSON.
 const VERSION: u32 = wire::VERSION;
 
-/// Which repository it is, and where it stood when that was written.
+/// The identity of a repository, and its path when this was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
     v: u32,
     id: String,
-    /// What people call it: the bare repository, or the top of its work tree.
+    /// The path that users know: the bare repository, or the root of its working tree.
     repository: String,
-    /// The git directory, which holds its own mark.
+    /// The git directory, which contains the repository's own mark.
     git_dir: String,
     machine: String,
-    /// What a newer version wrote.
+    /// The fields of a newer version.
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
 
-/// What stands in the place of a mark.
-enum Found {
+/// The result of reading a mark.
+enum StoredMark {
     Nothing,
     Damaged,
     Mark(Mark),
 }
 
-/// Whose the folder is.
-enum Standing {
-    /// This repository's, and the marks say so.
+/// The ownership of the builds directory.
+enum Ownership {
+    /// It belongs to this repository, and the marks say so.
     Ours,
-    /// Free for this repository to mark.
+    /// It has no owner, so this repository can mark it.
     Open(Claim),
-    /// Another's.
-    Taken(Taken),
+    /// It belongs to another repository.
+    OtherOwner(OtherOwner),
 }
 
-/// Marks to be written.
+/// Marks that have to be written.
 struct Claim {
-    /// The repository's id; none as long as it has none of its own.
+    /// The repository's id, or `None` if it needs a new one.
     id: Option<String>,
-    /// Whether there are marks to be replaced: the folder's, the repository's.
-    replaces: (bool, bool),
-    /// Where the repository was before it was moved.
+    /// True if the directory's mark is to be replaced.
+    replaces_builds_mark: bool,
+    /// True if the repository's mark is to be replaced.
+    replaces_own_mark: bool,
+    /// The repository's path before it was moved.
     from: Option<String>,
-    /// What a newer version wrote into the mark that is replaced.
+    /// The fields of a newer version in the mark that is replaced.
     unknown: Map<String, Value>,
 }
 
-/// Why the folder is not ours to use.
-struct Taken {
+/// Why this repository may not use the directory.
+struct OtherOwner {
     message: String,
-    /// Whether its owner is known to be gone.
-    by_none: bool,
+    /// True if the owner no longer exists.
+    is_gone: bool,
     owner: String,
 }
 
-/// The right to mark things for this repository.
-struct Alone(File);
+/// The right to write marks for this repository.
+struct MarkLock(File);
 
-impl Drop for Alone {
-    /// Closing is not enough: a child that is just starting has the file open.
+impl Drop for MarkLock {
+    /// Unlocks explicitly. Closing the file is not enough while a starting child has inherited it.
     fn drop(&mut self) {
         let _ = self.0.unlock();
     }
 }
 
-/// Who this repository is.
+/// The identity of this repository.
 enum Identity {
-    /// None yet, or the file that said so is damaged.
+    /// It has no id yet, or the file is damaged.
     New { is_damaged: bool },
-    /// The one that its mark names; where it was before, if it was moved.
+    /// It has the id of its mark. `from` is its old path if it was moved.
     Own { mark: Mark, from: Option<String> },
-    /// A copy of the one that its mark names, which is still where it was.
+    /// It is a copy of the repository in its mark, which still exists at its path `of`.
     Copy { mark: Mark, of: String },
 }
 
 impl Workspace {
-    /// Makes sure that the folder of builds is this repository's, before anything in it is written
-    /// or removed. The first to use a folder owns it. Says whether it is there and marked.
+    /// Ensures that the builds directory belongs to this repository, before anything in it is
+    /// written or removed. The first repository to use a directory owns it.
+    ///
+    /// Returns true if the directory exists and is marked.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) naming the owner, if that is another repository, and
-    /// for a link that nobody named; [`Io`](ErrorKind::Io) where marks cannot be read or written.
+    /// [`Unsupported`](ErrorKind::Unsupported) with the owner if it is another repository, and for
+    /// a link that is not configured; [`Io`](ErrorKind::Io) if marks cannot be read or written.
     pub(crate) fn own_builds(&self) -> Result<bool, Error> {
         self.refuse_link()?;
-        let mut alone = None;
+        let mut mark_lock = None;
         loop {
-            match self.standing()? {
-                Standing::Ours => return Ok(true),
-                Standing::Taken(taken) => return Err(self.refusal(taken.message)),
-                Standing::Open(_) if !self.builds_dir().is_dir() => return Ok(false),
-                // Others of this repository may be at it: it is to be seen once more.
-                Standing::Open(_) if alone.is_none() => alone = Some(self.alone()?),
-                Standing::Open(claim) => {
-                    // If it was marked meanwhile, that was another repository.
+            match self.ownership()? {
+                Ownership::Ours => return Ok(true),
+                Ownership::OtherOwner(other) => return Err(self.refused(other.message)),
+                Ownership::Open(_) if !self.builds_dir().is_dir() => return Ok(false),
+                // Another process of this repository may be writing marks, so check again with the
+                // lock.
+                Ownership::Open(_) if mark_lock.is_none() => mark_lock = Some(self.mark_lock()?),
+                Ownership::Open(claim) => {
+                    // If the directory has a mark now, another repository wrote it.
                     if self.mark(&claim)? {
                         return Ok(true);
                     }
@@ -135,10 +139,10 @@ impl Workspace {
         }
     }
 
-    /// That this repository was moved away from where it says that it is, if it was: the next
-    /// [`own_builds`](Self::own_builds) writes down where it is now.
+    /// Returns a message if this repository was moved. The next [`own_builds`](Self::own_builds)
+    /// stores its new path.
     pub(crate) fn moved_notice(&self) -> Option<String> {
-        let Ok(Standing::Open(Claim { from: Some(from), .. })) = self.standing() else {
+        let Ok(Ownership::Open(Claim { from: Some(from), .. })) = self.ownership() else {
             return None;
         };
         Some(format!(
@@ -148,180 +152,188 @@ impl Workspace {
         ))
     }
 
-    /// Why the folder of builds is not to be used by this repository, if it is not.
+    /// Returns why this repository may not use the builds directory, or `None` if it may.
     pub(crate) fn builds_warning(&self) -> Option<String> {
-        match self.standing() {
-            Ok(Standing::Taken(taken)) => Some(taken.message),
+        match self.ownership() {
+            Ok(Ownership::OtherOwner(other)) => Some(other.message),
             Ok(_) => None,
             Err(error) => Some(error.report()),
         }
     }
 
-    /// Takes the folder of builds over from an owner that is gone; says from which. One that is
-    /// this repository's already, or nobody's, stays as it is.
+    /// Takes the builds directory over from an owner that no longer exists. Returns that owner, or
+    /// `None` if the directory had no other owner.
     ///
     /// # Errors
     ///
-    /// As [`own_builds`](Self::own_builds): above all if the owner is not known to be gone.
+    /// As [`own_builds`](Self::own_builds), for example if the owner may still exist.
     pub(crate) fn adopt_builds(&self) -> Result<Option<String>, Error> {
-        let alone = self.alone()?;
-        let taken = match self.standing()? {
-            Standing::Ours => return Ok(None),
-            Standing::Open(_) => {
-                drop(alone);
+        let mark_lock = self.mark_lock()?;
+        let other = match self.ownership()? {
+            Ownership::Ours => return Ok(None),
+            Ownership::Open(_) => {
+                drop(mark_lock);
                 return self.own_builds().map(|_| None);
             }
-            Standing::Taken(taken) if !taken.by_none => return Err(self.refusal(taken.message)),
-            Standing::Taken(taken) => taken,
+            Ownership::OtherOwner(other) if !other.is_gone => {
+                return Err(self.refused(other.message));
+            }
+            Ownership::OtherOwner(other) => other,
         };
         let builds = read(&self.builds_dir().join(builds::OWNER))?;
         self.mark(&claim(self.identity()?, &builds, false))?;
-        Ok(Some(taken.owner))
+        Ok(Some(other.owner))
     }
 
-    /// Waits until no other process marks anything for this repository.
-    fn alone(&self) -> Result<Alone, Error> {
+    /// Waits for the lock under which marks are written for this repository.
+    fn mark_lock(&self) -> Result<MarkLock, Error> {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
         let failed = |source| Error::io("lock the directory", &dir, source);
         let file = File::open(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
-        Ok(Alone(file))
+        Ok(MarkLock(file))
     }
 
-    fn refusal(&self, message: String) -> Error {
+    fn refused(&self, message: String) -> Error {
         Error::new(ErrorKind::Unsupported, message).with_path(self.builds_dir())
     }
 
-    fn standing(&self) -> Result<Standing, Error> {
+    fn ownership(&self) -> Result<Ownership, Error> {
         let identity = self.identity()?;
         let found = read(&self.builds_dir().join(builds::OWNER))?;
-        if let (Identity::Own { mark, from: None }, Found::Mark(there)) = (&identity, &found)
+        if let (Identity::Own { mark, from: None }, StoredMark::Mark(there)) = (&identity, &found)
             && there.id == mark.id
-            && self.is_at(there)
+            && self.is_at_path_of(there)
         {
-            return Ok(Standing::Ours);
+            return Ok(Ownership::Ours);
         }
-        let builds = without_links(self.builds_dir());
-        if self.holds(&builds, &found) {
-            // Where nobody named it, its place says whose it is.
-            let is_plain = !self.is_named() && matches!(found, Found::Nothing);
-            let open = || Standing::Open(claim(identity, &found, false));
-            return Ok(if is_plain { Standing::Ours } else { open() });
+        let builds = resolve_links(self.builds_dir());
+        if self.contains_builds(&builds, &found) {
+            // If the directory is not configured, its place alone decides.
+            let is_plain = !self.is_named() && matches!(found, StoredMark::Nothing);
+            let open = || Ownership::Open(claim(identity, &found, false));
+            return Ok(if is_plain { Ownership::Ours } else { open() });
         }
-        let taken = match (&found, &identity) {
-            (Found::Nothing, _) => self.around(&builds)?,
-            (Found::Damaged, _) => Some(self.damaged()),
-            (Found::Mark(there), Identity::Copy { mark, of }) if there.id == mark.id => {
-                Some(self.taken_from_copy(of))
+        let other = match (&found, &identity) {
+            (StoredMark::Nothing, _) => self.owner_by_place(&builds)?,
+            (StoredMark::Damaged, _) => Some(self.damaged_mark()),
+            (StoredMark::Mark(there), Identity::Copy { mark, of }) if there.id == mark.id => {
+                Some(self.original_owner(of))
             }
-            (Found::Mark(there), Identity::Own { mark, .. }) if there.id == mark.id => None,
-            (Found::Mark(there), _) => Some(self.taken_by(there)),
+            (StoredMark::Mark(there), Identity::Own { mark, .. }) if there.id == mark.id => None,
+            (StoredMark::Mark(there), _) => Some(self.owner_of(there)),
         };
-        Ok(taken.map_or_else(|| Standing::Open(claim(identity, &found, true)), Standing::Taken))
+        Ok(other
+            .map_or_else(|| Ownership::Open(claim(identity, &found, true)), Ownership::OtherOwner))
     }
 
     fn identity(&self) -> Result<Identity, Error> {
         let mark = match read(&self.state_path(state::ID))? {
-            Found::Nothing => return Ok(Identity::New { is_damaged: false }),
-            Found::Damaged => return Ok(Identity::New { is_damaged: true }),
-            Found::Mark(mark) => mark,
+            StoredMark::Nothing => return Ok(Identity::New { is_damaged: false }),
+            StoredMark::Damaged => return Ok(Identity::New { is_damaged: true }),
+            StoredMark::Mark(mark) => mark,
         };
-        // The original may have been moved itself since: then its builds know where to.
+        // The original may have been moved too. Its builds then have its new path.
         let there = match read(&self.builds_dir().join(builds::OWNER))? {
-            Found::Mark(there) if there.id == mark.id => Some(there),
+            StoredMark::Mark(there) if there.id == mark.id => Some(there),
             _ => None,
         };
         let original = there.iter().chain([&mark]).find(|it| self.is_another(it));
         if let Some(original) = original {
             return Ok(Identity::Copy { of: original.repository.clone(), mark });
         }
-        let from = (!self.is_at(&mark)).then(|| mark.repository.clone());
+        let from = (!self.is_at_path_of(&mark)).then(|| mark.repository.clone());
         Ok(Identity::Own { mark, from })
     }
 
-    /// Whether this repository stands where the mark says. It may have several paths.
-    fn is_at(&self, mark: &Mark) -> bool {
+    /// Returns true if this repository is at the path of the mark. It may have several paths.
+    fn is_at_path_of(&self, mark: &Mark) -> bool {
         let here = self.common_dir();
-        let place = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
+        let device_and_inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
         let there = Path::new(&mark.git_dir);
-        there == here || place(there).is_some_and(|there| place(here) == Some(there))
+        there == here
+            || device_and_inode(there).is_some_and(|there| device_and_inode(here) == Some(there))
     }
 
-    /// Whether the repository of a mark is there, and another than this one. One that cannot be
-    /// looked at is taken to be.
+    /// Returns true if the repository of a mark exists and is not this one. An unreadable
+    /// repository counts as existing.
     fn is_another(&self, mark: &Mark) -> bool {
-        if self.is_at(mark) {
+        if self.is_at_path_of(mark) {
             return false;
         }
         match read(&Path::new(&mark.git_dir).join(state::DIR).join(state::ID)) {
-            Ok(Found::Mark(there)) => there.id == mark.id,
-            Ok(Found::Nothing) => false,
-            Ok(Found::Damaged) | Err(_) => true,
+            Ok(StoredMark::Mark(there)) => there.id == mark.id,
+            Ok(StoredMark::Nothing) => false,
+            Ok(StoredMark::Damaged) | Err(_) => true,
         }
     }
 
-    /// Whether the folder lies in this repository itself, and so is its own whatever a mark says: a
-    /// copy of the whole has a copy of the builds. One of a repository within this one is not.
-    fn holds(&self, builds: &Path, found: &Found) -> bool {
+    /// Returns true if the directory is inside this repository. It then owns the directory in spite
+    /// of marks, because a copied repository contains copied builds. A directory inside a nested
+    /// repository does not count.
+    fn contains_builds(&self, builds: &Path, found: &StoredMark) -> bool {
         if !builds.starts_with(self.root()) && !builds.starts_with(self.common_dir()) {
             return false;
         }
-        let Found::Mark(mark) = found else { return true };
+        let StoredMark::Mark(mark) = found else { return true };
         let owner = Path::new(&mark.repository);
         let is_nearer = owner != self.root() && owner.starts_with(self.root());
         !(is_nearer && builds.starts_with(owner) && self.is_another(mark))
     }
 
-    /// Whether a folder without a mark is another's by its place: that in which a repository keeps
-    /// its builds if nothing else is said, or one inside a build, which would go with it.
-    fn around(&self, builds: &Path) -> Result<Option<Taken>, Error> {
-        let owner = builds.parent().filter(|above| builds.ends_with("builds") && has_runs(above));
+    /// Returns the owner of a directory without a mark if its place shows one: the default builds
+    /// directory of another repository, or a directory inside a build, which would be removed with
+    /// it.
+    fn owner_by_place(&self, builds: &Path) -> Result<Option<OtherOwner>, Error> {
+        let owner = builds
+            .parent()
+            .filter(|above| builds.ends_with("builds") && is_tinyci_repository(above));
         if let Some(owner) = owner.map(|owner| owner.display().to_string()) {
             let builds = self.builds_dir().display();
             let message = format!("cannot use `{builds}` for builds: it belongs to `{owner}`");
             let message = hinted(&message, ANOTHER_DIR);
-            return Ok(Some(Taken { message, by_none: false, owner }));
+            return Ok(Some(OtherOwner { message, is_gone: false, owner }));
         }
         for (inner, outer) in builds.ancestors().zip(builds.ancestors().skip(1)) {
             let name = inner.file_name().and_then(|name| name.to_str());
             if name.and_then(BuildName::parse).is_none() {
                 continue;
             }
-            if let Found::Mark(mark) = read(&outer.join(builds::OWNER))? {
+            if let StoredMark::Mark(mark) = read(&outer.join(builds::OWNER))? {
                 let (builds, owner) = (self.builds_dir().display(), mark.repository);
                 let message =
                     format!("cannot use `{builds}` for builds: it is inside a build of `{owner}`");
                 let message = hinted(&message, ANOTHER_DIR);
-                return Ok(Some(Taken { message, by_none: false, owner }));
+                return Ok(Some(OtherOwner { message, is_gone: false, owner }));
             }
         }
         Ok(None)
     }
 
-    fn damaged(&self) -> Taken {
+    fn damaged_mark(&self) -> OtherOwner {
         let mark = self.builds_dir().join(builds::OWNER);
         let shown = mark.display();
         let message = format!("cannot find out the owner of the builds: `{shown}` is damaged");
         let hint = format!("if no other repository uses this directory, `rm '{shown}'`");
         let message = hinted(&message, &hint);
-        Taken { message, by_none: false, owner: String::new() }
+        OtherOwner { message, is_gone: false, owner: String::new() }
     }
 
-    fn taken_from_copy(&self, of: &str) -> Taken {
+    fn original_owner(&self, of: &str) -> OtherOwner {
         let message = format!(
             "cannot use `{}` for builds: it belongs to `{of}`, and this repository is a copy of it",
             self.builds_dir().display()
         );
         let message = hinted(&message, ANOTHER_DIR);
-        Taken { message, by_none: false, owner: of.to_owned() }
+        OtherOwner { message, is_gone: false, owner: of.to_owned() }
     }
 
-    fn taken_by(&self, mark: &Mark) -> Taken {
+    fn owner_of(&self, mark: &Mark) -> OtherOwner {
         let builds = self.builds_dir().display();
         let owner = &mark.repository;
         let is_gone = !self.is_another(mark);
-        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at(mark);
+        let is_elsewhere = is_gone && mark.machine != host_name() && !self.is_at_path_of(mark);
         let hint = if is_elsewhere {
             format!(
                 "if that repository, on the machine `{}`, is gone for good, `rm '{builds}/{}'`",
@@ -334,7 +346,7 @@ impl Workspace {
         } else {
             ANOTHER_DIR.to_owned()
         };
-        let message = if self.is_at(mark) {
+        let message = if self.is_at_path_of(mark) {
             format!(
                 "cannot use `{builds}` for builds: it belongs to another repository, which was at \
                  `{owner}` before this one"
@@ -343,10 +355,11 @@ impl Workspace {
             format!("cannot use `{builds}` for builds: it belongs to `{owner}`")
         };
         let message = hinted(&message, &hint);
-        Taken { message, by_none: is_gone && !is_elsewhere, owner: owner.clone() }
+        OtherOwner { message, is_gone: is_gone && !is_elsewhere, owner: owner.clone() }
     }
 
-    /// Writes both marks, the repository's first. Gives false if one that was to be new is there.
+    /// Writes both marks, the repository's first. Returns false if a mark that should be new
+    /// exists.
     fn mark(&self, claim: &Claim) -> Result<bool, Error> {
         let mark = Mark {
             v: VERSION,
@@ -356,12 +369,11 @@ impl Workspace {
             machine: host_name(),
             unknown: claim.unknown.clone(),
         };
-        let (replaces_builds, replaces_own) = claim.replaces;
         self.prepare_state()?;
         let sharing = self.sharing();
         let places = [
-            (self.state_path(state::ID), replaces_own),
-            (self.builds_dir().join(builds::OWNER), replaces_builds),
+            (self.state_path(state::ID), claim.replaces_own_mark),
+            (self.builds_dir().join(builds::OWNER), claim.replaces_builds_mark),
         ];
         for (path, replaces) in places {
             let written = mark.write(&path, replaces, sharing);
@@ -378,26 +390,34 @@ impl Workspace {
 /// The hint for a directory that belongs to another repository.
 const ANOTHER_DIR: &str = "`git config tinyci.buildsDir DIR` names another directory";
 
-/// The marks that make a folder this repository's. That the repository was moved is worth telling if
-/// the folder lies elsewhere and is marked.
-fn claim(identity: Identity, found: &Found, lies_elsewhere: bool) -> Claim {
-    let is_there = !matches!(found, Found::Nothing);
-    let tells = lies_elsewhere && is_there;
-    let fresh = |replaces| Claim { id: None, replaces, from: None, unknown: Map::new() };
+/// Returns the marks that make this repository the owner of a directory. Keeps the old path of a
+/// moved repository only if the directory is elsewhere and has a mark, because users should know
+/// then.
+fn claim(identity: Identity, found: &StoredMark, is_outside: bool) -> Claim {
+    let is_there = !matches!(found, StoredMark::Nothing);
+    let keeps_old_path = is_outside && is_there;
+    let fresh = |replaces_own_mark| Claim {
+        id: None,
+        replaces_builds_mark: is_there,
+        replaces_own_mark,
+        from: None,
+        unknown: Map::new(),
+    };
     match identity {
-        Identity::New { is_damaged } => fresh((is_there, is_damaged)),
+        Identity::New { is_damaged } => fresh(is_damaged),
         Identity::Own { mark, from } => Claim {
             id: Some(mark.id),
-            replaces: (is_there, true),
-            from: from.filter(|_| tells),
+            replaces_builds_mark: is_there,
+            replaces_own_mark: true,
+            from: from.filter(|_| keeps_old_path),
             unknown: mark.unknown,
         },
-        // From here on it is a repository of its own.
-        Identity::Copy { .. } => fresh((is_there, true)),
+        // The copy becomes a repository with its own id.
+        Identity::Copy { .. } => fresh(true),
     }
 }
 
-fn read(path: &Path) -> Result<Found, Error> {
+fn read(path: &Path) -> Result<StoredMark, Error> {
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
     match fs::read(path) {
         Ok(text) => {
@@ -407,16 +427,16 @@ fn read(path: &Path) -> Result<Found, Error> {
             wire::unknown::check_version(&what, u32::try_from(v).unwrap_or(u32::MAX))?;
             let mark = mark.and_then(|mark| serde_json::from_value::<Mark>(mark).ok());
             let mark = mark.filter(|mark| mark.v == VERSION && !mark.id.is_empty());
-            Ok(mark.map_or(Found::Damaged, Found::Mark))
+            Ok(mark.map_or(StoredMark::Damaged, StoredMark::Mark))
         }
-        Err(error) if absent.contains(&error.kind()) => Ok(Found::Nothing),
+        Err(error) if absent.contains(&error.kind()) => Ok(StoredMark::Nothing),
         Err(error) => Err(Error::io("read the owner of builds in", path, error)),
     }
 }
 
 impl Mark {
-    /// Writes it whole and to the disk; says whether it did, or found something in its place that
-    /// is not to be replaced.
+    /// Writes the mark atomically and syncs it to the disk. Returns false if a file exists and
+    /// `replaces` is false.
     fn write(&self, path: &Path, replaces: bool, sharing: Sharing) -> io::Result<bool> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
@@ -434,14 +454,14 @@ impl Mark {
     }
 }
 
-/// Whether this is the top of a repository that tinyci runs in.
-fn has_runs(top: &Path) -> bool {
+/// Returns true if this is the root of a repository that tinyci has run in.
+fn is_tinyci_repository(top: &Path) -> bool {
     let git_dirs = [top.to_path_buf(), top.join(".git")];
     git_dirs.iter().any(|dir| dir.join("HEAD").is_file() && dir.join(state::DIR).is_dir())
 }
 
-/// The path without links, as far as it exists.
-fn without_links(path: &Path) -> PathBuf {
+/// Resolves the links of a path, as far as it exists.
+fn resolve_links(path: &Path) -> PathBuf {
     let real = path.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     real.map_or_else(
         || path.to_path_buf(),

@@ -1,7 +1,7 @@
-//! Which builds the links of deploy scripts lead into, in the folders that `tinyci.pin` names.
+//! Finds the builds that links of deploy scripts lead into, in the directories of `tinyci.pin`.
 //!
-//! Links are followed by hand, since the system's own call tells only the end of a way: a link may
-//! lead through one build into another, and what it leads to may be packed.
+//! This file resolves links itself, because the system call returns only the final target. A link
+//! may lead through one build into another, and its target may be packed.
 
 use std::{
     collections::VecDeque,
@@ -15,39 +15,35 @@ use super::layout::Workspace;
 use crate::model::error::{Error, ErrorKind};
 use crate::model::stored_names::builds;
 
-/// How many links a way may have: as many as Linux follows.
+/// The maximum number of links on a path, as in Linux.
 const LINKS_MAX: usize = 40;
 
-/// A build that a link leads into: the first folder below `builds/` on its way, or its archive.
+/// A build that a link leads into: the first directory below `builds/` on the path, or its archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
-    /// The folder's name.
+    /// The name of the build directory.
     pub(crate) build: String,
-    /// What the way goes on to in the folder, if it does: an export, as a rule.
+    /// The next name on the path, usually that of an export.
     pub(crate) part: Option<String>,
-    /// The link.
+    /// The path of the link.
     pub(crate) link: PathBuf,
 }
 
 impl Workspace {
-    /// The builds that the links in these folders lead into, over other links too. A folder that is
-    /// itself a link into a build, or lies in one, keeps that build.
+    /// Returns the builds that the links in these directories lead into, also through other links.
+    /// A directory that is itself a link into a build, or is inside a build, pins that build.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) naming the folder or link that cannot be read: it may lead anywhere.
+    /// [`Io`](ErrorKind::Io) with the directory or link that cannot be read, because it may lead
+    /// into any build.
     pub(crate) fn pins(&self, dirs: &[PathBuf]) -> Result<Vec<Pin>, Error> {
         let Ok(builds) = fs::metadata(self.builds_dir()) else { return Ok(Vec::new()) };
-        let builds = (builds.dev(), builds.ino());
+        let builds = DirId::of(&builds);
         let mut pins = Vec::new();
         for dir in dirs {
             let mut follow = |link: PathBuf| {
-                let found = builds_on_way(&link, builds)?;
-                pins.extend(found.into_iter().map(|(build, part)| Pin {
-                    build,
-                    part,
-                    link: link.clone(),
-                }));
+                pins.extend(builds_on_path(&link, builds)?);
                 Ok(())
             };
             follow_links_in(dir, &mut follow).map_err(|source| unreadable(dir, source))?;
@@ -65,7 +61,7 @@ fn follow_links_in(
         let entry = entry?;
         match entry.file_type() {
             Ok(kind) if kind.is_symlink() => follow(entry.path())?,
-            // It is being replaced, and the next look finds what it is then.
+            // The entry is being replaced. The next call sees the new one.
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -82,33 +78,35 @@ fn unreadable(dir: &Path, source: io::Error) -> Error {
     Error::new(ErrorKind::Io, message).with_path(dir).with_source(source).with_hint(hint)
 }
 
-/// The names of the builds that a path leads into, in this folder of builds, and of the part of each.
+/// Returns a pin for each build that the path of this link leads into.
 ///
-/// A way that ends nowhere is no fault: what it led to may be packed. One in a circle leads nowhere.
-fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Option<String>)>> {
-    let path = std::path::absolute(path)?;
-    let mut left: VecDeque<Part> = parts(&path).collect();
-    let (mut place, mut links, mut found) = (PathBuf::new(), 0, Vec::new());
+/// A path may end at a missing file, because the target may be packed. A circular link leads into
+/// no build.
+fn builds_on_path(link: &Path, builds: DirId) -> io::Result<Vec<Pin>> {
+    let path = std::path::absolute(link)?;
+    let mut left: VecDeque<PathPart> = parts(&path).collect();
+    let (mut current, mut links, mut pins) = (PathBuf::new(), 0, Vec::new());
     while let Some(part) = left.pop_front() {
         let name = match part {
-            Part::Root => {
-                place = PathBuf::from("/");
+            PathPart::Root => {
+                current = PathBuf::from("/");
                 continue;
             }
-            Part::Above => {
-                place.pop();
+            PathPart::Parent => {
+                current.pop();
                 continue;
             }
-            Part::Below(name) => name,
+            PathPart::Name(name) => name,
         };
-        let next = place.join(&name);
-        let is_in_builds = || fs::metadata(&place).is_ok_and(|it| (it.dev(), it.ino()) == builds);
+        let next = current.join(&name);
+        let is_in_builds = || fs::metadata(&current).is_ok_and(|it| DirId::of(&it) == builds);
         if let Some(name) = name.to_str().filter(|_| is_in_builds()) {
             let part = match left.front() {
-                Some(Part::Below(part)) => part.to_str().map(str::to_owned),
+                Some(PathPart::Name(part)) => part.to_str().map(str::to_owned),
                 _ => None,
             };
-            found.push((name.strip_suffix(builds::ARCHIVE).unwrap_or(name).to_owned(), part));
+            let build = name.strip_suffix(builds::ARCHIVE).unwrap_or(name).to_owned();
+            pins.push(Pin { build, part, link: link.to_path_buf() });
         }
         match fs::read_link(&next) {
             Ok(target) if links < LINKS_MAX => {
@@ -116,31 +114,44 @@ fn builds_on_way(path: &Path, builds: (u64, u64)) -> io::Result<Vec<(String, Opt
                 parts(&target).rev().for_each(|part| left.push_front(part));
             }
             Ok(_) => break,
-            Err(error) if is_no_link(&error) => place = next,
+            Err(error) if is_not_link(&error) => current = next,
             Err(error) => return Err(error),
         }
     }
-    Ok(found)
+    Ok(pins)
 }
 
-/// Whether this error says that there is no link, whatever else is there.
-fn is_no_link(error: &io::Error) -> bool {
+/// Returns true if this error says that the path is not a link.
+fn is_not_link(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
     matches!(error.kind(), InvalidInput | NotADirectory | NotFound)
 }
 
-/// One step of a way.
-enum Part {
-    Root,
-    Above,
-    Below(OsString),
+/// The identity of a directory, which does not depend on its path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct DirId {
+    device: u64,
+    inode: u64,
 }
 
-fn parts(path: &Path) -> impl DoubleEndedIterator<Item = Part> {
+impl DirId {
+    fn of(dir: &fs::Metadata) -> Self {
+        Self { device: dir.dev(), inode: dir.ino() }
+    }
+}
+
+/// One part of a path.
+enum PathPart {
+    Root,
+    Parent,
+    Name(OsString),
+}
+
+fn parts(path: &Path) -> impl DoubleEndedIterator<Item = PathPart> {
     path.components().filter_map(|part| match part {
-        Component::RootDir | Component::Prefix(_) => Some(Part::Root),
-        Component::ParentDir => Some(Part::Above),
-        Component::Normal(name) => Some(Part::Below(name.to_owned())),
+        Component::RootDir | Component::Prefix(_) => Some(PathPart::Root),
+        Component::ParentDir => Some(PathPart::Parent),
+        Component::Normal(name) => Some(PathPart::Name(name.to_owned())),
         Component::CurDir => None,
     })
 }
@@ -151,12 +162,13 @@ mod tests {
 
     use super::*;
 
-    struct Place {
+    struct Fixture {
         dir: tempfile::TempDir,
     }
 
-    impl Place {
-        /// Builds `1_a`, `2_b` (a folder each) and `3_c` (packed), and an empty folder `links`.
+    impl Fixture {
+        /// Makes the builds `1_a` and `2_b` (directories) and `3_c` (packed), and an empty
+        /// directory `links`.
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             for made in ["builds/1_a/export/public", "builds/2_b/export", "links", "else"] {
@@ -197,68 +209,68 @@ mod tests {
             ("../builds/1_a", "1_a"),
             ("../builds/1_a/export/public/index.html", "1_a"),
             (".././links/../builds//2_b/export/", "2_b"),
-            // Packed, or not there at all: the archive is the build.
+            // If the build is packed or missing, its archive counts as the build.
             ("../builds/3_c/export", "3_c"),
             ("../builds/3_c.tar.gz", "3_c"),
             ("../builds/4_d/export", "4_d"),
         ] {
-            let place = Place::new();
-            place.link("links/current", target);
-            assert_eq!(place.pins(), [expected], "{target}");
+            let fixture = Fixture::new();
+            fixture.link("links/current", target);
+            assert_eq!(fixture.pins(), [expected], "{target}");
         }
-        let place = Place::new();
-        place.link("links/current", place.path("builds/2_b/export"));
-        assert_eq!(place.pins(), ["2_b"], "an absolute one");
+        let fixture = Fixture::new();
+        fixture.link("links/current", fixture.path("builds/2_b/export"));
+        assert_eq!(fixture.pins(), ["2_b"], "an absolute one");
         for target in ["../else", "../builds", "nowhere", "../builds/../else/1_a", "/"] {
-            let place = Place::new();
-            place.link("links/current", target);
-            assert!(place.pins().is_empty(), "{target}");
+            let fixture = Fixture::new();
+            fixture.link("links/current", target);
+            assert!(fixture.pins().is_empty(), "{target}");
         }
     }
 
     #[test]
-    fn every_place_on_a_chain_counts() {
-        let place = Place::new();
-        place.link("links/current", "../else/releases/5/public");
-        place.link("else/releases", "../builds/1_a/export");
-        place.link("builds/1_a/export/5", "../../2_b/export");
-        assert_eq!(place.pins(), ["1_a", "2_b"]);
+    fn every_fixture_on_a_chain_counts() {
+        let fixture = Fixture::new();
+        fixture.link("links/current", "../else/releases/5/public");
+        fixture.link("else/releases", "../builds/1_a/export");
+        fixture.link("builds/1_a/export/5", "../../2_b/export");
+        assert_eq!(fixture.pins(), ["1_a", "2_b"]);
 
-        // The folder of builds under another name is still that folder.
-        let place = Place::new();
-        place.link("else/stuff", "../builds").link("links/current", "../else/stuff/1_a/export");
-        assert_eq!(place.pins(), ["1_a"]);
+        // The builds directory counts under any name.
+        let fixture = Fixture::new();
+        fixture.link("else/stuff", "../builds").link("links/current", "../else/stuff/1_a/export");
+        assert_eq!(fixture.pins(), ["1_a"]);
 
-        // A link in the build's place leads on.
-        let place = Place::new();
-        place.link("builds/5_e", "2_b").link("links/current", "../builds/5_e/export");
-        assert_eq!(place.pins(), ["2_b", "5_e"]);
+        // A link with the name of a build counts, and so does its target.
+        let fixture = Fixture::new();
+        fixture.link("builds/5_e", "2_b").link("links/current", "../builds/5_e/export");
+        assert_eq!(fixture.pins(), ["2_b", "5_e"]);
     }
 
     #[test]
     fn a_circle_leads_nowhere_and_files_and_folders_are_no_links() {
-        let place = Place::new();
-        place.link("links/a", "b").link("links/b", "a").link("links/self", "self/x");
-        fs::write(place.path("links/file"), "").unwrap();
-        fs::create_dir_all(place.path("links/builds/1_a/export")).unwrap();
-        assert!(place.pins().is_empty());
+        let fixture = Fixture::new();
+        fixture.link("links/a", "b").link("links/b", "a").link("links/self", "self/x");
+        fs::write(fixture.path("links/file"), "").unwrap();
+        fs::create_dir_all(fixture.path("links/builds/1_a/export")).unwrap();
+        assert!(fixture.pins().is_empty());
     }
 
     #[test]
     fn the_folder_may_be_a_link_itself_and_there_may_be_many() {
-        let place = Place::new();
-        place.link("current", "builds/1_a/export").link("links/next", "../builds/2_b");
-        assert_eq!(place.pins_of(&["current", "links"]).unwrap(), ["1_a", "2_b"]);
-        assert!(place.pins_of(&[]).unwrap().is_empty());
+        let fixture = Fixture::new();
+        fixture.link("current", "builds/1_a/export").link("links/next", "../builds/2_b");
+        assert_eq!(fixture.pins_of(&["current", "links"]).unwrap(), ["1_a", "2_b"]);
+        assert!(fixture.pins_of(&[]).unwrap().is_empty());
     }
 
     #[test]
     fn a_folder_that_cannot_be_read_is_an_error_and_not_nothing() {
-        let place = Place::new();
-        fs::write(place.path("file"), "").unwrap();
-        place.link("dangling", "nowhere").link("circle", "circle");
+        let fixture = Fixture::new();
+        fs::write(fixture.path("file"), "").unwrap();
+        fixture.link("dangling", "nowhere").link("circle", "circle");
         for dir in ["gone", "file", "dangling", "circle"] {
-            let error = place.pins_of(&["links", dir]).unwrap_err();
+            let error = fixture.pins_of(&["links", dir]).unwrap_err();
             let text = error.report();
             assert_eq!(error.kind(), ErrorKind::Io, "{dir}: {text}");
             assert!(text.contains("tinyci.pin") && text.contains(dir), "{text}");

@@ -1,7 +1,8 @@
-//! What was pushed and not yet looked at: a file for each push, so that whoever finds the lock busy
-//! leaves word of it, and nobody's word is lost.
+//! Pushes that no run has handled yet: one file for each push. If a push finds the lock busy, its
+//! file tells the owner about the push.
 //!
-//! A file appears whole, and the lock's holder removes it once it has looked at what it says.
+//! Each file is written atomically. The owner of the lock removes it after the scan that handles
+//! it.
 
 use std::{
     fs,
@@ -21,7 +22,7 @@ pub(crate) struct Pushed {
 }
 
 impl Pushed {
-    /// Forgets the push, which was looked at.
+    /// Removes the file of a push that was handled.
     ///
     /// # Errors
     ///
@@ -37,13 +38,13 @@ impl Pushed {
 }
 
 impl Workspace {
-    /// Leaves word of a push. To be called before [`request_scan`](Self::wake), so that whoever is woken
+    /// Records a push. Call this before [`request_scan`](Self::request_scan), so that the scan
     /// finds it.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if it cannot be written.
-    pub(crate) fn leave_pushed(&self, lines: &[u8]) -> Result<(), Error> {
+    pub(crate) fn record_push(&self, lines: &[u8]) -> Result<(), Error> {
         self.prepare_state()?;
         let dir = self.state_path(state::PUSHED);
         let failed = |source| Error::io("record a push in", &dir, source);
@@ -55,7 +56,7 @@ impl Workspace {
         file.persist(dir.join(name)).map_err(|error| failed(error.error)).map(drop)
     }
 
-    /// The pushes that nobody has looked at yet.
+    /// Returns the pushes that no run has handled yet.
     ///
     /// # Errors
     ///
@@ -73,7 +74,7 @@ impl Workspace {
             if is_push(&path) {
                 match fs::read(&path) {
                     Ok(lines) => found.push(Pushed { path, lines }),
-                    // Another run has looked at it.
+                    // Another run has handled it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                     Err(error) => return Err(Error::io("read", &path, error)),
                 }
@@ -101,7 +102,7 @@ mod tests {
         std::thread::scope(|scope| {
             for number in 0..16 {
                 let workspace = &workspace;
-                scope.spawn(move || workspace.leave_pushed(format!("{number}").as_bytes()));
+                scope.spawn(move || workspace.record_push(format!("{number}").as_bytes()));
             }
         });
         let pushed = workspace.pushed().unwrap();

@@ -1,8 +1,9 @@
-//! Taking a tree away: whatever a build left in it, and nothing outside it.
+//! Removes a tree with everything that a build left in it, and nothing outside it.
 //!
-//! The standard library's `remove_dir_all` does not follow links either, but it needs a stack
-//! frame and an open folder per level, it stops at a folder that its owner may not write to, as
-//! package managers and Go's module cache leave them, and it empties what is mounted in the tree.
+//! `remove_dir_all` of the standard library does not follow links either, but it has three
+//! problems. It needs a stack frame and an open directory per level. It fails at directories that
+//! their owner may not write to, as package managers and Go's module cache leave them. And it
+//! removes the contents of mounts in the tree.
 
 use std::{
     ffi::{CStr, CString, OsStr},
@@ -24,58 +25,58 @@ use crate::{
     workspace::mounts::{Mounts, SameMount, mounted, real_path},
 };
 
-/// How many levels are held open at once. A folder below them is moved to the top of the tree and
-/// removed there, so that neither stack nor open files grow with the depth.
+/// The number of levels that are open at once. Deeper directories are moved to the top of the tree
+/// and removed there. So neither the stack nor the number of open files grows with the depth.
 const DEPTH_MAX: usize = 32;
 
-/// How often a folder is read again because something appeared in it meanwhile.
+/// The number of times that a directory is read again because new entries appeared.
 const PASSES_MAX: u64 = 16;
 
-/// Removes a file, a link (not what it points to) or a whole tree. Nothing there is fine.
+/// Removes a file, a link (not its target) or a whole tree. A missing path is not an error.
 ///
-/// Folders that deny access to their owner are opened up on the way. What does not go is passed
-/// over: all the rest goes. Where something is mounted in the tree nothing of it goes, and of a
-/// mount that is made meanwhile nothing goes either.
+/// Makes directories accessible that deny access to their owner. If an entry cannot be removed,
+/// removes all others. If something is mounted in the tree, removes nothing. Never removes anything
+/// in a mount that appears meanwhile.
 ///
 /// # Errors
 ///
-/// [`Io`](crate::ErrorKind::Io) naming the first path that does not go; what is left is still
-/// below `path`.
+/// [`Io`](crate::ErrorKind::Io) with the first path that cannot be removed. The rest is still below
+/// `path`.
 pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Ok(there) if there.is_dir() => Mounts::now().refuse(path)?,
+        Ok(metadata) if metadata.is_dir() => Mounts::now().refuse(path)?,
         _ => {}
     }
-    take_apart(path)
+    remove_tree(path)
 }
 
-/// Removes a file or a link, but no folder. Nothing there is fine.
+/// Removes a file or a link, but not a directory. A missing path is not an error.
 ///
 /// # Errors
 ///
-/// [`Io`](crate::ErrorKind::Io) if it does not go.
+/// [`Io`](crate::ErrorKind::Io) if it cannot be removed.
 pub(crate) fn remove_file(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(stays(&real_path(path), error))
+            Err(not_removed(&real_path(path), error))
         }
         _ => Ok(()),
     }
 }
 
-/// The error for what does not go.
-fn stays(path: &Path, error: io::Error) -> Error {
+/// Returns the error for a path that cannot be removed.
+fn not_removed(path: &Path, error: io::Error) -> Error {
     let is_mount = match Errno::from_io_error(&error) {
         Some(Errno::XDEV) => true,
-        // Said of mount points, but of some other files too.
+        // The system returns this for mount points, but for some other files too.
         Some(Errno::BUSY) => Mounts::now().contains(path),
         _ => false,
     };
     if is_mount { mounted(path, 0) } else { Error::io("remove", path, error) }
 }
 
-fn take_apart(path: &Path) -> Result<(), Error> {
+fn remove_tree(path: &Path) -> Result<(), Error> {
     let failed = |source| Error::io("remove", path, source);
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(failed(io::ErrorKind::InvalidInput.into()));
@@ -84,45 +85,46 @@ fn take_apart(path: &Path) -> Result<(), Error> {
     let mount = SameMount::of(above.as_fd()).map_err(|error| failed(error.into()))?;
     let name = CString::new(name.as_bytes()).map_err(|error| failed(error.into()))?;
     let path = real_path(path);
-    let mut removal = Removal { path, above, mount, levels: Vec::new(), moved: 0, left: None };
-    removal.take(&name, FileType::Unknown);
+    let mut removal =
+        Removal { path, above, mount, levels: Vec::new(), moved: 0, first_error: None };
+    removal.remove_entry(&name, FileType::Unknown);
     while let Some(level) = removal.levels.last_mut() {
         match next_entry(&mut level.dir) {
-            Some(Ok((name, kind))) => removal.take(&name, kind),
+            Some(Ok((name, kind))) => removal.remove_entry(&name, kind),
             Some(Err(error)) => {
-                removal.pass_over(None, error);
-                removal.leave();
+                removal.skip(None, error);
+                removal.remove_dir();
             }
-            None => removal.leave(),
+            None => removal.remove_dir(),
         }
     }
-    removal.left.map_or(Ok(()), Err)
+    removal.first_error.map_or(Ok(()), Err)
 }
 
-/// A removal under way: the folders that are open, from the top of the tree down.
+/// A removal in progress: the open directories, from the top of the tree down.
 struct Removal {
     path: PathBuf,
     above: OwnedFd,
     mount: SameMount,
     levels: Vec<Level>,
     moved: u64,
-    /// Why the first of what was passed over does not go.
-    left: Option<Error>,
+    /// The error of the first entry that could not be removed.
+    first_error: Option<Error>,
 }
 
 struct Level {
     name: CString,
     dir: Dir,
     passes: u64,
-    /// How many folders had been moved to the top when it was last read from its beginning.
+    /// The number of directories that had been moved to the top when this one was last read.
     moved: u64,
-    /// True if something in it does not go.
-    keeps: bool,
+    /// True if an entry of this directory cannot be removed.
+    is_kept: bool,
 }
 
 impl Removal {
-    /// Removes an entry of the innermost folder, or enters it if it is a folder itself.
-    fn take(&mut self, name: &CStr, kind: FileType) {
+    /// Removes an entry of the innermost directory, or enters it if it is a directory.
+    fn remove_entry(&mut self, name: &CStr, kind: FileType) {
         if matches!(kind, FileType::Directory | FileType::Unknown) {
             let opened = self.folder().and_then(|folder| open_dir(&self.mount, folder, name));
             match opened {
@@ -132,48 +134,50 @@ impl Removal {
                 }
                 Ok(dir) => {
                     let (name, moved) = (name.to_owned(), self.moved);
-                    self.levels.push(Level { name, dir, passes: 0, moved, keeps: false });
+                    self.levels.push(Level { name, dir, passes: 0, moved, is_kept: false });
                     return;
                 }
                 Err(Errno::NOENT) => return,
-                // Not a folder after all; a link answers with either.
+                // Not a directory after all. A link gives either of these errors.
                 Err(Errno::NOTDIR | Errno::LOOP) => {}
-                Err(error) => return self.pass_over(Some(name), error),
+                Err(error) => return self.skip(Some(name), error),
             }
         }
         match self.folder().and_then(|folder| unlinkat(folder, name, AtFlags::empty())) {
             Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => self.pass_over(Some(name), error),
+            Err(error) => self.skip(Some(name), error),
         }
     }
 
-    /// Removes the innermost folder, which was found empty; reads it again if it is not.
-    fn leave(&mut self) {
+    /// Removes the innermost directory, which was read to its end; reads it again if it is not
+    /// empty.
+    fn remove_dir(&mut self) {
         let Some(mut level) = self.levels.pop() else { return };
-        // Into the top one folders from far below were moved, which may all go.
-        let grew = self.levels.is_empty() && level.moved < self.moved;
-        if level.keeps && !grew {
-            return self.keep();
+        // Directories from deeper levels were moved into the top one, so read it again.
+        let has_new_entries = self.levels.is_empty() && level.moved < self.moved;
+        if level.is_kept && !has_new_entries {
+            return self.mark_kept();
         }
-        let gone = self.folder().and_then(|above| unlinkat(above, &level.name, AtFlags::REMOVEDIR));
-        match gone {
+        let removed =
+            self.folder().and_then(|above| unlinkat(above, &level.name, AtFlags::REMOVEDIR));
+        match removed {
             Ok(()) | Err(Errno::NOENT) => {}
-            // That, or a process still writes into the tree.
-            Err(Errno::NOTEMPTY | Errno::EXIST) if grew || level.passes < PASSES_MAX => {
-                level.passes += u64::from(!grew);
-                (level.moved, level.keeps) = (self.moved, false);
+            // New entries were moved here, or another process still writes into the tree.
+            Err(Errno::NOTEMPTY | Errno::EXIST) if has_new_entries || level.passes < PASSES_MAX => {
+                level.passes += u64::from(!has_new_entries);
+                (level.moved, level.is_kept) = (self.moved, false);
                 level.dir.rewind();
                 self.levels.push(level);
             }
-            Err(error) => self.pass_over(Some(&level.name), error),
+            Err(error) => self.skip(Some(&level.name), error),
         }
     }
 
-    /// Moves a folder of the innermost level to the top one, which will meet it there.
+    /// Moves a directory of the innermost level to the top one, which will find it there.
     fn move_up(&mut self, name: &CStr) {
         let path = self.path_to(Some(name));
         if let Err(error) = Mounts::now().refuse(&path) {
-            return self.pass_over_for(error);
+            return self.skip_with(error);
         }
         loop {
             self.moved += 1;
@@ -186,41 +190,41 @@ impl Removal {
             };
             match moved {
                 Ok(()) | Err(Errno::NOENT) => return,
-                // The tree holds something of that name: take the next.
+                // The tree contains an entry of that name, so try the next one.
                 Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => {}
-                // Overlays answer with XDEV, without a mount in it.
-                Err(error) => return self.pass_over_for(Error::io("move", &path, error.into())),
+                // Overlays return XDEV without a mount in the tree.
+                Err(error) => return self.skip_with(Error::io("move", &path, error.into())),
             }
         }
     }
 
-    /// The innermost folder.
+    /// Returns the innermost directory.
     fn folder(&self) -> Result<BorrowedFd<'_>, Errno> {
         self.levels.last().map_or_else(|| Ok(self.above.as_fd()), |level| level.dir.fd())
     }
 
-    /// Leaves an entry of the innermost folder where it is, or what is still in that folder.
-    fn pass_over(&mut self, name: Option<&CStr>, error: Errno) {
+    /// Leaves an entry of the innermost directory, or the rest of the directory.
+    fn skip(&mut self, name: Option<&CStr>, error: Errno) {
         let path = self.path_to(name);
-        self.pass_over_for(stays(&path, error.into()));
+        self.skip_with(not_removed(&path, error.into()));
     }
 
-    fn pass_over_for(&mut self, error: Error) {
-        self.left.get_or_insert(error);
-        self.keep();
+    fn skip_with(&mut self, error: Error) {
+        self.first_error.get_or_insert(error);
+        self.mark_kept();
     }
 
-    /// Marks the innermost folder as one that holds what does not go.
-    fn keep(&mut self) {
+    /// Marks the innermost directory as one that cannot be removed.
+    fn mark_kept(&mut self) {
         if let Some(level) = self.levels.last_mut() {
-            level.keeps = true;
+            level.is_kept = true;
         }
     }
 
     fn path_to(&self, name: Option<&CStr>) -> PathBuf {
         let names = self.levels.iter().map(|level| level.name.as_c_str()).chain(name);
         let mut path = self.path.clone();
-        // The first name is the tree's own.
+        // The first name is that of the tree itself.
         path.extend(names.skip(1).map(|name| OsStr::from_bytes(name.to_bytes())));
         path
     }
@@ -236,7 +240,7 @@ fn next_entry(dir: &mut Dir) -> Option<Result<(CString, FileType), Errno>> {
     }
 }
 
-/// Opens a folder for reading and for taking its entries away.
+/// Opens a directory to read and remove its entries.
 fn open_dir(mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<Dir, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = match mount.open(above, name, flags) {
@@ -248,18 +252,20 @@ fn open_dir(mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<Dir
     };
     let mode = Mode::from_raw_mode(fstat(&dir)?.st_mode);
     if !mode.contains(Mode::RWXU) {
-        // Somebody else's folder stays as it is; its entries will say that they cannot go.
+        // If another account owns the directory, this fails, and so does the removal of its
+        // entries.
         let _ = fchmod(&dir, mode | Mode::RWXU);
     }
     Dir::new(dir)
 }
 
-/// Lets the owner of a folder into it. A link that takes its place meanwhile is not followed.
+/// Gives the owner of a directory access to it. Does not follow a link that takes its place.
 #[cfg(target_os = "linux")]
 fn unlock(mount: &SameMount, above: BorrowedFd<'_>, name: &CStr) -> Result<(), Errno> {
     use std::os::{fd::AsRawFd, unix::fs::PermissionsExt};
 
-    // Linux got a chmod that does not follow links only in 6.6. This is what libc does before it.
+    // Linux before 6.6 has no chmod that does not follow links. The C library does the same as
+    // this.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = mount.open(above, name, flags)?;
     let path = format!("/proc/self/fd/{}", dir.as_raw_fd());
@@ -303,7 +309,8 @@ mod tests {
         remove(&dir.path().join("no/such/folder")).unwrap();
     }
 
-    /// Says something only to a user whom modes bind, which root is not.
+    /// This tests something only for users other than root, because permissions do not apply to
+    /// root.
     #[test]
     fn folders_closed_to_their_owner_are_opened() {
         let dir = tempfile::tempdir().unwrap();
@@ -320,8 +327,8 @@ mod tests {
         assert!(!tree.exists());
     }
 
-    /// Each level is made inside the one above by moving what there is one level down: no path to
-    /// it could be spelled.
+    /// Makes each level by moving the existing tree one level down, because the full path would be
+    /// too long.
     #[test]
     fn a_tree_deeper_than_any_path_goes_on_a_small_stack() {
         let dir = tempfile::tempdir().unwrap();
@@ -354,8 +361,8 @@ mod tests {
         use super::*;
         use crate::testing::{mount, with_own_mounts};
 
-        /// What is left of a tree with two branches, in one of which something is mounted so many
-        /// levels down; none if nothing can be mounted here.
+        /// Returns what remains of a tree with two branches, one of which contains a mount at this
+        /// depth. Returns `None` if this machine cannot mount anything.
         fn after(removal: impl FnOnce(&Path) + Send, levels: usize) -> Option<Vec<String>> {
             let dir = tempfile::tempdir().unwrap();
             let around = dir.path().canonicalize().unwrap();
@@ -393,17 +400,17 @@ mod tests {
         #[test]
         fn a_mount_that_was_made_since_the_look_is_not_entered() {
             let removal = |tree: &Path| {
-                let error = take_apart(tree).unwrap_err();
+                let error = remove_tree(tree).unwrap_err();
                 assert!(error.to_string().contains("tree/a/deep/mnt`"), "{error}");
             };
             let Some(left) = after(removal, 1) else { return };
             assert_eq!(left, [".", "./a", "./a/deep", "./a/deep/mnt", "./a/deep/mnt/file"]);
         }
 
-        /// Such a tree is flattened while it goes: not the part that leads to a mount.
+        /// Such a tree is flattened during the removal, except the branch that leads to a mount.
         #[test]
         fn a_mount_far_below_stays_where_it_is() {
-            let removal = |tree: &Path| drop(take_apart(tree).unwrap_err());
+            let removal = |tree: &Path| drop(remove_tree(tree).unwrap_err());
             let Some(left) = after(removal, 3 * DEPTH_MAX) else { return };
             assert!(left.last().unwrap().ends_with("deep/mnt/file"), "{left:?}");
             let moved = left.iter().any(|it| it.contains("removed-"));
@@ -427,7 +434,7 @@ mod tests {
                 mount(&["--bind", &path("kept/file"), &path("tree/file")]);
                 mount(&["--bind", &path("kept/file"), &path("alone")]);
                 for (tree, at) in [("top", "top"), ("tree", "tree/file"), ("alone", "alone")] {
-                    for removal in [remove, take_apart] {
+                    for removal in [remove, remove_tree] {
                         let error = removal(&around.join(tree)).unwrap_err().to_string();
                         let expected = format!("a file system is mounted at `{}`", path(at));
                         assert!(error.starts_with(&expected), "{error}");
@@ -440,7 +447,7 @@ mod tests {
         }
     }
 
-    /// A user who may not unlink in one directory, as a container leaves it to the owner of a build.
+    /// The user may not unlink in one directory, as containers leave it.
     #[test]
     fn the_rest_goes_where_something_does_not() {
         let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! [`Scratch`]: a build directory that belongs to no job and is removed after its one use.
+//! [`Scratch`]: a build directory that belongs to no job and is removed after one use.
 
 use std::{
     fs::{self, File},
@@ -18,20 +18,20 @@ use crate::{
 
 const PREFIX: &str = builds::SCRATCH;
 
-/// What says that it was to be kept.
+/// The name of the file that marks a directory to keep.
 const KEPT: &str = builds::KEPT;
 
-/// How long one is kept that was to be: whoever looks into it does so soon.
+/// The time for which such a directory is kept. Users inspect it soon.
 const KEPT_TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// A scratch directory in use: nobody else removes it meanwhile.
+/// A scratch directory in use. No other call removes it meanwhile.
 pub(crate) struct Scratch {
     build: Build,
-    occupied: BuildLock,
+    build_lock: BuildLock,
 }
 
 impl Workspace {
-    /// Makes a scratch directory for the call with this id.
+    /// Creates a scratch directory for the call with this id.
     ///
     /// # Errors
     ///
@@ -42,12 +42,12 @@ impl Workspace {
         is_canceled: &dyn Fn() -> bool,
     ) -> Result<Scratch, Error> {
         let build = self.build(&format!("{PREFIX}{run}"));
-        let occupied = build.prepare(is_canceled)?;
-        Ok(Scratch { build, occupied })
+        let build_lock = build.prepare(is_canceled)?;
+        Ok(Scratch { build, build_lock })
     }
 
-    /// Removes a scratch directory that a killed call left, or that has been kept long enough.
-    /// One in use stays.
+    /// Removes a scratch directory that a killed call left, or that was kept long enough. Does not
+    /// remove one in use.
     pub(super) fn remove_scratch(&self, name: &str) -> Option<NotRemoved> {
         let build = self.build(name);
         if is_kept(&build.dir().join(KEPT)) {
@@ -66,32 +66,32 @@ impl Scratch {
         &self.build
     }
 
-    /// Another descriptor of what keeps it in use.
+    /// Returns another descriptor of the lock that keeps it in use.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the process has no descriptor left.
+    /// [`Io`](crate::ErrorKind::Io) if the process has no free file descriptor.
     pub(crate) fn share(&self) -> Result<File, Error> {
-        self.occupied.share(self.build.dir())
+        self.build_lock.share(self.build.dir())
     }
 
-    /// Ends its use, and leaves it for a day.
+    /// Ends its use, and keeps it for a day.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if that cannot be written down.
+    /// [`Io`](crate::ErrorKind::Io) if the mark cannot be written.
     pub(crate) fn keep(self) -> Result<(), Error> {
         let path = self.build.dir().join(KEPT);
         fs::write(&path, "").map_err(|source| Error::io("keep the export with", &path, source))
     }
 
-    /// Removes it. Returns what does not go.
+    /// Removes it. Returns what could not be removed.
     pub(crate) fn remove(self) -> Option<NotRemoved> {
         gone(self.build.dir())
     }
 }
 
-/// Whether this is the name of a scratch directory.
+/// Returns true if this is the name of a scratch directory.
 pub(super) fn is_scratch(name: &str) -> bool {
     name.strip_prefix(PREFIX).is_some_and(is_run_id)
 }

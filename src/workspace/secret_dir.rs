@@ -1,4 +1,4 @@
-//! Secrets in a folder: one file each, whose name is the secret's and whose bytes are its value.
+//! A directory of secrets: one file each, with the secret's name and its value as contents.
 
 use std::{
     fs, io,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::model::error::{Error, ErrorKind};
 
-/// The most bytes that a secret may have.
+/// The size limit of a secret, in bytes.
 const SIZE_MAX: u64 = 64 << 10;
 
-/// A folder of secrets, outside of the repository.
+/// A directory of secrets, outside the repository.
 #[derive(Clone, Debug)]
 pub(crate) struct SecretDir {
     path: PathBuf,
@@ -22,18 +22,18 @@ impl SecretDir {
         Self { path }
     }
 
-    /// The bytes of a secret; none if the folder has none of this name.
+    /// Returns the value of a secret, or `None` if the directory has no file of this name.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where folder or file cannot be read, or can be by others than their
-    /// owner: that has to be put right by whoever runs the machine, and is no fault of a commit's.
+    /// [`Io`](ErrorKind::Io) if the directory or the file cannot be read, or if other accounts can
+    /// read it. The administrator must correct this; the commit is not at fault.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = self.find(name)? else { return Ok(None) };
         fs::read(&path).map(Some).map_err(|source| Error::io("read", &path, source))
     }
 
-    /// The file of a secret; none if the folder has none of this name.
+    /// Returns the file of a secret, or `None` if the directory has no file of this name.
     ///
     /// # Errors
     ///
@@ -47,10 +47,10 @@ impl SecretDir {
             let message = format!("secrets directory `{}` does not exist", self.path.display());
             Error::new(ErrorKind::Io, message).with_path(&self.path)
         })?;
-        private(&self.path, &folder, folder.is_dir(), "0700")?;
+        check_private(&self.path, &folder, folder.is_dir(), "0700")?;
         let path = self.path.join(name);
         let Some(file) = stat(&path)? else { return Ok(None) };
-        private(&path, &file, file.is_file(), "0600")?;
+        check_private(&path, &file, file.is_file(), "0600")?;
         if file.len() > SIZE_MAX {
             let message = format!("secret file `{}` is too large", path.display());
             return Err(Error::new(ErrorKind::Io, message).with_path(path));
@@ -59,7 +59,7 @@ impl SecretDir {
     }
 }
 
-/// What stands at a path, links not followed.
+/// Reads the metadata of a path without following links.
 fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     match fs::symlink_metadata(path) {
         Ok(found) => Ok(Some(found)),
@@ -68,8 +68,13 @@ fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Refuses what others can read or write, and what is not of the expected kind.
-fn private(path: &Path, found: &fs::Metadata, of_kind: bool, mode: &str) -> Result<(), Error> {
+/// Fails if other accounts can read or write the path, or if it has the wrong type.
+fn check_private(
+    path: &Path,
+    found: &fs::Metadata,
+    of_kind: bool,
+    mode: &str,
+) -> Result<(), Error> {
     if !of_kind {
         let shown = path.display();
         let message =

@@ -1,8 +1,9 @@
-//! Which commits a push made the tip of a branch, remembered.
+//! Remembers the commits to which pushes moved a branch.
 //!
-//! History does not tell: after `git pull` merges the server's branch into a person's own, what was
-//! the tip before is the second parent of the new one. Lines of `<full id> <ref>`, the oldest first.
-//! A file that is lost costs a choice less: what lies on the line of first parents is known anyway.
+//! The history does not contain this. After `git pull` merges the server's branch, the branch's old
+//! tip is only the second parent of the new one. The file has lines of `<full id> <ref>`, oldest
+//! first. If it is lost, fewer commits can be chosen: those on the line of first parents are known
+//! anyway.
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,7 @@ use crate::model::{
     error::Error,
 };
 
-/// From this size on the older half of the lines goes.
+/// The size in bytes at which the older half of the lines is removed.
 const BYTES_MAX: usize = 1 << 20;
 
 impl Workspace {
@@ -43,11 +44,11 @@ impl Workspace {
             .map_err(|source| Error::io("record the pushed tips in", &path, source))
     }
 
-    /// The commits that each branch was seen to name, the oldest first, by the branch's short name.
+    /// Returns the commits that each branch has named, oldest first, by the branch's short name.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the file is there and cannot be read.
+    /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read.
     pub(crate) fn seen_tips(&self) -> Result<HashMap<GitString, Vec<CommitId>>, Error> {
         let path = self.state_path(state::TIPS);
         let read = || {
@@ -68,7 +69,7 @@ impl Workspace {
     }
 }
 
-/// Adds lines to a locked file, and cuts it where it grew too long.
+/// Appends lines to a locked file, and trims it if it is too long.
 fn append(mut file: File, lines: &[u8]) -> io::Result<()> {
     let mut text = Vec::new();
     file.read_to_end(&mut text)?;
@@ -84,7 +85,7 @@ fn append(mut file: File, lines: &[u8]) -> io::Result<()> {
     file.set_len(kept.len() as u64)
 }
 
-/// A line's branch and commit; none for what is not a branch, or half a line.
+/// Parses a line into a branch and a commit, or returns `None` for other refs and incomplete lines.
 fn parse_line(line: &[u8]) -> Option<(GitString, CommitId)> {
     let space = line.iter().position(|byte| *byte == b' ')?;
     let id = std::str::from_utf8(line.get(..space)?).ok()?.parse().ok()?;

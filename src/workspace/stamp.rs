@@ -1,8 +1,8 @@
-//! [`JobStamp`]: what a job writes into its build, so that the build itself says whose it is.
+//! [`JobStamp`]: the identity of the job that made a build, stored in the build itself.
 //!
-//! It stands beside the export as `job.json`, and in the header of the archive that a compaction
-//! makes of the folder, where it is read without unpacking anything. Times of files are no measure:
-//! a copy, a backup or a command of the build changes them.
+//! The stamp is the file `job.json` beside the export. A compaction copies it into the archive's
+//! header, so that it can be read without unpacking. Modification times are not reliable: a copy, a
+//! backup or a command of the build changes them.
 
 use std::{
     fs::{File, OpenOptions},
@@ -19,41 +19,43 @@ use serde_json::{Map, Value};
 use crate::model::{stored_names::builds, unknown_fields::UnknownFields};
 use crate::wire;
 
-/// No stamp is larger. What a build put in its place may be.
+/// The size limit of a stamp, in bytes. A build can replace the stamp with a larger file.
 const STAMP_BYTES_MAX: u64 = 4096;
 
-/// Which job a build is of.
+/// The job that made a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct JobStamp {
     /// The job's id, as in its record.
     pub(crate) job_id: String,
     pub(crate) started: SystemTime,
-    /// When it ended with a verdict, as in its record. None while it is at work, and of one that was
-    /// canceled or killed, or that the machinery failed: what such a job left is no build.
+    /// When the job ended with a verdict, as in its record.
+    ///
+    /// `None` while it runs, and for jobs that were canceled, were killed or had an error. What
+    /// these left does not count as a build.
     pub(crate) finished: Option<SystemTime>,
-    /// Where in the build's folder the job's export is.
+    /// The job's export in the build directory.
     pub(crate) export: ExportPlace,
-    /// What a newer version wrote beside this.
+    /// The fields of a newer version.
     pub(crate) unknown_fields: UnknownFields,
 }
 
-/// Where in a build's folder an export is.
+/// The place of an export in a build directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ExportPlace {
-    /// `export`, where it is as a rule.
+    /// The usual name, `export`.
     #[default]
     Usual,
-    /// Under a name of its own, beside one that is deployed.
+    /// This name, because the usual one is that of a deployed export.
     Beside(String),
-    /// Nowhere: the job's script had it removed.
+    /// No place: the job's script removed the export.
     Discarded,
 }
 
 impl ExportPlace {
-    /// What the export is called as a rule.
+    /// The usual name of an export.
     pub(crate) const USUAL: &str = builds::EXPORT;
 
-    /// The place of this name.
+    /// Returns the place with this name.
     pub(crate) fn named(name: &str) -> Self {
         match name {
             Self::USUAL => Self::Usual,
@@ -61,7 +63,7 @@ impl ExportPlace {
         }
     }
 
-    /// The name in the folder, of one that is gone the usual one.
+    /// Returns the name in the directory; the usual one for a removed export.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Beside(name) => name,
@@ -70,7 +72,7 @@ impl ExportPlace {
     }
 }
 
-/// Whether a name in a build's folder is that of an export, and leads to nothing else.
+/// Returns true if a name is that of an export, and not a path to something else.
 fn is_export_name(name: &str) -> bool {
     let beside = name.strip_prefix("export.").is_some_and(|rest| !rest.is_empty());
     (name == ExportPlace::USUAL || beside) && !name.contains('/')
@@ -87,23 +89,23 @@ struct StampJson {
     export: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     discarded: bool,
-    /// What a newer version wrote.
+    /// The fields of a newer version.
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
 
 impl JobStamp {
-    /// Of a job that has begun and not finished.
+    /// Makes the stamp of a job that has started and not finished.
     pub(crate) fn begun(job_id: String, started: SystemTime, export: ExportPlace) -> Self {
         Self { job_id, started, finished: None, export, unknown_fields: UnknownFields::default() }
     }
 
-    /// When the build was last run.
+    /// Returns when the build was last run.
     pub(super) fn time(&self) -> SystemTime {
         self.finished.unwrap_or(self.started)
     }
 
-    /// As one line of JSON.
+    /// Returns the stamp as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
         wire::json(&StampJson {
             v: wire::VERSION,
@@ -133,39 +135,39 @@ impl JobStamp {
         known.then_some(Self { job_id, started: started.0, finished, export, unknown_fields })
     }
 
-    /// The stamp in this file; none where there is none, or something else.
+    /// Reads the stamp in this file, or returns `None` if it is missing or invalid.
     pub(super) fn read(path: &Path) -> Option<Self> {
         Self::from_json(read_text(path)?.as_bytes())
     }
 
-    /// The stamp in the header of this archive; none where there is none, or something else.
+    /// Reads the stamp in this archive's header, or returns `None` if it is missing or invalid.
     pub(super) fn read_packed(path: &Path) -> Option<Self> {
         Self::from_json(read_packed_text(path)?.as_bytes())
     }
 }
 
-/// The text of the stamp in this file, of whichever version: what moves a stamp moves it as it is.
+/// Returns the text of the stamp in this file, of any version. Stamps are copied unchanged.
 pub(super) fn read_text(path: &Path) -> Option<String> {
     let mut text = Vec::new();
     regular_file(path)?.take(STAMP_BYTES_MAX).read_to_end(&mut text).ok()?;
     stamp_text(&text)
 }
 
-/// The same of the stamp in the header of this archive.
+/// Returns the text of the stamp in this archive's header, of any version.
 pub(super) fn read_packed_text(path: &Path) -> Option<String> {
     let file = BufReader::new(regular_file(path)?);
     stamp_text(GzDecoder::new(file).header()?.comment()?)
 }
 
-/// A JSON object in one line. What else a build puts there is no stamp of any version.
+/// Returns the text if it is a JSON object in one line, as a stamp of any version is.
 fn stamp_text(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim_end();
     let is_object = serde_json::from_str::<Map<String, Value>>(text).is_ok();
     (is_object && !text.contains('\n')).then(|| text.to_owned())
 }
 
-/// Opens a file for reading. A build can have left anything under its name: no link is followed, and
-/// a pipe does not hold up the call.
+/// Opens a file for reading. Does not follow a link and does not block on a pipe, because a build
+/// can put anything there.
 fn regular_file(path: &Path) -> Option<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;

@@ -1,9 +1,9 @@
-//! [`StopRequest`]: what another process asks the holder of the lock to end.
+//! [`StopRequest`]: a request of another process to end a job or a run.
 //!
-//! Each request is a file of its own in `tinyci/cancel/`, which appears whole; whoever may write there
-//! may cancel. It names the run, and the job if one is meant, by ids that no other has: a request
-//! whose run is over ends nothing later. The holder takes the file away when it has seen it, which is
-//! all the answer that there is.
+//! Each request is a file in `tinyci/cancel/`, written atomically. Every account that can write
+//! there can cancel. A request names the run, and the job if one is meant, by their unique ids. So
+//! it has no effect after its run. The owner of the run lock removes the file when it has seen the
+//! request. There is no other answer.
 
 use std::{
     fs, io,
@@ -19,28 +19,28 @@ use crate::{
     workspace::layout::Workspace,
 };
 
-/// What a file is called while it is written.
+/// The extension of a file that is not yet complete.
 const UNFINISHED: &str = "new";
 
-/// One request to end a job, or a run.
+/// A request to end a job or a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StopRequest {
-    /// The run that it is for: [`Holder::run`](super::lock::Holder::run).
+    /// The run: [`Holder::id`](super::lock::Holder::id).
     pub(crate) run: String,
-    /// The job that is to end; none for the whole run.
+    /// The job to end, or `None` for the whole run.
     pub(crate) job_id: Option<String>,
-    /// Whether there is no time for a grace period and `after_all`.
+    /// True to skip the grace period and `after_all`.
     pub(crate) kill: bool,
-    /// Who says so, and why.
+    /// The person and the reason.
     pub(crate) intervention: Intervention,
 }
 
-/// A request that was made. Dropped before it was seen, it is taken back.
+/// A request that was sent. If it is dropped before the run has seen it, it is withdrawn.
 #[derive(Debug)]
 pub(crate) struct SentRequest(PathBuf);
 
 impl SentRequest {
-    /// Whether the holder has seen it, or taken it for one that is out of date.
+    /// Returns true if the run has seen it or removed it as outdated.
     pub(crate) fn is_seen(&self) -> bool {
         !self.0.exists()
     }
@@ -53,11 +53,11 @@ impl Drop for SentRequest {
 }
 
 impl Workspace {
-    /// Makes a request, under this name that no other has.
+    /// Sends a request under this unique name.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) where this account may not write there.
+    /// [`Io`](crate::ErrorKind::Io) if this account may not write there.
     pub(crate) fn request_stop(
         &self,
         name: &str,
@@ -75,7 +75,7 @@ impl Workspace {
         Ok(SentRequest(path))
     }
 
-    /// The requests that wait for the holder. What is none of ours is passed over.
+    /// Returns the requests that no run has seen yet. Ignores other files.
     pub(crate) fn stop_requests(&self) -> Vec<(PathBuf, StopRequest)> {
         let Ok(entries) = fs::read_dir(self.requests_dir()) else { return Vec::new() };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -86,7 +86,7 @@ impl Workspace {
                 Some((path, request))
             })
             .collect();
-        // Their names begin with the time at which they were made.
+        // The names begin with the time of the request.
         found.sort_by(|(one, _), (other, _)| one.cmp(other));
         found
     }
@@ -96,7 +96,7 @@ impl Workspace {
     }
 }
 
-/// Takes a request away that was seen.
+/// Removes a request that was seen.
 pub(crate) fn dismiss(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,7 +1,7 @@
-//! [`LogTail`]: a log's last lines, and those that are still to come.
+//! [`LogTail`]: reads the last lines of a log, and follows it.
 //!
-//! A follower meets everything that can happen to a log: it is not there yet, it grows, its
-//! oldest part is cut off (a new file under the old name), somebody empties or replaces it.
+//! A follower handles all changes of a log: it does not exist yet, it grows, it is trimmed (a new
+//! file with the old name), or a program truncates or replaces it.
 
 use std::{
     fs::File,
@@ -16,19 +16,19 @@ use std::{
 use super::log_trim::Heading;
 use crate::model::{cancel::CancelView, error::Error};
 
-/// How long a follower sleeps when there is nothing new.
+/// The pause of a follower when there is nothing new.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A longer line is given out in pieces of this size.
+/// The size in bytes of the pieces into which longer lines are split.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Reads the lines of one log, which need not exist.
+/// Reads the lines of one log, which may not exist.
 #[derive(Debug)]
 pub(crate) struct LogTail {
     path: PathBuf,
-    /// How many lines to begin with; none for all. Used up by the first look.
+    /// The number of lines to begin with, or `None` for all. The first read takes it.
     lines: Option<usize>,
     started: bool,
     open: Option<OpenLog>,
@@ -45,12 +45,12 @@ struct OpenLog {
 type Lines<'a> = &'a mut dyn FnMut(&[u8]) -> ControlFlow<()>;
 
 impl LogTail {
-    /// The last so many lines of a log, or all of it; none and following means what is yet to
-    /// come, counted from this call.
+    /// Starts with the last `lines` lines of a log, or with all of it for `None`. To follow only
+    /// new lines, pass `Some(0)`. The position is that at this call.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) if the log is there and cannot be read.
+    /// [`Io`](crate::ErrorKind::Io) if the log exists but cannot be read.
     pub(crate) fn new(path: impl Into<PathBuf>, lines: Option<usize>) -> Result<LogTail, Error> {
         let mut tail =
             LogTail { path: path.into(), lines, started: false, open: None, line: Vec::new() };
@@ -59,31 +59,31 @@ impl LogTail {
         Ok(tail)
     }
 
-    /// Gives out the lines that are there, without their newlines, the last one even if it has
-    /// none yet. A `Break` ends it early.
+    /// Passes the current lines to `line`, without their newlines, and the last one even if it is
+    /// incomplete. A `Break` ends this early.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
     pub(crate) fn read(&mut self, line: Lines<'_>) -> Result<(), Error> {
-        if self.drain(line)?.is_continue() {
-            let _ = self.end(line);
+        if self.pass_new_lines(line)?.is_continue() {
+            let _ = self.pass_last_line(line);
         }
         Ok(())
     }
 
-    /// Gives out the whole lines that were written since the last look; a line without its end
-    /// waits for it.
+    /// Passes the complete lines since the last read to `line`. An incomplete line waits for its
+    /// end.
     ///
     /// # Errors
     ///
     /// [`Io`](crate::ErrorKind::Io) if the log cannot be read.
     pub(crate) fn read_new(&mut self, line: Lines<'_>) -> Result<(), Error> {
-        self.drain(line).map(drop)
+        self.pass_new_lines(line).map(drop)
     }
 
-    /// Gives out lines as they are written, until `done` says that nothing more will come, a
-    /// cancel is raised, or a `Break`. What was written before `done` said so is given out.
+    /// Passes lines to `line` as they are written, until `done` returns true, the call is canceled,
+    /// or a `Break`. Lines that were written before `done` returned true are included.
     ///
     /// # Errors
     ///
@@ -95,33 +95,33 @@ impl LogTail {
         line: Lines<'_>,
     ) -> Result<(), Error> {
         loop {
-            // Asked first: all that was written before it turned true is then still read.
+            // Call it first, so that everything that was written before is still read.
             let last = done();
-            if self.drain(line)?.is_break() || cancel.is_canceled() {
+            if self.pass_new_lines(line)?.is_break() || cancel.is_canceled() {
                 return Ok(());
             }
             if last {
-                let _ = self.end(line);
+                let _ = self.pass_last_line(line);
                 return Ok(());
             }
             thread::sleep(PAUSE);
         }
     }
 
-    /// Gives out the whole lines there are now.
-    fn drain(&mut self, line: Lines<'_>) -> Result<ControlFlow<()>, Error> {
-        let mut drained = self.drain_open(line);
-        while let Ok(ControlFlow::Continue(())) = drained {
+    /// Passes the current complete lines to `line`.
+    fn pass_new_lines(&mut self, line: Lines<'_>) -> Result<ControlFlow<()>, Error> {
+        let mut flow = self.pass_lines_of_open(line);
+        while let Ok(ControlFlow::Continue(())) = flow {
             match self.reopen() {
-                Ok(true) => drained = self.drain_open(line),
+                Ok(true) => flow = self.pass_lines_of_open(line),
                 Ok(false) => break,
-                Err(error) => drained = Err(error),
+                Err(error) => flow = Err(error),
             }
         }
-        drained.map_err(|source| self.error(source))
+        flow.map_err(|source| self.error(source))
     }
 
-    fn drain_open(&mut self, line: Lines<'_>) -> io::Result<ControlFlow<()>> {
+    fn pass_lines_of_open(&mut self, line: Lines<'_>) -> io::Result<ControlFlow<()>> {
         let Some(open) = &mut self.open else { return Ok(ControlFlow::Continue(())) };
         let mut chunk = vec![0; CHUNK_BYTES];
         open.file.seek(SeekFrom::Start(open.position))?;
@@ -146,14 +146,14 @@ impl LogTail {
         }
     }
 
-    /// Gives out a last line that has no newline.
-    fn end(&mut self, line: Lines<'_>) -> ControlFlow<()> {
+    /// Passes a last line without a newline to `line`.
+    fn pass_last_line(&mut self, line: Lines<'_>) -> ControlFlow<()> {
         let text = std::mem::take(&mut self.line);
         if text.is_empty() { ControlFlow::Continue(()) } else { line(&text) }
     }
 
-    /// Looks which file the name means now. True if there is another place to read on from: the
-    /// caller has read the old file to its end, and reads it once more before it is let go.
+    /// Checks which file the name means now. Returns true if the log continues in another place.
+    /// The caller has read the old file to its end, and reads it once more before it is closed.
     fn reopen(&mut self) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -162,7 +162,7 @@ impl LogTail {
         let now = file.metadata()?;
         let Some(open) = &mut self.open else {
             let heading = Heading::read(&mut file)?;
-            // A log that comes into being while it is followed is new from its first line.
+            // If the log is created while it is followed, all its lines are new.
             let lines = if self.started { None } else { self.lines };
             let position = lines.map_or(Ok(0), |lines| last_lines(&file, now.len(), lines))?;
             self.open = Some(OpenLog { file, heading, position });
@@ -173,13 +173,13 @@ impl LogTail {
             if now.len() >= open.position {
                 return Ok(false);
             }
-            // Somebody emptied it.
+            // A program truncated it.
             *open = OpenLog { file, heading: Heading::default(), position: 0 };
             self.line.clear();
             return Ok(true);
         }
         if old.len() > open.position {
-            // The last bytes were written to it between our look at it and the change of files.
+            // The last bytes were written to it before the files changed.
             return Ok(true);
         }
         let heading = Heading::read(&mut file)?;
@@ -197,7 +197,8 @@ impl LogTail {
 }
 
 impl OpenLog {
-    /// Where the same text goes on in the file that replaced this one; none if it is not there.
+    /// Returns the position of the same text in the file that replaced this one, or `None` if the
+    /// text is missing.
     fn position_after(&self, new: Heading, length: u64) -> Option<u64> {
         let read = self.heading.cut + self.position.checked_sub(self.heading.bytes)?;
         let position = new.bytes + read.checked_sub(new.cut)?;
@@ -205,10 +206,10 @@ impl OpenLog {
     }
 }
 
-/// Where the last so many lines begin, found from the end of the file.
+/// Returns the start of the last `lines` lines, searching from the end of the file.
 fn last_lines(file: &File, length: u64, lines: usize) -> io::Result<u64> {
     let Some(mut end) = length.checked_sub(1).filter(|_| lines > 0) else { return Ok(length) };
-    // The last byte ends the last line, or belongs to it; it begins no other.
+    // The last byte ends the last line or belongs to it, and begins no other.
     let mut left = lines;
     let mut chunk = vec![0; CHUNK_BYTES];
     while end > 0 {
@@ -315,7 +316,7 @@ mod tests {
         let mut tail = LogTail::new(&path, Some(0)).unwrap();
         let mut look = |expected: &[&str]| {
             lines.clear();
-            let _ = tail.drain(&mut |line: &[u8]| {
+            let _ = tail.pass_new_lines(&mut |line: &[u8]| {
                 lines.push(String::from_utf8_lossy(line).into_owned());
                 ControlFlow::Continue(())
             });
@@ -369,7 +370,8 @@ mod tests {
                 for number in 0..4000 {
                     logs.line(&format!("number {number}")).unwrap();
                     if number % 500 == 499 {
-                        // As long as the reader keeps up: what is cut before it is read is gone.
+                        // Wait for the reader, because lines that are trimmed before it reads them
+                        // are lost.
                         while wait.recv().unwrap() != number {}
                     }
                 }

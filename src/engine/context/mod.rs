@@ -1,4 +1,5 @@
-//! What all of the engine shares. Nothing here imports another module of the engine.
+//! State and services that the whole engine shares. This module imports no other module of the
+//! engine.
 //!
 //! | file | holds |
 //! |---|---|

@@ -1,23 +1,16 @@
-//! [`Identity`]: who deploys.
-
-use std::fmt;
+//! Finds the [`Identity`] of the person the person who deploys.
 
 use crate::engine::{
     context::{process_env::ProcessEnv, shared::Shared},
     run::attempt::host_name,
 };
+pub(in crate::engine) use crate::model::identity::Identity;
 use crate::repo::Repo;
 
-/// A name and an address, as git takes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::engine) struct Identity {
-    pub(in crate::engine) name: String,
-    pub(in crate::engine) address: String,
-}
-
+/// A name and an email address, as git uses them.
 impl Identity {
-    /// Whom the request names, else the engine, else git's configuration, else the user of this
-    /// process, whose name the environment may hold.
+    /// Returns the identity of the request, else of the engine, else of git's configuration. The
+    /// last search is the user of this process.
     pub(in crate::engine) fn of(
         shared: &Shared,
         repo: &Repo,
@@ -25,28 +18,23 @@ impl Identity {
         env: &ProcessEnv,
     ) -> Self {
         let named = named.or(shared.options.by.as_ref());
-        let (name, address) = named.cloned().or_else(|| repo.identity()).unwrap_or_else(|| {
+        let named = named.cloned().map(|(name, address)| Self { name, address });
+        let identity = named.or_else(|| repo.identity()).unwrap_or_else(|| {
             let number = || format!("uid {}", rustix::process::getuid().as_raw());
-            let user = env.user.clone().unwrap_or_else(number);
-            let address = format!("{}@{}", user.replace(' ', "-"), host_name());
-            (user, address)
+            let name = env.user.clone().unwrap_or_else(number);
+            let address = format!("{}@{}", name.replace(' ', "-"), host_name());
+            Self { name, address }
         });
-        Self { name: clean(&name), address: clean(&address) }
+        Self { name: clean(&identity.name), address: clean(&identity.address) }
     }
 }
 
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} <{}>", self.name, self.address)
-    }
-}
-
-/// Without what would end a name early in a commit.
+/// Removes the characters that would end a name early in a commit.
 fn clean(text: &str) -> String {
     let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
     let text: String = text.chars().filter(of_text).collect();
     let text = text.trim();
-    // git takes no name that is made of these alone.
+    // git rejects a name that only consists of these characters.
     let has_core = text.contains(|letter: char| !".,:;\"'\\ ".contains(letter));
     if has_core { text.to_owned() } else { "unknown".to_owned() }
 }

@@ -1,4 +1,4 @@
-//! Deployments: from a green commit to where it runs.
+//! Deployments of green commits.
 //!
 //! | file | holds |
 //! |---|---|
@@ -14,7 +14,7 @@
 //! | `deploy_plan` | what a deployment would do |
 //! | `auto_deploy` | what follows a push by itself |
 //!
-//! What an environment's history comes to is decided in `ledger`; where it is kept, in `repo`.
+//! The rules for an environment's history are in `ledger`; `repo` stores the history.
 
 pub(in crate::engine) mod approve;
 pub(in crate::engine) mod attempt;

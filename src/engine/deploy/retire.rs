@@ -1,4 +1,4 @@
-//! The end of an environment: nothing runs there any more.
+//! Retires an environment to which nothing is deployed anymore.
 
 use super::identity::Identity;
 use crate::engine::{context::shared::Shared, run::attempt};
@@ -18,7 +18,7 @@ pub(in crate::engine) fn retire(
     environment: &str,
 ) -> Result<Option<Deployment>, Error> {
     let repo = shared.repo()?;
-    let ledger = repo.deploy_history(environment)?.ledger;
+    let ledger = repo.deploy_history(environment)?.history;
     if ledger.is_retired() {
         return Ok(None);
     }
@@ -27,18 +27,17 @@ pub(in crate::engine) fn retire(
     let entry = entry(environment, &ledger, &identity);
     let entry = entry.ok_or_else(|| unknown(&repo, environment))?;
     let entry = Deployment { account: Some(account_name(own_account(), &env.passed)), ..entry };
-    let author = (identity.name.as_str(), identity.address.as_str());
-    repo.record_deployment(environment, author, |_| Ok(Some(entry.clone())))?;
+    repo.record_deployment(environment, &identity, |_| Ok(Some(entry.clone())))?;
     Ok(Some(entry))
 }
 
-/// What is put on record; none where nothing was ever deployed.
+/// Returns the entry of the retirement, or `None` if nothing was ever deployed.
 fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> Option<Deployment> {
     let running = ledger.running();
     let last = running.or_else(|| ledger.deployments.first())?;
     let now = clock::now_ms();
     Some(Deployment {
-        id: attempt::run_id(),
+        id: attempt::new_id(),
         environment: environment.to_owned(),
         commit: last.commit,
         previous: running.map(|running| running.commit),

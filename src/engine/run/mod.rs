@@ -1,4 +1,4 @@
-//! A run: from what was asked for to records and verdicts.
+//! A run: resolves the selection, runs the jobs, and stores records and verdicts.
 //!
 //! | file | holds |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! [`RepoLookups`]: what the repository and this machine say, to real runs and to dry ones.
+//! [`RepoLookups`]: facts from the repository and this machine, for real and dry runs.
 
 use std::{ffi::OsStr, path::PathBuf};
 

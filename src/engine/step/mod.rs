@@ -1,4 +1,4 @@
-//! The steps of a job: the one walk over them, for real runs, dry runs and pipeline tests.
+//! The steps of a job: one implementation for real runs, dry runs and pipeline tests.
 //!
 //! | file | holds |
 //! |---|---|
@@ -16,7 +16,7 @@
 //! | `walk` | [`Steps`]: the one walk over the steps |
 //! | `scripts` | scripts of a commit, loaded and run |
 //!
-//! What stands in its place in a pipeline test is in `script/testing`.
+//! The effects of a pipeline test are in `script/testing`.
 
 mod conditions;
 mod context;
@@ -34,10 +34,9 @@ mod walk;
 
 pub(super) use self::{
     conditions::{
-        Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
-        whole_commit_unmet_telling,
+        Unmet, all_left_out, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
     },
-    context::{JobInfo, JobLimits, Judge, StepContext},
+    context::{ChangeCheck, JobInfo, JobLimits, StepContext},
     dry::DryEffects,
     end::StepEnd,
     host::{Memory, StepHost},
@@ -45,4 +44,4 @@ pub(super) use self::{
     real::{RealEffects, StepReporter},
 };
 
-pub(super) use self::walk::{Steps, Walked, left_out_of};
+pub(super) use self::walk::{Steps, WalkResult, left_out_of};

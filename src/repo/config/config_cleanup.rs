@@ -1,7 +1,7 @@
-//! Taking a section's header out of a git configuration file when nothing is left below it.
+//! Removes the header of an empty section from a git configuration file.
 //!
-//! git does so when it unsets the last value; libgit2 leaves the header, and a person who takes
-//! tinyci out again finds `[receive]` in the file and wonders.
+//! git does so when it unsets the last value, but libgit2 leaves the header. A user who uninstalls
+//! tinyci should not find an empty `[receive]` in the file.
 
 use std::{
     fs::{self, OpenOptions},
@@ -9,8 +9,8 @@ use std::{
     path::Path,
 };
 
-/// Takes the empty headers of the section of this key out of the file, under git's own lock on it.
-/// A file that is a link is left as it is: replacing it would undo the link.
+/// Removes the empty headers of this key's section from the file, under git's lock on it. Leaves a
+/// symbolic link as it is, because a new file would replace the link.
 pub(in crate::repo) fn remove(file: &Path, key: &str) -> io::Result<()> {
     let Some((section, _)) = key.rsplit_once('.') else { return Ok(()) };
     let metadata = fs::symlink_metadata(file)?;
@@ -31,7 +31,7 @@ pub(in crate::repo) fn remove(file: &Path, key: &str) -> io::Result<()> {
     replaced.inspect_err(|_| drop(fs::remove_file(&lock)))
 }
 
-/// The text without this section's empty headers; none where there is none.
+/// Returns the text without the empty headers of this section, or `None` if it has none.
 fn without(text: &[u8], section: &str) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let mut kept: Vec<u8> = Vec::with_capacity(text.len());
@@ -46,15 +46,15 @@ fn without(text: &[u8], section: &str) -> Option<Vec<u8>> {
             continue;
         }
         kept.extend_from_slice(line);
-        // What follows belongs to the value, whatever it looks like.
+        // A line that continues a value is never a header.
         continues = line.trim_ascii_end().ends_with(b"\\");
         next += 1;
     }
     (kept.len() < text.len()).then_some(kept)
 }
 
-/// Whether a line is the header of this section and nothing else: `[receive]`,
-/// `[remote "origin"]`. The first part is the same in any case.
+/// Returns true if a line is only the header of this section: `[receive]`, `[remote "origin"]`. The
+/// first part matches in any case.
 fn names(line: &[u8], section: &str) -> bool {
     let Ok(line) = std::str::from_utf8(line) else { return false };
     let inner = line.trim().strip_prefix('[').and_then(|line| line.strip_suffix(']'));

@@ -1,5 +1,5 @@
-//! Git's configuration beyond our own section: where hooks stand, where a remote is, and values
-//! that installing adds to the repository's own file.
+//! Git's configuration outside tinyci's section: the hooks directory, remotes, and values that
+//! `install` adds to the repository's own file.
 
 use std::path::PathBuf;
 
@@ -13,11 +13,11 @@ use crate::repo::{
 };
 
 impl Repo {
-    /// The folder that git looks into for the hooks of a push: `core.hooksPath`, else `hooks` in
-    /// the git directory that all work trees share.
+    /// Returns the directory of the hooks of a push: `core.hooksPath`, or `hooks` in the shared git
+    /// directory.
     ///
-    /// Those hooks run in the git directory, also of a repository with a work tree, so that is
-    /// where a relative `core.hooksPath` begins.
+    /// git runs these hooks in the git directory, even if the repository has a working tree. So a
+    /// relative `core.hooksPath` is relative to the git directory.
     pub(crate) fn hooks_dir(&self) -> Result<PathBuf, Error> {
         let unreadable =
             |source| git_error(format!("cannot use `core.hooksPath` of {self}"), source);
@@ -31,7 +31,7 @@ impl Repo {
         }
     }
 
-    /// Whether a key is on or off, in whatever file that git reads; none where none says it.
+    /// Returns the boolean value of a key from any file that git reads, or `None` if it is not set.
     pub(crate) fn config_bool(&self, key: &str) -> Result<Option<bool>, Error> {
         let unreadable = |source| git_error(format!("cannot read `{key}` of {self}"), source);
         let config = self.git.config().map_err(unreadable)?;
@@ -42,7 +42,7 @@ impl Repo {
         }
     }
 
-    /// All values of a key in the repository's own file.
+    /// Returns all values of a key in the repository's own file.
     pub(crate) fn config_values(&self, key: &str) -> Result<Vec<String>, Error> {
         let unreadable = |source| git_error(format!("cannot read `{key}` of {self}"), source);
         let config = self.own_config()?;
@@ -61,35 +61,35 @@ impl Repo {
         Ok(values)
     }
 
-    /// Adds a value to a key that may have several, unless it is there; says whether it was added.
+    /// Adds a value to a key with several values. Returns false if the value was already there.
     pub(crate) fn config_add(&self, key: &str, value: &str) -> Result<bool, Error> {
         if self.config_values(key)?.iter().any(|known| known == value) {
             return Ok(false);
         }
-        // An expression that matches no value replaces none, so that the new one is added.
+        // `a^` matches no value, so this replaces none and adds the new one.
         let added = self.own_config()?.set_multivar(key, "a^", value);
         added.and_then(|()| self.share_config()).map_err(|source| self.unwritten(key, source))?;
         Ok(true)
     }
 
-    /// Takes one value of a key away, and leaves its others; says whether it was there.
+    /// Removes one value of a key and keeps the others. Returns false if the value was not there.
     pub(crate) fn config_unset(&self, key: &str, value: &str) -> Result<bool, Error> {
         if !self.config_values(key)?.iter().any(|known| known == value) {
             return Ok(false);
         }
         let removed = self.own_config()?.remove_multivar(key, &exactly(value));
         removed.map_err(|source| self.unwritten(key, source))?;
-        // The value is gone, which is what counts; a header that stays says nothing.
+        // The value is removed. An empty header that remains is harmless.
         let _ = config_cleanup::remove(&self.config_file(), key);
         self.share_config().map_err(|source| self.unwritten(key, source))?;
         Ok(true)
     }
 
-    /// The URL that a push to this remote goes to.
+    /// Returns the URL that a push to this remote uses.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) naming the remotes there are.
+    /// [`NotFound`](ErrorKind::NotFound) with the names of the existing remotes.
     pub(crate) fn remote_url(&self, name: &str) -> Result<String, Error> {
         let remote = self.git.find_remote(name).map_err(|source| {
             let remotes = self.remote_names();
@@ -119,12 +119,12 @@ impl Repo {
         names.iter().flatten().flatten().map(|name| format!("`{name}`")).collect()
     }
 
-    /// The file that git itself writes to for this repository.
+    /// Returns the path of the repository's own configuration file.
     pub(in crate::repo) fn config_file(&self) -> PathBuf {
         self.common_dir().join("config")
     }
 
-    /// The file was replaced by one of this account's.
+    /// Shares the configuration file again: libgit2 has replaced it with a file of this account.
     fn share_config(&self) -> Result<(), git2::Error> {
         share(&self.git, [&*self.config_file()])
     }
@@ -149,7 +149,7 @@ impl Repo {
     }
 }
 
-/// The regular expression that matches this value and no other.
+/// Returns a regular expression that matches only this value.
 fn exactly(value: &str) -> String {
     let escaped = value.chars().map(|letter| {
         let plain = letter.is_alphanumeric() || !letter.is_ascii();
@@ -197,7 +197,7 @@ mod tests {
         assert!(error.to_string().contains("config.lock"), "{error}");
     }
 
-    /// What `git push` to the repository says.
+    /// Returns what `git push` to the repository prints.
     fn pushed(repo: &TestRepo) -> String {
         let clone = repo.outside().join("clone");
         if !clone.exists() {

@@ -1,13 +1,13 @@
 //! Opening a repository, and git's configuration.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `config_cleanup` | taking lines out of a configuration file |
-//! | `git_config` | reading and writing it |
-//! | `libgit2` | what is set for the whole process, on request |
+//! | `config_cleanup` | removing empty sections from a configuration file |
+//! | `git_config` | reading and writing git's configuration |
+//! | `libgit2` | process-wide options, on request |
 //! | `open` | opening a repository |
 //! | `settings` | every setting of tinyci |
-//! | `settings_list` | the same as a list |
+//! | `settings_list` | the settings as a list |
 //! | `state_format` | which versions of tinyci may use the state |
 
 pub(in crate::repo) mod config_cleanup;

@@ -1,8 +1,8 @@
-//! Opening a repository, and saying plainly why one cannot be opened.
+//! Opens a repository, or explains why it cannot be opened.
 //!
-//! libgit2 words its refusals for its own developers. The three that users meet, an object format
-//! or ref storage it does not read, a repository of another user, and a folder that is none, are
-//! told apart here.
+//! libgit2 writes its error messages for developers. Users meet four causes: an object format or
+//! ref storage that libgit2 does not support, a repository of another user, and a directory that is
+//! not a repository. This file reports each of them in plain words.
 
 use std::{
     cell::RefCell,
@@ -16,15 +16,15 @@ use crate::model::error::{Error, ErrorKind};
 use crate::repo::repository::{Repo, because};
 
 impl Repo {
-    /// Opens the repository at this path: a bare one, the top of a main or linked work tree, or a
-    /// `.git`.
+    /// Opens the repository at this path: a bare one, the root of a main or linked working tree, or
+    /// a `.git` directory.
     ///
     /// # Errors
     ///
-    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Git`](ErrorKind::Git) for one of
-    /// another user that is not trusted,
-    /// [`Unsupported`](ErrorKind::Unsupported) naming the setting, for SHA-256 and reftable,
-    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can read its state.
+    /// [`NotARepo`](ErrorKind::NotARepo) if there is none; [`Git`](ErrorKind::Git) if it belongs to
+    /// another user and is not trusted; [`Unsupported`](ErrorKind::Unsupported) with the setting,
+    /// for SHA-256 and reftable; [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of
+    /// tinyci can read its state.
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let path = existing(path)?;
         match Repository::open(&path) {
@@ -33,7 +33,7 @@ impl Repo {
         }
     }
 
-    /// Opens the repository that this path is in, looking upwards.
+    /// Opens the repository that contains this path.
     ///
     /// # Errors
     ///
@@ -54,19 +54,19 @@ impl Repo {
 
     fn new(git: Repository) -> Result<Self, Error> {
         let common_dir = canonical(git.commondir())?;
-        // A linked work tree knows only itself: where the main one stands, the shared git
-        // directory knows. `None` says that there is no main one.
+        // A linked working tree does not know the path of the main one, but the shared git
+        // directory does. `None` means that there is no main working tree.
         let main = if git.is_worktree() { Some(main_of(&common_dir)?) } else { None };
         let main_top = main.as_ref().unwrap_or(&git).workdir();
         let bare = main_top.is_none();
         let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
-        let repo = Self { git, root, common_dir, bare, whole: RefCell::default() };
-        // Every path into a repository leads through here.
+        let repo = Self { git, root, common_dir, bare, complete_tips: RefCell::default() };
+        // Every way to open a repository leads through here.
         repo.check_readable()?;
         Ok(repo)
     }
 
-    /// The main work tree's repository, which has the index and HEAD that stand at the root.
+    /// Opens the repository of the main working tree, with its own index and HEAD.
     pub(in crate::repo) fn main_repository(&self) -> Result<Repository, Error> {
         main_of(&self.common_dir)
     }
@@ -88,7 +88,7 @@ fn canonical(path: &Path) -> Result<PathBuf, Error> {
     path.canonicalize().map_err(|source| Error::io("find the repository's directory", path, source))
 }
 
-/// Why libgit2 refused, in a user's words.
+/// Returns the error for a repository that libgit2 does not open.
 fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error {
     if source.code() == ErrorCode::Owner {
         return not_owned(path, git_dir.as_deref());
@@ -116,7 +116,7 @@ fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error 
 fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
     let git_dir = git_dir.unwrap_or(path);
     let trusted = if git_dir.ends_with(".git") { git_dir.parent() } else { None };
-    // Put together anew, it ends without a slash, with which libgit2 would not know it again.
+    // `components` removes a final slash, because libgit2 does not recognize the path with one.
     let trusted: PathBuf = trusted.unwrap_or(git_dir).components().collect();
     let message = format!("refusing to use `{}`: it belongs to another user", path.display());
     let hint = format!(
@@ -126,7 +126,7 @@ fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
     Error::new(ErrorKind::Git, message).with_path(path).with_hint(hint)
 }
 
-/// The top of the repository that this folder is in.
+/// Returns the root of the repository that contains this directory.
 fn inside_of(path: &Path) -> Option<PathBuf> {
     let nowhere: [&Path; 0] = [];
     let git_dir = Repository::discover_path(path, nowhere).ok()?;
@@ -134,7 +134,7 @@ fn inside_of(path: &Path) -> Option<PathBuf> {
     Some(git.workdir().unwrap_or_else(|| git.path()).to_path_buf())
 }
 
-/// The git directory of a repository at exactly this path, without opening it.
+/// Returns the git directory of a repository at exactly this path, without opening it.
 fn git_dir_at(path: &Path) -> Option<PathBuf> {
     let inner = path.join(".git");
     let found = if inner.exists() { inner } else { path.to_path_buf() };
@@ -146,7 +146,7 @@ fn git_dir_at(path: &Path) -> Option<PathBuf> {
     Some(found.parent()?.join(target))
 }
 
-/// An extension that libgit2 cannot work with, as the configuration has it: name and value.
+/// Returns the name and value of a configured extension that libgit2 does not support.
 fn unknown_extension(git_dir: &Path) -> Option<(&'static str, String)> {
     const NAMES: [&str; 5] = [
         "extensions.objectFormat",
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestRepo, succeed};
 
-    /// What opening says; root, common dir and whether it is bare.
+    /// Returns the root, the shared git directory, and whether the repository is bare.
     fn opened(path: &Path) -> (PathBuf, PathBuf, bool) {
         let repo = Repo::open(path).unwrap();
         (repo.root().to_path_buf(), repo.common_dir().to_path_buf(), repo.is_bare())
@@ -290,8 +290,8 @@ mod tests {
     #[test]
     fn another_user_s_repository_names_the_remedy() {
         let repo = TestRepo::new();
-        // Only root can give a repository away, and only a machine that trusts no folder refuses
-        // it: elsewhere git itself opens it, and so do we.
+        // Only root can give a repository to another user. If the machine trusts every directory,
+        // git opens the repository, and so does tinyci.
         let chown = |owner| {
             let path = repo.path();
             [path.to_path_buf(), path.join(".git")]

@@ -116,7 +116,7 @@ pub(in crate::repo) struct Key {
     pub(in crate::repo) default: Fallback,
     /// The values it takes, as the end of `expected …`.
     expected: &'static str,
-    /// Stores a value; `None` if the key does not take it.
+    /// Stores a value, or returns `None` if the key does not take it.
     take: fn(&mut Settings, &str) -> Option<()>,
 }
 
@@ -139,7 +139,7 @@ const SWITCH: &str = "`true` or `false`";
 /// The prefix of the keys for single environments: `tinyci.approve.production`.
 pub(in crate::repo) const APPROVE_PREFIX: &str = "tinyci.approve.";
 
-/// Every key but those for single environments.
+/// Every key except those for single environments.
 pub(in crate::repo) const KEYS: [Key; 23] = [
     Key {
         name: "tinyci.refs",
@@ -361,7 +361,7 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
     },
 ];
 
-/// A boolean as git reads it.
+/// Parses a boolean as git does.
 fn switch(text: &str) -> Option<bool> {
     let is = |words: [&str; 4]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     match (is(["true", "yes", "on", "1"]), is(["false", "no", "off", "0"])) {
@@ -392,14 +392,16 @@ pub(crate) enum Given {
 }
 
 impl Given {
-    /// True if it is a string value of this key.
+    /// Returns true if it is a string value of this key.
     fn is_text_of(&self, name: &str) -> bool {
         matches!(self, Given::Text(key, _) if key.eq_ignore_ascii_case(name))
     }
 }
 
 impl Settings {
-    /// Returns the settings with those of an embedding program on top; the last value of a key wins.
+    /// Returns the settings with those of an embedding program applied; the last value of a key
+    /// wins.
+    ///
     /// Relative paths are relative to `root`.
     ///
     /// # Errors
@@ -456,7 +458,7 @@ impl Settings {
         })
     }
 
-    /// The filter for the inherited environment variables of commands.
+    /// Returns the filter for the inherited environment variables of commands.
     pub(crate) fn env_filter(&self) -> EnvFilter {
         EnvFilter::new(self.pass_all_env, &self.pass_env)
     }
@@ -474,12 +476,12 @@ impl Settings {
     }
 }
 
-/// The key within its section.
+/// Returns the key's name within its section.
 fn short(key: &Key) -> &'static str {
     key.name.strip_prefix("tinyci.").unwrap_or(key.name)
 }
 
-/// Why the key does not take this value, with the right spelling if that is known.
+/// Returns why the key does not take this value, with the right spelling if it is known.
 fn problem(key: &Key, value: &str) -> String {
     let fault = match key.name {
         "tinyci.refs" => pattern_fault(value),
@@ -492,14 +494,14 @@ fn problem(key: &Key, value: &str) -> String {
     }
 }
 
-/// The environment in the name of a key such as `tinyci.approve.production`.
+/// Returns the environment in the name of a key such as `tinyci.approve.production`.
 pub(in crate::repo) fn environment_key(name: &str) -> Option<&str> {
     let (prefix, environment) = name.split_at_checked(APPROVE_PREFIX.len())?;
     let is_one = prefix.eq_ignore_ascii_case(APPROVE_PREFIX) && !environment.is_empty();
     is_one.then_some(environment)
 }
 
-/// The path with `~/` replaced by the home directory, as git does.
+/// Returns the path with `~/` replaced by the home directory, as git does.
 fn at_home(dir: &Path) -> PathBuf {
     let below = dir.strip_prefix("~").ok();
     let path = below.and_then(|below| Some(std::env::home_dir()?.join(below)));
@@ -507,12 +509,15 @@ fn at_home(dir: &Path) -> PathBuf {
 }
 
 impl Repo {
-    /// Reads the settings of this repository from git's configuration. If a key is set several times,
-    /// the last value wins (machine, then user, then repository); keys with several values have all.
+    /// Reads the settings of this repository from git's configuration.
+    ///
+    /// If a key is set several times, the last value wins (machine, then user, then repository). A
+    /// key with several values has all of them.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) with the key, the value, the file and the expected values.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with the key, the value, the file and the expected
+    /// values.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let unreadable =
             |source| git_error(format!("the configuration of {self} cannot be read"), source);
@@ -570,7 +575,7 @@ impl Repo {
         })
     }
 
-    /// The file that contains an entry, as far as libgit2 says.
+    /// Returns the file that contains an entry, if libgit2 reports it.
     pub(in crate::repo) fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
         let path = match entry.level() {
             ConfigLevel::Local => Some(self.config_file()),
@@ -594,7 +599,7 @@ fn unknown(name: &str, file: &str) -> String {
     format!("unknown setting `{name}` in {file}{advice}")
 }
 
-/// A time above zero.
+/// Parses a duration above zero.
 fn limit(text: &str) -> Option<Duration> {
     parse_duration(text).filter(|duration| !duration.is_zero())
 }

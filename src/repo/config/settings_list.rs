@@ -1,4 +1,4 @@
-//! The settings as a list for people: every key, its values, and the file that sets them.
+//! Lists the settings for users: every key, its values, and the file that sets them.
 
 use super::settings::{Fallback, KEYS, environment_key};
 use crate::model::{error::Error, setting::Setting};

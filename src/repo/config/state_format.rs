@@ -1,5 +1,5 @@
-//! The file `format` of the state directory: checked whenever a repository is opened, and before
-//! anything in it is changed.
+//! The file `format` of the state directory. tinyci reads it when it opens a repository and before
+//! it changes anything in the directory.
 
 use std::{
     fs,
@@ -17,10 +17,12 @@ use crate::{
 };
 
 impl Repo {
+    /// Checks that this version can read the state.
+    ///
     /// # Errors
     ///
-    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can read the state,
-    /// [`Io`](ErrorKind::Io) if the file is damaged.
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can read the
+    /// state; [`Io`](ErrorKind::Io) if the file is damaged.
     pub(in crate::repo) fn check_readable(&self) -> Result<(), Error> {
         match self.state_format()? {
             Some(format) => format.check_read(&self.to_string()),
@@ -28,12 +30,12 @@ impl Repo {
         }
     }
 
-    /// Checks that this version may change the state, and writes the file if there is none.
+    /// Checks that this version may change the state, and writes the file if it does not exist.
     ///
     /// # Errors
     ///
     /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version of tinyci can write the
-    /// state, [`Io`](ErrorKind::Io) if the file is damaged or cannot be written.
+    /// state; [`Io`](ErrorKind::Io) if the file is damaged or cannot be written.
     pub(crate) fn check_writable(&self) -> Result<(), Error> {
         match self.state_format()? {
             Some(format) => format.check_write(&self.to_string()),
@@ -41,13 +43,15 @@ impl Repo {
         }
     }
 
-    /// True if this version may change the state. Calls that only look keep their caches if so.
+    /// Returns true if this version may change the state. Read-only calls update their caches only
+    /// then.
     pub(crate) fn may_cache(&self) -> bool {
         let format = self.state_format();
         format.is_ok_and(|it| it.is_none_or(|it| it.check_write(&self.to_string()).is_ok()))
     }
 
-    /// What the file says; none if there is none, as in a repository that tinyci has not changed yet.
+    /// Reads the file, or returns `None` if it does not exist because tinyci has changed nothing
+    /// yet.
     fn state_format(&self) -> Result<Option<StateFormat>, Error> {
         let path = self.format_path();
         let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
@@ -67,8 +71,8 @@ impl Repo {
         })
     }
 
-    /// Writes the file whole, and to the disk: an empty one would stop every program. One that is
-    /// there already stays.
+    /// Writes the file atomically and syncs it to the disk, because an empty file would stop every
+    /// program. Does not replace an existing file.
     fn write_state_format(&self) -> Result<(), Error> {
         let (sharing, path) = (self.sharing()?, self.format_path());
         let dir = path.parent().unwrap_or(&path);

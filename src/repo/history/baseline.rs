@@ -1,7 +1,7 @@
-//! The baseline: history that was there before tinyci came, and is not run.
+//! The baseline: the history that existed before tinyci was installed and is not tested.
 //!
-//! `refs/tinyci/baseline` names a commit with an empty tree whose parents are the newest commits
-//! of that history. So git knows what it stands for: no gc loses them, and a fetch brings them.
+//! `refs/tinyci/baseline` names a commit with an empty tree. Its parents are the newest commits of
+//! that history. So git treats them as reachable: `git gc` keeps them, and a fetch includes them.
 
 use git2::Oid;
 
@@ -16,12 +16,13 @@ use crate::repo::{
 impl Repo {
     /// Adds these commits and all their ancestors to the baseline.
     ///
-    /// Compares and swaps, and tries again where another writer was faster: nothing that anybody
-    /// added is lost. What was under the baseline before costs no new commit.
+    /// Compares and swaps the ref, and repeats this if another writer was faster. So no addition is
+    /// lost. Commits that are already under the baseline cause no new commit.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the ref cannot be moved, with the path of a lock that stands.
+    /// [`Git`](crate::ErrorKind::Git) if the ref cannot be moved. The error names the lock file, if
+    /// one exists.
     pub(crate) fn extend_baseline(&self, hidden: &[CommitId]) -> Result<(), Error> {
         let added: Vec<Oid> = hidden.iter().map(|id| oid(*id)).collect::<Result<_, _>>()?;
         self.baseline_ref().update("tinyci: baseline", |tip| {
@@ -36,14 +37,14 @@ impl Repo {
         })
     }
 
-    /// Adds what was under the baseline when it named this commit.
-    pub(in crate::repo) fn join_baseline(&self, tip: Oid) -> Result<(), Error> {
+    /// Adds the commits that were under the baseline when it named this commit.
+    pub(in crate::repo) fn merge_lost_baseline(&self, tip: Oid) -> Result<(), Error> {
         let heads = self.heads_below(Some(tip))?;
         let heads: Vec<CommitId> = heads.into_iter().map(commit_id).collect::<Result<_, _>>()?;
         self.extend_baseline(&heads)
     }
 
-    /// The baseline's commit and the newest commits under it.
+    /// Returns the baseline's commit and the newest commits under it.
     pub(in crate::repo) fn baseline(&self) -> Result<Option<(Oid, Vec<Oid>)>, Error> {
         let tip = self.baseline_ref().tip()?;
         tip.map(|tip| Ok((tip, self.heads_below(Some(tip))?))).transpose()
@@ -61,8 +62,8 @@ impl Repo {
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
         let unwritten = |source| git_error(format!("cannot write the baseline of {self}"), source);
         let tree = empty_tree(&self.git).map_err(unwritten)?;
-        // The time is that of the newest parent, so that the same baseline is the same commit
-        // wherever it is made.
+        // The time is that of the newest parent. So the same baseline is the same commit in every
+        // repository.
         let mut time = 0;
         for parent in parents {
             time = time.max(walk::find_commit(&self.git, *parent)?.time().seconds());

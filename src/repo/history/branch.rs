@@ -1,4 +1,4 @@
-//! A commit as data, and the branch that it is judged for.
+//! Reads a commit as data, and finds the branch that it is tested for.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,17 +15,17 @@ use crate::repo::repository::{Repo, commit_id, git_error, id_bytes, oid};
 const BRANCHES: &[u8] = b"refs/heads/";
 
 impl Repo {
-    /// What git knows of a commit.
+    /// Returns the data of a commit.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) naming the commit, where it is missing or broken.
+    /// [`Git`](crate::ErrorKind::Git) with the commit's id if it is missing or broken.
     pub(crate) fn commit(&self, id: CommitId) -> Result<Commit, Error> {
         let branch = self.branches_of(&[oid(id)?], &[])?.remove(&oid(id)?);
         self.commit_for(id, branch)
     }
 
-    /// What git knows of these commits, in their order. Many cost little more than the oldest.
+    /// Returns the data of these commits, in their order, with one walk for all of them.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ impl Repo {
         ids.iter().zip(all).map(|(id, oid)| self.commit_for(*id, branches.remove(&oid))).collect()
     }
 
-    /// What git knows of a commit of which it is known for which branch it is judged.
+    /// Returns the data of a commit whose branch is already known.
     ///
     /// # Errors
     ///
@@ -61,10 +61,11 @@ impl Repo {
         })
     }
 
-    /// The branches of commits that no scan has found.
+    /// Finds the branches of commits that do not come from a scan.
     ///
-    /// The parents of the oldest are hidden, so that no walk goes deeper than there is need. Where
-    /// clocks went wrong, that hides others with them, which are then looked at one by one.
+    /// The parents of the oldest commit are hidden, so that no walk goes deeper than necessary. If
+    /// committer times are wrong, this can hide some of the commits. These are then walked one by
+    /// one.
     fn branches_of(
         &self,
         ids: &[Oid],
@@ -79,78 +80,81 @@ impl Repo {
         }
         let hidden = hidden.map(|(_, parents)| parents).unwrap_or_default();
         let nodes = walk::between(&self.git, ids, &hidden)?;
-        let (found, beyond): (HashSet<Oid>, HashSet<Oid>) = {
-            let there: HashSet<Oid> = nodes.iter().map(|node| node.id).collect();
-            ids.iter().copied().partition(|id| there.contains(id))
+        let (found, not_in_walk): (HashSet<Oid>, HashSet<Oid>) = {
+            let in_walk: HashSet<Oid> = nodes.iter().map(|node| node.id).collect();
+            ids.iter().copied().partition(|id| in_walk.contains(id))
         };
-        let mut reach = Reachability::new(&self.git, ids.iter().copied(), &hidden, &nodes);
-        let mut branches = self.branches(&found, pushed, &mut reach)?;
-        for id in beyond {
+        let mut reachability = Reachability::new(&self.git, ids.iter().copied(), &hidden, &nodes);
+        let mut branches = self.branches(&found, pushed, &mut reachability)?;
+        for id in not_in_walk {
             branches.extend(self.branches_of(&[id], pushed)?);
         }
         Ok(branches)
     }
 
-    /// For each of these commits the pushed branch that brought it, else HEAD's branch if that
-    /// contains it, else the first branch by name that does.
+    /// Returns a branch for each of these commits.
     ///
-    /// A branch that the push created brought what no older branch had: that is not known any
-    /// more, so HEAD's branch goes before it.
+    /// The pushed branch that added the commit comes first, then HEAD's branch if it contains the
+    /// commit, then the first other branch by name. A branch that the push created comes after
+    /// HEAD's branch, because tinyci cannot tell which of its commits are older.
     pub(in crate::repo) fn branches(
         &self,
         commits: &HashSet<Oid>,
         pushed: &[RefUpdate],
-        reach: &mut Reachability<'_>,
+        reachability: &mut Reachability<'_>,
     ) -> Result<HashMap<Oid, GitString>, Error> {
-        let mut choice = Choice { left: commits.clone(), branches: HashMap::new() };
+        let mut assignment =
+            BranchAssignment { unassigned: commits.clone(), branches: HashMap::new() };
         let (moved, created): (Vec<_>, Vec<_>) = pushed
             .iter()
             .filter(|update| short(&update.reference).is_some())
             .partition(|update| update.old.is_some());
         for update in moved {
-            choice.take(&self.brought(update, reach)?, &update.reference);
+            assignment.assign(&self.added_by_push(update, reachability)?, &update.reference);
         }
-        if let Some((name, tip)) = self.head_branch_tip()?.filter(|_| choice.is_open()) {
-            choice.take(&reach.below(tip, &mut HashSet::new())?, &name);
+        if let Some((name, tip)) = self.head_branch_tip()?.filter(|_| assignment.has_unassigned()) {
+            assignment.assign(&reachability.reached_from(tip, &mut HashSet::new())?, &name);
         }
-        let mut met = HashSet::new();
+        let mut visited = HashSet::new();
         for update in created {
             if let Some(tip) = self.peel_update(update.new)? {
-                choice.take(&reach.below(tip, &mut met)?, &update.reference);
+                assignment
+                    .assign(&reachability.reached_from(tip, &mut visited)?, &update.reference);
             }
         }
-        if choice.is_open() {
+        if assignment.has_unassigned() {
             let all = self.selected(&["refs/heads/*".to_owned()])?;
-            reach.learn(all.values().copied())?;
-            let mut met = HashSet::new();
+            reachability.walk_from(all.values().copied())?;
+            let mut visited = HashSet::new();
             for (name, tip) in all {
-                choice.take(&reach.below(tip, &mut met)?, &GitString::new(name));
+                assignment
+                    .assign(&reachability.reached_from(tip, &mut visited)?, &GitString::new(name));
             }
         }
-        Ok(choice.branches)
+        Ok(assignment.branches)
     }
 
-    /// The commits that a pushed ref reaches now and did not before.
-    pub(in crate::repo) fn brought(
+    /// Returns the commits that a pushed ref reaches now and did not reach before.
+    pub(in crate::repo) fn added_by_push(
         &self,
         update: &RefUpdate,
-        reach: &mut Reachability<'_>,
+        reachability: &mut Reachability<'_>,
     ) -> Result<Vec<Oid>, Error> {
         let Some(new) = self.peel_update(update.new)? else { return Ok(Vec::new()) };
-        let mut met = HashSet::new();
-        // An old commit that is gone by now cannot be asked.
+        let mut visited = HashSet::new();
+        // The old commit may no longer exist. Its ancestors are unknown then.
         if let Some(old) = self.peel_update(update.old)? {
-            reach.below(old, &mut met)?;
+            reachability.reached_from(old, &mut visited)?;
         }
-        reach.below(new, &mut met)
+        reachability.reached_from(new, &mut visited)
     }
 
-    /// The commits that came with a push alone: what its refs reach now, and neither reached before
-    /// nor is reached by any other selected ref.
+    /// Returns the commits that only the push added: the refs of the push reach them now, but did
+    /// not reach them before, and no other selected ref reaches them.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) naming the object or ref that cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) with the name of the object or ref that cannot be read.
     pub(crate) fn new_with_push(
         &self,
         updates: &[RefUpdate],
@@ -173,12 +177,12 @@ impl Repo {
         commit.map(oid).transpose()
     }
 
-    /// The ref of HEAD's branch, and the commit that it names.
+    /// Returns the ref of HEAD's branch and the commit that it names.
     fn head_branch_tip(&self) -> Result<Option<(GitString, Oid)>, Error> {
         let Some(name) = self.head_branch()? else { return Ok(None) };
         let tip = match self.git.head() {
             Ok(head) => head.target(),
-            // The branch has no commit yet, or its file is not readable as a ref.
+            // The branch has no commit yet, or its file is not a readable ref.
             Err(error) if error.code() == git2::ErrorCode::UnbornBranch => None,
             Err(source) => {
                 return Err(git_error(format!("cannot read HEAD of {self}"), source));
@@ -188,27 +192,27 @@ impl Repo {
     }
 }
 
-/// Commits that get branches, one branch after the other.
-struct Choice {
-    left: HashSet<Oid>,
+/// Assigns branches to commits, one branch after the other.
+struct BranchAssignment {
+    unassigned: HashSet<Oid>,
     branches: HashMap<Oid, GitString>,
 }
 
-impl Choice {
-    /// Whether there are commits without a branch.
-    fn is_open(&self) -> bool {
-        !self.left.is_empty()
+impl BranchAssignment {
+    /// Returns true if some commits still have no branch.
+    fn has_unassigned(&self) -> bool {
+        !self.unassigned.is_empty()
     }
 
-    /// Gives this ref to those of the commits that have none, if it is a branch.
-    fn take(&mut self, commits: &[Oid], reference: &GitString) {
+    /// Assigns this ref, if it is a branch, to those of the commits that have none.
+    fn assign(&mut self, commits: &[Oid], reference: &GitString) {
         let Some(branch) = short(reference) else { return };
-        let taken = commits.iter().filter(|id| self.left.remove(id));
-        self.branches.extend(taken.map(|id| (*id, branch.clone())));
+        let assigned = commits.iter().filter(|id| self.unassigned.remove(id));
+        self.branches.extend(assigned.map(|id| (*id, branch.clone())));
     }
 }
 
-/// A branch's name without `refs/heads/`; none for any other ref.
+/// Returns a branch's name without `refs/heads/`, or `None` for other refs.
 fn short(reference: &GitString) -> Option<GitString> {
     reference.as_bytes().strip_prefix(BRANCHES).map(GitString::new)
 }
@@ -318,7 +322,7 @@ mod tests {
             of_head.or(with.lines().next()).map(str::to_owned)
         };
         let opened = Repo::open(repo.path()).unwrap();
-        // With every one, and with gaps between them.
+        // Once with every commit, then with gaps between them.
         for step in [1, 2, 3] {
             let some: Vec<&String> = all.iter().step_by(step).collect();
             let ids: Vec<CommitId> = some.iter().map(|id| id.parse().unwrap()).collect();

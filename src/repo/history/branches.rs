@@ -1,4 +1,4 @@
-//! Branches as such: which there are, and what they hold.
+//! Lists branches and compares their tips.
 
 use crate::model::{
     commit::{CommitId, GitString},
@@ -11,19 +11,19 @@ const BRANCHES: &[u8] = b"refs/heads/";
 /// A branch and the commit that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Branch {
-    /// Without `refs/heads/`.
+    /// The name without `refs/heads/`.
     pub(crate) name: GitString,
     pub(crate) tip: CommitId,
-    /// Whether it is HEAD's.
+    /// True if HEAD names this branch.
     pub(crate) is_head: bool,
 }
 
 impl Repo {
-    /// All branches that have a commit, HEAD's first, the others by name.
+    /// Returns all branches that have a commit: HEAD's branch first, the others by name.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if the refs cannot be read.
     pub(crate) fn branch_list(&self) -> Result<Vec<Branch>, Error> {
         let head = self.head_branch()?;
         let tips = self.selected(&["refs/heads/*".to_owned()])?.into_iter();
@@ -37,11 +37,11 @@ impl Repo {
         Ok(branches)
     }
 
-    /// Whether a commit is another one, or an ancestor of it.
+    /// Returns true if `id` is `tip` or one of its ancestors.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where one of them cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if one of them cannot be read.
     pub(crate) fn reaches(&self, tip: CommitId, id: CommitId) -> Result<bool, Error> {
         if tip == id {
             return Ok(true);

@@ -1,4 +1,4 @@
-//! What a commit changes: against the nearest ancestor that is known to be good.
+//! Compares a commit with its nearest green ancestor.
 
 use git2::{Delta, DiffDelta, FileMode, Oid, Sort};
 
@@ -10,7 +10,7 @@ use crate::repo::{
 };
 
 impl Repo {
-    /// The nearest ancestor whose verdict is `success`; of several the one committed last.
+    /// Returns the nearest ancestor whose verdict is `success`; of several, the one committed last.
     pub(crate) fn green_ancestor(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
         let unreadable = |source| git_error(format!("cannot read the history of `{id}`"), source);
         let mut walk = self.git.revwalk().map_err(unreadable)?;
@@ -26,7 +26,7 @@ impl Repo {
         Ok(None)
     }
 
-    /// The paths that differ between two commits; all of the commit's without a base.
+    /// Returns the paths that differ between two commits, or all paths of `id` without a base.
     pub(crate) fn changed_paths(
         &self,
         base: Option<CommitId>,
@@ -46,12 +46,12 @@ impl Repo {
         Ok(diff.map_err(unreadable)?.deltas().filter_map(changed).collect())
     }
 
-    /// The tags that name this commit, annotated ones too, without `refs/tags/`.
+    /// Returns the tags that name this commit, without `refs/tags/`; annotated tags are peeled.
     pub(crate) fn tags_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let wanted: Oid = oid(id)?;
         let unlisted = |source| git_error(format!("cannot list the tags of {self}"), source);
         let mut names = Vec::new();
-        // By their prefix: a second look asks this of many refs, of which few are tags.
+        // Lists by prefix, because a retest asks for many refs and few of them are tags.
         for tag in self.git.references_glob("refs/tags/*").map_err(unlisted)? {
             let tag = tag.map_err(unlisted)?;
             if tip_of(self, &tag)? == Some(wanted) {
@@ -108,7 +108,8 @@ mod tests {
         assert!(open.tags_of(id(&first)).unwrap().is_empty());
     }
 
-    /// Submodules, links and names that git quotes or that are not UTF-8, made, changed and removed.
+    /// Adds, changes and removes submodules, links, and names that git quotes or that are not
+    /// UTF-8.
     #[test]
     fn paths_are_those_that_git_has() {
         let repo = TestRepo::new();

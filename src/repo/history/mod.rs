@@ -1,19 +1,19 @@
-//! Commits: which there are, which are pending, what differs.
+//! The history of commits: which exist, which are pending, what differs.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `baseline` | the history that is not tested |
-//! | `branch` | which branch a commit belongs to, and what came with a push |
+//! | `branch` | the branch of a commit, and the commits that a push added |
 //! | `branches` | branches and their tips |
-//! | `changes` | what differs from the nearest green ancestor |
+//! | `changes` | differences from the nearest green ancestor |
 //! | `walk` | walks over commits |
-//! | `reachability` | what is reachable from what |
+//! | `reachability` | the commits that a tip reaches |
 //! | `recent` | the newest commits |
 //! | `revision` | revisions and ranges |
 //! | `scan` | the pending commits |
-//! | `tested_tips` | tips whose history needs no other look |
-//! | `tips` | what selected refs point to |
-//! | `tracked` | branches of remotes |
+//! | `tested_tips` | a cache of tips without pending ancestors |
+//! | `tips` | the commits that selected refs name |
+//! | `tracked` | tracked files of the working tree |
 
 pub(in crate::repo) mod baseline;
 pub(in crate::repo) mod branch;

@@ -1,7 +1,7 @@
-//! Which commits a tip reaches, asked for thousands of commits and many tips at once.
+//! Finds the commits that a tip reaches, for thousands of commits and many tips at once.
 //!
-//! To ask git of every single pair costs the square of what is new: the first scan of twenty
-//! thousand commits would take half an hour.
+//! To ask git for each pair alone takes quadratic time. The first scan of twenty thousand commits
+//! would take half an hour.
 
 use std::collections::{HashMap, HashSet, hash_map::Entry};
 
@@ -10,63 +10,64 @@ use git2::{Oid, Repository};
 use super::walk::{Node, between};
 use crate::model::error::Error;
 
-/// Commits of interest, and what lies between them and the tips that were asked about.
+/// The commits in question, and the commits between them and the tips.
 pub(in crate::repo) struct Reachability<'a> {
     git: &'a Repository,
-    /// Neither these nor what lies below them is ever found.
+    /// Commits that are never found, and neither are their ancestors.
     hidden: &'a [Oid],
     nodes: &'a [Node],
-    /// What was learned of tips that reach more than `nodes`.
-    more: Vec<Node>,
-    /// Places in `nodes`, and from its end on in `more`.
-    places: HashMap<Oid, usize>,
-    /// The tips of which all is known.
-    learned: HashSet<Oid>,
+    /// Commits reachable from further tips that are not in `nodes`.
+    extra_nodes: Vec<Node>,
+    /// The index of each commit in `nodes`; larger indexes continue in `extra_nodes`.
+    indexes: HashMap<Oid, usize>,
+    /// The tips whose ancestors are all in `nodes` or `extra_nodes`.
+    walked_tips: HashSet<Oid>,
 }
 
 impl<'a> Reachability<'a> {
-    /// Begins with the `nodes` that a walk from `tips` has found, with these commits `hidden`.
+    /// Starts with the `nodes` that a walk from `tips` has found while `hidden` were hidden.
     pub(in crate::repo) fn new(
         git: &'a Repository,
         tips: impl IntoIterator<Item = Oid>,
         hidden: &'a [Oid],
         nodes: &'a [Node],
     ) -> Self {
-        let places = nodes.iter().enumerate().map(|(place, node)| (node.id, place)).collect();
-        let learned = tips.into_iter().collect();
-        Self { git, hidden, nodes, more: Vec::new(), places, learned }
+        let indexes = nodes.iter().enumerate().map(|(index, node)| (node.id, index)).collect();
+        let walked_tips = tips.into_iter().collect();
+        Self { git, hidden, nodes, extra_nodes: Vec::new(), indexes, walked_tips }
     }
 
-    /// Learns of several tips in one walk; [`below`](Self::below) would take one for each.
-    pub(in crate::repo) fn learn(
+    /// Walks from several tips at once; [`reached_from`](Self::reached_from) would need one walk for each.
+    pub(in crate::repo) fn walk_from(
         &mut self,
         tips: impl IntoIterator<Item = Oid>,
     ) -> Result<(), Error> {
-        let new: Vec<Oid> = tips.into_iter().filter(|tip| self.learned.insert(*tip)).collect();
+        let new: Vec<Oid> = tips.into_iter().filter(|tip| self.walked_tips.insert(*tip)).collect();
         let nodes = if new.is_empty() { vec![] } else { between(self.git, &new, self.hidden)? };
         for node in nodes {
-            let end = self.nodes.len() + self.more.len();
-            if let Entry::Vacant(place) = self.places.entry(node.id) {
-                place.insert(end);
-                self.more.push(node);
+            let end = self.nodes.len() + self.extra_nodes.len();
+            if let Entry::Vacant(index) = self.indexes.entry(node.id) {
+                index.insert(end);
+                self.extra_nodes.push(node);
             }
         }
         Ok(())
     }
 
-    /// The commits that this tip reaches, itself included, less those in `met`, which then holds
-    /// them too: so the next tip passes over what was found before.
-    pub(in crate::repo) fn below(
+    /// Returns the commits that this tip reaches, itself included, except those in `visited`.
+    ///
+    /// Adds them to `visited`. So the next call does not visit them again.
+    pub(in crate::repo) fn reached_from(
         &mut self,
         tip: Oid,
-        met: &mut HashSet<Oid>,
+        visited: &mut HashSet<Oid>,
     ) -> Result<Vec<Oid>, Error> {
-        self.learn([tip])?;
+        self.walk_from([tip])?;
         let mut found = Vec::new();
         let mut stack = vec![tip];
         while let Some(id) = stack.pop() {
             if let Some(node) = self.node(id)
-                && met.insert(id)
+                && visited.insert(id)
             {
                 found.push(id);
                 stack.extend(&node.parents);
@@ -76,8 +77,8 @@ impl<'a> Reachability<'a> {
     }
 
     fn node(&self, id: Oid) -> Option<&Node> {
-        let place = *self.places.get(&id)?;
-        let beyond = || self.more.get(place.checked_sub(self.nodes.len())?);
-        self.nodes.get(place).or_else(beyond)
+        let index = *self.indexes.get(&id)?;
+        let in_extra = || self.extra_nodes.get(index.checked_sub(self.nodes.len())?);
+        self.nodes.get(index).or_else(in_extra)
     }
 }

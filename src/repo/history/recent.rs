@@ -1,5 +1,5 @@
-//! Commits from the newest back, one at a time, so that whoever looks for the last few does not pay
-//! for the whole history.
+//! Visits commits from the newest back, one at a time. A search for the last few does not read the
+//! whole history.
 
 use std::{
     collections::{BinaryHeap, HashSet},
@@ -15,13 +15,14 @@ use crate::repo::repository::{Repo, commit_id, oid};
 type Visit<'a> = &'a mut dyn FnMut(CommitId) -> Result<ControlFlow<()>, Error>;
 
 impl Repo {
-    /// Visits the commits of these ranges, or of all that the selected refs reach where there are
-    /// none, in the order of `git log`: the newest committer time first. A `Break` ends it.
+    /// Visits the commits of these ranges, newest committer time first, as in `git log`.
+    ///
+    /// Without ranges, visits all commits that the selected refs reach. A `Break` ends the walk.
     ///
     /// # Errors
     ///
-    /// What the visitor fails with; [`NotFound`](crate::ErrorKind::NotFound) for a range that names
-    /// no commit; [`Git`](crate::ErrorKind::Git) naming what cannot be read.
+    /// The visitor's error; [`NotFound`](crate::ErrorKind::NotFound) for a range that names no
+    /// commit; [`Git`](crate::ErrorKind::Git) with the name of the object that cannot be read.
     pub(crate) fn newest_first(
         &self,
         ranges: &[String],
@@ -42,12 +43,14 @@ impl Repo {
         Ok(())
     }
 
-    /// Visits a commit, its first parent, the first parent of that, and so on: what a branch itself
-    /// was, without what was merged into it.
+    /// Visits a commit, its first parent, the first parent of that, and so on.
+    ///
+    /// So it visits the commits of the branch itself, without those that were merged into it.
     ///
     /// # Errors
     ///
-    /// What the visitor fails with; [`Git`](crate::ErrorKind::Git) naming what cannot be read.
+    /// The visitor's error; [`Git`](crate::ErrorKind::Git) with the name of the object that cannot
+    /// be read.
     pub(crate) fn first_parents(&self, tip: CommitId, visit: Visit<'_>) -> Result<(), Error> {
         let mut next = Some(oid(tip)?);
         while let Some(id) = next {
@@ -79,7 +82,7 @@ impl Repo {
     }
 }
 
-/// The newest first; of one second, the greater id.
+/// Orders commits by time, newest first; in one second, the greater id first.
 struct ByTime(Node);
 
 impl Ord for ByTime {

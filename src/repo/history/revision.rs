@@ -1,4 +1,4 @@
-//! Names of commits: revisions and ranges, in git's own syntax.
+//! Resolves revisions and ranges in git's syntax.
 
 use git2::{ErrorCode, ObjectType, Oid};
 
@@ -10,23 +10,23 @@ use crate::model::{
 use crate::repo::repository::{Repo, because, commit_id, git_error};
 
 impl Repo {
-    /// The commit that a revision names, in any of git's syntax; annotated tags are peeled.
+    /// Returns the commit that a revision names, in any of git's syntax. Annotated tags are peeled.
     ///
-    /// It is never taken for an option, whatever it begins with.
+    /// A revision is never read as an option, even if it begins with `-`.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where it names nothing, several things, or something
-    /// else than a commit; [`InvalidArg`](ErrorKind::InvalidArg) where it is empty or a range.
+    /// [`NotFound`](ErrorKind::NotFound) if it names nothing, several objects, or an object that is
+    /// not a commit; [`InvalidArg`](ErrorKind::InvalidArg) if it is empty or a range.
     pub(crate) fn resolve(&self, revision: &str) -> Result<CommitId, Error> {
         commit_id(self.resolve_oid(revision)?)
     }
 
-    /// The commits of a range, oldest first: `a..b`, `a...b`, or words such as `b ^a`. A side
-    /// left out means HEAD. A word alone means all its history.
+    /// Returns the commits of a range, oldest first: `a..b`, `a...b`, or words such as `b ^a`.
     ///
-    /// Parents come before their children; of several that could come next, the one with the
-    /// earlier time, then the smaller id.
+    /// An omitted side means HEAD. A single revision means its whole history. Parents come before
+    /// their children. Of several that could come next, the one with the earlier time comes first,
+    /// then the one with the smaller id.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Repo {
             Err(source) => return Err(self.not_found(revision, source)),
         };
         let kind = object.kind().map_or("object", |kind| kind.str());
-        // What libgit2 says of it is its own jargon for the same.
+        // The message of libgit2 says the same in its internal terms.
         let commit = object.peel(ObjectType::Commit).map_err(|_| {
             let message = format!("`{revision}` names a {kind}, not a commit, in {self}");
             Error::new(ErrorKind::NotFound, message)
@@ -92,7 +92,7 @@ impl Repo {
         Ok(commit.id())
     }
 
-    /// A short id that several objects share names the one commit among them, as in git.
+    /// Returns the only commit among several objects with this short id, as git does.
     fn disambiguate(&self, revision: &str, source: git2::Error) -> Result<Oid, Error> {
         let commits = self.commits_with_prefix(revision);
         if let [commit] = commits.as_slice() {
@@ -105,7 +105,8 @@ impl Repo {
         Err(because(error, &source))
     }
 
-    /// Reads the name of every object: only for an id that is known to be ambiguous.
+    /// Returns the commits whose ids begin with this. Reads all object ids, so call it only for
+    /// ambiguous ids.
     fn commits_with_prefix(&self, prefix: &str) -> Vec<Oid> {
         let prefix = prefix.to_ascii_lowercase();
         let Ok(odb) = self.git.odb() else { return Vec::new() };
@@ -117,7 +118,7 @@ impl Repo {
             }
             true
         });
-        // An object that cannot be listed leaves the id as ambiguous as it was.
+        // If the objects cannot be listed, the id remains ambiguous.
         if listed.is_err() {
             commits.clear();
         }
@@ -138,7 +139,7 @@ impl Repo {
         };
         let message = format!("unknown revision `{revision}` in {self}{advice}");
         let error = Error::new(ErrorKind::NotFound, message);
-        // That a word is none that git could read says no more than the sentence does.
+        // For an invalid revision, git's message adds nothing to ours.
         if source.code() == ErrorCode::InvalidSpec { error } else { because(error, &source) }
     }
 
@@ -150,7 +151,7 @@ impl Repo {
         missing.then(|| branch.trim_start_matches("refs/heads/").to_owned())
     }
 
-    /// The branch or tag whose name is nearest, if one is near.
+    /// Returns the branch or tag with the most similar name, at most two edits away.
     fn similar(&self, revision: &str) -> Option<String> {
         let references = self.git.references().ok()?;
         let names = references.filter_map(Result::ok).filter(|r| r.is_branch() || r.is_tag());
@@ -161,7 +162,7 @@ impl Repo {
     }
 }
 
-/// The words of a range. White space in braces, as in `main@{1 day ago}`, separates none.
+/// Splits a range at white space, except in braces such as `main@{1 day ago}`.
 fn words(range: &str) -> Vec<&str> {
     let mut depth = 0_usize;
     let outside = |letter: char| {
@@ -247,7 +248,7 @@ mod tests {
         assert!(!repo.path().join("pwn").exists());
     }
 
-    /// Writes empty blobs and commits until two commits share the first four digits.
+    /// Writes commits until two of them share the first four digits.
     fn shared_prefix(repo: &TestRepo) -> (String, String) {
         let mut seen = std::collections::HashMap::new();
         let tree = repo.git(&["mktree", "--missing"]);

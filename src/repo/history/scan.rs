@@ -1,9 +1,9 @@
-//! The scan: which commits are due.
+//! Finds the pending commits.
 //!
-//! A commit is due that a selected ref reaches now, that has no note among the verdicts, is not
-//! under the baseline, and has a config. Looking is O(new commits): what was found settled before
-//! is hidden (see `judged`). Everything else is worked out from git itself, so that a lost or
-//! stale cache costs one walk of the whole history and nothing more.
+//! A commit is pending if a selected ref reaches it, it has no verdict, it is not under the
+//! baseline, and it has a config. A scan reads only new commits: tested history is hidden (see
+//! `tested_tips`). All other facts come from git itself. So a lost or stale cache costs one walk of
+//! the whole history and nothing more.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -26,73 +26,77 @@ use crate::repo::{
     repository::{Repo, commit_id, git_error, id_bytes},
 };
 
-/// What to look at.
+/// The refs and options of a scan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ScanRequest<'a> {
-    /// Patterns of full ref names; `*` crosses slashes. `refs/notes/*` and `refs/tinyci/*` are
-    /// never selected.
+    /// The patterns of full ref names; `*` also matches slashes. `refs/notes/*` and `refs/tinyci/*`
+    /// are never selected.
     pub(crate) refs: &'a [String],
-    /// What the caller's push moved. It selects nothing: it only marks what the push brought.
+    /// The refs that the caller's push moved. They select nothing and only set
+    /// [`PendingCommit::pushed`].
     pub(crate) pushed: &'a [RefUpdate],
-    /// Whether to look under the baseline too.
+    /// True if commits under the baseline count too.
     pub(crate) all_history: bool,
-    /// Whether commits are due that have no config too.
+    /// True if commits without a config count too.
     pub(crate) unconfigured: bool,
 }
 
-/// What was found.
+/// The result of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Scan {
-    /// The commits that are due, parents first; of several that could come next, the one with the
-    /// earlier committer time, then the smaller id.
-    pub(crate) due: Vec<DueCommit>,
-    /// The commits that the selected refs name, in order of their ids.
+    /// The pending commits, parents first.
+    ///
+    /// Of several that could come next, the one with the earlier committer time comes first, then
+    /// the one with the smaller id.
+    pub(crate) pending: Vec<PendingCommit>,
+    /// The commits that the selected refs name, sorted by id.
     pub(crate) tips: Vec<CommitId>,
 }
 
-/// A commit that is due.
+/// A pending commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DueCommit {
-    /// The commit.
+pub(crate) struct PendingCommit {
+    /// The commit's id.
     pub(crate) id: CommitId,
-    /// The tree it holds.
+    /// The commit's root tree.
     pub(crate) tree: TreeId,
-    /// The committer's time, in seconds since 1970.
+    /// The committer time, in seconds since 1970.
     pub(crate) time: i64,
-    /// Whether a selected ref names it.
+    /// True if a selected ref names the commit.
     pub(crate) tip: bool,
-    /// Whether a pushed ref reaches it now and did not before.
+    /// True if a pushed ref reaches the commit now and did not reach it before.
     pub(crate) pushed: bool,
-    /// The branch that it is judged for, without `refs/heads/`.
+    /// The branch that the commit is tested for, without `refs/heads/`.
     pub(crate) branch: Option<GitString>,
 }
 
 impl Repo {
-    /// Finds the commits that are due.
+    /// Finds the pending commits.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) naming the object or ref that cannot be read;
+    /// [`Git`](crate::ErrorKind::Git) with the name of the object or ref that cannot be read;
     /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
     pub(crate) fn scan(&self, request: &ScanRequest<'_>) -> Result<Scan, Error> {
         let tips: BTreeSet<Oid> = self.selected(request.refs)?.into_values().collect();
-        let found = self.survey(&tips, request)?;
+        let found = self.scan_with_cache(&tips, request)?;
         let mut scan = Scan {
-            due: Vec::new(),
+            pending: Vec::new(),
             tips: tips.iter().copied().map(commit_id).collect::<Result<_, _>>()?,
         };
-        if found.due.is_empty() {
+        if found.pending.is_empty() {
             return Ok(scan);
         }
         let nodes = found.nodes.as_slice();
-        let mut reach = Reachability::new(&self.git, tips.iter().copied(), &found.hidden, nodes);
+        let mut reachability =
+            Reachability::new(&self.git, tips.iter().copied(), &found.hidden, nodes);
         let mut pushed = HashSet::new();
         for update in request.pushed {
-            pushed.extend(self.brought(update, &mut reach)?);
+            pushed.extend(self.added_by_push(update, &mut reachability)?);
         }
-        let mut branches = self.branches(&found.due, request.pushed, &mut reach)?;
-        for node in nodes.iter().filter(|node| found.due.contains(&node.id)) {
-            scan.due.push(DueCommit {
+        let mut branches = self.branches(&found.pending, request.pushed, &mut reachability)?;
+        for node in nodes.iter().filter(|node| found.pending.contains(&node.id)) {
+            scan.pending.push(PendingCommit {
                 id: commit_id(node.id)?,
                 tree: TreeId::from_bytes(id_bytes(node.tree)?),
                 time: node.time,
@@ -104,63 +108,69 @@ impl Repo {
         Ok(scan)
     }
 
-    /// Looks below the tips, as far as the cache does not spare it, and renews the cache.
-    fn survey(&self, tips: &BTreeSet<Oid>, request: &ScanRequest<'_>) -> Result<ScanResult, Error> {
+    /// Walks down from the tips, as far as the cache does not hide commits, and updates the cache.
+    fn scan_with_cache(
+        &self,
+        tips: &BTreeSet<Oid>,
+        request: &ScanRequest<'_>,
+    ) -> Result<ScanResult, Error> {
         let notes = self.verdict_notes();
-        let noted = notes.tip()?;
+        let verdicts = notes.tip()?;
         if request.all_history {
-            return self.look(tips, &[], noted, request.unconfigured);
+            return self.walk_pending(tips, &[], verdicts, request.unconfigured);
         }
         let baseline = self.baseline()?;
         if request.unconfigured {
-            // The cache hides what has no config, which is what is looked for here.
+            // The cache hides commits without a config, and this scan asks for them.
             let hidden = baseline.map(|(_, newest)| newest).unwrap_or_default();
-            return self.look(tips, &hidden, noted, true);
+            return self.walk_pending(tips, &hidden, verdicts, true);
         }
         let edges = edges(&self.git).map_err(|source| {
             git_error(format!("cannot read the edges of the shallow clone {self}"), source)
         })?;
-        let ground =
-            CacheKey { notes: noted, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
+        let cache_key =
+            CacheKey { notes: verdicts, baseline: baseline.as_ref().map(|(id, _)| *id), edges };
         let baseline = baseline.map(|(_, newest)| newest).unwrap_or_default();
 
         let path = self.common_dir().join(state::DIR).join(state::TESTED_TIPS);
         let before = TestedTips::read(&path);
-        let known = before.as_ref().filter(|judged| judged.holds(&self.git, &notes, &ground));
-        // An object that is missing below a judged tip is no reason not to look without it.
-        let spared = known.and_then(|judged| {
-            self.look(tips, &[judged.tips.as_slice(), &baseline].concat(), noted, false).ok()
+        let usable =
+            before.as_ref().filter(|cached| cached.is_valid(&self.git, &notes, &cache_key));
+        // If the scan fails below a cached tip, it starts again without the cache.
+        let with_cache = usable.and_then(|cached| {
+            self.walk_pending(tips, &[cached.tips.as_slice(), &baseline].concat(), verdicts, false)
+                .ok()
         });
-        let found = spared.map_or_else(|| self.look(tips, &baseline, noted, false), Ok)?;
-        let after = TestedTips { ground, tips: found.clean_frontier(tips) };
+        let found =
+            with_cache.map_or_else(|| self.walk_pending(tips, &baseline, verdicts, false), Ok)?;
+        let after = TestedTips { cache_key, tips: found.clean_frontier(tips) };
         if before.as_ref() != Some(&after) && self.may_cache() {
-            // A repository that cannot be written to can still be looked at.
+            // A scan also works in a repository that is not writable. It then has no cache.
             let _ = after.write(&path, self.sharing()?);
         }
         Ok(found)
     }
 
-    /// Looks at all below the tips that is not hidden; `noted` is the commit with the verdicts.
-    fn look(
+    /// Walks all commits below the tips that are not hidden. `verdicts` is the commit of the verdicts.
+    fn walk_pending(
         &self,
         tips: &BTreeSet<Oid>,
         hidden: &[Oid],
-        noted: Option<Oid>,
+        verdicts: Option<Oid>,
         unconfigured: bool,
     ) -> Result<ScanResult, Error> {
-        let known: HashSet<Oid> = hidden.iter().copied().collect();
-        let new: Vec<Oid> = tips.iter().filter(|tip| !known.contains(tip)).copied().collect();
+        let hidden_set: HashSet<Oid> = hidden.iter().copied().collect();
+        let new: Vec<Oid> = tips.iter().filter(|tip| !hidden_set.contains(tip)).copied().collect();
         if new.is_empty() {
             return Ok(ScanResult::default());
         }
         let nodes = oldest_first(between(&self.git, &new, hidden)?);
-        let mut noted = NoteIndex::new(self.verdict_notes().tree_at(noted)?);
-        // Most commits of a history share their root tree with none, but reverts, merges and
-        // empty commits do.
+        let mut verdicts = NoteIndex::new(self.verdict_notes().tree_at(verdicts)?);
+        // Few commits share their root tree with another, but reverts, merges and empty commits do.
         let mut configured: HashMap<Oid, bool> = HashMap::new();
-        let mut due = HashSet::new();
+        let mut pending = HashSet::new();
         for node in &nodes {
-            if noted.contains(commit_id(node.id)?)? {
+            if verdicts.contains(commit_id(node.id)?)? {
                 continue;
             }
             let has_config = match configured.get(&node.tree) {
@@ -170,40 +180,40 @@ impl Repo {
             };
             configured.insert(node.tree, has_config);
             if has_config {
-                due.insert(node.id);
+                pending.insert(node.id);
             }
         }
-        Ok(ScanResult { nodes, due, hidden: hidden.to_vec() })
+        Ok(ScanResult { nodes, pending, hidden: hidden.to_vec() })
     }
 }
 
-/// The commits looked at, oldest first, and which of them are due.
+/// The commits of a walk, oldest first, and which of them are pending.
 #[derive(Default)]
 struct ScanResult {
     nodes: Vec<Node>,
-    due: HashSet<Oid>,
-    /// What was not looked at, nor anything below.
+    pending: HashSet<Oid>,
+    /// Commits that the walk left out with all their ancestors.
     hidden: Vec<Oid>,
 }
 
 impl ScanResult {
-    /// The newest commits, below and at the tips, that are not due and have no ancestor that is.
+    /// Returns the newest commits that are not pending and have no pending ancestor.
     ///
-    /// To hide them spares the next scan all that this one need not see again, and it stays as
-    /// few as there are refs and commits waiting.
+    /// The next scan hides them and so does not walk their history. Their number is bounded by the
+    /// number of refs and pending commits.
     fn clean_frontier(&self, tips: &BTreeSet<Oid>) -> Vec<Oid> {
-        let mut unclean: HashSet<Oid> = HashSet::new();
+        let mut above_pending: HashSet<Oid> = HashSet::new();
         let mut frontier: BTreeSet<Oid> = BTreeSet::new();
         for node in &self.nodes {
-            let below = node.parents.iter().any(|parent| unclean.contains(parent));
-            if below || self.due.contains(&node.id) {
-                unclean.insert(node.id);
+            let below = node.parents.iter().any(|parent| above_pending.contains(parent));
+            if below || self.pending.contains(&node.id) {
+                above_pending.insert(node.id);
             }
         }
-        for node in self.nodes.iter().filter(|node| unclean.contains(&node.id)) {
-            frontier.extend(node.parents.iter().filter(|parent| !unclean.contains(parent)));
+        for node in self.nodes.iter().filter(|node| above_pending.contains(&node.id)) {
+            frontier.extend(node.parents.iter().filter(|parent| !above_pending.contains(parent)));
         }
-        frontier.extend(tips.iter().filter(|tip| !unclean.contains(tip)));
+        frontier.extend(tips.iter().filter(|tip| !above_pending.contains(tip)));
         frontier.into_iter().collect()
     }
 }

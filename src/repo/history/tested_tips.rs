@@ -1,7 +1,7 @@
-//! The file `tested-tips`: tips below which nothing is due, so that a scan looks at new commits only.
+//! The file `tested-tips`: tips without pending ancestors, so that a scan reads only new commits.
 //!
-//! It is a cache and may only ever cost time: what cannot be read, or does not fit the repository
-//! any more, counts as absent; what cannot be written is not there the next time.
+//! The file is a cache. If it is unreadable or does not match the repository, the scan ignores it.
+//! If it cannot be written, the next scan takes longer.
 
 use std::{fs, io::Write, path::Path};
 
@@ -15,49 +15,50 @@ use crate::util::{header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci tested-tips 1";
 
-/// What the answer "nothing is due below" rests on.
+/// The state of the repository for which the cached tips are valid.
 ///
-/// The selected refs are not part of it: whether a commit is settled, unconfigured or baselined
-/// does not depend on who reaches it.
+/// The selected refs are not part of it. Whether a commit has a verdict, a config or is under the
+/// baseline does not depend on the refs that reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::repo) struct CacheKey {
-    /// The commit that the notes ref of the verdicts names.
+    /// The commit of the verdicts' notes ref.
     pub(in crate::repo) notes: Option<Oid>,
-    /// The commit that the baseline's ref names.
+    /// The commit of the baseline's ref.
     pub(in crate::repo) baseline: Option<Oid>,
-    /// Stands for the files that cut history off or graft it: a clone that was deepened shows
-    /// commits below the tips that nobody has looked at.
+    /// The hash of the files that make a clone shallow or graft its history. After a clone is
+    /// deepened, the tips have ancestors that no scan has read.
     pub(in crate::repo) edges: Oid,
 }
 
-/// Tips all of whose ancestors, themselves included, are settled, unconfigured or baselined.
+/// Tips whose ancestors, themselves included, are tested, have no config, or are under the
+/// baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::repo) struct TestedTips {
-    pub(in crate::repo) ground: CacheKey,
-    /// In order of their ids.
+    pub(in crate::repo) cache_key: CacheKey,
+    /// The tips, sorted by id.
     pub(in crate::repo) tips: Vec<Oid>,
 }
 
 impl TestedTips {
-    /// Reads the file; none where it is missing, unreadable or not of this form.
+    /// Reads the file, or returns `None` if it is missing, unreadable or has another form.
     pub(in crate::repo) fn read(path: &Path) -> Option<Self> {
         let text = fs::read_to_string(path).ok()?;
-        // Without its last line it was cut off.
+        // A file without this last line is truncated.
         let mut lines = text.strip_suffix("end\n")?.lines();
         if lines.next()? != HEADER || lines.next()? != formats() {
             return None;
         }
         let mut value = |key: &str| lines.next()?.strip_prefix(key)?.strip_prefix(' ');
-        let ground = CacheKey {
+        let cache_key = CacheKey {
             notes: optional(value("notes")?)?,
             baseline: optional(value("baseline")?)?,
             edges: full_id(value("edges")?)?,
         };
         let tips = lines.map(|line| full_id(line.strip_prefix("tip ")?));
-        Some(Self { ground, tips: tips.collect::<Option<_>>()? })
+        Some(Self { cache_key, tips: tips.collect::<Option<_>>()? })
     }
 
-    /// Writes the file, whole or not at all. One of a newer version stays as it is.
+    /// Writes the file atomically. Does not replace a file of a newer version.
     pub(in crate::repo) fn write(&self, path: &Path, sharing: Sharing) -> std::io::Result<()> {
         if is_newer_file(path, HEADER) {
             return Ok(());
@@ -72,7 +73,7 @@ impl TestedTips {
 
     fn text(&self) -> String {
         let shown = |id: Option<Oid>| id.map_or("none".to_owned(), |id| id.to_string());
-        let CacheKey { notes, baseline, edges } = &self.ground;
+        let CacheKey { notes, baseline, edges } = &self.cache_key;
         let (notes, baseline, formats) = (shown(*notes), shown(*baseline), formats());
         let head =
             format!("{HEADER}\n{formats}\nnotes {notes}\nbaseline {baseline}\nedges {edges}\n");
@@ -80,36 +81,37 @@ impl TestedTips {
         std::iter::once(head).chain(tips).chain(["end\n".to_owned()]).collect()
     }
 
-    /// Whether the tips may still be hidden: nothing has changed since but notes added and
-    /// rewritten.
+    /// Returns true if the tips may still be hidden: since then, notes were only added or changed.
     ///
-    /// A note removed makes its commit due again, and it may lie anywhere.
-    pub(in crate::repo) fn holds(
+    /// A removed note makes its commit pending again, and that commit may be anywhere below the
+    /// tips.
+    pub(in crate::repo) fn is_valid(
         &self,
         git: &Repository,
         notes: &Notes<'_>,
         now: &CacheKey,
     ) -> bool {
-        let same = self.ground.baseline == now.baseline && self.ground.edges == now.edges;
-        let notes_kept = match (self.ground.notes, now.notes) {
+        let is_same_history =
+            self.cache_key.baseline == now.baseline && self.cache_key.edges == now.edges;
+        let notes_kept = match (self.cache_key.notes, now.notes) {
             (before, after) if before == after => true,
             (None, _) => true,
             (Some(_), None) => false,
             (Some(before), Some(after)) => none_removed(notes, before, after),
         };
         let are_there = |odb: git2::Odb<'_>| self.tips.iter().all(|tip| odb.exists(*tip));
-        same && notes_kept && git.odb().is_ok_and(are_there)
+        is_same_history && notes_kept && git.odb().is_ok_and(are_there)
     }
 }
 
-/// A remembered notes commit that is gone, or cannot be read, says nothing.
+/// Returns true if no note was removed; false also if one of the commits cannot be read.
 fn none_removed(notes: &Notes<'_>, before: Oid, after: Oid) -> bool {
     let tree = |commit| notes.tree_at(Some(commit)).ok();
     let (Some(before), Some(after)) = (tree(before), tree(after)) else { return false };
     notes_removed(&before, &after).is_ok_and(|removed| removed.is_empty())
 }
 
-/// Stands for what cuts history off or grafts it in this repository.
+/// Returns the hash of the files that make this repository shallow or graft its history.
 pub(in crate::repo) fn edges(git: &Repository) -> Result<Oid, git2::Error> {
     let files = ["shallow", "info/grafts"].map(|name| git.commondir().join(name));
     let mut bytes = Vec::new();
@@ -131,7 +133,7 @@ pub(in crate::repo) fn edges(git: &Repository) -> Result<Oid, git2::Error> {
     Oid::hash_object(git2::ObjectType::Blob, &bytes)
 }
 
-/// A commit without a config to one release may have one that a later release knows.
+/// Returns the known config names. A later version may know more, so its cache is not valid here.
 fn formats() -> String {
     format!("configs {}", FORMATS.map(|format| format.file_name()).join(" "))
 }
@@ -140,7 +142,7 @@ fn optional(text: &str) -> Option<Option<Oid>> {
     if text == "none" { Some(None) } else { full_id(text).map(Some) }
 }
 
-/// git2 reads short ids too, filled with zeros.
+/// Parses a full id. git2 also accepts short ids and fills them with zeros.
 fn full_id(text: &str) -> Option<Oid> {
     (text.len() == 40).then(|| text.parse().ok())?
 }
@@ -152,17 +154,17 @@ mod tests {
     #[test]
     fn the_file_round_trips_and_anything_else_is_absent() {
         let id = |digit: &str| digit.repeat(40).parse::<Oid>().unwrap();
-        let ground = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
-        let judged = TestedTips { ground, tips: vec![id("1"), id("2")] };
+        let cache_key = CacheKey { notes: Some(id("a")), baseline: None, edges: id("b") };
+        let cached = TestedTips { cache_key, tips: vec![id("1"), id("2")] };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tinyci/tested-tips");
         assert_eq!(TestedTips::read(&path), None);
-        judged.write(&path, Sharing::default()).unwrap();
-        assert_eq!(TestedTips::read(&path), Some(judged.clone()));
-        judged.write(&path, Sharing::default()).unwrap();
+        cached.write(&path, Sharing::default()).unwrap();
+        assert_eq!(TestedTips::read(&path), Some(cached.clone()));
+        cached.write(&path, Sharing::default()).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
-        let text = judged.text();
+        let text = cached.text();
         for cut in 0..text.len() {
             fs::write(&path, &text[..cut]).unwrap();
             assert_eq!(TestedTips::read(&path), None, "{cut}");

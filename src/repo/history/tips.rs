@@ -1,5 +1,4 @@
-//! What refs name, with what is known of it: for looking a second time at commits that have a
-//! verdict.
+//! Reads what refs name and which verdicts exist, to decide which tested commits to test again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -15,12 +14,12 @@ use crate::repo::{
 };
 
 impl Repo {
-    /// The commits that the refs matching these patterns name: HEAD's branch first, the others by
-    /// name.
+    /// Returns the refs that match these patterns with their commits: HEAD's branch first, the
+    /// others by name.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be read,
+    /// [`Git`](crate::ErrorKind::Git) if the refs cannot be read;
     /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for a pattern that can select nothing.
     pub(crate) fn ref_tips(
         &self,
@@ -34,13 +33,13 @@ impl Repo {
         Ok(tips)
     }
 
-    /// The commit that a ref names now; none if there is no such ref.
+    /// Returns the commit that a ref names now, or `None` if the ref does not exist.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where it cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if it cannot be read.
     pub(crate) fn ref_tip(&self, name: &GitString) -> Result<Option<CommitId>, Error> {
-        // A name that is not UTF-8 cannot be asked for alone.
+        // libgit2 cannot look up a single name that is not UTF-8.
         let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(None) };
         match self.git.find_reference(text) {
             Ok(reference) => {
@@ -52,17 +51,17 @@ impl Repo {
         }
     }
 
-    /// The full name of the ref that a revision is the name of; none if it is another revision.
+    /// Returns the full name of the ref that a revision abbreviates, or `None` for other revisions.
     pub(crate) fn ref_named(&self, revision: &str) -> Option<GitString> {
         let reference = self.git.resolve_reference_from_short_name(revision).ok()?;
         Some(GitString::new(reference.name_bytes()))
     }
 
-    /// The notes of those of these commits that have a verdict.
+    /// Returns the notes of those of these commits that have a verdict.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the notes cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if the notes cannot be read.
     pub(crate) fn verdicts_of(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
@@ -77,27 +76,27 @@ impl Repo {
         Ok(found)
     }
 
-    /// A word for how verdicts and records stand: it changes with every one of them.
+    /// Returns a key that changes with every change to verdicts and records.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the notes cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if the notes cannot be read.
     pub(crate) fn results_key(&self) -> Result<String, Error> {
         let shown = |tip: Option<Oid>| tip.map_or("none".to_owned(), |tip| tip.to_string());
         let (verdicts, records) = (self.verdict_notes().tip()?, self.record_notes().tip()?);
         Ok(format!("{} {}", shown(verdicts), shown(records)))
     }
 
-    /// These commits with ancestors before what is above them.
+    /// Sorts these commits so that ancestors come first.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where their history cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if their history cannot be read.
     pub(crate) fn by_topology(&self, ids: &[CommitId]) -> Result<Vec<CommitId>, Error> {
         let unreadable = |source| git_error("cannot read the history of retested commits", source);
         let mut left: HashSet<CommitId> = ids.iter().copied().collect();
         let mut newest_first = Vec::new();
-        // One alone has its place without a walk.
+        // A single commit needs no walk.
         if ids.len() < 2 {
             return Ok(ids.to_vec());
         }

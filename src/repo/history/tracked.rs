@@ -1,4 +1,4 @@
-//! What the work tree's index and HEAD hold: whether a folder of builds would meet tracked files.
+//! Checks whether the builds directory would contain tracked files of the working tree.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::model::error::Error;
 use crate::repo::repository::{Repo, git_error};
 
 impl Repo {
-    /// Whether the index or HEAD of the main work tree holds this folder, given relative to the
-    /// root, or anything below it.
+    /// Returns true if the index or HEAD of the main working tree tracks this path or anything
+    /// below it.
     ///
-    /// In a bare repository no file stands for what is tracked: the answer is no.
+    /// The path is relative to the root. In a bare repository, the result is false.
     pub(crate) fn has_tracked(&self, folder: &str) -> Result<bool, Error> {
         if self.is_bare() {
             return Ok(false);

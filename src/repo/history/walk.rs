@@ -1,7 +1,8 @@
-//! Walking history: the commits between some tips and what is hidden, oldest first.
+//! Walks history: the commits between some tips and hidden commits, oldest first.
 //!
-//! Our own walk and not libgit2's: it reads every commit once, tree included, names the commit
-//! that cannot be read, and looks further than git does before it believes the clocks.
+//! tinyci does not use the walk of libgit2. This one reads every commit and its tree id once, and
+//! its errors name the unreadable commit. It also searches further than git before it trusts
+//! committer times.
 
 use std::{
     cmp::Reverse,
@@ -13,33 +14,33 @@ use git2::{Oid, Repository};
 use crate::model::error::Error;
 use crate::repo::repository::{FSCK, git_error};
 
-/// What a walk knows of a commit.
+/// The data of one commit in a walk.
 #[derive(Clone, Debug)]
 pub(in crate::repo) struct Node {
     pub(in crate::repo) id: Oid,
     pub(in crate::repo) tree: Oid,
-    /// The committer's time, in seconds since 1970.
+    /// The committer time, in seconds since 1970.
     pub(in crate::repo) time: i64,
     pub(in crate::repo) parents: Vec<Oid>,
 }
 
 /// Reads one commit.
 ///
-/// The parents of a commit at the edge of a shallow clone are not there, and not listed.
+/// A commit at the edge of a shallow clone has no parents.
 pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Error> {
     let commit = find_commit(git, id)?;
     let (tree, time) = (commit.tree_id(), commit.time().seconds());
     Ok(Node { id, tree, time, parents: commit.parent_ids().collect() })
 }
 
-/// Finds one commit, or says which could not be read.
+/// Finds one commit. The error names the commit.
 pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
     git.find_commit(id).map_err(|source| {
         git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
     })
 }
 
-/// The commits reachable from `tips` and not from `hidden`, in no order.
+/// Returns the commits reachable from `tips` and not from `hidden`, unsorted.
 pub(in crate::repo) fn between(
     git: &Repository,
     tips: &[Oid],
@@ -47,16 +48,16 @@ pub(in crate::repo) fn between(
 ) -> Result<Vec<Node>, Error> {
     let mut walk = Walk::new(git);
     for id in hidden {
-        walk.meet(*id, true)?;
+        walk.visit(*id, true)?;
     }
     for id in tips {
-        walk.meet(*id, false)?;
+        walk.visit(*id, false)?;
     }
     walk.run()
 }
 
-/// How many hidden commits are looked at beyond the point where, if all clocks went right, no
-/// wanted one could be met again. Git's own walk allows five.
+/// The number of hidden commits to visit after the walk could end if all committer times were
+/// right. Git's own walk visits five.
 const CLOCK_SLACK: usize = 128;
 
 struct WalkState {
@@ -65,14 +66,15 @@ struct WalkState {
     queued: bool,
 }
 
-/// Newest first, both sides at once, until only hidden commits are left that are older than every
-/// wanted one.
+/// A walk from the newest commit down, through hidden and other commits at once.
+///
+/// It ends when only hidden commits are left that are older than every other commit.
 struct Walk<'r> {
     git: &'r Repository,
     seen: HashMap<Oid, WalkState>,
     queue: BinaryHeap<(i64, Oid)>,
-    wanted_in_queue: usize,
-    oldest_wanted: i64,
+    visible_in_queue: usize,
+    oldest_visible: i64,
 }
 
 impl<'r> Walk<'r> {
@@ -81,17 +83,17 @@ impl<'r> Walk<'r> {
             git,
             seen: HashMap::new(),
             queue: BinaryHeap::new(),
-            wanted_in_queue: 0,
-            oldest_wanted: i64::MAX,
+            visible_in_queue: 0,
+            oldest_visible: i64::MAX,
         }
     }
 
     fn run(mut self) -> Result<Vec<Node>, Error> {
         let mut slack = CLOCK_SLACK;
         while let Some((time, id)) = self.queue.pop() {
-            if self.wanted_in_queue == 0 && time < self.oldest_wanted {
-                let none_was_wanted = self.oldest_wanted == i64::MAX;
-                if slack == 0 || none_was_wanted {
+            if self.visible_in_queue == 0 && time < self.oldest_visible {
+                let none_was_visible = self.oldest_visible == i64::MAX;
+                if slack == 0 || none_was_visible {
                     break;
                 }
                 slack -= 1;
@@ -102,19 +104,19 @@ impl<'r> Walk<'r> {
         Ok(seen.map(|seen| seen.node).collect())
     }
 
-    /// Goes on to the parents of a commit that leaves the queue.
+    /// Visits the parents of a commit that leaves the queue.
     fn expand(&mut self, id: Oid) -> Result<(), Error> {
         let Some(seen) = self.seen.get_mut(&id) else { return Ok(()) };
         seen.queued = false;
         let (hidden, parents) = (seen.hidden, seen.node.parents.clone());
         if !hidden {
-            self.wanted_in_queue -= 1;
-            self.oldest_wanted = self.oldest_wanted.min(seen.node.time);
+            self.visible_in_queue -= 1;
+            self.oldest_visible = self.oldest_visible.min(seen.node.time);
         }
-        parents.into_iter().try_for_each(|parent| self.meet(parent, hidden))
+        parents.into_iter().try_for_each(|parent| self.visit(parent, hidden))
     }
 
-    fn meet(&mut self, id: Oid, hidden: bool) -> Result<(), Error> {
+    fn visit(&mut self, id: Oid, hidden: bool) -> Result<(), Error> {
         if self.seen.contains_key(&id) {
             if hidden {
                 self.hide(id);
@@ -123,12 +125,12 @@ impl<'r> Walk<'r> {
         }
         let node = read_node(self.git, id)?;
         self.queue.push((node.time, id));
-        self.wanted_in_queue += usize::from(!hidden);
+        self.visible_in_queue += usize::from(!hidden);
         self.seen.insert(id, WalkState { node, hidden, queued: true });
         Ok(())
     }
 
-    /// Hides a commit met before, and all its ancestors that were met.
+    /// Hides a visited commit and all its visited ancestors.
     fn hide(&mut self, id: Oid) {
         let mut stack = vec![id];
         while let Some(id) = stack.pop() {
@@ -138,7 +140,7 @@ impl<'r> Walk<'r> {
             }
             seen.hidden = true;
             if seen.queued {
-                self.wanted_in_queue -= 1;
+                self.visible_in_queue -= 1;
             } else {
                 stack.extend(&seen.node.parents);
             }
@@ -146,8 +148,10 @@ impl<'r> Walk<'r> {
     }
 }
 
-/// The same commits with every parent before its children; of several that could come next, the
-/// one with the earlier time, then the smaller id.
+/// Sorts commits so that every parent comes before its children.
+///
+/// Of several that could come next, the one with the earlier time comes first, then the one with
+/// the smaller id.
 pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
     let index: HashMap<Oid, usize> = nodes.iter().enumerate().map(|(at, n)| (n.id, at)).collect();
     let mut waiting = vec![0_usize; nodes.len()];
@@ -184,36 +188,36 @@ pub(in crate::repo) fn oldest_first(nodes: Vec<Node>) -> Vec<Node> {
     sorted
 }
 
-/// The commits at and below some tips, met from the newest down, as far as somebody has asked.
+/// A search among some tips and their ancestors that reads only as much as its answers need.
 ///
-/// So the answer "it is there" comes after a look at the commits that are newer, and asking for
-/// one commit after the other looks at each but once. The answer "no" is exact, whatever the
-/// clocks say, and costs the whole history below the tips.
+/// It reads from the newest commit down. A search for a commit that is there reads only newer
+/// commits, and later searches do not read these again. A negative answer is exact even if
+/// committer times are wrong, and reads the whole history below the tips.
 pub(in crate::repo) struct AncestorSearch<'r> {
     git: &'r Repository,
-    met: HashSet<Oid>,
+    visited: HashSet<Oid>,
     queue: BinaryHeap<(i64, Oid, Vec<Oid>)>,
 }
 
 impl<'r> AncestorSearch<'r> {
     pub(in crate::repo) fn new(git: &'r Repository, tips: &[Oid]) -> Result<Self, Error> {
-        let mut below = Self { git, met: HashSet::new(), queue: BinaryHeap::new() };
-        below.meet(tips)?;
+        let mut below = Self { git, visited: HashSet::new(), queue: BinaryHeap::new() };
+        below.visit(tips)?;
         Ok(below)
     }
 
-    /// Whether `id` is one of the tips or an ancestor of one.
+    /// Returns true if `id` is one of the tips or an ancestor of one.
     pub(in crate::repo) fn contains(&mut self, id: Oid) -> Result<bool, Error> {
-        while !self.met.contains(&id) {
+        while !self.visited.contains(&id) {
             let Some((_, _, parents)) = self.queue.pop() else { return Ok(false) };
-            self.meet(&parents)?;
+            self.visit(&parents)?;
         }
         Ok(true)
     }
 
-    fn meet(&mut self, commits: &[Oid]) -> Result<(), Error> {
+    fn visit(&mut self, commits: &[Oid]) -> Result<(), Error> {
         for commit in commits {
-            if self.met.insert(*commit) {
+            if self.visited.insert(*commit) {
                 let node = read_node(self.git, *commit)?;
                 self.queue.push((node.time, node.id, node.parents));
             }
@@ -222,16 +226,18 @@ impl<'r> AncestorSearch<'r> {
     }
 }
 
-/// Of these commits, those that are not ancestors of others, in order of their ids.
+/// Returns those of these commits that are not ancestors of others, sorted by id.
 ///
-/// Looks no further back than the oldest of them: with wrong clocks a few too many remain.
+/// Does not read commits older than the oldest of them. If committer times are wrong, the result
+/// may contain a few commits too many.
 pub(in crate::repo) fn heads_of(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid>, Error> {
     let all: HashSet<Oid> = ids.iter().copied().collect();
     let nodes: Vec<Node> = all.iter().map(|id| read_node(git, *id)).collect::<Result<_, _>>()?;
     let oldest = nodes.iter().map(|node| node.time).min().unwrap_or(0);
     let mut below: HashSet<Oid> = nodes.iter().flat_map(|node| node.parents.clone()).collect();
     if nodes.iter().filter(|node| !below.contains(&node.id)).count() > 1 {
-        // Several are nobody's parent: between them there may be commits that are not listed.
+        // Several commits are not a parent of another, but may be an ancestor through unlisted
+        // commits.
         let mut stack: Vec<Oid> = below.iter().filter(|id| !all.contains(id)).copied().collect();
         while let Some(id) = stack.pop() {
             let node = read_node(git, id)?;
@@ -270,7 +276,7 @@ mod tests {
         assert_eq!(order(Vec::new()), [0; 0]);
     }
 
-    /// A history of merges drawn from a small generator, the same in every run.
+    /// Writes a pseudorandom history of merges, the same in every run.
     fn tangle(repo: &TestRepo) -> Vec<Oid> {
         let git = Repository::open(repo.path()).unwrap();
         let tree = git.treebuilder(None).unwrap().write().unwrap();

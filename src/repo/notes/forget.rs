@@ -1,4 +1,4 @@
-//! Forgetting all results: the one deletion of tinyci's refs that no run undoes.
+//! Forgets all results. No run undoes this deletion.
 
 use serde::Serialize;
 
@@ -8,18 +8,18 @@ use crate::repo::{
 };
 use crate::{model::error::Error, wire};
 
-/// What [`Engine::forget_all`](crate::Engine::forget_all) did.
+/// The result of [`Engine::forget_all`](crate::Engine::forget_all).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForgetReport {
-    /// The refs that are gone now: those of the verdicts and of the records.
+    /// The deleted refs: those of the verdicts and of the records.
     pub removed: Vec<String>,
-    /// The refs that others had deleted or set back, and that no run restores any more.
+    /// The refs that others had deleted or set back, and that no run restores any longer.
     pub given_up: Vec<String>,
 }
 
 impl ForgetReport {
-    /// As one line of JSON: `removed` and `given_up`.
+    /// Returns the report as one line of JSON: `removed` and `given_up`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"removed":[],"given_up":[]}"#;
@@ -42,27 +42,30 @@ struct ForgottenJson<'a> {
 }
 
 impl Repo {
-    /// Forgets all verdicts and records, and every loss: what is missing now is not made again. The
-    /// deployments, approvals and baseline that are there stay.
+    /// Deletes all verdicts and records, and forgets every lost ref, so that no run restores it.
+    ///
+    /// The existing deployments, approvals and baseline remain.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or removed,
-    /// [`Io`](crate::ErrorKind::Io) where the state cannot be written.
+    /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or removed;
+    /// [`Io`](crate::ErrorKind::Io) if the state cannot be written.
     pub(crate) fn forget_results(&self) -> Result<ForgetReport, Error> {
-        let mut intent = self.intent()?;
+        let mut owner = self.acquire_ref_lock()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
-        let mut forgotten =
-            ForgetReport { given_up: self.lossy(&memory, &named), ..ForgetReport::default() };
+        let mut forgotten = ForgetReport {
+            given_up: self.refs_with_losses(&memory, &named),
+            ..ForgetReport::default()
+        };
         memory.refs.clear();
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));
         let unwritten = |source| Error::io("write below", self.common_dir(), source);
         memory.write(self.common_dir(), self.sharing()?).map_err(unwritten)?;
-        // The verdicts first: there is never one without what it rests on.
+        // The verdicts first, so that every remaining verdict still has its record.
         for name in [VERDICTS, RECORDS] {
-            if AtomicRef::new(self, name).remove(&mut intent)? {
+            if AtomicRef::new(self, name).remove(&mut owner)? {
                 forgotten.removed.push(name.to_owned());
             }
         }

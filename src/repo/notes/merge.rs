@@ -1,12 +1,11 @@
-//! Verdicts and records that were fetched from a remote, read beside one's own and merged into
-//! them.
+//! Reads and merges verdicts and records that were fetched from a remote.
 //!
 //! A clone fetches a server's notes to `refs/notes/remotes/<remote>/…`, where they overwrite
-//! nothing. Merging is done here and not by `git notes merge`, which fails on notes trees of
-//! different fan-out, and to which a word is a text like any other. Records are joined line by line,
-//! each run once, other lines byte for byte. Of two words that differ, the one holds whose run
-//! finished last; the records of both stay. The result is a commit on top of both, so that it can
-//! be pushed without force.
+//! nothing. `git notes merge` cannot merge them: it fails on notes trees of different fan-out, and
+//! it merges a verdict like any text. This merge joins records line by line, with each job once and
+//! all other lines unchanged. If two verdicts differ, the one whose job finished last wins. The
+//! records of both remain. The result is a commit on top of both, so that it can be pushed without
+//! force.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -35,27 +34,28 @@ use crate::{
 
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
-/// What one source says of a commit: this repository, or a remote when it was last fetched.
+/// The verdict and records of a commit in one source: this repository, or a remote as last fetched.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct SourceResults {
     pub(crate) verdict: Option<Note>,
     pub(crate) lines: Vec<Line>,
 }
 
-/// What a merge brought.
+/// The result of a merge.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MergeReport {
-    /// How many lines of records are new here.
+    /// The number of added record lines.
     pub records: usize,
-    /// The commits that have a verdict now and had none.
+    /// The commits that had no verdict before.
     pub added: Vec<CommitId>,
-    /// The commits whose verdict was another one, of a run that finished earlier.
+    /// The commits whose verdict was replaced, because the other job finished later.
     pub replaced: Vec<CommitId>,
 }
 
 impl MergeReport {
-    /// As one line of JSON: `records`, and the full ids of `added` and `replaced`.
+    /// Returns the report as one line of JSON: `records`, and the full ids of `added` and
+    /// `replaced`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"records":0,"added":[],"replaced":[]}"#;
@@ -81,11 +81,11 @@ struct MergedJson {
 }
 
 impl Repo {
-    /// The remotes of which verdicts or records were fetched, by name.
+    /// Returns the names of the remotes whose verdicts or records were fetched, sorted.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be listed.
+    /// [`Git`](ErrorKind::Git) if the refs cannot be listed.
     pub(crate) fn tracked_remotes(&self) -> Result<Vec<String>, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = BTreeSet::new();
@@ -103,30 +103,30 @@ impl Repo {
         Ok(found.into_iter().collect())
     }
 
-    /// What these remotes said of a commit when they were last fetched, in their order.
+    /// Returns the results of a commit on each of these remotes, as last fetched, in their order.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where their notes cannot be read.
-    pub(crate) fn said_by(
+    /// [`Git`](ErrorKind::Git) if their notes cannot be read.
+    pub(crate) fn results_of_remotes(
         &self,
         remotes: &[String],
         id: CommitId,
     ) -> Result<Vec<SourceResults>, Error> {
-        let said = |remote: &String| {
-            let word = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
+        let results = |remote: &String| {
+            let verdict = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
             let text = self.tracked(remote, RECORDS).tree()?.get(id)?.unwrap_or_default();
-            Ok(SourceResults { verdict: word, lines: parse_lines(id, &text) })
+            Ok(SourceResults { verdict, lines: parse_lines(id, &text) })
         };
-        remotes.iter().map(said).collect()
+        remotes.iter().map(results).collect()
     }
 
-    /// Merges what was fetched of a remote into this repository's own verdicts and records.
+    /// Merges the fetched results of a remote into this repository's own verdicts and records.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where nothing of it was fetched, [`Git`](ErrorKind::Git)
-    /// where notes cannot be read or written.
+    /// [`NotFound`](ErrorKind::NotFound) if nothing was fetched; [`Git`](ErrorKind::Git) if notes
+    /// cannot be read or written.
     pub(crate) fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         if !self.tracked_remotes()?.iter().any(|known| known == remote) {
             self.remote_url(remote)?;
@@ -134,11 +134,11 @@ impl Repo {
             let hint = format!("`tinyci setup-remote {remote}`, then `git fetch {remote}`");
             return Err(Error::new(ErrorKind::NotFound, message).with_hint(hint));
         }
-        // The records first: a word rests on them.
-        let records = self.merge(remote, RECORDS, |_, note| Ok(joined(&note)))?;
-        let words = self.merge(remote, VERDICTS, |id, note| self.newer_verdict(id, note))?;
-        let of = |overruled: bool| {
-            words.iter().filter(move |(_, it)| *it == overruled).map(|(id, _)| *id).collect()
+        // The records first, because a verdict needs its record.
+        let records = self.merge(remote, RECORDS, |_, note| Ok(joined_lines(&note)))?;
+        let verdicts = self.merge(remote, VERDICTS, |id, note| self.newer_verdict(id, note))?;
+        let of = |is_replaced: bool| {
+            verdicts.iter().filter(move |(_, it)| *it == is_replaced).map(|(id, _)| *id).collect()
         };
         let records = records.iter().map(|(_, lines)| lines).sum();
         Ok(MergeReport { records, added: of(false), replaced: of(true) })
@@ -149,8 +149,9 @@ impl Repo {
         Notes::new(self, format!("{FETCHED_NOTES}{remote}/{below}"))
     }
 
-    /// The word of theirs, if it is to stand here, and whether it takes another's place. One that was
-    /// taken away here after it was merged stays away.
+    /// Returns their verdict if it is to be stored, and whether it replaces one of ours.
+    ///
+    /// A verdict that was removed here after a merge is not added again.
     fn newer_verdict(
         &self,
         id: CommitId,
@@ -166,8 +167,8 @@ impl Repo {
         Ok(is_newer.then_some((theirs.bytes, true)))
     }
 
-    /// Merges one notes ref. `choose` is shown a commit's note where there is another one there than
-    /// here, and gives the text that is to stand, if not the one that does, with what to tell of it.
+    /// Merges one notes ref. `choose` gets each note that differs and returns the new text with a
+    /// result for the caller, or `None` to keep ours.
     fn merge<T>(
         &self,
         remote: &str,
@@ -180,10 +181,10 @@ impl Repo {
         }
     }
 
-    /// Joins a commit of one of our notes refs to it that it does not contain any more.
-    pub(in crate::repo) fn join_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
+    /// Merges a commit that one of our notes refs no longer contains.
+    pub(in crate::repo) fn merge_lost_notes(&self, own: &str, tip: Oid) -> Result<(), Error> {
         match own {
-            RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined(&note))).map(drop),
+            RECORDS => self.merge_tip(RECORDS, tip, |_, note| Ok(joined_lines(&note))).map(drop),
             _ => self.merge_tip(VERDICTS, tip, |id, note| self.newer_verdict(id, note)).map(drop),
         }
     }
@@ -198,14 +199,15 @@ impl Repo {
         let their_tree = ours.tree_at(Some(their_tip))?;
         ours.move_by(MESSAGE, |tip| {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
-            // What only grew is taken as it is, and its history with it.
-            let grew = base == tip;
+            // If ours has no new commits, the merge is a fast-forward.
+            let is_fast_forward = base == tip;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
-            let merging = NotesMerge { base: &base_tree, theirs: &their_tree, writes: !grew };
+            let merging =
+                NotesMerge { base: &base_tree, theirs: &their_tree, writes: !is_fast_forward };
             let (tree, changed) = merging.merge(our_tree, &choose)?;
             match (tip, tree) {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
-                (Some(tip), Some(tree)) if !grew => {
+                (Some(tip), Some(tree)) if !is_fast_forward => {
                     let parents = [tip, their_tip];
                     let commit =
                         atomic_ref::commit(&self.git, tree, &parents, atomic_ref::now(), MESSAGE);
@@ -217,7 +219,7 @@ impl Repo {
         })
     }
 
-    /// The newest commit that both notes rest on.
+    /// Returns the merge base of two commits of the notes.
     fn base_of(&self, ours: Oid, theirs: Oid) -> Result<Option<Oid>, Error> {
         match self.git.merge_base(ours, theirs) {
             Ok(base) => Ok(Some(base)),
@@ -227,10 +229,10 @@ impl Repo {
     }
 }
 
-/// The commits whose note is another one after a merge, with what there is to tell of each.
+/// The commits whose note changes in a merge, each with the result of `choose`.
 type Changed<T> = Vec<(CommitId, T)>;
 
-/// What is said of one commit, where theirs differs from ours.
+/// The notes of one commit in a merge, if theirs differs from ours.
 struct ThreeWay {
     base: Option<Vec<u8>>,
     ours: Option<Vec<u8>>,
@@ -241,12 +243,12 @@ struct ThreeWay {
 struct NotesMerge<'a, 'repo> {
     base: &'a NotesTree<'repo>,
     theirs: &'a NotesTree<'repo>,
-    /// Whether the merged tree is wanted, and not only what would change.
+    /// True if the merge writes the new tree; false if it only computes the changes.
     writes: bool,
 }
 
 impl NotesMerge<'_, '_> {
-    /// Our tree with all that `choose` takes, and what it told of each.
+    /// Returns our tree with all notes that `choose` returned, and the results of `choose`.
     fn merge<T>(
         &self,
         mut ours: NotesTree<'_>,
@@ -259,20 +261,20 @@ impl NotesMerge<'_, '_> {
             if note.ours.as_ref() == Some(&note.theirs) {
                 continue;
             }
-            if let Some((text, told)) = choose(id, note)? {
+            if let Some((text, result)) = choose(id, note)? {
                 if self.writes {
                     let tree = ours.with(id, &text)?;
                     ours = ours.edited_to(tree);
                 }
-                changed.push((id, told));
+                changed.push((id, result));
             }
         }
         Ok((ours.root(), changed))
     }
 }
 
-/// Our lines and, behind them, those of theirs that are new; with how many those are.
-fn joined(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
+/// Returns our lines followed by their new lines, and the number of new lines.
+fn joined_lines(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     let ours = note.ours.as_deref().unwrap_or_default();
     let mut text = ours.to_vec();
     let known: BTreeSet<&[u8]> = ours.split(|byte| *byte == b'\n').chain([&b""[..]]).collect();
@@ -289,24 +291,24 @@ fn joined(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     (!added.is_empty()).then_some((text, added.len()))
 }
 
-/// When the newest run finished that gave this word; none where no record says so.
+/// Returns when the newest job with this verdict finished, or `None` without a record of one.
 fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
     let verdict = note.verdict?;
     let records = lines.iter().filter_map(|line| match line {
         Line::Record(record) => Some(record),
         Line::Foreign(_) => None,
     });
-    let gave = records.filter(|record| record.verdict() == Some(verdict));
-    gave.map(|record| record.finished).max()
+    let matching = records.filter(|record| record.verdict() == Some(verdict));
+    matching.map(|record| record.finished).max()
 }
 
-/// The word that holds among these: that of the run that finished last, the first of equals.
-pub(crate) fn word_that_holds(said: &[SourceResults]) -> Option<Note> {
-    let lines: Vec<Line> = said.iter().flat_map(|it| it.lines.iter().cloned()).collect();
-    let words = said.iter().filter_map(|it| it.verdict.as_ref());
-    let first = words.clone().next()?;
-    let newest = words.fold(first, |best, word| {
-        if finished(word, &lines) > finished(best, &lines) { word } else { best }
+/// Returns the verdict of the job that finished last; the first of them if several are equal.
+pub(crate) fn newest_verdict(sources: &[SourceResults]) -> Option<Note> {
+    let lines: Vec<Line> = sources.iter().flat_map(|it| it.lines.iter().cloned()).collect();
+    let verdicts = sources.iter().filter_map(|it| it.verdict.as_ref());
+    let first = verdicts.clone().next()?;
+    let newest = verdicts.fold(first, |best, verdict| {
+        if finished(verdict, &lines) > finished(best, &lines) { verdict } else { best }
     });
     Some(newest.clone())
 }

@@ -1,12 +1,12 @@
 //! Notes: verdicts and records.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `forget` | taking verdicts and records away |
-//! | `merge` | joining those of a remote with our own |
+//! | `forget` | removing all verdicts and records |
+//! | `merge` | merging those of a remote with ours |
 //! | `note_index` | which commits have a note |
 //! | `notes_ref` | reading and writing a notes ref |
-//! | `notes_tree` | its tree, with any fan-out |
+//! | `notes_tree` | the tree of a notes ref, with any fan-out |
 //! | `records` | the records of a commit |
 //! | `verdicts` | the one-word verdicts |
 

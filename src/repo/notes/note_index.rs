@@ -1,7 +1,8 @@
-//! Which commits have a note, asked for many of them.
+//! Looks up which commits have a note, for many commits.
 //!
-//! git fans notes out by the digits of their object (`ab/cd/…`), to any depth and mixed. So a
-//! lookup loads the few subtrees on its way, and a thousand lookups load every subtree once.
+//! git distributes notes over directories by the digits of their object (`ab/cd/…`), to any depth
+//! and mixed. A lookup loads only the few subtrees on its way. A thousand lookups load every
+//! subtree once.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,12 +11,12 @@ use git2::Oid;
 use super::notes_tree::NotesTree;
 use crate::model::{commit::CommitId, error::Error};
 
-/// The commits noted in one notes tree, loaded as they are asked for.
+/// The commits in one notes tree, loaded on demand.
 pub(in crate::repo) struct NoteIndex<'repo> {
     notes: NotesTree<'repo>,
     found: HashSet<CommitId>,
-    /// Subtrees met so far, by the bytes of the object's id that lead there; an id until they are
-    /// loaded.
+    /// The known subtrees, by the leading bytes of the object ids in them. A value is the subtree's
+    /// id until the subtree is loaded.
     subtrees: HashMap<Vec<u8>, Option<Oid>>,
 }
 
@@ -25,7 +26,7 @@ impl<'repo> NoteIndex<'repo> {
         Self { notes, found: HashSet::new(), subtrees: root.into_iter().collect() }
     }
 
-    /// Whether this commit has a note, whatever it says.
+    /// Returns true if this commit has a note, with any text.
     pub(in crate::repo) fn contains(&mut self, id: CommitId) -> Result<bool, Error> {
         for depth in 0..id.as_bytes().len() {
             let (prefix, _) = id.as_bytes().split_at(depth);
@@ -41,7 +42,7 @@ impl<'repo> NoteIndex<'repo> {
         Ok(self.found.contains(&id))
     }
 
-    /// The text of this commit's note, if it has one.
+    /// Returns the text of this commit's note, if it has one.
     pub(in crate::repo) fn get(&mut self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
         if self.contains(id)? { self.notes.get(id) } else { Ok(None) }
     }
@@ -55,21 +56,21 @@ impl<'repo> NoteIndex<'repo> {
     }
 }
 
-/// The commits that have a note in `before` and none in `after`, whatever the fan-out of either.
+/// Returns the commits that have a note in `before` and none in `after`, for any fan-out.
 ///
-/// Subtrees that are the same are not looked into, so it costs what has changed.
+/// Skips equal subtrees, so the cost depends only on the changes.
 pub(in crate::repo) fn notes_removed(
     before: &NotesTree<'_>,
     after: &NotesTree<'_>,
 ) -> Result<HashSet<CommitId>, Error> {
-    let mut comparison = Comparison { before, after, gone: HashSet::new(), come: HashSet::new() };
+    let mut comparison =
+        Comparison { before, after, removed: HashSet::new(), added: HashSet::new() };
     comparison.compare(before.root(), after.root(), &[])?;
-    // A note that changed its place in the fan-out has gone and has come.
-    Ok(comparison.gone.difference(&comparison.come).copied().collect())
+    // A note whose place in the fan-out changed was both removed and added.
+    Ok(comparison.removed.difference(&comparison.added).copied().collect())
 }
 
-/// The commits of which `theirs` has a note that may differ from the one in `ours`: those in
-/// subtrees that are not the same.
+/// Returns the commits whose note in `theirs` may differ from `ours`: all in subtrees that differ.
 pub(in crate::repo) fn notes_differing(
     ours: &NotesTree<'_>,
     theirs: &NotesTree<'_>,
@@ -84,8 +85,8 @@ pub(in crate::repo) fn notes_differing(
             (ours.level(our_tree, &prefix)?, theirs.level(their_tree, &prefix)?);
         found.extend(level.notes);
         left.extend(level.subtrees.into_iter().map(|(byte, tree)| {
-            let here = our_level.subtrees.get(&byte).copied();
-            (here, Some(tree), [prefix.as_slice(), &[byte]].concat())
+            let our_subtree = our_level.subtrees.get(&byte).copied();
+            (our_subtree, Some(tree), [prefix.as_slice(), &[byte]].concat())
         }));
     }
     Ok(found)
@@ -94,8 +95,8 @@ pub(in crate::repo) fn notes_differing(
 struct Comparison<'a, 'repo> {
     before: &'a NotesTree<'repo>,
     after: &'a NotesTree<'repo>,
-    gone: HashSet<CommitId>,
-    come: HashSet<CommitId>,
+    removed: HashSet<CommitId>,
+    added: HashSet<CommitId>,
 }
 
 impl Comparison<'_, '_> {
@@ -110,10 +111,10 @@ impl Comparison<'_, '_> {
         }
         let old = self.before.level(before, prefix)?;
         let new = self.after.level(after, prefix)?;
-        let (had, has): (HashSet<_>, HashSet<_>) =
+        let (old_notes, new_notes): (HashSet<_>, HashSet<_>) =
             (old.notes.into_iter().collect(), new.notes.into_iter().collect());
-        self.gone.extend(had.difference(&has));
-        self.come.extend(has.difference(&had));
+        self.removed.extend(old_notes.difference(&new_notes));
+        self.added.extend(new_notes.difference(&old_notes));
         let bytes: HashSet<u8> = old.subtrees.keys().chain(new.subtrees.keys()).copied().collect();
         for byte in bytes {
             let (old, new) = (old.subtrees.get(&byte).copied(), new.subtrees.get(&byte).copied());
@@ -136,11 +137,11 @@ mod tests {
     };
 
     fn id(number: usize) -> CommitId {
-        // The first byte varies fast, so that fan-out has something to do.
+        // The first byte varies, so that the notes fan out.
         format!("{:02x}{number:038x}", number % 7).parse().unwrap()
     }
 
-    /// A notes tree that holds these paths (a `/` makes a folder), written by git itself.
+    /// Writes a notes tree with these paths with git; a `/` makes a directory.
     fn tree_of(repo: &TestRepo, paths: &[String]) -> Oid {
         let blob = repo.git(&["hash-object", "-w", "/dev/null"]);
         let index = repo.outside().join("index");

@@ -1,4 +1,4 @@
-//! One notes ref: read at a moment, and edited.
+//! Reads and edits one notes ref.
 
 use std::borrow::Cow;
 
@@ -23,12 +23,12 @@ impl<'repo> Notes<'repo> {
         Self { reference: AtomicRef::new(repo, name.clone()), name }
     }
 
-    /// The notes as they are now.
+    /// Returns the current notes.
     pub(in crate::repo) fn tree(&self) -> Result<NotesTree<'repo>, Error> {
         self.tree_at(self.tip()?)
     }
 
-    /// The notes as they were at a commit of the ref; none at all for none.
+    /// Returns the notes at a commit of the ref, or an empty tree for `None`.
     pub(in crate::repo) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
         let (git, name) = (self.reference.git(), self.name.clone());
         let read = || {
@@ -39,12 +39,12 @@ impl<'repo> Notes<'repo> {
         NotesTree::new(git, name, root).map_err(|source| self.reference.unreadable(source))
     }
 
-    /// The commit that the ref names.
+    /// Returns the commit that the ref names.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
         self.reference.tip()
     }
 
-    /// Moves the ref to the commit that an edit makes of the one it names.
+    /// Moves the ref to the commit that an edit makes from the current one.
     pub(in crate::repo) fn move_by<T>(
         &self,
         message: &str,
@@ -53,8 +53,9 @@ impl<'repo> Notes<'repo> {
         self.reference.update(message, edit)
     }
 
-    /// Makes one commit of an edit, which gives a tree to replace that of the notes it is shown.
-    /// It is made again whenever others were faster.
+    /// Makes one commit from an edit, which returns a new tree for the current notes.
+    ///
+    /// Repeats the edit if another writer was faster.
     pub(in crate::repo) fn update<T>(
         &self,
         message: &str,
@@ -89,7 +90,7 @@ mod tests {
         testing::{TestRepo, succeed},
     };
 
-    /// An id that no object has: git notes such ids as readily.
+    /// Returns an id that no object has. git also accepts such ids for notes.
     fn id(number: u8) -> CommitId {
         CommitId::from_bytes(std::array::from_fn(|_| number))
     }
@@ -98,7 +99,7 @@ mod tests {
         repo.write_verdict(id(number), Verdict::Success, Replace::Nothing)
     }
 
-    /// What git itself finds: a line for each note.
+    /// Returns what git lists: a line for each note.
     fn listed(test: &TestRepo) -> String {
         test.git(&["notes", "--ref", VERDICTS, "list"])
     }
@@ -113,7 +114,7 @@ mod tests {
         let path = test.path();
         thread::scope(|scope| {
             let writer = scope.spawn(|| write(&Repo::open(path).unwrap(), 2));
-            // The writer declares itself before it meets the lock.
+            // The writer declares the change before it meets the lock.
             let intent = path.join("tinyci/intent");
             while fs::read(&intent).unwrap().is_empty() {
                 thread::yield_now();
@@ -163,7 +164,7 @@ mod tests {
         assert_eq!(test.git(&["rev-list", "--count", VERDICTS]), "2");
     }
 
-    /// Moves the ref by compare-and-swap with git's own programs, twenty times.
+    /// A script that moves the ref by compare-and-swap with git's own programs, 20 times.
     const STRANGER: &str = r"
         for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             until tip=$(git rev-parse -q --verify $REF) &&
@@ -207,7 +208,7 @@ mod tests {
         let blob = test.git(&["rev-parse", &format!("{VERDICTS}:{}", id(1))]);
         assert_eq!(test.git(&["cat-file", "blob", &blob]), "success");
         assert_eq!(listed(&test).lines().filter(|line| line.starts_with(&blob)).count(), 101);
-        // Each write is one commit on top of the one before, whoever made it.
+        // Each write of any writer is one commit on top of the previous one.
         assert_eq!(test.git(&["rev-list", "--count", "--first-parent", VERDICTS]), "141");
         test.git(&["fsck", "--strict"]);
     }

@@ -1,9 +1,10 @@
-//! A notes tree as git keeps it: an entry per annotated object, named by its id, below folders of
-//! two digits that come as the notes grow.
+//! A notes tree in git's format: one entry per annotated object, named by its id. As notes are
+//! added, git distributes them over directories of two digits.
 //!
-//! libgit2's own writer keeps whatever shape it finds, and so writes a flat tree of 200,000 notes
-//! anew for each of them. This one reads every shape that git reads, and splits a folder when git
-//! would: an insert costs the depth of the tree. What is not a note stays where it is.
+//! libgit2's writer keeps the shape that it finds. So it rewrites a flat tree of 200,000 notes for
+//! each new note. This writer reads every shape that git reads and splits a directory when git
+//! would. The cost of an insert is the depth of the tree. Entries that are not notes stay
+//! unchanged.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -28,16 +29,16 @@ use crate::{
 pub(in crate::repo) struct NotesTree<'repo> {
     git: &'repo Repository,
     odb: Odb<'repo>,
-    /// Named in errors.
+    /// The name of the ref, for errors.
     reference: Cow<'static, str>,
     root: Option<Oid>,
 }
 
-/// One tree of a notes tree, without what lies below it.
+/// One tree of a notes tree, without its subtrees.
 #[derive(Default)]
 pub(in crate::repo) struct Level {
     pub(in crate::repo) notes: Vec<CommitId>,
-    /// By the next byte of the ids below them.
+    /// The subtrees, by the next byte of the ids in them.
     pub(in crate::repo) subtrees: HashMap<u8, Oid>,
 }
 
@@ -50,17 +51,17 @@ impl<'repo> NotesTree<'repo> {
         Ok(Self { git, odb: git.odb()?, reference: reference.into(), root })
     }
 
-    /// The same notes after an edit that gave this tree.
+    /// Returns the same notes with this tree as the new root.
     pub(in crate::repo) fn edited_to(self, root: Oid) -> Self {
         Self { root: Some(root), ..self }
     }
 
-    /// The tree that holds them; none where there never were any.
+    /// Returns the root tree, or `None` if no note was ever written.
     pub(in crate::repo) fn root(&self) -> Option<Oid> {
         self.root
     }
 
-    /// The text of a commit's note.
+    /// Returns the text of a commit's note.
     pub(in crate::repo) fn get(&self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
         let mut blobs = Vec::new();
         if let Some(root) = self.root {
@@ -69,8 +70,8 @@ impl<'repo> NotesTree<'repo> {
         if blobs.is_empty() { Ok(None) } else { self.text(&blobs).map(Some) }
     }
 
-    /// The text of these blobs as one note: more than one are joined as git joins them: by a blank
-    /// line, equal ones once.
+    /// Returns the text of these blobs as one note. Several are joined as in git: by a blank line,
+    /// equal ones once.
     fn text(&self, blobs: &[Oid]) -> Result<Vec<u8>, Error> {
         let mut text: Vec<u8> = Vec::new();
         for (index, blob) in blobs.iter().enumerate() {
@@ -87,7 +88,9 @@ impl<'repo> NotesTree<'repo> {
         Ok(text)
     }
 
-    /// What lies right in one of its trees, to which these bytes of ids lead; nothing for none.
+    /// Returns one tree of the notes tree; `prefix` are the bytes of the ids that lead to it.
+    ///
+    /// Returns an empty level for `None`.
     pub(in crate::repo) fn level(&self, tree: Option<Oid>, prefix: &[u8]) -> Result<Level, Error> {
         let mut level = Level::default();
         let Some(tree) = tree else { return Ok(level) };
@@ -107,13 +110,13 @@ impl<'repo> NotesTree<'repo> {
         Ok(level)
     }
 
-    /// The tree in which this commit's note has this text, in place of any other.
+    /// Returns the tree in which this commit's note has this text.
     pub(in crate::repo) fn with(&self, id: CommitId, text: &[u8]) -> Result<Oid, Error> {
         let blob = self.write(ObjectType::Blob, text)?;
         self.edited(id, Some(blob))
     }
 
-    /// The tree in which this commit has no note.
+    /// Returns the tree in which this commit has no note.
     pub(in crate::repo) fn without(&self, id: CommitId) -> Result<Oid, Error> {
         self.edited(id, None)
     }
@@ -129,7 +132,7 @@ impl<'repo> NotesTree<'repo> {
     fn find(&self, tree: Oid, digits: &[u8], found: &mut Vec<Oid>) -> Result<(), Error> {
         let object = self.read(tree, ObjectType::Tree)?;
         let entries = self.entries(tree, object.data())?;
-        // git reads the deeper one first, if there are two.
+        // If there are two, git reads the deeper one first.
         for entry in entries.iter().filter(|entry| entry.is_folder(digits.len())) {
             if digits.starts_with(entry.name) {
                 self.find(entry.id, &digits[2..], found)?;
@@ -140,7 +143,7 @@ impl<'repo> NotesTree<'repo> {
         Ok(())
     }
 
-    /// Sets or removes the note `digits` below `tree`; none if nothing is left.
+    /// Sets or removes the note `digits` below `tree`. Returns `None` if nothing is left.
     fn edit(
         &self,
         tree: Option<Oid>,
@@ -165,7 +168,8 @@ impl<'repo> NotesTree<'repo> {
         self.write_folder(entries, digits.len())
     }
 
-    /// Writes a tree of these entries, split if it has become crowded; none if there are none.
+    /// Writes a tree of these entries, split if it is crowded. Returns `None` if there are no
+    /// entries.
     fn write_folder(&self, entries: Vec<Entry>, digits: usize) -> Result<Option<Oid>, Error> {
         let mut entries =
             if is_crowded(&entries, digits) { self.split(entries, digits)? } else { entries };
@@ -183,7 +187,7 @@ impl<'repo> NotesTree<'repo> {
         self.write(ObjectType::Tree, &data).map(Some)
     }
 
-    /// Moves the notes of a folder one folder down.
+    /// Moves the notes of a directory one level down.
     fn split<'a>(&self, entries: Vec<Entry<'a>>, digits: usize) -> Result<Vec<Entry<'a>>, Error> {
         let (mut notes, mut rest): (Vec<_>, Vec<_>) =
             entries.into_iter().partition(|entry| entry.is_note(digits));
@@ -233,29 +237,29 @@ impl<'repo> NotesTree<'repo> {
     }
 }
 
-/// The modes of what is written here.
+/// The file modes of the entries that tinyci writes.
 const FILE: u32 = 0o100_644;
 const FOLDER: u32 = 0o40_000;
 
 impl Entry<'_> {
-    /// Whether it is a note in a folder whose prefix leaves this many digits.
+    /// Returns true if it is a note, in a directory whose prefix leaves this many digits.
     fn is_note(&self, digits: usize) -> bool {
         self.is_file() && self.name.len() == digits && is_hex(self.name)
     }
 
-    /// Whether it is a folder of notes there.
+    /// Returns true if it is a directory of notes there.
     fn is_folder(&self, digits: usize) -> bool {
         self.is_tree() && digits > 2 && self.name.len() == 2 && is_hex(self.name)
     }
 
-    /// What git sorts by: a folder's name is compared as if a slash followed it.
+    /// Returns git's sort key: a directory's name is compared as if a slash followed it.
     fn sort_key(&self) -> impl Iterator<Item = u8> {
         self.name.iter().copied().chain(self.is_tree().then_some(b'/'))
     }
 }
 
-/// git's rule: a folder is split once each of the sixteen first digits has at least two notes, or
-/// a folder already. In folders of random ids this happens near a hundred notes.
+/// Returns true if git would split a directory: each of the 16 first digits has at least two notes
+/// or a directory. With random ids, this happens near a hundred notes.
 fn is_crowded(entries: &[Entry], digits: usize) -> bool {
     let mut notes = [0_u32; 16];
     let mut any = false;
@@ -273,7 +277,7 @@ fn is_crowded(entries: &[Entry], digits: usize) -> bool {
     any && digits > 2 && notes.iter().all(|count| *count >= 2)
 }
 
-/// Small letters, as git writes them.
+/// Lowercase only, as git writes them.
 fn is_hex(name: &[u8]) -> bool {
     name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -292,7 +296,7 @@ mod tests {
         testing::{TestRepo, succeed},
     };
 
-    /// Ids spread as commit ids are (splitmix64), the same in every run.
+    /// Returns ids with a random distribution (splitmix64), the same in every run.
     fn ids(count: u64) -> Vec<CommitId> {
         let mix = |number: u64| {
             let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -323,7 +327,7 @@ mod tests {
         succeed("fast-import", &child.wait_with_output().unwrap());
     }
 
-    /// The path of a note below folders of these many digits each.
+    /// Returns the path of a note below this many directories of two digits each.
     fn path(id: CommitId, folders: usize) -> String {
         let digits = id.to_string();
         let split: String = (0..folders)
@@ -341,7 +345,7 @@ mod tests {
     fn check_agrees_with_git(test: &TestRepo, repo: &Repo) {
         let listed = listed_by_git(test);
         assert!(!listed.is_empty());
-        // Of very many, a thousand from all over are enough.
+        // Of many notes, a sample of about a thousand is enough.
         let step = 1 + listed.len() / 1000;
         for (id, blob) in listed.into_iter().step_by(step) {
             let note = repo.verdict(id.parse().unwrap()).unwrap().unwrap();

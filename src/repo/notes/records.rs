@@ -1,8 +1,8 @@
-//! The records: what happened to a commit, a line of JSON for each attempt.
+//! The records: the history of a commit's jobs, with a line of JSON for each attempt.
 //!
-//! The notes ref stands outside of `refs/notes/tinyci*`, which the ancestor and its users' scripts
-//! read whole. Lines are only ever appended, so that `git notes merge -s cat_sort_uniq` joins the
-//! records of two machines; what others wrote between them stays as it is.
+//! The notes ref is outside `refs/notes/tinyci*`, because TinyCI 0.5 and its users' scripts read
+//! all refs there. Lines are only appended. So `git notes merge -s cat_sort_uniq` joins the records
+//! of two machines. Lines of other programs stay unchanged.
 
 use std::collections::HashMap;
 
@@ -18,15 +18,15 @@ use crate::{
 /// A line of a commit's records.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Line {
-    /// An attempt at this commit.
+    /// The record of an attempt at this commit.
     Record(Box<Record>),
-    /// Anything else: blank, damaged, of another program, or about another commit (as after
-    /// `git notes copy`).
+    /// Any other line: blank, damaged, of another program, or about another commit (for example
+    /// after `git notes copy`).
     Foreign(Vec<u8>),
 }
 
 impl Repo {
-    /// Appends a record to those of its commit; one whose run is among them already is not.
+    /// Appends a record to those of its commit, unless a record of the same job exists.
     pub(crate) fn append_record(&self, record: &Record) -> Result<(), Error> {
         let json = record.to_json();
         self.record_notes().update("Notes added by 'tinyci'", |tree| {
@@ -45,13 +45,13 @@ impl Repo {
         })
     }
 
-    /// The lines of this commit, oldest first as a rule: in the order in which they stand.
+    /// Returns the lines of this commit in their stored order, which is usually oldest first.
     pub(crate) fn records(&self, id: CommitId) -> Result<Vec<Line>, Error> {
         let text = self.record_notes().tree()?.get(id)?.unwrap_or_default();
         Ok(parse_lines(id, &text))
     }
 
-    /// The records of those of these commits that have any, as they stand in the notes.
+    /// Returns the unparsed records of those of these commits that have any.
     pub(crate) fn record_texts(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
@@ -64,12 +64,12 @@ impl Repo {
         Ok(found)
     }
 
-    /// The lines of such a text.
+    /// Parses the lines of such a text.
     pub(crate) fn records_in(id: CommitId, text: &[u8]) -> Vec<Line> {
         parse_lines(id, text)
     }
 
-    /// The newest record of each of these commits that has any which counts.
+    /// Returns the newest valid record of each of these commits that has one.
     pub(crate) fn newest_records(
         &self,
         ids: impl IntoIterator<Item = CommitId>,
@@ -82,7 +82,7 @@ impl Repo {
                 Line::Record(record) => Some(*record).filter(|record| record.counts),
                 Line::Foreign(_) => None,
             });
-            // Of two that ended at the same time the one that was written last.
+            // If two jobs finished at the same time, the later line counts.
             newest.extend(records.max_by_key(|record| record.finished).map(|it| (id, it)));
         }
         Ok(newest)

@@ -1,4 +1,4 @@
-//! The word: what was decided about a commit, as every git shows it.
+//! The verdicts: one word per commit, in a note that every git program shows.
 
 use super::notes_ref::Notes;
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
     },
 };
 
-/// What stands in the note of a commit.
+/// The verdict note of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// The word; none if the note holds something else. That settles the commit too, but is never
-    /// green.
+    /// The verdict, or `None` if the note has other text. The commit then counts as tested, but
+    /// never as green.
     pub(crate) verdict: Option<Verdict>,
     /// The whole note.
     pub(crate) bytes: Vec<u8>,
@@ -25,11 +25,11 @@ impl Note {
     }
 }
 
-/// Which note gives way to a new verdict.
+/// Which existing notes a new verdict replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replace {
     Nothing,
-    /// A commit that was skipped is tested again.
+    /// The verdict of a skipped commit that is tested again.
     Skipped,
     Anything,
 }
@@ -44,22 +44,22 @@ impl Replace {
     }
 }
 
-/// What became of a verdict that was to be written.
+/// The outcome of writing a verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
-    /// It stands.
+    /// The verdict was stored.
     Stored,
-    /// The commit had a note, which was left as it is.
+    /// The commit already had this note, which is unchanged.
     Existed(Note),
 }
 
 impl Repo {
-    /// The note of this commit.
+    /// Returns the note of this commit.
     pub(crate) fn verdict(&self, id: CommitId) -> Result<Option<Note>, Error> {
         Ok(self.verdict_notes().tree()?.get(id)?.map(Note::new))
     }
 
-    /// Writes the word. A note that stands there wins, unless it is to be replaced.
+    /// Writes the verdict, unless the commit has a note that `replace` does not cover.
     pub(crate) fn write_verdict(
         &self,
         id: CommitId,
@@ -74,7 +74,7 @@ impl Repo {
         })
     }
 
-    /// Removes the note, which makes the commit due again; false if there was none.
+    /// Removes the note, which makes the commit pending again. Returns false if there was none.
     pub(crate) fn remove_verdict(&self, id: CommitId) -> Result<bool, Error> {
         self.verdict_notes().update("Notes removed by 'tinyci'", |tree| match tree.get(id)? {
             Some(_) => Ok(Edit::Replace(tree.without(id)?, true)),
@@ -82,12 +82,12 @@ impl Repo {
         })
     }
 
-    /// The notes refs that `--notes='tinyci*'` shows and that are none of tinyci's: a word in one of
-    /// them reads like a verdict.
+    /// Returns the notes refs that `--notes='tinyci*'` shows but tinyci does not use. A word in one
+    /// of them looks like a verdict.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be listed.
+    /// [`Git`](crate::ErrorKind::Git) if the refs cannot be listed.
     pub(crate) fn lookalikes(&self) -> Result<Vec<String>, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let names = self.git.references_glob("refs/notes/tinyci*").map_err(unlisted)?;
@@ -100,7 +100,7 @@ impl Repo {
         Ok(found)
     }
 
-    /// The notes that hold the verdicts.
+    /// Returns the notes ref of the verdicts.
     pub(in crate::repo) fn verdict_notes(&self) -> Notes<'_> {
         Notes::new(self, VERDICTS)
     }

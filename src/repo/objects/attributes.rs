@@ -1,5 +1,5 @@
-//! What a repository's own settings say about writing files: `info/attributes` and the few
-//! config values that git heeds when it turns a blob into a file.
+//! The repository's settings for writing files: `info/attributes`, and the configuration values
+//! that git uses when it turns a blob into a file.
 
 use std::io;
 
@@ -11,12 +11,12 @@ use crate::{
 /// `core.autocrlf`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum AutoCrlf {
-    /// `false`: files without attributes stay as they are.
+    /// `false`: files without attributes are written unchanged.
     #[default]
     No,
-    /// `input`: converts only what is committed.
+    /// `input`: only commits convert files, exports do not.
     Input,
-    /// `true`: text files get CRLF.
+    /// `true`: text files get CRLF line endings.
     Yes,
 }
 
@@ -25,11 +25,11 @@ pub(crate) enum AutoCrlf {
 pub(crate) struct Conversions {
     /// `core.autocrlf`.
     pub(crate) auto_crlf: AutoCrlf,
-    /// Whether `core.eol` is `crlf`; on Unix anything else means LF.
+    /// True if `core.eol` is `crlf`. On Unix every other value means LF.
     pub(crate) eol_is_crlf: bool,
-    /// `core.ignoreCase`: whether patterns of attributes match in any case.
+    /// `core.ignoreCase`: true if patterns of attributes match in any case.
     pub(crate) ignore_case: bool,
-    /// `core.bigFileThreshold` in bytes: larger files are written as they are.
+    /// `core.bigFileThreshold` in bytes. Larger files are written unchanged.
     pub(crate) big_file_bytes: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Conversions {
 const BIG_FILE_BYTES: u64 = 512 * 1024 * 1024;
 
 impl Repo {
-    /// The contents of `info/attributes`, if there is one.
+    /// Returns the contents of `info/attributes`, if the file exists.
     pub(crate) fn info_attributes(&self) -> Result<Option<Vec<u8>>, Error> {
         let path = self.common_dir().join("info/attributes");
         match std::fs::read(&path) {
@@ -47,8 +47,8 @@ impl Repo {
         }
     }
 
-    /// The config values that decide how a blob becomes a file. One that is not valid counts as
-    /// unset.
+    /// Returns the configuration values that decide how a blob becomes a file. An invalid value
+    /// counts as unset.
     pub(crate) fn conversions(&self) -> Result<Conversions, Error> {
         let config = self.git.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(|source| git_error("cannot read git's config", source))?;

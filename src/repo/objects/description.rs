@@ -1,5 +1,5 @@
-//! What git says of a commit in words: its raw text, abbreviated ids, the refs that decorate it,
-//! and names as a mailmap spells them. `export-subst` fills these in, exactly as git would.
+//! The texts with which git describes a commit: raw text, abbreviated ids, decorations, mailmapped
+//! names. `export-subst` uses them and must produce exactly git's output.
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
@@ -18,9 +18,9 @@ use crate::{
 /// A commit as it is stored.
 #[derive(Clone, Debug)]
 pub(crate) struct CommitText {
-    /// Its tree.
+    /// The id of its tree.
     pub(crate) tree: [u8; 20],
-    /// Its parents, in git's order; none at the border of a shallow clone.
+    /// The ids of its parents, in git's order; none at the border of a shallow clone.
     pub(crate) parents: Vec<[u8; 20]>,
     /// The lines before the message.
     pub(crate) header: Vec<u8>,
@@ -28,23 +28,23 @@ pub(crate) struct CommitText {
     pub(crate) message: Vec<u8>,
 }
 
-/// A ref that points at a commit, in the order in which git prints them.
+/// A ref that points to a commit. The order of the variants is git's order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Decoration {
-    /// HEAD itself and the branch that it names, if that is a ref.
+    /// HEAD itself and the branch that it names, if it names a ref.
     Head(Option<Vec<u8>>),
-    /// A tag, or anything reached through a tag object: the full name.
+    /// A tag, or any ref that names a tag object: the full name.
     Tag(Vec<u8>),
     /// Any other ref: the full name.
     Ref(Vec<u8>),
 }
 
-/// git never abbreviates to less, unless told so.
+/// git's minimum length of an abbreviated id, unless `core.abbrev` sets a smaller one.
 const ABBREVIATION_DIGITS_MIN: usize = 7;
 const ID_DIGITS: usize = 40;
 
 impl Repo {
-    /// The commit as it is stored.
+    /// Returns the commit as it is stored.
     pub(crate) fn commit_text(&self, id: CommitId) -> Result<CommitText, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         Ok(CommitText {
@@ -55,8 +55,9 @@ impl Repo {
         })
     }
 
-    /// The id as git abbreviates it: long enough for the number of objects and unique among them.
-    /// None where git's number of objects cannot be told.
+    /// Returns the id as git abbreviates it: unique, and long enough for the number of objects.
+    ///
+    /// Returns `None` if the number of objects that git assumes cannot be computed.
     pub(crate) fn abbreviate(&self, id: &[u8; 20]) -> Result<Option<String>, Error> {
         let digits = hex::encode(id);
         let Some(mut length) = self.abbreviation_length()? else { return Ok(None) };
@@ -76,7 +77,7 @@ impl Repo {
         Ok(Some(digits.chars().take(length).collect()))
     }
 
-    /// `core.abbrev`, or what git computes from the number of packed objects.
+    /// Returns `core.abbrev`, or the length that git computes from the number of packed objects.
     fn abbreviation_length(&self) -> Result<Option<usize>, Error> {
         let config = self.git.config().and_then(|mut config| config.snapshot());
         let config = config.map_err(|source| git_error("cannot read git's config", source))?;
@@ -97,8 +98,8 @@ impl Repo {
         }
         let counts = packed_counts(&objects.join("pack"))?;
         let most = automatic_length(counts.iter().sum());
-        // A multi-pack index counts an object once however many packs hold it: then the number
-        // lies between the largest pack and the sum, which nearly always ask for one length.
+        // A multi-pack index counts each object once, even if several packs contain it. The number
+        // is then between the largest pack and the sum. Both nearly always lead to the same length.
         let least = match objects.join("pack/multi-pack-index").exists() {
             true => automatic_length(counts.into_iter().max().unwrap_or(0)),
             false => most,
@@ -106,8 +107,8 @@ impl Repo {
         Ok((least == most).then_some(most))
     }
 
-    /// The refs that point at this commit, as `git log --decorate` lists them: HEAD first, then
-    /// the names backwards.
+    /// Returns the refs that point to this commit in the order of `git log --decorate`: HEAD first,
+    /// then the names in reverse.
     pub(crate) fn decorations(&self, id: CommitId) -> Result<Vec<Decoration>, Error> {
         let fail = |source| git_error(format!("cannot list the refs of {id}"), source);
         let oid = git2::Oid::from_bytes(id.as_bytes()).map_err(fail)?;
@@ -140,14 +141,17 @@ impl Repo {
         Ok(refs)
     }
 
-    /// Name and address as the repository's mailmap spells them. None where libgit2 cannot tell:
-    /// it knows no empty names and only UTF-8.
+    /// Returns name and address as the repository's mailmap maps them.
+    ///
+    /// Returns `None` if libgit2 cannot map them: it supports neither empty names nor encodings
+    /// other than UTF-8.
     pub(crate) fn mailmapped(&self, name: &[u8], email: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         let (name_text, email_text) = (str::from_utf8(name).ok()?, str::from_utf8(email).ok()?);
         let time = git2::Time::new(0, 0);
         let given = git2::Signature::new(name_text, email_text, &time).ok()?;
         let mapped = self.git.mailmap().ok()?.resolve_signature(&given).ok()?;
-        // libgit2 trims punctuation off a name, so what the mailmap left alone stays as it was.
+        // libgit2 trims punctuation off a name. So a name that the mailmap does not change stays as
+        // it was.
         let pick = |given: &[u8], mapped: &[u8], original: &[u8]| {
             if given == mapped { original.to_vec() } else { mapped.to_vec() }
         };
@@ -167,8 +171,8 @@ impl Decoration {
     }
 }
 
-/// The number of objects in each pack of the folder, read from the last entry of the indices'
-/// fan-out tables.
+/// Returns the number of objects in each pack of the directory, from the last entry of each index's
+/// fan-out table.
 fn packed_counts(folder: &Path) -> Result<Vec<u64>, Error> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
     let mut counts = Vec::new();
@@ -192,13 +196,13 @@ fn pack_count(index: &Path) -> std::io::Result<u32> {
     let file = File::open(index)?;
     let mut four = [0; 4];
     file.read_exact_at(&mut four, 0)?;
-    // Version 2 begins with a mark and a version number; version 1 with the table itself.
+    // An index of version 2 begins with a magic number and the version; version 1 with the table.
     let table = if &four == b"\xfftOc" { 8 } else { 0 };
     file.read_exact_at(&mut four, table + LAST)?;
     Ok(u32::from_be_bytes(four))
 }
 
-/// Half the digits of 2^n objects collide by chance, so git takes n/2 bits' worth, rounded up.
+/// 2^n objects collide by chance in n/2 bits of their ids, so git uses twice as many, rounded up.
 fn automatic_length(objects: u64) -> usize {
     let bits = objects.max(1).ilog2() as usize + 1;
     bits.div_ceil(2).max(ABBREVIATION_DIGITS_MIN)

@@ -1,13 +1,13 @@
-//! Objects: trees, blobs, commits as objects.
+//! Objects: trees, blobs, and commits as objects.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `attributes` | .gitattributes |
+//! | `attributes` | .gitattributes and conversions |
 //! | `description` | the text of commits |
 //! | `reader` | reading objects |
 //! | `pipeline_file` | the config of a commit |
-//! | `shared_write` | writing objects that other accounts may have to read |
-//! | `tree` | walking trees |
+//! | `shared_write` | writing objects that other accounts can read |
+//! | `tree` | parsing trees |
 //! | `tree_file` | one file of a tree |
 
 pub(in crate::repo) mod attributes;

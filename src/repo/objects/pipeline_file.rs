@@ -1,4 +1,4 @@
-//! The pipeline file of a commit: the one name at the root of its tree that makes it ours.
+//! The config file of a commit: one of a few names at the root of its tree.
 
 use git2::{Oid, Repository};
 
@@ -13,40 +13,43 @@ use crate::repo::{
     repository::{Repo, git_error, oid},
 };
 
-/// The languages looked for. A program that is built without scripts finds theirs all the same: it
-/// cannot say that such a commit has no config.
+/// The languages of configs. A build without scripts finds script configs too, because it must not
+/// report that such a commit has no config.
 pub(in crate::repo) const FORMATS: [Format; 2] = Format::ALL;
 
-/// The most bytes that a config may have.
+/// The size limit of a config, in bytes.
 const SIZE_MAX: usize = 1 << 20;
 
-/// A commit's config as it is written.
+/// The source text of a commit's config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfigBlob {
-    /// Its file name.
+    /// The file name.
     pub(crate) name: &'static str,
-    /// Its language, by its name.
+    /// The language, as the file name says.
     pub(crate) format: Format,
-    /// Its text.
+    /// The contents of the file.
     pub(crate) bytes: Vec<u8>,
 }
 
 impl Repo {
-    /// Whether a commit has a config, readable or not.
+    /// Returns true if a commit has a config, readable or not.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the commit or its tree cannot be read.
+    /// [`Git`](ErrorKind::Git) if the commit or its tree cannot be read.
     pub(crate) fn has_config(&self, id: CommitId) -> Result<bool, Error> {
         Ok(!self.configs(id)?.is_empty())
     }
 
-    /// The config at the root of a commit's tree; none where there is no regular file of that
-    /// name. A symbolic link or a folder is no config.
+    /// Returns the config at the root of a commit's tree, or `None` if no regular file has that
+    /// name.
+    ///
+    /// A symbolic link or a directory is not a config.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) for one over 1 MiB, and for two of different languages.
+    /// [`Config`](ErrorKind::Config) if the config is larger than 1 MiB, or if there are two in
+    /// different languages.
     pub(crate) fn config(&self, id: CommitId) -> Result<Option<ConfigBlob>, Error> {
         let (format, blob) = match *self.configs(id)?.as_slice() {
             [] => return Ok(None),
@@ -79,11 +82,11 @@ impl Repo {
         Ok(Some(ConfigBlob { name, format, bytes }))
     }
 
-    /// The config of a commit that has to have one.
+    /// Returns the config of a commit that must have one.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where it has none, and those of [`config`](Self::config).
+    /// [`NotFound`](ErrorKind::NotFound) if it has none, and those of [`config`](Self::config).
     pub(crate) fn needed_config(&self, id: CommitId) -> Result<ConfigBlob, Error> {
         self.config(id)?.ok_or_else(|| {
             let message = format!("commit {} has no config", id.short());
@@ -91,11 +94,12 @@ impl Repo {
         })
     }
 
-    /// The blob of a commit's config, as hexadecimal digits; none where it has none, or two.
+    /// Returns the blob id of a commit's config in hexadecimal, or `None` if it has no config or
+    /// two.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the commit or its tree cannot be read.
+    /// [`Git`](ErrorKind::Git) if the commit or its tree cannot be read.
     pub(crate) fn config_blob(&self, id: CommitId) -> Result<Option<String>, Error> {
         match *self.configs(id)?.as_slice() {
             [(_, blob)] => Ok(Some(blob.to_string())),
@@ -108,7 +112,7 @@ impl Repo {
     }
 }
 
-/// The configs in this root tree: their languages and blobs.
+/// Returns the languages and blobs of the configs in this root tree.
 pub(in crate::repo) fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, Oid)>, Error> {
     let mut found = Vec::new();
     each_entry(git, tree, |entry| {
@@ -116,7 +120,8 @@ pub(in crate::repo) fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, 
         if let Some(format) = format.filter(|_| entry.is_file()) {
             found.push((*format, entry.id));
         }
-        // Names come in order, and every config's name begins with a dot.
+        // Entries are sorted by name, and every config's name begins with a dot. So the search ends
+        // after the names that begin with one.
         entry.name.first().is_some_and(|byte| *byte <= b'.')
     })?;
     Ok(found)

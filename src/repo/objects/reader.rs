@@ -1,8 +1,7 @@
-//! Raw objects: trees and blobs as they lie in the object database, for the export.
+//! Reads raw trees and blobs from the object database, for the export.
 //!
-//! Trees are not parsed by libgit2, which refuses some that git writes out and accepts others that
-//! must never reach a file system. What a name may be is decided by the export; nothing here judges
-//! it.
+//! tinyci parses trees itself. libgit2 rejects some trees that git exports, and accepts others that
+//! must never reach a file system. The export checks the names; this file does not.
 
 use std::io;
 
@@ -16,14 +15,14 @@ use crate::repo::{
     repository::{FSCK, Repo, git_error, id_bytes, oid},
 };
 
-/// One line of a tree, unjudged: any mode, any name.
+/// One entry of a tree, not checked: any mode, any name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TreeEntry {
     /// The mode as written, such as `0o100644`.
     pub(crate) mode: u32,
-    /// The name: any bytes but NUL, not even necessarily a single path component.
+    /// The name: any bytes except NUL, possibly with slashes.
     pub(crate) name: Vec<u8>,
-    /// The object it names.
+    /// The id of the object.
     pub(crate) id: [u8; 20],
 }
 
@@ -36,7 +35,7 @@ pub(crate) struct Objects<'repo> {
 pub(crate) struct Blob<'odb>(git2::OdbObject<'odb>);
 
 impl Blob<'_> {
-    /// The contents.
+    /// Returns the contents.
     pub(crate) fn bytes(&self) -> &[u8] {
         self.0.data()
     }
@@ -50,7 +49,7 @@ impl Repo {
         Ok(Objects { odb })
     }
 
-    /// The tree that a commit holds.
+    /// Returns the tree of a commit.
     pub(crate) fn commit_tree(&self, id: CommitId) -> Result<TreeId, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         Ok(TreeId::from_bytes(id_bytes(commit.tree_id())?))
@@ -58,7 +57,7 @@ impl Repo {
 }
 
 impl Objects<'_> {
-    /// The entries of a tree, in the order in which they are stored.
+    /// Returns the entries of a tree, in the order in which they are stored.
     pub(crate) fn tree(&self, id: TreeId) -> Result<Vec<TreeEntry>, Error> {
         let object = self.read(id.as_bytes(), git2::ObjectType::Tree)?;
         parse_tree(object.data()).ok_or_else(|| {
@@ -66,15 +65,15 @@ impl Objects<'_> {
         })
     }
 
-    /// The contents of a blob.
+    /// Returns the contents of a blob.
     pub(crate) fn blob(&self, id: [u8; 20]) -> Result<Blob<'_>, Error> {
         self.read(&id, git2::ObjectType::Blob).map(Blob)
     }
 
-    /// A blob of at least this many bytes, read piece by piece, and its size; where libgit2 can: it
-    /// streams loose objects, and gives packed ones only whole.
+    /// Opens a stream of a blob with at least this many bytes, and returns it with the blob's size.
     ///
-    /// To ask for the size of a packed object first costs a good part of reading it.
+    /// Returns `None` for smaller blobs and for packed ones. libgit2 streams only loose objects,
+    /// and the size of a packed object costs almost as much as its contents.
     pub(crate) fn large_blob(&self, id: [u8; 20], bytes_min: u64) -> Option<(impl io::Read, u64)> {
         let oid = git2::Oid::from_bytes(&id).ok()?;
         let (reader, size, kind) = self.odb.reader(oid).ok()?;
@@ -108,7 +107,7 @@ fn expect(id: &[u8; 20], kind: git2::ObjectType, wanted: git2::ObjectType) -> Re
     Err(Error::new(ErrorKind::Git, message))
 }
 
-/// The entries of a tree's bytes. None if they are not one.
+/// Parses the bytes of a tree, or returns `None` if they are invalid.
 fn parse_tree(bytes: &[u8]) -> Option<Vec<TreeEntry>> {
     let owned = |entry: Entry<'_>| {
         let id = id_bytes(entry.id).ok()?;

@@ -1,7 +1,7 @@
-//! What libgit2 writes for us, given to the accounts that the repository is shared with: libgit2
-//! makes files as the umask says and knows nothing of `core.sharedRepository`.
+//! Shares the files that libgit2 writes with the accounts of the repository. libgit2 follows the
+//! umask and ignores `core.sharedRepository`.
 //!
-//! Every object and every ref that tinyci writes goes through here.
+//! tinyci writes every object and every ref through this file.
 
 use std::{
     fmt,
@@ -23,7 +23,7 @@ use crate::{
 const KEY: &str = "core.sharedrepository";
 
 impl Repo {
-    /// Writes a file of tinyci's state, whole or not at all.
+    /// Writes a file of tinyci's state atomically.
     ///
     /// # Errors
     ///
@@ -38,11 +38,11 @@ impl Repo {
         written.map_err(|source| Error::io("write", &dir.join(name), source))
     }
 
-    /// Which accounts the repository is shared with.
+    /// Returns the accounts that the repository is shared with.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a value that git refuses.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a value that git rejects.
     pub(crate) fn sharing(&self) -> Result<Sharing, Error> {
         let fail = |source: git2::Error| match source.code() {
             ErrorCode::Invalid => {
@@ -72,7 +72,7 @@ pub(in crate::repo) fn sharing(git: &Repository) -> Result<Sharing, git2::Error>
     })
 }
 
-/// Writes an object.
+/// Writes and shares an object.
 pub(in crate::repo) fn write_object(
     git: &Repository,
     kind: ObjectType,
@@ -83,13 +83,13 @@ pub(in crate::repo) fn write_object(
     Ok(id)
 }
 
-/// Writes the tree that holds nothing.
+/// Writes and shares the empty tree.
 pub(in crate::repo) fn empty_tree(git: &Repository) -> Result<Oid, git2::Error> {
     write_object(git, ObjectType::Tree, b"")
 }
 
-/// Shares the file of an object that was just written, and the folder that was made for it. One that
-/// was in a pack already has neither.
+/// Shares the file of an object that was just written, and its directory. If the object is in a
+/// pack, there is nothing to share.
 pub(in crate::repo) fn share_object(git: &Repository, id: Oid) -> Result<(), git2::Error> {
     let id = id.to_string();
     let (fan_out, name) = id.split_at(2);
@@ -97,17 +97,17 @@ pub(in crate::repo) fn share_object(git: &Repository, id: Oid) -> Result<(), git
     share(git, [&*folder, &folder.join(name)])
 }
 
-/// Shares the file of a ref that was just moved, its log, and the folders that were made for them.
+/// Shares the file of a ref that was just moved, its log, and their directories.
 pub(in crate::repo) fn share_ref(git: &Repository, name: &str) -> Result<(), git2::Error> {
     let common_dir = git.commondir();
     for file in [common_dir.join(name), common_dir.join("logs").join(name)] {
-        // The repository's own folder is git's.
+        // git itself shares the git directory.
         share(git, file.ancestors().take_while(|path| *path != common_dir))?;
     }
     Ok(())
 }
 
-/// Shares the file of packed refs, which is another one when a ref was taken out of it.
+/// Shares the file of packed refs. libgit2 writes a new one when it removes a ref.
 pub(in crate::repo) fn share_removed(git: &Repository) -> Result<(), git2::Error> {
     share(git, [&*git.commondir().join("packed-refs")])
 }

@@ -1,7 +1,8 @@
-//! The entries of a tree object, read from its bytes.
+//! Parses the entries of a tree object from its bytes.
 //!
-//! git2's `Tree` allocates for every entry. A scan looks into one tree per commit for one name,
-//! and notes trees hold hundreds of thousands of names, so the bytes are read as they stand.
+//! The `Tree` of git2 allocates for every entry. A scan searches one tree per commit for one name,
+//! and a notes tree can have hundreds of thousands of entries. So this file reads the bytes
+//! directly.
 
 use std::iter;
 
@@ -32,7 +33,8 @@ impl Entry<'_> {
     }
 }
 
-/// The entries in these bytes, in git's order. What is no entry is `None`, and the last.
+/// Iterates over the entries in these bytes, in git's order. Invalid bytes give `None` and end the
+/// iteration.
 pub(in crate::repo) fn entries(data: &[u8]) -> impl Iterator<Item = Option<Entry<'_>>> {
     let mut rest = data;
     iter::from_fn(move || {
@@ -70,7 +72,7 @@ pub(in crate::repo) fn each_entry(
     Ok(())
 }
 
-/// `<octal mode> <name> NUL <twenty bytes>`, and what follows.
+/// Parses `<octal mode> <name> NUL <20 bytes>`, and returns the bytes that follow too.
 fn parse(data: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     let space = data.iter().position(|byte| *byte == b' ')?;
     let (mode, rest) = (parse_mode(data.get(..space)?)?, data.get(space + 1..)?);
@@ -80,7 +82,7 @@ fn parse(data: &[u8]) -> Option<(Entry<'_>, &[u8])> {
     Some((Entry { mode, name, id: Oid::from_bytes(id).ok()? }, after))
 }
 
-/// Octal digits, as many as git itself ever wrote: six, or more with leading zeros.
+/// Parses an octal mode as git writes it: six digits, or more with leading zeros.
 fn parse_mode(digits: &[u8]) -> Option<u32> {
     let digits = std::str::from_utf8(digits).ok()?;
     digits.bytes().all(|digit| digit.is_ascii_digit()).then_some(())?;

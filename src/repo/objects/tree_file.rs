@@ -1,5 +1,5 @@
-//! One file of a commit, read from the object database: what a build does to its export cannot
-//! change it.
+//! Reads one file of a commit from the object database, so that changes of a build to its export
+//! have no effect.
 
 use git2::Oid;
 
@@ -12,10 +12,10 @@ use crate::{
     },
 };
 
-/// The most bytes that are read.
+/// The size limit of a file that is read, in bytes.
 const SIZE_MAX: usize = 1 << 20;
 
-/// What a walk along a path ended at: at its end, or where it can go no further.
+/// The last entry that a walk along a path found.
 enum Place {
     Directory,
     File(Oid),
@@ -24,8 +24,8 @@ enum Place {
 }
 
 impl Repo {
-    /// The file at a path whose names are separated by `/`. Nothing is resolved: a name is what
-    /// stands in the tree, so that `..` is nowhere.
+    /// Returns the file at a path with `/` as separator. Names are compared as they are: `..` is
+    /// never a parent.
     pub(crate) fn commit_file(&self, id: CommitId, path: &str) -> Result<TreeFile, Error> {
         match self.walk_path(id, path)? {
             (Place::Link(_), _) => Ok(TreeFile::Link),
@@ -33,8 +33,10 @@ impl Repo {
         }
     }
 
-    /// What stands at a path of a commit's tree, or at the place on the way where it leads no
-    /// further. A submodule is a directory, as its export is.
+    /// Returns the entry at a path of a commit's tree, or the file or link that ends the path
+    /// early.
+    ///
+    /// A submodule is a directory, as it is in an export.
     pub(crate) fn tree_entry(&self, id: CommitId, path: &str) -> Result<TreeEntry, Error> {
         let (place, _) = self.walk_path(id, path)?;
         Ok(match place {
@@ -47,8 +49,8 @@ impl Repo {
         })
     }
 
-    /// The paths of all files and links of a commit's tree. A name that is not UTF-8 comes with
-    /// U+FFFD.
+    /// Returns the paths of all files and links of a commit's tree. Names that are not UTF-8
+    /// contain U+FFFD.
     pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let top = walk::find_commit(&self.git, oid(id)?)?.tree_id();
         let (mut files, mut left) = (Vec::new(), vec![(String::new(), top)]);
@@ -66,8 +68,9 @@ impl Repo {
         Ok(files)
     }
 
-    /// The contents of a regular file of a commit's tree; none if that is not what the path leads
-    /// to, or if it has more than 1 MiB.
+    /// Returns the contents of a regular file of a commit's tree.
+    ///
+    /// Returns `None` if the path names something else or the file is larger than 1 MiB.
     pub(crate) fn tree_file(&self, id: CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
         match self.walk_path(id, path)? {
             (Place::File(id), true) => self.blob_up_to(id),
@@ -75,7 +78,7 @@ impl Repo {
         }
     }
 
-    /// Follows a path through a commit's tree. Says whether it came to its end.
+    /// Follows a path through a commit's tree. Returns true if it reached the end of the path.
     fn walk_path(&self, id: CommitId, path: &str) -> Result<(Place, bool), Error> {
         let mut tree = walk::find_commit(&self.git, oid(id)?)?.tree_id();
         let mut names = path.split('/').peekable();

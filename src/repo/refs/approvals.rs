@@ -1,11 +1,11 @@
-//! Approvals: each a ref of its own, so that it can be pushed from any clone while nothing else of
-//! the server's moves.
+//! Approvals. Each one is a ref, so that it can be pushed from any clone without moving other refs
+//! of the server.
 //!
-//! `refs/tinyci/approvals/<environment>/<commit>/<nonce>` names a commit without parents and files
-//! whose message ends in a line of JSON. That line repeats the ref's name and adds the config's
-//! blob: a ref that was copied to another name approves of nothing. The commit has to be what tinyci
-//! writes, to the byte, since whoever signs one may sign other commits too: those of a branch that
-//! is rebased keep their messages, and must not be taken for an approval.
+//! `refs/tinyci/approvals/<environment>/<commit>/<nonce>` names a commit without parents and files.
+//! The last line of its message is JSON, with the ref's name and the config's blob. So a copy of
+//! the ref under another name approves nothing. The commit must be byte for byte what tinyci
+//! writes, because its signer may sign other commits too. For example, the commits of a rebased
+//! branch keep their messages and must not count as approvals.
 
 use std::{
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use crate::model::{
     commit::{CommitId, TreeId},
     deployment::Approval,
     error::{Error, ErrorKind},
+    identity::Identity,
     stored_names::refs::APPROVALS,
 };
 use crate::repo::{
@@ -27,12 +28,12 @@ use crate::repo::{
     repository::{Repo, commit_id, git_error, id_bytes, oid},
 };
 
-/// What a commit that is signed with an ssh key holds in front of the signature itself.
+/// The start of the signature in a commit that is signed with an ssh key.
 const SSH_SIGNATURE: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 
-/// An approval as it is kept.
+/// A stored approval.
 pub(crate) struct StoredApproval {
-    /// With a problem where it is not what tinyci writes.
+    /// The approval, with a problem if the commit is not what tinyci writes.
     pub(crate) approval: Approval,
     /// The object that its ref names.
     pub(crate) id: CommitId,
@@ -41,20 +42,20 @@ pub(crate) struct StoredApproval {
 /// A signature of a commit.
 pub(crate) struct CommitSignature {
     pub(crate) signature: Vec<u8>,
-    /// What is signed.
+    /// The signed bytes.
     pub(crate) payload: Vec<u8>,
-    /// When the commit was made, in seconds since 1970.
+    /// The committer time, in seconds since 1970.
     pub(crate) time: i64,
 }
 
 impl CommitSignature {
-    /// Whether it is one of an ssh key.
+    /// Returns true if the signature is of an ssh key.
     pub(crate) fn is_ssh(&self) -> bool {
         self.signature.trim_ascii_start().starts_with(SSH_SIGNATURE)
     }
 }
 
-/// What git's configuration says of the signatures of others.
+/// The settings with which git verifies signatures.
 pub(crate) struct Signers {
     /// `gpg.ssh.program`.
     pub(crate) program: String,
@@ -65,20 +66,20 @@ pub(crate) struct Signers {
 }
 
 impl Repo {
-    /// The ref that an approval of this name would have.
+    /// Returns the ref of an approval with this name.
     pub(crate) fn approval_ref(environment: &str, commit: CommitId, nonce: &str) -> String {
         format!("{APPROVALS}{environment}/{commit}/{nonce}")
     }
 
-    /// Makes the commit of an approval, which no ref names yet.
+    /// Makes the commit of an approval, without a ref.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where it cannot be written.
+    /// [`Git`](ErrorKind::Git) if it cannot be written.
     pub(crate) fn make_approval(
         &self,
         approval: &Approval,
-        author: (&str, &str),
+        author: &Identity,
     ) -> Result<CommitId, Error> {
         let write = || {
             let tree = empty_tree(&self.git)?;
@@ -94,7 +95,7 @@ impl Repo {
         write().map_err(|source| unstored(approval, source)).and_then(commit_id)
     }
 
-    /// What the commit of an approval holds: its tree and its message.
+    /// Returns the tree and the message of an approval's commit.
     ///
     /// # Errors
     ///
@@ -104,16 +105,16 @@ impl Repo {
         Ok((TreeId::from_bytes(id_bytes(tree)?), format!("{}\n", message(approval))))
     }
 
-    /// The git directory of the work tree that was opened.
+    /// Returns the git directory of the opened working tree.
     pub(crate) fn git_dir(&self) -> &Path {
         self.git.path()
     }
 
-    /// Keeps an approval under its ref, which must be new.
+    /// Creates the ref of an approval. Fails if the ref exists.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where it cannot be written.
+    /// [`Git`](ErrorKind::Git) if it cannot be written.
     pub(crate) fn keep_approval(&self, approval: &Approval, id: CommitId) -> Result<(), Error> {
         let id = oid(id)?;
         let keep = || {
@@ -123,12 +124,12 @@ impl Repo {
         keep().map_err(|source| unstored(approval, source))
     }
 
-    /// All that stands where the approvals of a commit with this config in this environment do, the
-    /// oldest first.
+    /// Returns everything below the refs of the approvals of a commit with this config in this
+    /// environment, oldest first.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be listed.
+    /// [`Git`](ErrorKind::Git) if the refs cannot be listed.
     pub(crate) fn approvals(
         &self,
         environment: &str,
@@ -167,7 +168,7 @@ impl Repo {
         Ok(found)
     }
 
-    /// What a commit under this name says, if it is to the byte what tinyci writes.
+    /// Parses a commit under this name, or returns `None` if it is not exactly what tinyci writes.
     fn read(&self, commit: &Commit<'_>, reference: &str) -> Option<Approval> {
         let text = std::str::from_utf8(commit.message_raw_bytes()).ok()?;
         let approval = Approval::from_json(text.trim_end().lines().next_back()?, reference).ok()?;
@@ -177,11 +178,11 @@ impl Repo {
         (is_whole && !has_files && commit.parent_count() == 0).then_some(approval)
     }
 
-    /// The signature of a commit; none where it has none.
+    /// Returns the signature of a commit, or `None` if it is not signed.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the commit cannot be read.
+    /// [`Git`](ErrorKind::Git) if the commit cannot be read.
     pub(crate) fn signature_of(&self, id: CommitId) -> Result<Option<CommitSignature>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         let id: Oid = commit.id();
@@ -192,11 +193,11 @@ impl Repo {
         Ok(Some(CommitSignature { signature, payload, time: commit.time().seconds() }))
     }
 
-    /// The addresses of a commit's author and committer.
+    /// Returns the addresses of a commit's author and committer.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the commit cannot be read.
+    /// [`Git`](ErrorKind::Git) if the commit cannot be read.
     pub(crate) fn people_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         let people = [commit.author(), commit.committer()];
@@ -206,7 +207,7 @@ impl Repo {
         Ok(addresses)
     }
 
-    /// Whether git's configuration signs with an ssh key.
+    /// Returns true if git signs with an ssh key.
     pub(crate) fn signs_with_ssh(&self) -> bool {
         let config = self.git.config().and_then(|mut config| config.snapshot());
         config.is_ok_and(|config| {
@@ -216,11 +217,12 @@ impl Repo {
         })
     }
 
-    /// What git's configuration says of the signatures of others. Relative paths are below the root.
+    /// Returns the settings with which git verifies signatures. Relative paths are relative to the
+    /// root.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where it cannot be read.
+    /// [`Git`](ErrorKind::Git) if they cannot be read.
     pub(crate) fn signers(&self) -> Result<Signers, Error> {
         let unreadable =
             |source| git_error(format!("cannot read the configuration of {self}"), source);
@@ -240,19 +242,20 @@ impl Repo {
         })
     }
 
-    /// Who git's configuration says that somebody is: name and address.
-    pub(crate) fn identity(&self) -> Option<(String, String)> {
+    /// Returns the name and address that git's configuration sets for commits.
+    pub(crate) fn identity(&self) -> Option<Identity> {
         let config = self.git.config().and_then(|mut config| config.snapshot()).ok()?;
         let value = |key| config.get_str(key).ok().map(str::trim).filter(|it| !it.is_empty());
-        Some((value("user.name")?.to_owned(), value("user.email")?.to_owned()))
+        let (name, address) = (value("user.name")?.to_owned(), value("user.email")?.to_owned());
+        Some(Identity { name, address })
     }
 
-    /// The same, where somebody has to be named.
+    /// Returns the same, or an error if it is not set.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) saying how to tell git.
-    pub(crate) fn required_identity(&self) -> Result<(String, String), Error> {
+    /// [`Unsupported`](ErrorKind::Unsupported) with the command that sets it.
+    pub(crate) fn required_identity(&self) -> Result<Identity, Error> {
         self.identity().ok_or_else(|| {
             let message = "cannot approve: `user.name` and `user.email` of git are not set";
             Error::new(ErrorKind::Unsupported, message)
@@ -261,13 +264,13 @@ impl Repo {
     }
 }
 
-/// What the commit of an approval says, without its last end of line.
+/// Returns the message of an approval's commit, without the final newline.
 fn message(approval: &Approval) -> String {
     let short = approval.commit.short();
     format!("Approve {short} for {}\n\n{}", approval.environment, approval.to_stored_json())
 }
 
-/// Its time, in seconds since 1970.
+/// Returns the time of the approval, in seconds since 1970.
 fn seconds(approval: &Approval) -> i64 {
     let since = approval.time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

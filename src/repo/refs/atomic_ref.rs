@@ -1,9 +1,9 @@
-//! A ref of tinyci's own, moved by compare-and-swap.
+//! A ref of tinyci that only moves by compare-and-swap.
 //!
-//! Neither `git notes add` nor libgit2's notes compare: of twenty that write at once most are
-//! lost. Here the new commit is written first, which disturbs nobody; then the ref is moved if it
-//! still names what the commit was made from, else all is done again on top of the newer one. A
-//! full disk or a kill leaves at most objects that nothing refers to.
+//! Neither `git notes add` nor libgit2's notes compare before they write: if 20 processes write at
+//! once, most of the notes are lost. tinyci first writes the new commit, which affects no other
+//! process. It then moves the ref if the ref still names the commit's base. Otherwise it repeats
+//! the edit on top of the new commit. A full disk or a kill leaves at most unreferenced objects.
 
 use std::{
     borrow::Cow,
@@ -17,31 +17,34 @@ use super::{
     ref_lock_owner::{RefLockOwner, lock_path},
     ref_memory::{RefMemory, is_remembered},
 };
-use crate::model::error::{Error, ErrorKind};
+use crate::model::{
+    error::{Error, ErrorKind},
+    identity::Identity,
+};
 use crate::repo::{
     objects::shared_write::{share_object, share_ref, share_removed},
     repository::{Repo, git_error},
 };
 
-/// How long to wait for a lock that another program holds on the ref.
+/// The time to wait for a lock that another program holds on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// Who writes what tinyci writes of its own accord.
+/// The author of the commits that tinyci makes itself.
 const OUR_NAME: &str = "tinyci";
 const OUR_ADDRESS: &str = "tinyci@localhost";
 
-/// One such ref of a repository.
+/// A ref of tinyci in a repository.
 pub(in crate::repo) struct AtomicRef<'repo> {
     pub(in crate::repo) repo: &'repo Repo,
     pub(in crate::repo) name: Cow<'static, str>,
     pub(in crate::repo) lock_wait: Duration,
 }
 
-/// What an edit makes of the commit that it was shown.
+/// The result of an edit.
 pub(in crate::repo) enum Edit<T> {
-    /// It may stay.
+    /// The ref does not move.
     Keep(T),
-    /// This one is to replace it.
+    /// The ref moves to this commit.
     Replace(Oid, T),
 }
 
@@ -54,13 +57,14 @@ impl<'repo> AtomicRef<'repo> {
         &self.repo.git
     }
 
-    /// The commit that the ref names, or will name once a run has made it again; none if there never
-    /// was such a ref.
+    /// Returns the commit that the ref names, or will name after the next run restores it.
+    ///
+    /// Returns `None` if the ref never existed.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
-        Ok(self.named()?.or_else(|| self.repo.stand_in(&self.name)))
+        Ok(self.named()?.or_else(|| self.repo.remembered_tip(&self.name)))
     }
 
-    /// The commit that the ref names; none where there is no such ref.
+    /// Returns the commit that the ref names, or `None` if it does not exist.
     fn named(&self) -> Result<Option<Oid>, Error> {
         let reference = match self.git().find_reference(&self.name) {
             Ok(reference) => reference,
@@ -76,13 +80,13 @@ impl<'repo> AtomicRef<'repo> {
         Ok(reference.target())
     }
 
-    /// Moves the ref to the commit that an edit makes of the one it names. The edit is made again
-    /// whenever others were faster.
+    /// Moves the ref to the commit that an edit makes from the current one. Repeats the edit if
+    /// another writer was faster.
     ///
     /// # Errors
     ///
-    /// Those of the edit; [`Git`](ErrorKind::Git) where the ref cannot be moved, with the path of
-    /// a lock that stands.
+    /// Those of the edit; [`Git`](ErrorKind::Git) if the ref cannot be moved, with the path of the
+    /// lock file if one exists.
     pub(in crate::repo) fn update<T>(
         &self,
         message: &str,
@@ -90,11 +94,11 @@ impl<'repo> AtomicRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut intent = self.repo.intent()?;
+            let mut owner = self.repo.acquire_ref_lock()?;
             let tip = self.named()?;
-            let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
+            let gone = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
             let (commit, value) = match gone {
-                // What is written now must not begin anew what was there.
+                // Restore the lost ref first, so that the edit continues its history.
                 Some(gone) => (gone, None),
                 None => match edit(tip)? {
                     Edit::Keep(value) => return Ok(value),
@@ -102,28 +106,30 @@ impl<'repo> AtomicRef<'repo> {
                 },
             };
             let swap = || self.swap(tip, commit, message);
-            let swapped = intent.announce(&self.name, &commit.to_string(), swap)?;
+            let swapped = owner.declare(&self.name, &commit.to_string(), swap)?;
             if swapped.is_ok() {
                 self.remember(tip, commit, gone.is_some());
             }
-            drop(intent);
+            drop(owner);
             match (swapped, value) {
                 (Ok(()), Some(value)) => return Ok(value),
                 (Ok(()), None) => {}
-                (Err(error), _) if is_met_by_others(&error) && backoff.pause() => {}
+                (Err(error), _) if is_conflict(&error) && backoff.pause() => {}
                 (Err(source), _) => return Err(self.not_moved(source)),
             }
         }
     }
 
-    /// Keeps in mind what the ref names now, and whether it was missing. `before` is what it was made
-    /// from. A memory that cannot be written is an older one, and undoes nothing.
+    /// Remembers what the ref names now, and whether it was just restored. `before` is the commit
+    /// that the edit replaced.
+    ///
+    /// If the memory cannot be written, the old one remains, which is harmless.
     fn remember(&self, before: Option<Oid>, tip: Oid, is_restored: bool) {
         if !is_remembered(&self.name) {
             return;
         }
         let mut memory = RefMemory::read(self.git().commondir());
-        // Only what cannot be made again is begun anew.
+        // A lost commit that the new tip does not contain remains in the memory.
         let kept = |known| before.is_none_or(|before| self.repo.contains(before, known));
         memory.learn(&self.name, tip, kept);
         if let Some(known) = memory.refs.get_mut(&*self.name) {
@@ -132,9 +138,9 @@ impl<'repo> AtomicRef<'repo> {
         let _ = self.repo.sharing().map(|sharing| memory.write(self.git().commondir(), sharing));
     }
 
-    /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
-    /// compare-and-swap would look into the environment for the time zone to sign with, and this
-    /// thread must not read what belongs to the host.
+    /// Moves the ref under its lock if it still names `from`, and signs the reflog as tinyci. The
+    /// compare-and-swap of libgit2 would read the time zone from the environment, which belongs to
+    /// the host.
     fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
         let mut transaction = self.git().transaction()?;
         transaction.lock_ref(&self.name)?;
@@ -152,8 +158,8 @@ impl<'repo> AtomicRef<'repo> {
         share_ref(self.git(), &self.name)
     }
 
-    /// Removes the ref; says whether it was there.
-    pub(in crate::repo) fn remove(&self, intent: &mut RefLockOwner) -> Result<bool, Error> {
+    /// Removes the ref. Returns false if it did not exist.
+    pub(in crate::repo) fn remove(&self, owner: &mut RefLockOwner) -> Result<bool, Error> {
         if self.named()?.is_none() {
             return Ok(false);
         }
@@ -166,7 +172,7 @@ impl<'repo> AtomicRef<'repo> {
         };
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            match intent.announce(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
+            match owner.declare(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
                 Ok(()) => return Ok(true),
                 Err(error) if error.code() == ErrorCode::Locked && backoff.pause() => {}
                 Err(source) => return Err(self.not_moved(source)),
@@ -195,27 +201,28 @@ impl<'repo> AtomicRef<'repo> {
         }
     }
 
-    /// An error that names the ref as what could not be read.
+    /// Returns an error that this ref cannot be read.
     pub(in crate::repo) fn unreadable(&self, source: git2::Error) -> Error {
         git_error(format!("cannot read `{}`", self.name), source)
     }
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub(in crate::repo) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Whether trying again can help: the ref was moved, created, deleted or locked meanwhile.
-fn is_met_by_others(error: &git2::Error) -> bool {
+/// Returns true if a retry can help: the ref was moved, created, deleted or locked meanwhile.
+fn is_conflict(error: &git2::Error) -> bool {
     let codes = [ErrorCode::Modified, ErrorCode::Locked, ErrorCode::NotFound, ErrorCode::Exists];
     codes.contains(&error.code())
 }
 
-/// Makes a commit with these parents, which no ref names yet. Its author is always the same: a
-/// server often has no identity configured, and what tinyci writes does not depend on whose hook
-/// ran it. `time` is in seconds since 1970.
+/// Makes a commit with these parents, without a ref. `time` is in seconds since 1970.
+///
+/// The author is always tinyci. Many servers have no identity configured, and the commits must not
+/// depend on the account that runs the hook.
 pub(in crate::repo) fn commit(
     git: &Repository,
     tree: Oid,
@@ -223,19 +230,20 @@ pub(in crate::repo) fn commit(
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    commit_by(git, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
+    let author = Identity { name: OUR_NAME.to_owned(), address: OUR_ADDRESS.to_owned() };
+    commit_by(git, &author, tree, parents, time, message)
 }
 
-/// The same by somebody, whose name and address these are.
+/// Makes the same commit with another author.
 pub(in crate::repo) fn commit_by(
     git: &Repository,
-    (name, address): (&str, &str),
+    author: &Identity,
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    let author = Signature::new(name, address, &Time::new(time, 0))?;
+    let author = Signature::new(&author.name, &author.address, &Time::new(time, 0))?;
     let tree = git.find_tree(tree)?;
     let parents: Vec<_> =
         parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;

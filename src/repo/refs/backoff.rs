@@ -1,4 +1,4 @@
-//! Waiting for another process, which cannot tell us when it is done: ever longer random pauses.
+//! Waits for another process that cannot signal that it is done: with random, growing pauses.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -9,19 +9,19 @@ use std::{
 const PAUSE_FIRST: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_millis(32);
 
-/// Pauses that grow and end at a deadline.
+/// Pauses that grow until a deadline.
 pub(in crate::repo) struct Backoff {
     deadline: Instant,
     pause: Duration,
 }
 
 impl Backoff {
-    /// Pauses for at most this long in all.
+    /// Starts a series of pauses of at most this total length.
     pub(in crate::repo) fn new(limit: Duration) -> Self {
         Self { deadline: Instant::now() + limit, pause: PAUSE_FIRST }
     }
 
-    /// Sleeps before the next attempt; false, at once, if the time is up.
+    /// Sleeps before the next attempt. Returns false at once if the time is up.
     pub(in crate::repo) fn pause(&mut self) -> bool {
         if Instant::now() >= self.deadline {
             return false;
@@ -32,9 +32,10 @@ impl Backoff {
     }
 }
 
-/// Between half and all of it, so that writers who met once do not meet again.
+/// Returns a random duration from half of the pause to all of it, so that two writers that met do
+/// not meet again.
 fn random_share(pause: Duration) -> Duration {
-    // The standard library seeds its hash tables from the system's randomness: enough for jitter.
+    // The standard library seeds its hash tables randomly, which is random enough for jitter.
     let random = RandomState::new().hash_one(()) % 1024;
     let share = 512 + u32::try_from(random / 2).unwrap_or(0);
     pause * share / 1024

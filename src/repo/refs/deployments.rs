@@ -1,10 +1,11 @@
-//! What is deployed where: one ref for each environment, whose commits are its history.
+//! The history of deployments: one ref for each environment, with one commit per entry.
 //!
-//! `refs/tinyci/deployments/<environment>` only ever grows, by compare-and-swap. The first parent of
-//! an entry is the entry before it; the second is the commit that is deployed now, so that
-//! `git rev-parse refs/tinyci/deployments/production^2` names it and no gc takes it. An entry that
-//! deployed nothing carries the second parent on, and one that retires the environment has none. What happened stands in the message: a line for
-//! people, then one of JSON. Below the first entry lies a commit that says nothing.
+//! `refs/tinyci/deployments/<environment>` only grows, by compare-and-swap. The first parent of an
+//! entry is the previous entry. The second is the commit that is deployed now. So `git rev-parse
+//! refs/tinyci/deployments/production^2` names it and `git gc` keeps it. An entry that deployed
+//! nothing keeps the second parent of the entry before. An entry that retires the environment has
+//! no second parent. The message has a line for users and then a line of JSON. The commit below the
+//! first entry has no JSON.
 
 use std::time::UNIX_EPOCH;
 
@@ -21,52 +22,53 @@ use crate::{
         commit::CommitId,
         deployment::{DeployOutcome, Deployment},
         error::{Error, ErrorKind},
+        identity::Identity,
         pipeline::is_environment,
         stored_names::refs::{DEPLOYS, FETCHED_DEPLOYS},
     },
     rules::ledger::DeploymentHistory,
 };
 
-/// The history of one environment, as it was read.
+/// The history of one environment at one moment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct DeployHistory {
-    pub(crate) ledger: DeploymentHistory,
-    /// How many of its commits are no entry of tinyci's.
+pub(crate) struct StoredHistory {
+    pub(crate) history: DeploymentHistory,
+    /// The number of its commits that are not entries of tinyci.
     pub(crate) foreign: usize,
 }
 
-/// What remotes said of deployments when they were last fetched.
+/// The deployments of remotes, as last fetched.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FetchedDeploys {
-    /// By environment.
+pub(crate) struct FetchedDeployments {
+    /// The histories, by environment.
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
     /// A sentence for each history that only a newer version can read.
     pub(crate) warnings: Vec<String>,
 }
 
-/// All that is known of what was deployed where, by environment.
+/// All known deployments, by environment.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct KnownDeploys {
+pub(crate) struct KnownDeployments {
     pub(crate) histories: Vec<(String, DeploymentHistory)>,
-    /// What others made their refs lose: it may be what still runs.
+    /// The histories that refs lost through others. They may describe what is still deployed.
     pub(crate) lost: Vec<(String, DeploymentHistory)>,
-    /// The environments of whose histories git has removed objects.
+    /// The environments whose histories lack objects that git has removed.
     pub(crate) unknown: Vec<String>,
 }
 
 impl Repo {
-    /// The environments that something was deployed to, by name.
+    /// Returns the names of the environments with deployments, sorted.
     pub(crate) fn deploy_environments(&self) -> Result<Vec<String>, Error> {
         let names = self.own_refs_below(DEPLOYS)?;
         let names = names.iter().filter_map(|name| name.strip_prefix(DEPLOYS));
         Ok(names.filter(|name| is_environment(name)).map(str::to_owned).collect())
     }
 
-    /// What the histories of deployments end with, by environment: changes with each of them.
+    /// Returns the newest entry of each environment's history. It changes with every deployment.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    /// [`Git`](ErrorKind::Git) if the refs cannot be read.
     pub(crate) fn deploy_tips(&self) -> Result<Vec<(String, CommitId)>, Error> {
         let mut tips = Vec::new();
         for environment in self.deploy_environments()? {
@@ -77,32 +79,32 @@ impl Repo {
         Ok(tips)
     }
 
-    /// What was deployed to an environment.
+    /// Returns the deployments to an environment.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the ref names no commit, or one that is broken.
-    pub(crate) fn deploy_history(&self, environment: &str) -> Result<DeployHistory, Error> {
+    /// [`Git`](ErrorKind::Git) if the ref does not name a commit, or names a broken one.
+    pub(crate) fn deploy_history(&self, environment: &str) -> Result<StoredHistory, Error> {
         self.history_at(environment, self.deploy_ref(environment).tip()?)
     }
 
-    /// What was deployed where, also as far as refs that others deleted, set back or replaced said so.
+    /// Returns all deployments, including those on refs that others deleted, set back or replaced.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
-    pub(crate) fn known_deploys(&self) -> Result<KnownDeploys, Error> {
-        let mut known = KnownDeploys::default();
+    /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
+    pub(crate) fn known_deployments(&self) -> Result<KnownDeployments, Error> {
+        let mut known = KnownDeployments::default();
         for environment in self.deploy_environments()? {
-            let ledger = self.deploy_history(&environment)?.ledger;
-            known.histories.push((environment, ledger));
+            let history = self.deploy_history(&environment)?.history;
+            known.histories.push((environment, history));
         }
         for (name, tip) in self.lost_below(DEPLOYS)? {
             let environment = name.strip_prefix(DEPLOYS).unwrap_or(&name).to_owned();
             match tip {
                 Some(_) => {
-                    let ledger = self.history_at(&environment, tip)?.ledger;
-                    known.lost.push((environment, ledger));
+                    let history = self.history_at(&environment, tip)?.history;
+                    known.lost.push((environment, history));
                 }
                 None => known.unknown.push(environment),
             }
@@ -110,21 +112,21 @@ impl Repo {
         Ok(known)
     }
 
-    /// Whether a ref of this name has a history of deployments, and not only what somebody pushed.
+    /// Returns true if the ref has a history of deployments, and not only some pushed commit.
     pub(in crate::repo) fn is_deploy_history(&self, name: &str, tip: Oid) -> bool {
         let environment = name.strip_prefix(DEPLOYS).filter(|name| is_environment(name));
         let history = environment.map(|environment| self.history_at(environment, Some(tip)));
-        matches!(history, Some(Ok(history)) if !history.ledger.deployments.is_empty())
+        matches!(history, Some(Ok(stored)) if !stored.history.deployments.is_empty())
     }
 
-    /// What was deployed where, as it was last fetched of remotes.
+    /// Returns the deployments of remotes, as last fetched.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where a ref names no commit, or one that is broken.
-    pub(crate) fn fetched_deploys(&self) -> Result<FetchedDeploys, Error> {
+    /// [`Git`](ErrorKind::Git) if a ref does not name a commit, or names a broken one.
+    pub(crate) fn fetched_deployments(&self) -> Result<FetchedDeployments, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
-        let mut found = FetchedDeploys::default();
+        let mut found = FetchedDeployments::default();
         let references =
             self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
@@ -136,46 +138,46 @@ impl Repo {
                 continue;
             };
             if is_environment(environment) {
-                let mut ledger = match self.history_at(environment, reference.target()) {
-                    // The server has been updated. What this repository itself has is not at stake.
+                let mut history = match self.history_at(environment, reference.target()) {
+                    // The remote's server has a newer version. The histories of this repository are
+                    // still readable.
                     Err(error) if error.kind() == ErrorKind::NewerFormat => {
                         found.warnings.push(format!("{remote}: {}", error.report()));
                         continue;
                     }
-                    history => history?.ledger,
+                    history => history?.history,
                 };
-                for deployment in &mut ledger.deployments {
+                for deployment in &mut history.deployments {
                     deployment.remote = Some(remote.to_owned());
                     if deployment.finished.is_none() {
                         deployment.outcome = DeployOutcome::Running;
                     }
                 }
-                found.histories.push((environment.to_owned(), ledger));
+                found.histories.push((environment.to_owned(), history));
             }
         }
         Ok(found)
     }
 
-    /// Adds an entry, which is made of the history that it is added to; none leaves the history as
-    /// it is. `subject` is the first line of its message.
+    /// Adds an entry. `entry` makes it from the current history, or returns `None` to add nothing.
     ///
     /// # Errors
     ///
-    /// Those of `entry`; [`Git`](ErrorKind::Git) where the ref cannot be moved, with the path of a
-    /// lock that stands.
+    /// Those of `entry`; [`Git`](ErrorKind::Git) if the ref cannot be moved, with the path of the
+    /// lock file if one exists.
     pub(crate) fn record_deployment(
         &self,
         environment: &str,
-        author: (&str, &str),
+        author: &Identity,
         entry: impl Fn(&DeploymentHistory) -> Result<Option<Deployment>, Error>,
     ) -> Result<(), Error> {
         self.deploy_ref(environment).update("tinyci: deploy", |tip| {
-            let ledger = self.history_at(environment, tip)?.ledger;
-            let Some(entry) = entry(&ledger)? else { return Ok(Edit::Keep(())) };
+            let history = self.history_at(environment, tip)?.history;
+            let Some(entry) = entry(&history)? else { return Ok(Edit::Keep(())) };
             let deployed = match entry.outcome {
                 DeployOutcome::Success => Some(entry.commit),
                 DeployOutcome::Retired => None,
-                _ => ledger.running().map(|running| running.commit),
+                _ => history.running().map(|running| running.commit),
             };
             let commit = self.entry_commit(tip, &entry, author, deployed);
             let what = || format!("cannot record the deployment of {}", entry.commit.short());
@@ -191,7 +193,7 @@ impl Repo {
         &self,
         tip: Option<Oid>,
         entry: &Deployment,
-        author: (&str, &str),
+        author: &Identity,
         deployed: Option<CommitId>,
     ) -> Result<Oid, git2::Error> {
         let tree = empty_tree(&self.git)?;
@@ -200,7 +202,9 @@ impl Repo {
         let time = i64::try_from(time).unwrap_or(i64::MAX);
         let first = match tip {
             Some(tip) => tip,
-            None => atomic_ref::commit(&self.git, tree, &[], time, &beginning(&entry.environment))?,
+            None => {
+                atomic_ref::commit(&self.git, tree, &[], time, &first_message(&entry.environment))?
+            }
         };
         let deployed = deployed.map(|id| Oid::from_bytes(id.as_bytes())).transpose()?;
         let parents: Vec<Oid> = [Some(first), deployed].into_iter().flatten().collect();
@@ -208,27 +212,27 @@ impl Repo {
         atomic_ref::commit_by(&self.git, author, tree, &parents, time, &message)
     }
 
-    fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<DeployHistory, Error> {
+    fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<StoredHistory, Error> {
         let (mut entries, mut foreign) = (Vec::new(), 0);
-        let beginning = beginning(environment);
+        let first_message = first_message(environment);
         let mut next = tip;
         while let Some(id) = next {
             let commit = match self.git.find_commit(id) {
                 Ok(commit) => commit,
-                // A clone may have only the newest part.
+                // A shallow clone may have only the newest entries.
                 Err(error) if error.code() == ErrorCode::NotFound && next != tip => break,
                 Err(source) => return Err(self.not_a_history(environment, id, source)),
             };
             let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
             match entry_of(&message, environment, commit.parent_id(1).ok())? {
                 Some(entry) => entries.push(entry),
-                // The one below all others says nothing.
-                None if commit.parent_count() == 0 && message.trim_end() == beginning => {}
+                // The commit below all entries has no JSON.
+                None if commit.parent_count() == 0 && message.trim_end() == first_message => {}
                 None => foreign += 1,
             }
             next = commit.parent_id(0).ok();
         }
-        Ok(DeployHistory { ledger: DeploymentHistory::new(entries), foreign })
+        Ok(StoredHistory { history: DeploymentHistory::new(entries), foreign })
     }
 
     fn not_a_history(&self, environment: &str, id: Oid, source: git2::Error) -> Error {
@@ -245,7 +249,7 @@ impl Repo {
         }
     }
 
-    /// The commits of `tip` that are not in `hidden`, the newest first.
+    /// Returns the commits of `tip` that are not in `hidden`, newest first.
     pub(crate) fn commits_above(
         &self,
         tip: CommitId,
@@ -258,18 +262,20 @@ impl Repo {
     }
 }
 
-/// What the commit below all entries says.
-fn beginning(environment: &str) -> String {
+/// Returns the message of the commit below all entries.
+fn first_message(environment: &str) -> String {
     format!("Deployments to {environment}")
 }
 
-/// What a commit's message says. Whoever forges a success has to name the commit twice alike: what
-/// git keeps as deployed is what tinyci takes for it.
+/// Parses the entry in a commit's message.
+///
+/// An entry counts as a success only if message and second parent name the same commit. So tinyci
+/// and git agree on what is deployed.
 ///
 /// # Errors
 ///
-/// [`NewerFormat`](ErrorKind::NewerFormat) for an entry of a version that is not known. Without it
-/// something else would seem to be deployed.
+/// [`NewerFormat`](ErrorKind::NewerFormat) for an entry of an unknown version. If tinyci ignored
+/// it, another commit would seem to be deployed.
 fn entry_of(
     message: &str,
     environment: &str,
@@ -306,8 +312,8 @@ mod tests {
     }
 
     fn record(repo: &Repo, entry: &Deployment) {
-        let author = ("Ada", "ada@example.org");
-        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
+        let author = Identity { name: "Ada".into(), address: "ada@example.org".into() };
+        repo.record_deployment("production", &author, |_| Ok(Some(entry.clone()))).unwrap();
     }
 
     const REFERENCE: &str = "refs/tinyci/deployments/production";
@@ -339,13 +345,13 @@ mod tests {
         );
         assert_eq!(log, expected);
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), one);
-        let history = repo.deploy_history("production").unwrap();
-        let runs: Vec<_> = history.ledger.deployments.iter().map(|it| it.id.as_str()).collect();
-        assert_eq!((runs, history.foreign), (vec!["3", "2", "1"], 0));
-        assert_eq!(history.ledger.interrupted().unwrap().id, "3");
+        let stored = repo.deploy_history("production").unwrap();
+        let runs: Vec<_> = stored.history.deployments.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!((runs, stored.foreign), (vec!["3", "2", "1"], 0));
+        assert_eq!(stored.history.interrupted().unwrap().id, "3");
         assert_eq!(repo.deploy_environments().unwrap(), ["production"]);
         test.git(&["fsck", "--strict"]);
-        assert_eq!(repo.deploy_history("staging").unwrap().ledger, DeploymentHistory::default());
+        assert_eq!(repo.deploy_history("staging").unwrap().history, DeploymentHistory::default());
     }
 
     #[test]
@@ -364,9 +370,9 @@ mod tests {
         let success = deployment(&two, "2", DeployOutcome::Success).to_json();
         forge(&format!("Deployed\n\n{success}"), &one);
         forge(&format!("Deployed\n\n{}", success.replace("production", "staging")), &two);
-        let history = repo.deploy_history("production").unwrap();
-        assert_eq!(history.foreign, 3);
-        assert_eq!(history.ledger.running().unwrap().commit.to_string(), one);
+        let stored = repo.deploy_history("production").unwrap();
+        assert_eq!(stored.foreign, 3);
+        assert_eq!(stored.history.running().unwrap().commit.to_string(), one);
         record(&repo, &deployment(&two, "3", DeployOutcome::Success));
         assert_eq!(test.git(&["rev-parse", &format!("{REFERENCE}^2")]), two);
 
@@ -389,7 +395,7 @@ mod tests {
                 });
             }
         });
-        let history = Repo::open(test.path()).unwrap().deploy_history("production").unwrap();
-        assert_eq!(history.ledger.deployments.len(), 12);
+        let stored = Repo::open(test.path()).unwrap().deploy_history("production").unwrap();
+        assert_eq!(stored.history.deployments.len(), 12);
     }
 }

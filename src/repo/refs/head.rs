@@ -1,16 +1,17 @@
-//! HEAD of a repository that is pushed to: what is wrong with it, and the command that sets it
-//! right.
+//! Checks HEAD of a bare repository, and shows the command that corrects it.
 
 use crate::repo::repository::Repo;
 use crate::{model::error::Error, util::suggestion::hinted};
 
-/// The branches that are most likely meant, in this order.
+/// The most likely names of the main branch, in this order.
 const USUAL: [&str; 2] = ["main", "master"];
 
 impl Repo {
-    /// A sentence for people if HEAD of a bare repository names none of its branches: `git init`
-    /// chose a name, and people push another one. A working tree has a HEAD of its owner's choice,
-    /// and a repository without a branch has nothing to name yet.
+    /// Returns a sentence for users if HEAD of a bare repository names none of its branches. This
+    /// happens if `git init` chose one name and users push another.
+    ///
+    /// Repositories with a working tree are not checked, because their users choose HEAD. A
+    /// repository without a branch is not checked either.
     ///
     /// # Errors
     ///
@@ -38,13 +39,13 @@ impl Repo {
     }
 }
 
-/// A branch by its short name.
+/// Returns the short name of a branch for display.
 fn shown(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
     name.strip_prefix("refs/heads/").unwrap_or(&name).to_owned()
 }
 
-/// A ref's name as a shell reads it: git allows `$` and `;` in one.
+/// Quotes a ref's name for a shell, because git allows `$` and `;` in it.
 fn word(name: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+@".contains(letter);
     match name.chars().all(is_plain) {
@@ -62,7 +63,7 @@ mod tests {
         Repo::open(repo.path()).unwrap().head_fault().unwrap().unwrap_or_default()
     }
 
-    /// A bare repository whose HEAD names `trunk`, with a commit that no branch names yet.
+    /// Makes a bare repository whose HEAD names `trunk`, with a commit but no branch.
     fn bare() -> (TestRepo, String) {
         let repo = TestRepo::bare();
         repo.git(&["symbolic-ref", "HEAD", "refs/heads/trunk"]);

@@ -1,4 +1,4 @@
-//! Refs: which are selected, and what they name.
+//! Selects refs by patterns, and reads what they name.
 
 use std::collections::BTreeMap;
 
@@ -16,27 +16,28 @@ use crate::{
     rules::glob::{ref_fault, secret_ref_fault, text_matches as matches},
 };
 
-/// What no pattern ever selects: verdicts, records, baseline and their like.
+/// The refs that no pattern selects: verdicts, records, baseline and similar.
 const OURS: [&[u8]; 2] = [b"refs/notes/", b"refs/tinyci/"];
 
-/// Says what is wrong with a ref pattern, if anything is.
+/// Returns what is wrong with a ref pattern, or `None` if it is valid.
 pub(in crate::repo) fn pattern_fault(pattern: &str) -> Option<String> {
     let in_ours = OURS.iter().any(|prefix| pattern.as_bytes().starts_with(prefix));
     let of_ours = in_ours.then(|| "cannot select notes or refs of tinyci".to_owned());
     of_ours.or_else(|| ref_fault(pattern))
 }
 
-/// The same for patterns of refs whose commits may have secrets: only a branch and tags are asked.
+/// Returns the same for patterns of refs whose commits may use secrets. Only branches and tags can
+/// match them.
 pub(in crate::repo) fn secret_pattern_fault(pattern: &str) -> Option<String> {
     pattern_fault(pattern).or_else(|| secret_ref_fault(pattern))
 }
 
 impl Repo {
-    /// Refuses patterns that can select nothing.
+    /// Rejects patterns that can select nothing.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) naming the first of them.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with the first of them.
     pub(crate) fn check_patterns(&self, patterns: &[String]) -> Result<(), Error> {
         let mut faults = patterns.iter().filter_map(|it| Some((it, pattern_fault(it)?)));
         let Some((pattern, fault)) = faults.next() else { return Ok(()) };
@@ -44,9 +45,9 @@ impl Repo {
         Err(Error::new(ErrorKind::InvalidArg, message))
     }
 
-    /// The commits that the refs matching these patterns name now, by ref name. Annotated tags
-    /// are peeled; a tag of something else than a commit, or a symbolic ref to nothing, names
-    /// none.
+    /// Returns the commits that the refs matching these patterns name now, by ref name.
+    ///
+    /// Annotated tags are peeled. Tags of other objects and dangling symbolic refs are ignored.
     pub(in crate::repo) fn selected(
         &self,
         patterns: &[String],
@@ -66,13 +67,13 @@ impl Repo {
         Ok(tips)
     }
 
-    /// Answers whether commits are reachable from the refs that these patterns select.
+    /// Returns a check of whether commits are reachable from the refs that these patterns select.
     pub(crate) fn reachable<'a>(&'a self, patterns: &'a [String]) -> Reachable<'a> {
         Reachable { repo: self, patterns, known: None }
     }
 
-    /// The commit that an object id names, tags peeled; none for a missing object and for a tag
-    /// of something else.
+    /// Returns the commit that an object id names, with tags peeled. Returns `None` for a missing
+    /// object and for a tag of another object.
     pub(crate) fn peel(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
         let object = match self.git.find_object(oid(id)?, None) {
             Ok(object) => object,
@@ -86,8 +87,8 @@ impl Repo {
         commit.map(|commit| commit_id(commit.id())).transpose()
     }
 
-    /// What HEAD names: its branch's full name, also of one without a commit, or none where
-    /// HEAD names a commit.
+    /// Returns the full name of HEAD's branch, even if it has no commit. Returns `None` if HEAD
+    /// names a commit.
     pub(in crate::repo) fn head_branch(&self) -> Result<Option<Vec<u8>>, Error> {
         let head = self
             .git
@@ -97,8 +98,8 @@ impl Repo {
     }
 }
 
-/// Whether one commit after the other is reachable now: the refs are read anew for each, the
-/// history only when they have moved.
+/// Checks whether commits are reachable now. It reads the refs for each commit, but the history
+/// only after refs have moved.
 pub(crate) struct Reachable<'a> {
     repo: &'a Repo,
     patterns: &'a [String],
@@ -118,10 +119,10 @@ impl Reachable<'_> {
     }
 }
 
-/// The commit that a listed ref names.
+/// Returns the commit that a listed ref names.
 ///
-/// Most refs name commits directly, of which nothing is read but their kind: repositories have
-/// thousands of refs, and every scan looks at all of them.
+/// Most refs name commits directly, and then only the object's type is read. Repositories can have
+/// thousands of refs, and every scan reads all of them.
 pub(in crate::repo) fn tip_of(
     repo: &Repo,
     reference: &Reference<'_>,
@@ -132,7 +133,7 @@ pub(in crate::repo) fn tip_of(
         None => match reference.resolve().map(|resolved| resolved.target()) {
             Ok(Some(target)) => target,
             Ok(None) => return Ok(None),
-            // A symbolic ref to a branch that is not there.
+            // A symbolic ref whose target does not exist.
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(source) => return Err(git_error(format!("cannot read `{name}`"), source)),
         },

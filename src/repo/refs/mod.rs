@@ -1,17 +1,17 @@
-//! Refs: tinyci's own and everyone's.
+//! Refs: those of tinyci and all others.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `approvals` | approvals, each a ref |
-//! | `atomic_ref` | [`AtomicRef`](atomic_ref::AtomicRef): a ref that is replaced as a whole |
-//! | `backoff` | how long to wait for a locked ref |
+//! | `approvals` | approvals, one ref each |
+//! | `atomic_ref` | [`AtomicRef`](atomic_ref::AtomicRef): a ref that moves by compare-and-swap |
+//! | `backoff` | pauses while a ref is locked |
 //! | `deployments` | the history of each environment |
-//! | `head` | HEAD |
-//! | `ref_lock_owner` | whether a lock file of git has an owner |
-//! | `ref_memory` | where tinyci's refs pointed to, in case they are lost |
+//! | `head` | checking HEAD |
+//! | `ref_lock_owner` | removing lock files of killed writers |
+//! | `ref_memory` | what tinyci's refs named, in case they are lost |
 //! | `lookup` | reading refs |
-//! | `refspecs` | refspecs that would take tinyci's refs away |
-//! | `restore` | writing lost refs again |
+//! | `refspecs` | refspecs that would overwrite or delete tinyci's refs |
+//! | `restore` | restoring lost refs |
 
 pub(in crate::repo) mod approvals;
 pub(in crate::repo) mod atomic_ref;

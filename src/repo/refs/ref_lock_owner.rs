@@ -1,12 +1,12 @@
-//! What a writer is about to do to a ref, said before it does it: so that a lock file which a
-//! killed writer left behind can be told from one that somebody holds.
+//! Declares each move of a ref before it happens, so that tinyci can recognize the lock file of a
+//! killed writer.
 //!
-//! git locks a ref by creating `<ref>.lock`. A process that is killed in between leaves that file,
-//! and every later writer would wait for nobody. So each of our writers first takes `tinyci/intent`
-//! in the common git directory, with a lock that dies with its process, and writes there which ref
-//! it is about to move and where to. Whoever takes the file next and finds it not empty knows that
-//! the writer is dead, and what its lock file would hold. As a gift, our own writers come one after
-//! the other, and only strangers make them try again.
+//! git locks a ref by creating `<ref>.lock`. If the process is killed, the file remains and blocks
+//! every later writer. So each writer of tinyci first locks `tinyci/intent` in the shared git
+//! directory. The kernel releases this lock when the process ends. The writer then writes the ref
+//! and its new value into the file. If the next writer finds the file not empty, the previous
+//! writer was killed, and the file says what its lock file contains. This also serializes the
+//! writers of tinyci, so only other programs cause retries.
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
@@ -27,14 +27,14 @@ use crate::{
     util::sharing::Sharing,
 };
 
-/// How long to wait for other writers of ours. Each takes milliseconds.
+/// The time to wait for other writers of tinyci. Each takes milliseconds.
 const WRITERS_WAIT: Duration = Duration::from_secs(30);
 
-/// A lock file is created right after its intent is written, and a live writer fills it at once:
-/// an empty one is ours only if it appeared within this time, and abandoned once it is this old.
+/// The time limits for an empty lock file. A killed writer's file appeared at most this long after
+/// the declaration, and it is abandoned once it is this old.
 const EMPTY_LOCK_AGE: Duration = Duration::from_secs(1);
 
-/// The right to move a ref, as long as this value lives.
+/// The right to move refs, until this value is dropped.
 pub(in crate::repo) struct RefLockOwner {
     common_dir: PathBuf,
     path: PathBuf,
@@ -42,17 +42,17 @@ pub(in crate::repo) struct RefLockOwner {
 }
 
 impl Repo {
-    /// The right to move a ref of this repository.
-    pub(in crate::repo) fn intent(&self) -> Result<RefLockOwner, Error> {
+    /// Acquires the right to move refs of this repository.
+    pub(in crate::repo) fn acquire_ref_lock(&self) -> Result<RefLockOwner, Error> {
         let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?)?;
-        // While the lock is held: a newer version raises the format under it.
+        // Check while holding the lock, because a newer version changes the format only under it.
         self.check_writable()?;
         Ok(owner)
     }
 }
 
 impl RefLockOwner {
-    /// Waits for its turn, then removes the lock file of a writer that died in the middle.
+    /// Waits for the lock, then removes the lock file of a killed writer.
     fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
         let dir = common_dir.join(state::DIR);
         let made = sharing.create_dir_all(&dir);
@@ -67,13 +67,13 @@ impl RefLockOwner {
             .and_then(|file| sharing.adjust_open(&file).map(|()| file))
             .map_err(|source| Error::io("open", &path, source))?;
         lock(&file, &path)?;
-        let mut intent = Self { common_dir: common_dir.to_path_buf(), path, file };
-        intent.clear_leftover()?;
-        Ok(intent)
+        let mut owner = Self { common_dir: common_dir.to_path_buf(), path, file };
+        owner.clear_leftover()?;
+        Ok(owner)
     }
 
-    /// Declares that `reference` is about to get the value `id`, lets it happen, and withdraws.
-    pub(in crate::repo) fn announce<T>(
+    /// Declares that `reference` will get the value `id`, calls `act`, and clears the declaration.
+    pub(in crate::repo) fn declare<T>(
         &mut self,
         reference: &str,
         id: &str,
@@ -85,14 +85,14 @@ impl RefLockOwner {
         Ok(value)
     }
 
-    /// What stands in the file was written by a dead process: the living one is us.
+    /// Handles a declaration that a killed writer left in the file.
     fn clear_leftover(&mut self) -> Result<(), Error> {
         let mut bytes = Vec::new();
         self.file.read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
         if bytes.is_empty() {
             return Ok(());
         }
-        // Torn by a power cut, or not ours at all, it identifies no lock file.
+        // A text that a power failure or another program damaged identifies no lock file.
         let text = std::str::from_utf8(&bytes).ok();
         if let Some((reference, id)) = text.and_then(|text| text.trim_end().split_once(' '))
             && git2::Reference::is_valid_name(reference)
@@ -105,8 +105,8 @@ impl RefLockOwner {
     fn remove_abandoned(&self, reference: &str, id: &str) -> Result<(), Error> {
         let lock = lock_path(&self.common_dir, reference);
         let remove = || -> io::Result<()> {
-            let declared = self.file.metadata()?.modified()?;
-            if is_abandoned(&lock, &format!("{id}\n"), declared)? {
+            let declared_at = self.file.metadata()?.modified()?;
+            if is_abandoned(&lock, &format!("{id}\n"), declared_at)? {
                 fs::remove_file(&lock)?;
             }
             Ok(())
@@ -130,7 +130,7 @@ impl RefLockOwner {
     }
 }
 
-/// The file by which git, and libgit2, lock this ref.
+/// Returns the file with which git and libgit2 lock this ref.
 pub(in crate::repo) fn lock_path(common_dir: &Path, reference: &str) -> PathBuf {
     common_dir.join(format!("{reference}.lock"))
 }
@@ -155,18 +155,18 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Whether this lock file was made by the writer that declared, at that time, to write `expected`.
+/// Returns true if the writer that declared `expected` at this time made the lock file.
 ///
-/// Whole, it names the new value of the ref, a commit that nobody but its writer knew: proof. But
-/// libgit2 makes the file first and fills it a moment later, and anybody's is empty in between. So
-/// an empty one must have appeared just after the declaration, and stay empty for far longer than
-/// any living writer leaves it so.
-fn is_abandoned(lock: &Path, expected: &str, declared: SystemTime) -> io::Result<bool> {
-    let Some(first) = look(lock)? else { return Ok(false) };
+/// A complete lock file contains the new value of the ref, a commit that only its writer knew. But
+/// libgit2 creates the file first and fills it a moment later, as other programs do. So an empty
+/// file must have appeared just after the declaration, and must stay empty far longer than a live
+/// writer needs.
+fn is_abandoned(lock: &Path, expected: &str, declared_at: SystemTime) -> io::Result<bool> {
+    let Some(first) = read_metadata(lock)? else { return Ok(false) };
     if first.len() > 0 {
         return Ok(fs::read_to_string(lock).is_ok_and(|text| expected.starts_with(&text)));
     }
-    let delay = first.modified()?.duration_since(declared);
+    let delay = first.modified()?.duration_since(declared_at);
     if !delay.is_ok_and(|delay| delay <= EMPTY_LOCK_AGE) {
         return Ok(false);
     }
@@ -175,11 +175,12 @@ fn is_abandoned(lock: &Path, expected: &str, declared: SystemTime) -> io::Result
     }
     thread::sleep(EMPTY_LOCK_AGE);
     let identity = |file: &Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
-    Ok(look(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
+    Ok(read_metadata(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
 }
 
-/// A lock file is small and regular; anything else is not git's.
-fn look(lock: &Path) -> io::Result<Option<Metadata>> {
+/// Reads the metadata of a lock file. Returns `None` if it is not a small regular file, as those of
+/// git are.
+fn read_metadata(lock: &Path) -> io::Result<Option<Metadata>> {
     match fs::symlink_metadata(lock) {
         Ok(metadata) => Ok((metadata.is_file() && metadata.len() < 100).then_some(metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -196,7 +197,7 @@ mod tests {
     const REFERENCE: &str = "refs/notes/example";
     const ID: &str = "f40785cbc4422f39c36118fbae071932774cb5b6";
 
-    /// A git directory in which a writer was killed after this declaration.
+    /// Makes a git directory in which a writer was killed after this declaration.
     fn killed_writer(declaration: &str) -> (TempDir, PathBuf) {
         let dir = TempDir::new().unwrap();
         fs::create_dir_all(dir.path().join("refs/notes")).unwrap();
@@ -237,14 +238,15 @@ mod tests {
 
     #[test]
     fn an_empty_lock_goes_only_if_it_came_with_the_declaration() {
-        let declared = SystemTime::now() - Duration::from_secs(3600);
+        let declared_at = SystemTime::now() - Duration::from_secs(3600);
         let minute = Duration::from_secs(60);
-        let cases = [(declared - minute, false), (declared, true), (declared + minute, false)];
+        let cases =
+            [(declared_at - minute, false), (declared_at, true), (declared_at + minute, false)];
         for (created, goes) in cases {
             let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
             fs::write(&lock, "").unwrap();
             set_modified(&lock, created);
-            set_modified(&dir.path().join("tinyci/intent"), declared);
+            set_modified(&dir.path().join("tinyci/intent"), declared_at);
             drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
             assert_eq!(!lock.exists(), goes, "{created:?}");
         }
@@ -265,7 +267,7 @@ mod tests {
         thread::scope(|scope| {
             let acquire =
                 scope.spawn(|| RefLockOwner::acquire(dir.path(), Sharing::default()).map(drop));
-            // Never is it the same file for long, as where git takes the lock again and again.
+            // Replace the file all the time, as if git took the lock again and again.
             let next = dir.path().join("next");
             while !acquire.is_finished() {
                 fs::write(&next, "").unwrap();
@@ -279,9 +281,9 @@ mod tests {
     #[test]
     fn a_declaration_stands_while_the_act_lasts_and_not_after() {
         let dir = TempDir::new().unwrap();
-        let mut intent = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
+        let mut owner = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
         let path = dir.path().join("tinyci/intent");
-        let during = intent.announce(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
+        let during = owner.declare(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
         assert_eq!(during.unwrap(), format!("{REFERENCE} {ID}\n"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "");
     }

@@ -1,9 +1,9 @@
-//! The file `refs`: what tinyci's own refs named when it last looked, so that one that is gone can
-//! be made again. A fetch with `--prune`, a push with `--mirror` or a slip deletes refs, and git
-//! keeps no log of a ref that it deletes.
+//! The file `refs`: what tinyci's refs named when it last read them, so that lost refs can be
+//! restored. A fetch with `--prune`, a push with `--mirror` or a mistake deletes refs, and git
+//! keeps no log of deleted refs.
 //!
-//! It is read and written only by the holder of the right to move a ref (`intent`). A file that is
-//! missing, or is not of this form, remembers nothing.
+//! Only the owner of the right to move refs (`ref_lock_owner`) reads and writes it. A missing or
+//! invalid file counts as empty.
 
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -17,22 +17,23 @@ use crate::util::{header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci refs 1";
 
-/// What is remembered of each ref, by its name.
+/// The remembered refs, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::repo) struct RefMemory {
     pub(in crate::repo) refs: BTreeMap<String, Remembered>,
-    /// When git was last kept from removing the objects as unused, in seconds since 1970.
+    /// The last time at which tinyci renewed the objects to protect them from `git gc`, in seconds
+    /// since 1970.
     pub(in crate::repo) kept: i64,
 }
 
-/// What is remembered of one ref.
+/// The memory of one ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::repo) struct Remembered {
-    /// The commit that it named.
+    /// The commit that the ref named.
     pub(in crate::repo) tip: Oid,
-    /// Commits that it named before, and that somebody made it lose.
+    /// Earlier commits that the ref no longer contains, because others moved it.
     pub(in crate::repo) lost: Vec<Oid>,
-    /// Whether it was missing, and was made again without anybody having been told.
+    /// True if the ref was lost and restored, and no message has reported it yet.
     pub(in crate::repo) is_restored: bool,
 }
 
@@ -42,22 +43,24 @@ impl Remembered {
     }
 }
 
-/// Whether a ref of this name is remembered: verdicts, records, the baseline and deployments.
+/// Returns true if a ref of this name is remembered: verdicts, records, the baseline and
+/// deployments.
 ///
-/// Not what a fetch brings again, and no approvals: to delete one is how it is taken back.
+/// Fetched refs are not, because the next fetch restores them. Approvals are not, because you
+/// revoke one by deleting its ref.
 pub(in crate::repo) fn is_remembered(name: &str) -> bool {
     name.starts_with(DEPLOYS) || [VERDICTS, RECORDS, BASELINE].contains(&name)
 }
 
 impl RefMemory {
-    /// What the file of this git directory says.
+    /// Reads the file of this git directory.
     pub(in crate::repo) fn read(common_dir: &Path) -> Self {
         let text =
             fs::read_to_string(common_dir.join(state::DIR).join(state::REFS)).unwrap_or_default();
         Self::parse(&text).unwrap_or_default()
     }
 
-    /// Writes the file, whole or not at all. One of a newer version stays as it is.
+    /// Writes the file atomically. Does not replace a file of a newer version.
     pub(in crate::repo) fn write(
         &self,
         common_dir: &Path,
@@ -74,8 +77,8 @@ impl RefMemory {
         Ok(())
     }
 
-    /// Keeps what a ref names now. What it named when it was last looked at, and does not contain
-    /// any more, is kept too.
+    /// Remembers what a ref names now, and the previous commit too if the ref no longer contains
+    /// it.
     pub(in crate::repo) fn learn(&mut self, name: &str, tip: Oid, contains: impl Fn(Oid) -> bool) {
         let known = self.refs.entry(name.to_owned()).or_insert_with(|| Remembered::new(tip));
         if known.tip != tip && !contains(known.tip) {
@@ -85,7 +88,7 @@ impl RefMemory {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // Without its last line it was cut off.
+        // A file without this last line is truncated.
         let mut lines = text.strip_suffix("end\n")?.lines();
         if lines.next()? != HEADER {
             return None;

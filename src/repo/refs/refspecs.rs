@@ -1,18 +1,19 @@
-//! Refspecs that let a fetch take tinyci's refs away: a mirror's `+refs/*:refs/*` replaces them by
-//! what the remote has under the same names, and deletes them with `--prune`.
+//! Finds refspecs with which a fetch would overwrite or delete tinyci's refs. A mirror's
+//! `+refs/*:refs/*` replaces them with the remote's refs of the same names, and deletes them with
+//! `--prune`.
 //!
-//! git leaves alone what a negative refspec of the same remote names: `^refs/tinyci/*`. Such a
-//! refspec is a pattern of the remote's names.
+//! git ignores the refs that a negative refspec of the same remote matches: `^refs/tinyci/*`. Such
+//! a refspec matches the remote's names.
 
 use std::collections::BTreeMap;
 
 use crate::model::error::Error;
 use crate::repo::repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error};
 
-/// Where everything of tinyci's lies but verdicts and records.
-const FAMILY: &str = "refs/tinyci/";
+/// The prefix of all refs of tinyci except verdicts and records.
+const STATE_PREFIX: &str = "refs/tinyci/";
 
-/// Names that stand for all of tinyci's refs, whichever there are.
+/// Names that represent all possible refs of tinyci.
 const OURS: [&str; 5] = [
     VERDICTS,
     RECORDS,
@@ -21,43 +22,43 @@ const OURS: [&str; 5] = [
     "refs/tinyci/approvals/production/commit/nonce",
 ];
 
-/// A refspec that a fetch takes refs of tinyci's away by.
+/// A refspec with which a fetch overwrites or deletes refs of tinyci.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TakingRefspec {
+pub(crate) struct OverwritingRefspec {
     pub(crate) remote: String,
-    /// As git's configuration has it.
+    /// The refspec as in git's configuration.
     pub(crate) refspec: String,
-    /// The negative refspecs that keep it from doing so.
+    /// The negative refspecs that prevent it.
     pub(crate) remedies: Vec<String>,
 }
 
 impl Repo {
-    /// The refspecs of all remotes that let a fetch take refs of tinyci's away.
+    /// Returns the refspecs of all remotes with which a fetch overwrites or deletes refs of tinyci.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where git's configuration cannot be read.
-    pub(crate) fn taking_refspecs(&self) -> Result<Vec<TakingRefspec>, Error> {
+    /// [`Git`](crate::ErrorKind::Git) if git's configuration cannot be read.
+    pub(crate) fn overwriting_refspecs(&self) -> Result<Vec<OverwritingRefspec>, Error> {
         let mut found = Vec::new();
         for (remote, refspecs) in self.fetch_refspecs()? {
             let (negative, positive): (Vec<_>, Vec<_>) =
                 refspecs.iter().partition(|refspec| refspec.starts_with('^'));
             for refspec in positive {
                 let Some(mapping) = Mapping::parse(refspec) else { continue };
-                let is_left_alone = |source: &str| {
+                let is_excluded = |source: &str| {
                     negative.iter().any(|pattern| star(&pattern[1..], source).is_some())
                 };
-                let remedies = mapping.remedies(is_left_alone);
+                let remedies = mapping.remedies(is_excluded);
                 if !remedies.is_empty() {
                     let (remote, refspec) = (remote.clone(), refspec.clone());
-                    found.push(TakingRefspec { remote, refspec, remedies });
+                    found.push(OverwritingRefspec { remote, refspec, remedies });
                 }
             }
         }
         Ok(found)
     }
 
-    /// What each remote fetches, by its name, in the order of the configuration.
+    /// Returns the fetch refspecs of each remote, by name, in the order of the configuration.
     fn fetch_refspecs(&self) -> Result<BTreeMap<String, Vec<String>>, Error> {
         let unreadable = |source| git_error(format!("cannot read the remotes of {self}"), source);
         let config = self.git.config().map_err(unreadable)?;
@@ -76,7 +77,7 @@ impl Repo {
     }
 }
 
-/// The remote's names on the left, and one's own on the right, each with a star or none.
+/// A refspec: the remote's pattern and the local one, each with one star or none.
 struct Mapping<'a> {
     source: &'a str,
     target: &'a str,
@@ -89,12 +90,12 @@ impl<'a> Mapping<'a> {
             .then_some(Self { source, target })
     }
 
-    /// The negative refspecs that are missing.
-    fn remedies(&self, is_left_alone: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Returns the negative refspecs that are missing.
+    fn remedies(&self, is_excluded: impl Fn(&str) -> bool) -> Vec<String> {
         let mut remedies = Vec::new();
         for ours in OURS {
             let Some(middle) = star(self.target, ours) else { continue };
-            if !is_left_alone(&self.source.replacen('*', middle, 1)) {
+            if !is_excluded(&self.source.replacen('*', middle, 1)) {
                 remedies.push(format!("^{}", self.source_of(ours, middle)));
             }
         }
@@ -102,20 +103,21 @@ impl<'a> Mapping<'a> {
         remedies
     }
 
-    /// What to name on the remote's side to leave a ref alone, and all of its family.
+    /// Returns the remote's pattern that excludes a ref and all its siblings.
     fn source_of(&self, ours: &str, middle: &str) -> String {
-        let whole_family = ours.starts_with(FAMILY) && self.target.ends_with('*');
+        let is_state_ref = ours.starts_with(STATE_PREFIX) && self.target.ends_with('*');
         match (self.target.trim_end_matches('*'), self.source.strip_suffix('*')) {
-            (start, Some(source)) if whole_family && FAMILY.starts_with(start) => {
-                format!("{source}{}*", &FAMILY[start.len()..])
+            (start, Some(source)) if is_state_ref && STATE_PREFIX.starts_with(start) => {
+                format!("{source}{}*", &STATE_PREFIX[start.len()..])
             }
-            (_, Some(_)) if whole_family => self.source.to_owned(),
+            (_, Some(_)) if is_state_ref => self.source.to_owned(),
             _ => self.source.replacen('*', middle, 1),
         }
     }
 }
 
-/// What a pattern's star stands for in a name; nothing, where it has none and is the name.
+/// Returns the part of a name that a pattern's star matches. A pattern without a star matches only
+/// itself and returns an empty string.
 fn star<'n>(pattern: &str, name: &'n str) -> Option<&'n str> {
     match pattern.split_once('*') {
         Some((start, end)) => name.strip_prefix(start)?.strip_suffix(end),
@@ -136,7 +138,7 @@ mod tests {
         refspecs.iter().for_each(|it| {
             repo.git(&["config", "--add", "remote.my.mirror.fetch", it]);
         });
-        let found = Repo::open(repo.path()).unwrap().taking_refspecs().unwrap();
+        let found = Repo::open(repo.path()).unwrap().overwriting_refspecs().unwrap();
         assert!(found.iter().all(|it| it.remote == "my.mirror"), "{found:?}");
         found.into_iter().map(|it| it.remedies).collect()
     }
@@ -164,7 +166,7 @@ mod tests {
             ("+refs/*/result:refs/*-result", &["^refs/notes/tinyci/result"]),
         ] {
             assert_eq!(remedies(&[refspec]), [expected], "{refspec}");
-            // And with it there is nothing to be found any more.
+            // With the remedies in place, nothing is left to report.
             let with: Vec<_> = [refspec].into_iter().chain(expected.iter().copied()).collect();
             assert!(remedies(&with).is_empty(), "{with:?}");
         }

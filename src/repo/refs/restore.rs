@@ -1,10 +1,10 @@
-//! Refs of tinyci's that others deleted or set back: found, and made again from what is remembered
-//! of them (`ref_memory`).
+//! Finds and restores refs of tinyci that others deleted or set back, from the file `refs`
+//! (`ref_memory`).
 //!
-//! The rule is that such a ref only grows. One that is gone names again what it named; one that was
-//! set back, or replaced, gets back what it lost, beside what it has now. Only a history of
-//! deployments that was replaced by another one is left to people: which of two is true, no program
-//! knows. Until a run makes a ref again, everything that reads it sees what it named.
+//! These refs only grow. A deleted ref gets its old value again. A ref that was set back or
+//! replaced gets its lost commits merged into its current ones. Only a replaced history of
+//! deployments is left to the user, because tinyci cannot know which of the two is true. Until a
+//! run restores a ref, all readers see its old value.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -21,47 +21,50 @@ use crate::repo::{
 };
 use crate::{model::error::Error, util::suggestion::hinted};
 
-/// How often git is kept from removing what a deleted ref would need, in seconds. By default it
-/// removes what no ref has needed for two weeks.
-const KEPT_FOR: i64 = 24 * 60 * 60;
+/// The interval at which tinyci renews the objects of remembered refs, in seconds. By default, git
+/// removes objects that no ref has needed for two weeks.
+const RENEW_INTERVAL: i64 = 24 * 60 * 60;
 
-/// What makes a loss final.
-const FOREVER: &str = "`tinyci results --forget-all` makes the loss final";
+/// The hint for users who want to keep the loss.
+const FORGET_HINT: &str = "`tinyci results --forget-all` makes the loss final";
 
-/// The refs that have lost something, and whether it can be brought back.
+/// The refs that lost commits, grouped by whether these can be restored.
 #[derive(Debug, Default)]
 struct Losses {
-    /// Refs that are gone or were set back, and what they named before.
+    /// The refs that were deleted or set back, and their lost commits.
     lost: Vec<(String, Oid)>,
-    /// Refs whose former contents cannot be joined to what they name now, which is whole as well.
+    /// The refs whose lost commits cannot be merged with the current ones. Both are complete.
     replaced: Vec<(String, Oid)>,
-    /// Refs whose objects are gone too.
+    /// The refs whose lost objects are missing too.
     gone: Vec<String>,
 }
 
-/// What the refs name, by name; nothing where that is no commit.
+/// The commits that refs name, by ref name; `None` for another or a broken object.
 pub(in crate::repo) type Named = BTreeMap<String, Option<Oid>>;
 
 impl Repo {
-    /// What an own ref that is gone is going to name again; nothing if it is not remembered, or
-    /// if an object that it needs is gone as well.
-    pub(in crate::repo) fn stand_in(&self, name: &str) -> Option<Oid> {
+    /// Returns the commit to which a deleted ref will be restored.
+    ///
+    /// Returns `None` if the ref is not remembered or one of its objects is missing.
+    pub(in crate::repo) fn remembered_tip(&self, name: &str) -> Option<Oid> {
         if !is_remembered(name) {
             return None;
         }
         let tip = RefMemory::read(self.common_dir()).refs.get(name)?.tip;
-        self.is_whole(name, tip).then_some(tip)
+        self.is_complete(name, tip).then_some(tip)
     }
 
-    /// The own refs below a prefix, also those that are gone and are going to be made again.
+    /// Returns the refs of tinyci below a prefix, including deleted ones that a run will restore.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the refs cannot be listed.
+    /// [`Git`](crate::ErrorKind::Git) if the refs cannot be listed.
     pub(in crate::repo) fn own_refs_below(&self, prefix: &str) -> Result<Vec<String>, Error> {
         let mut names: Vec<String> = self.named_below(prefix)?.into_keys().collect();
         for name in RefMemory::read(self.common_dir()).refs.into_keys() {
-            if name.starts_with(prefix) && !names.contains(&name) && self.stand_in(&name).is_some()
+            if name.starts_with(prefix)
+                && !names.contains(&name)
+                && self.remembered_tip(&name).is_some()
             {
                 names.push(name);
             }
@@ -70,36 +73,36 @@ impl Repo {
         Ok(names)
     }
 
-    /// Makes those of tinyci's refs again that are gone, and gives those back what they lost that
-    /// were set back. Gives out what there is to tell of it, a sentence each.
+    /// Restores the refs of tinyci that were deleted or set back. Returns a sentence for the user
+    /// about each result.
     ///
-    /// Removes the lock file of a writer that was killed in the middle, too.
+    /// Also removes the lock file of a killed writer.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or moved.
+    /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or moved.
     pub(crate) fn restore_refs(&self) -> Result<Vec<String>, Error> {
-        self.look_at_refs()?;
+        self.update_memory()?;
         let losses = self.losses(&RefMemory::read(self.common_dir()), &self.named()?);
         for (name, tip) in &losses.lost {
-            self.give_back(name, *tip)?;
+            self.restore_commits(name, *tip)?;
         }
-        let restored = self.settle_memory(&losses)?;
-        let mut told = Vec::new();
+        let restored = self.remove_restored(&losses)?;
+        let mut messages = Vec::new();
         if !restored.is_empty() {
             let message = format!(
                 "restored {}, which {} missing or set back",
                 listed(&restored),
                 were(&restored)
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
-        told.extend(losses.irreparable());
-        Ok(told)
+        messages.extend(losses.irreparable());
+        Ok(messages)
     }
 
-    /// What the next [`restore_refs`](Repo::restore_refs) is going to do, and what it cannot do, a
-    /// sentence each.
+    /// Returns a sentence about everything that the next [`restore_refs`](Repo::restore_refs) will
+    /// restore or cannot restore.
     ///
     /// # Errors
     ///
@@ -109,7 +112,7 @@ impl Repo {
         let mut memory = RefMemory::read(self.common_dir());
         self.learn(&mut memory, &named);
         let losses = self.losses(&memory, &named);
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         if !names.is_empty() {
@@ -119,38 +122,41 @@ impl Repo {
                 are(&names),
                 if names.len() == 1 { "it" } else { "them" }
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
-        told.extend(losses.irreparable());
-        Ok(told)
+        messages.extend(losses.irreparable());
+        Ok(messages)
     }
 
-    /// Whether one commit is another one, or a descendant of it.
+    /// Returns true if `tip` is `known` or a descendant of it.
     pub(in crate::repo) fn contains(&self, tip: Oid, known: Oid) -> bool {
         tip == known || self.git.graph_descendant_of(tip, known).unwrap_or(false)
     }
 
-    /// Learns what the refs name by now, and keeps git from removing it for a while.
-    fn look_at_refs(&self) -> Result<(), Error> {
-        let _intent = self.intent()?;
+    /// Updates the memory from the current refs, and protects its objects from `git gc` for a
+    /// while.
+    fn update_memory(&self) -> Result<(), Error> {
+        let _owner = self.acquire_ref_lock()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         self.learn(&mut memory, &self.named()?);
-        if !(0..KEPT_FOR).contains(&(atomic_ref::now() - memory.kept)) {
+        if !(0..RENEW_INTERVAL).contains(&(atomic_ref::now() - memory.kept)) {
             memory.kept = atomic_ref::now();
             let known = memory.refs.values();
-            known.flat_map(|it| it.lost.iter().chain([&it.tip])).for_each(|tip| self.freshen(*tip));
+            known
+                .flat_map(|it| it.lost.iter().chain([&it.tip]))
+                .for_each(|tip| self.renew_object(*tip));
         }
         if memory != before {
-            // One that cannot be written is an older one, and undoes nothing.
+            // If the memory cannot be written, the old one remains, which is harmless.
             let _ = memory.write(self.common_dir(), self.sharing()?);
         }
         Ok(())
     }
 
-    /// Writes an object that is there once more, which changes nothing but its age: `git gc` keeps
-    /// what a young object needs.
-    fn freshen(&self, id: Oid) {
+    /// Writes an existing object again, which renews its age: `git gc` keeps the objects that a
+    /// recent object needs.
+    fn renew_object(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
             write_object(&self.git, object.kind(), object.data())
@@ -158,8 +164,8 @@ impl Repo {
         drop(written);
     }
 
-    /// Learns what refs name that are new, or only grew since they were last looked at. Anybody can
-    /// push a new one: it has to be what its name says.
+    /// Remembers refs that are new or only grew since the last update. Anyone can push a new ref,
+    /// so its contents must match its name.
     pub(in crate::repo) fn learn(&self, memory: &mut RefMemory, named: &Named) {
         for (name, tip) in named {
             let Some(tip) = *tip else { continue };
@@ -174,12 +180,12 @@ impl Repo {
         }
     }
 
-    /// What the refs below a prefix named and do not contain now, by their names; nothing for one
-    /// where git has removed objects of it.
+    /// Returns the lost commits of the refs below a prefix, by name. The commit is `None` if git
+    /// has removed some of its objects.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where refs cannot be listed.
+    /// [`Git`](crate::ErrorKind::Git) if refs cannot be listed.
     pub(in crate::repo) fn lost_below(
         &self,
         prefix: &str,
@@ -193,8 +199,12 @@ impl Repo {
         Ok(all.filter(|(name, _)| name.starts_with(prefix)).collect())
     }
 
-    /// The names of the refs that have lost something, whether or not it can be brought back.
-    pub(in crate::repo) fn lossy(&self, memory: &RefMemory, named: &Named) -> Vec<String> {
+    /// Returns the names of the refs that lost commits, whether or not these can be restored.
+    pub(in crate::repo) fn refs_with_losses(
+        &self,
+        memory: &RefMemory,
+        named: &Named,
+    ) -> Vec<String> {
         let Losses { lost, replaced, mut gone } = self.losses(memory, named);
         gone.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
         gone.sort();
@@ -213,7 +223,7 @@ impl Repo {
                     Some(None) => false,
                     Some(Some(now)) => is_joinable(name) || self.contains(lost, now),
                 };
-                match self.is_whole(name, lost) {
+                match self.is_complete(name, lost) {
                     false if !losses.gone.contains(name) => losses.gone.push(name.clone()),
                     false => {}
                     true if can_be_joined => losses.lost.push((name.clone(), lost)),
@@ -224,25 +234,26 @@ impl Repo {
         losses
     }
 
-    /// Gives a ref back what it lost.
-    fn give_back(&self, name: &str, lost: Oid) -> Result<(), Error> {
-        // Where it is gone, this makes it again and finds nothing else to do.
+    /// Restores the lost commits of a ref.
+    fn restore_commits(&self, name: &str, lost: Oid) -> Result<(), Error> {
+        // If the ref was deleted, this restores it, and nothing else is left to do.
         let reference = AtomicRef::new(self, name.to_owned());
         reference.update("tinyci: restored", |tip| match tip {
             Some(now) if now != lost && self.contains(lost, now) => Ok(Edit::Replace(lost, ())),
             _ => Ok(Edit::Keep(())),
         })?;
         match name {
-            VERDICTS | RECORDS => self.join_notes(name, lost),
-            BASELINE => self.join_baseline(lost),
+            VERDICTS | RECORDS => self.merge_lost_notes(name, lost),
+            BASELINE => self.merge_lost_baseline(lost),
             _ => Ok(()),
         }
     }
 
-    /// Forgets what was given back or cannot be; gives out the refs of which nobody was told yet.
-    fn settle_memory(&self, losses: &Losses) -> Result<Vec<String>, Error> {
+    /// Forgets the commits that were restored or cannot be. Returns the refs whose restoration is
+    /// not yet reported.
+    fn remove_restored(&self, losses: &Losses) -> Result<Vec<String>, Error> {
         let mut restored: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
-        let _intent = self.intent()?;
+        let _owner = self.acquire_ref_lock()?;
         let before = RefMemory::read(self.common_dir());
         let mut memory = before.clone();
         let named = self.named()?;
@@ -251,7 +262,7 @@ impl Repo {
                 restored.push(name.clone());
             }
             let Some(now) = named.get(name).copied().flatten() else { continue };
-            let is_lost = |id: Oid| !self.contains(now, id) && self.is_whole(name, id);
+            let is_lost = |id: Oid| !self.contains(now, id) && self.is_complete(name, id);
             known.lost.retain(|id| is_lost(*id));
             if !is_lost(known.tip) {
                 known.tip = now;
@@ -265,7 +276,7 @@ impl Repo {
         Ok(restored)
     }
 
-    /// What the remembered refs name.
+    /// Returns the current commits of the remembered refs.
     pub(in crate::repo) fn named(&self) -> Result<Named, Error> {
         let mut named = self.named_below("refs/tinyci/")?;
         named.extend(self.named_below("refs/notes/")?);
@@ -286,30 +297,30 @@ impl Repo {
         Ok(named)
     }
 
-    /// Whether every object is there that a ref with this tip needs. What branches and tags need is
-    /// there.
-    fn is_whole(&self, name: &str, tip: Oid) -> bool {
-        if let Some(known) = self.whole.borrow().get(&tip) {
+    /// Returns true if all objects exist that a ref with this tip needs. The objects of branches
+    /// and tags are assumed to exist.
+    fn is_complete(&self, name: &str, tip: Oid) -> bool {
+        if let Some(known) = self.complete_tips.borrow().get(&tip) {
             return *known;
         }
-        let rests_on_history = ![VERDICTS, RECORDS].contains(&name);
-        let hidden = match rests_on_history {
+        let needs_history = ![VERDICTS, RECORDS].contains(&name);
+        let hidden = match needs_history {
             true => self.selected(&["refs/heads/*".to_owned(), "refs/tags/*".to_owned()]),
             false => Ok(BTreeMap::new()),
         };
         let hidden: Vec<Oid> = hidden.map(BTreeMap::into_values).into_iter().flatten().collect();
         let nodes = walk::between(&self.git, &[tip], &hidden);
         let trees = nodes.map(|nodes| nodes.into_iter().map(|node| node.tree).collect());
-        let whole = trees.is_ok_and(|trees| self.has_trees(trees));
-        self.whole.borrow_mut().insert(tip, whole);
-        whole
+        let is_complete = trees.is_ok_and(|trees| self.has_trees(trees));
+        self.complete_tips.borrow_mut().insert(tip, is_complete);
+        is_complete
     }
 
     fn has_trees(&self, mut left: Vec<Oid>) -> bool {
         let Ok(odb) = self.git.odb() else { return false };
-        let mut met: HashSet<Oid> = HashSet::new();
+        let mut visited: HashSet<Oid> = HashSet::new();
         while let Some(id) = left.pop() {
-            if !met.insert(id) {
+            if !visited.insert(id) {
                 continue;
             }
             let Ok(tree) = self.git.find_tree(id) else { return false };
@@ -317,7 +328,7 @@ impl Repo {
                 match entry.kind() {
                     Some(ObjectType::Tree) => left.push(entry.id()),
                     Some(ObjectType::Commit) => {}
-                    _ if met.insert(entry.id()) && !odb.exists(entry.id()) => return false,
+                    _ if visited.insert(entry.id()) && !odb.exists(entry.id()) => return false,
                     _ => {}
                 }
             }
@@ -328,7 +339,7 @@ impl Repo {
 
 impl Losses {
     fn irreparable(&self) -> Vec<String> {
-        let mut told = Vec::new();
+        let mut messages = Vec::new();
         if !self.gone.is_empty() {
             let message = format!(
                 "cannot restore {}, which {} missing or set back: git has removed objects of {}",
@@ -336,25 +347,26 @@ impl Losses {
                 are(&self.gone),
                 if self.gone.len() == 1 { "it" } else { "them" },
             );
-            told.push(hinted(&message, FOREVER));
+            messages.push(hinted(&message, FORGET_HINT));
         }
         for (name, lost) in &self.replaced {
             let message = format!(
                 "`{name}` was replaced and no longer contains `{lost}`, which tinyci had written"
             );
-            let hint = format!("`git update-ref --no-deref {name} {lost}` restores it; {FOREVER}");
-            told.push(hinted(&message, &hint));
+            let hint =
+                format!("`git update-ref --no-deref {name} {lost}` restores it; {FORGET_HINT}");
+            messages.push(hinted(&message, &hint));
         }
-        told
+        messages
     }
 }
 
-/// Whether what such a ref names and what it named before can be one.
+/// Returns true if two versions of this ref can be merged.
 fn is_joinable(name: &str) -> bool {
     [VERDICTS, RECORDS, BASELINE].contains(&name)
 }
 
-/// Names as a sentence has them: three, and how many more.
+/// Joins names for a sentence: up to three, and the number of the others.
 fn listed(names: &[String]) -> String {
     const SHOWN: usize = 3;
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -384,7 +396,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{commit::CommitId, deployment::Deployment, outcome::Verdict},
+        model::{commit::CommitId, deployment::Deployment, identity::Identity, outcome::Verdict},
         testing::TestRepo,
     };
 
@@ -398,7 +410,7 @@ mod tests {
         digit.repeat(40).parse().unwrap()
     }
 
-    /// A repository with two verdicts, a baseline and a deployment.
+    /// Makes a repository with two verdicts, a baseline and a deployment.
     fn repository() -> TestRepo {
         let test = TestRepo::new();
         let commit = test.commit("one");
@@ -420,13 +432,13 @@ mod tests {
             r#"{{"commit":"{commit}","environment":"production","outcome":"failure","started":"2026-11-24T19:49:58.000Z","deployed_by":"Ada <a@b>","id":"1"}}"#
         );
         let entry = Deployment::from_json(&line).unwrap();
-        let author = ("Ada", "ada@example.org");
-        repo.record_deployment("production", author, |_| Ok(Some(entry.clone()))).unwrap();
+        let author = Identity { name: "Ada".into(), address: "ada@example.org".into() };
+        repo.record_deployment("production", &author, |_| Ok(Some(entry.clone()))).unwrap();
         assert_eq!(repo.restore_refs().unwrap(), [""; 0]);
         test
     }
 
-    /// A commit of somebody's.
+    /// Makes a commit as another user would.
     fn entry(test: &TestRepo, message: &str, before: Option<&str>) -> String {
         let parents = before.into_iter().flat_map(|parent| ["-p", parent]);
         let args = ["commit-tree", "-m", message, "HEAD^{tree}"].into_iter().chain(parents);
@@ -461,7 +473,7 @@ mod tests {
                     test.git(&["pack-refs", "--all"]);
                     test.git(&["update-ref", "-d", name]);
                 } else {
-                    // As one that is looked for afterwards, it is loose.
+                    // A deleted ref that is read afterwards is a loose ref.
                     let tip = test.git(&["rev-parse", name]);
                     test.git(&["update-ref", "-d", name]);
                     test.git(&["update-ref", name, &tip]);
@@ -471,9 +483,9 @@ mod tests {
                 let next = open(&test).lost_refs().unwrap();
                 assert!(next[0].contains(&format!("`{name}` is missing")), "{next:?}");
                 assert_ne!(refs(&test), before, "to ask changes nothing");
-                let told = open(&test).restore_refs().unwrap();
-                assert_eq!((told.len(), refs(&test)), (1, before.clone()), "{told:?}");
-                assert!(told[0].contains("`tinyci results --forget-all`"), "{told:?}");
+                let messages = open(&test).restore_refs().unwrap();
+                assert_eq!((messages.len(), refs(&test)), (1, before.clone()), "{messages:?}");
+                assert!(messages[0].contains("`tinyci results --forget-all`"), "{messages:?}");
                 assert_eq!(open(&test).restore_refs().unwrap(), [""; 0], "it is told once");
                 assert_eq!(open(&test).lost_refs().unwrap(), [""; 0]);
             }
@@ -496,9 +508,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(test.git(&["notes", "--ref", VERDICTS, "list"]).lines().count(), 3);
-        let told = repo.restore_refs().unwrap();
+        let messages = repo.restore_refs().unwrap();
         let both = format!("restored `{VERDICTS}` and `{DEPLOYS}`, which were missing");
-        assert!(told[0].starts_with(&both), "{told:?}");
+        assert!(messages[0].starts_with(&both), "{messages:?}");
     }
 
     #[test]
@@ -509,13 +521,13 @@ mod tests {
         assert_eq!(open(&test).restore_refs().unwrap().len(), 1);
         assert_eq!(test.git(&["rev-parse", VERDICTS]), tip, "as if nothing had been");
 
-        // Another repository's, with a note of its own, pushed or fetched by force.
+        // A notes commit of another repository, pushed or fetched by force.
         test.git(&["update-ref", "-d", "refs/notes/theirs"]);
         let head = test.git(&["rev-parse", "HEAD"]);
         test.git(&["notes", "--ref", "refs/notes/theirs", "add", "-m", "skipped", &head]);
         test.git(&["update-ref", VERDICTS, "refs/notes/theirs"]);
-        let told = open(&test).restore_refs().unwrap();
-        assert!(told.len() == 1 && told[0].contains("set back"), "{told:?}");
+        let messages = open(&test).restore_refs().unwrap();
+        assert!(messages.len() == 1 && messages[0].contains("set back"), "{messages:?}");
         assert_eq!(["1", "2"].map(|digit| word(&test, digit)), ["success", "failure"]);
         assert_eq!(test.verdict(&head).unwrap(), "skipped");
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
@@ -538,7 +550,7 @@ mod tests {
         let before = refs(&test);
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
         assert_eq!((refs(&test), open(&test).verdict(id("1")).unwrap()), (before.clone(), None));
-        // And what they added is remembered from then on.
+        // From then on, the other commits are remembered too.
         test.git(&["update-ref", "-d", VERDICTS]);
         assert_eq!(open(&test).restore_refs().unwrap().len(), 1);
         assert_eq!(refs(&test), before);
@@ -552,15 +564,15 @@ mod tests {
         test.git(&["update-ref", DEPLOYS, &theirs]);
         for _ in 0..2 {
             let remedy = format!("`git update-ref --no-deref {DEPLOYS} {ours}` restores it");
-            let told = open(&test).restore_refs().unwrap();
-            assert!(told.len() == 1 && told[0].contains(&remedy), "{told:?}");
-            assert_eq!(open(&test).lost_refs().unwrap(), told);
+            let messages = open(&test).restore_refs().unwrap();
+            assert!(messages.len() == 1 && messages[0].contains(&remedy), "{messages:?}");
+            assert_eq!(open(&test).lost_refs().unwrap(), messages);
             assert_eq!(test.git(&["rev-parse", DEPLOYS]), theirs);
         }
         test.git(&["update-ref", DEPLOYS, &ours]);
-        let told = open(&test).restore_refs().unwrap();
-        assert_eq!(told, [""; 0]);
-        // What is put back and what is given up: both end it.
+        let messages = open(&test).restore_refs().unwrap();
+        assert_eq!(messages, [""; 0]);
+        // Restoring the commit and forgetting the results both end the loss.
         test.git(&["update-ref", DEPLOYS, &theirs]);
         open(&test).forget_results().unwrap();
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
@@ -571,7 +583,7 @@ mod tests {
     fn what_was_there_before_is_learned_and_what_anybody_pushes_is_not() {
         let test = repository();
         let before = refs(&test);
-        // As in a repository that was copied without its state.
+        // The same as in a repository that was copied without its state.
         fs::remove_file(test.path().join(".git/tinyci/refs")).unwrap();
         assert_eq!(open(&test).restore_refs().unwrap(), [""; 0]);
         let pushed =
@@ -607,9 +619,9 @@ mod tests {
         test.git(&["gc", "-q", "--prune=now"]);
         let before = refs(&test);
         for _ in 0..2 {
-            let told = open(&test).restore_refs().unwrap();
-            assert!(told.len() == 1 && told[0].contains("cannot restore"), "{told:?}");
-            assert_eq!(open(&test).lost_refs().unwrap(), told);
+            let messages = open(&test).restore_refs().unwrap();
+            assert!(messages.len() == 1 && messages[0].contains("cannot restore"), "{messages:?}");
+            assert_eq!(open(&test).lost_refs().unwrap(), messages);
             assert_eq!(refs(&test), before);
             assert_eq!(open(&test).verdict(id("1")).unwrap(), None);
         }
@@ -624,8 +636,8 @@ mod tests {
         assert_eq!(word(&test, "3"), "success");
     }
 
-    /// A tip that is there, and some object below it that is not, makes no ref: git would find the
-    /// repository broken.
+    /// If the tip exists but another object is missing, the ref is not restored: git would report a
+    /// broken repository.
     #[test]
     fn what_lacks_a_single_object_is_not_restored() {
         let test = repository();
@@ -633,8 +645,8 @@ mod tests {
         let (folder, file) = blob.split_at(2);
         fs::remove_file(test.path().join(".git/objects").join(folder).join(file)).unwrap();
         test.git(&["update-ref", "-d", VERDICTS]);
-        let told = open(&test).restore_refs().unwrap();
-        assert!(told[0].contains("cannot restore"), "{told:?}");
+        let messages = open(&test).restore_refs().unwrap();
+        assert!(messages[0].contains("cannot restore"), "{messages:?}");
         assert!(!refs(&test).contains(VERDICTS));
     }
 
@@ -665,8 +677,8 @@ mod tests {
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);
-            let told = open(&test).restore_refs().unwrap();
-            assert_eq!(told[0].contains("cannot restore"), !kept, "{told:?}");
+            let messages = open(&test).restore_refs().unwrap();
+            assert_eq!(messages[0].contains("cannot restore"), !kept, "{messages:?}");
         }
     }
 }

@@ -75,7 +75,7 @@ impl Judge<'_, '_, '_> {
 
     /// The commit that a test makes up for a phase.
     fn commit(&mut self, method: &str, given: &[Expr]) {
-        let takes_commit = method == "run" || registry::phase_names().any(|it| it == method);
+        let takes_commit = method == "run" || registry::step_names().any(|it| it == method);
         let [Expr::Map(map, _)] = given else { return };
         for (key, value) in map.0.iter().filter(|_| takes_commit) {
             if let Some(fault) = suite::commit_fault(&key.name, literal(value)) {
@@ -155,8 +155,8 @@ impl Judge<'_, '_, '_> {
         match (takes, what) {
             (Type::Count, "attempts") => self.count(name, what, 1, value),
             (Type::Count, _) => self.count(name, &format!("option `{what}`"), 0, value),
-            (Type::Time, "time") => self.pause(value),
-            (Type::Time, _) => self.time(what, value, matches!(what, "limit" | "timeout")),
+            (Type::Duration, "time") => self.pause(value),
+            (Type::Duration, _) => self.time(what, value, matches!(what, "limit" | "timeout")),
             (Type::Command, _) => self.command(name, value),
             (_, "path" | "cwd") => self.below(what, value),
             (_, "paths") => self.kept_paths(value),
@@ -168,7 +168,7 @@ impl Judge<'_, '_, '_> {
 
     fn wrong_kind(&mut self, name: &str, what: &str, takes: Type, value: &Expr) {
         let Some(found) = self.kind(value) else { return };
-        if takes == Type::Time {
+        if takes == Type::Duration {
             let message = format!("`{what}` takes {}, not {found}", takes.in_words());
             return self.findings.add(value.position(), message);
         }

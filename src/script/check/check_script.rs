@@ -54,7 +54,7 @@ pub(super) fn all_of<S>(
         Ok(script) => return judge(&script),
         Err(error) => error,
     };
-    let found = load(Unknown::Told).map(|script| judge(&script)).unwrap_or_default();
+    let found = load(Unknown::Reported).map(|script| judge(&script)).unwrap_or_default();
     match found.iter().any(|it| it.severity == Severity::Error) {
         true => found,
         false => vec![Finding::error(error)],

@@ -314,7 +314,7 @@ fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mu
 /// for which only phases have no use.
 fn idle_statements(body: &Body<'_>, findings: &mut Findings<'_>) {
     let is_phase =
-        body.name().is_some_and(|name| registry::phase_names().any(|phase| phase == name));
+        body.name().is_some_and(|name| registry::step_names().any(|phase| phase == name));
     let mut left = body.statement_count;
     body.each_node(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {

@@ -102,7 +102,7 @@ impl<'a> Names<'a> {
     /// True if a function over texts may be one of the script's own here, or a closure in a map.
     pub(super) fn replaces(&self, unit: &Unit, name: &str) -> bool {
         let is_own = self.keys.contains(name) || !self.own(unit, name).is_empty();
-        registry::is_of_texts(name) && is_own
+        registry::is_string_function(name) && is_own
     }
 
     /// How a function of this file can be called.
@@ -402,7 +402,7 @@ pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
     let called = called(file);
     for function in file.unit.ast.iter_fn_def() {
         let name = &*function.name;
-        let is_phase = registry::phase_names().any(|phase| phase == name);
+        let is_phase = registry::step_names().any(|phase| phase == name);
         if is_phase || nodes::is_closure(name) || called.contains(name) {
             continue;
         }
@@ -417,12 +417,12 @@ pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
 /// The phases that a name comes near to, also where it leaves out of which phase it is a hook.
 fn near_phase(name: &str) -> String {
     let short = |phase: &str| phase.replacen("build_", "", 1).replacen("test_", "", 1);
-    let near: Vec<String> = registry::phase_names()
+    let near: Vec<String> = registry::step_names()
         .filter(|phase| short(phase) != *phase && !did_you_mean(name, [&*short(phase)]).is_empty())
         .map(|phase| format!("`{phase}`"))
         .collect();
     match near.is_empty() {
-        true => did_you_mean(name, registry::phase_names()),
+        true => did_you_mean(name, registry::step_names()),
         false => format!("; did you mean {}?", near.join(" or ")),
     }
 }

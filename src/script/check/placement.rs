@@ -80,7 +80,7 @@ impl<'a> Flow<'a> {
         flow.acting = flow.reaching(|what| matches!(what, What::Act(_)), true);
         let Some(main) = files.first() else { return flow };
         let phase = |name: &str| (&*main.unit.source.name, name.to_owned());
-        let others = registry::phase_names().filter(|name| *name != "deploy");
+        let others = registry::step_names().filter(|name| *name != "deploy");
         flow.of_deploy = flow.reached(vec![phase("deploy")]);
         flow.of_others = flow.reached(others.map(phase).collect());
         flow

@@ -95,23 +95,25 @@ pub(super) fn is_textual(kind: Kind) -> bool {
 /// The kind of all values of a type, if they have one.
 fn kind_of(of: Type) -> Option<Kind> {
     Some(match of {
-        Type::Nothing => Kind::Nothing,
+        Type::Null => Kind::Nothing,
         Type::Bool => Kind::Truth,
         Type::Int | Type::Count => Kind::Int,
-        Type::Letter => Kind::Letter,
-        Type::Text => Kind::Text,
-        Type::List | Type::Texts => Kind::List,
-        Type::Map | Type::Options(_) | Type::Functions | Type::Lists | Type::Variables => Kind::Map,
+        Type::Char => Kind::Letter,
+        Type::String => Kind::Text,
+        Type::Array | Type::Strings => Kind::List,
+        Type::Map | Type::Options(_) | Type::Functions | Type::Arrays | Type::Variables => {
+            Kind::Map
+        }
         Type::Function => Kind::Function,
         Type::Secret => Kind::Secret,
         Type::Object(_) => Kind::Object,
         Type::Any
         | Type::Number
-        | Type::Time
+        | Type::Duration
         | Type::Bytes
         | Type::Range
-        | Type::Moment
-        | Type::Sequence
+        | Type::Timestamp
+        | Type::Iterator
         | Type::Command
         | Type::Error
         | Type::OneOf(_) => return None,
@@ -129,10 +131,10 @@ pub(super) fn fits(wanted: Type, value: &Expr, kind: &dyn Fn(&Expr) -> Option<Ki
     match wanted {
         Type::Any | Type::Object(_) => true,
         Type::Number => matches!(found, Kind::Int | Kind::Float),
-        Type::Time => matches!(found, Kind::Text | Kind::Int | Kind::Float),
+        Type::Duration => matches!(found, Kind::Text | Kind::Int | Kind::Float),
         Type::Command => matches!(found, Kind::Text | Kind::List),
-        Type::Bytes | Type::Range | Type::Moment | Type::Sequence | Type::Error => false,
-        Type::Texts => found == Kind::List && items_fit(Type::Text),
+        Type::Bytes | Type::Range | Type::Timestamp | Type::Iterator | Type::Error => false,
+        Type::Strings => found == Kind::List && items_fit(Type::String),
         Type::OneOf(types) => types.iter().any(|it| fits(*it, value, kind)),
         other => kind_of(other) == Some(found),
     }

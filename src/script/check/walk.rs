@@ -172,7 +172,7 @@ impl<'a> Maker<'a> {
     /// and of a closure those that it captures as such.
     fn contexts(&self, function: &ScriptFuncDef) -> BTreeSet<String> {
         let Some(closure) = self.closures.get(&*function.name) else {
-            let is_phase = registry::phase_names().any(|phase| phase == function.name);
+            let is_phase = registry::step_names().any(|phase| phase == function.name);
             let first = function.params.first().filter(|_| self.main && is_phase);
             let named = function.params.iter().filter(|name| **name == "ctx");
             return first.into_iter().chain(named).map(ToString::to_string).collect();

@@ -4,8 +4,8 @@
 //! |---|---|
 //! | `call` | the arguments of a call |
 //! | `context` | `ctx` |
-//! | `placeholders` | `<%= … %>` in commands |
-//! | `shell_check` | the refusal of untrusted text in shell commands |
+//! | `placeholders` | placeholders (`<%= … %>`) in commands |
+//! | `shell_check` | the check for untrusted values in shell commands |
 //! | `commands` | `sh`, `try_sh`, `capture` and `q` |
 //! | `control` | `retry`, `timeout`, `defer`, `skip` and others |
 //! | `with` | `with` |
@@ -15,7 +15,7 @@
 //! | `requests` | `secret`, `env`, `remember`, `artifact` and others |
 //! | `host` | the functions of the embedding program |
 //! | `unknown` | outputs that a plan does not know |
-//! | `engine` | an engine that has all of them |
+//! | `engine` | the engine with all functions |
 
 pub(in crate::script) mod call;
 pub(in crate::script) mod commands;

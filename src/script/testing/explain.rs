@@ -41,7 +41,7 @@ fn unknown_method(signature: &str) -> Option<String> {
     let owner = arguments.split(", ").next()?;
     let count = arguments.split(", ").count() - 1;
     let known: Vec<&str> = match owner {
-        "t" => METHODS.iter().map(|(name, ..)| *name).chain(registry::phase_names()).collect(),
+        "t" => METHODS.iter().map(|(name, ..)| *name).chain(registry::step_names()).collect(),
         "result" => result::METHODS.to_vec(),
         _ => return None,
     };

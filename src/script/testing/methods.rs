@@ -47,7 +47,7 @@ pub(super) fn register(engine: &mut Engine) {
             add(engine, name, count, method);
         }
     }
-    for phase in registry::phase_names() {
+    for phase in registry::step_names() {
         for count in 0..=1 {
             add(engine, phase, count, move |tester, arguments, _| {
                 tester.phase(phase, arguments.first())

@@ -169,7 +169,7 @@ impl Suite {
 /// Why a test cannot call a function of the API; nothing for one that it can. A test that called
 /// `sh` itself would run it, or think that it did.
 pub(in crate::script) fn refusal(name: &str) -> Option<String> {
-    (!matches!(name, "print" | "debug") && !registry::is_of_texts(name)).then(|| {
+    (!matches!(name, "print" | "debug") && !registry::is_string_function(name)).then(|| {
         format!(
             "`{name}` is for pipelines and cannot be called in a test; call a step, such as \
              `t.build(#{{ branch: \"main\" }})`"
@@ -192,7 +192,7 @@ pub(in crate::script) fn commit_fault(key: &str, value: Option<Value>) -> Option
 /// The methods that tests find on `t` and on results.
 pub(in crate::script) fn method_names() -> Vec<&'static str> {
     let own = methods::METHODS.iter().map(|(name, ..)| *name);
-    own.chain(result::METHODS).chain(registry::phase_names()).collect()
+    own.chain(result::METHODS).chain(registry::step_names()).collect()
 }
 
 /// How many arguments a method of these takes: none for other names.
@@ -200,7 +200,7 @@ pub(in crate::script) fn method_counts(name: &str) -> impl Iterator<Item = usize
     let own = methods::METHODS.iter().filter(move |(it, ..)| *it == name);
     let own = own.flat_map(|(_, arguments, _)| arguments.clone());
     let of_results = result::METHODS.iter().filter(move |it| **it == name).map(|_| 1);
-    let phases = registry::phase_names().filter(move |it| *it == name).flat_map(|_| 0..=1);
+    let phases = registry::step_names().filter(move |it| *it == name).flat_map(|_| 0..=1);
     own.chain(of_results).chain(phases)
 }
 

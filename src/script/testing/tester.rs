@@ -187,7 +187,7 @@ impl Tester {
         let pipeline = &self.0.pipeline;
         if pipeline.phase(phase).is_none() {
             let known: Vec<&str> =
-                registry::phase_names().filter(|name| pipeline.phase(name).is_some()).collect();
+                registry::step_names().filter(|name| pipeline.phase(name).is_some()).collect();
             let message = format!("the pipeline has no `{phase}` (it has {})", known.join(", "));
             return Expectation::new(message).fail();
         }
@@ -286,7 +286,8 @@ impl Tester {
         remembered: BTreeMap<String, Value>,
         done: Done,
     ) -> PhaseResult {
-        let outcome = if step.waits { "awaiting_approval" } else { step.record.outcome.name() };
+        let outcome =
+            if step.awaits_approval { "awaiting_approval" } else { step.record.outcome.name() };
         let place = step.error.as_ref().and_then(|error| error.path().zip(error.position()));
         let reason = step.reason.map(|reason| match place {
             Some((path, at)) => format!("{reason} ({}:{at})", path.display()),

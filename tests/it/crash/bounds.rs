@@ -57,7 +57,7 @@ fn filled(begin: &str, part: &str, end: &str) -> String {
 fn configs() -> Vec<(&'static str, String, &'static str)> {
     let aliases = ('b'..='i').fold("a: &a [x, x, x, x, x, x, x, x]\n".to_owned(), |text, name| {
         let before = char::from_u32(u32::from(name) - 1).unwrap();
-        text + &format!("{name}: &{name} [{}]\n", vec![format!("*{before}"); 8].join(", "))
+        format!("{text}{name}: &{name} [{}]\n", vec![format!("*{before}"); 8].join(", "))
     });
     let directives = (0..9_000).fold(String::new(), |mut text, number| {
         writeln!(text, "%TAG !a{number}! x").unwrap();

@@ -6,6 +6,7 @@ use tinyci::{
         ApprovalProof, ApprovalState, BuildState, DeployOutcome, DeployPlan, DeployRequest,
         DeployRules, Deployment,
     },
+    plan::{Action, StepDryRun},
 };
 
 use crate::{
@@ -266,8 +267,13 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     if let Some(fault) = &plan.head_fault {
         stdout.line(format_args!("  {}", printable(fault)));
     }
-    let acts: Vec<String> = plan.actions.iter().flat_map(|act| indented(act)).collect();
-    list("actions", &acts, stdout);
+    let actions: Vec<String> = plan
+        .steps
+        .iter()
+        .flat_map(lines)
+        .flat_map(|line| indented(&line).collect::<Vec<_>>())
+        .collect();
+    list("actions", &actions, stdout);
     if let Some(open) = &plan.interrupted {
         stdout.line(format_args!(
             "  cannot start: the deployment of {} was interrupted (see `--unlock`)",
@@ -307,6 +313,19 @@ fn build(plan: &DeployPlan) -> Option<String> {
 }
 
 /// The lines of an action, all but the first indented.
+/// The actions of a step, then its outcome unless it would pass.
+fn lines(step: &StepDryRun) -> Vec<String> {
+    let mut lines: Vec<String> = step.actions.iter().map(Action::to_string).collect();
+    match (step.outcome, &step.ends, &step.reason) {
+        (Some(Outcome::Success), ..) => {}
+        (None, ends, _) => lines.push(format!("unknown: {}", ends.as_deref().unwrap_or_default())),
+        (Some(outcome), _, reason) => {
+            lines.push(format!("{outcome}: {}", reason.as_deref().unwrap_or_default()));
+        }
+    }
+    lines
+}
+
 fn indented(act: &str) -> impl Iterator<Item = String> {
     let indent =
         |(number, line)| format!("{}{}", if number == 0 { "" } else { "  " }, printable(line));

@@ -15,15 +15,15 @@ struct Case {
 }
 
 impl Case {
-    /// A repository whose commits all have a config.
+    /// Makes a repository whose commits all have a config.
     fn new() -> Self {
         let case = Self { repo: TestRepo::new(), refs: vec!["refs/heads/*".to_owned()] };
         case.repo.write(".tinyci.yml", CONFIG);
         case
     }
 
-    /// A history of 200 commits without a config; returns its first.
-    fn long_ago(&self) -> String {
+    /// Writes a history of 200 commits without a config and returns the first of them.
+    fn old_history(&self) -> String {
         let git = git2::Repository::open(self.repo.path()).unwrap();
         let tree = git.treebuilder(None).and_then(|builder| builder.write()).unwrap();
         let tree = git.find_tree(tree).unwrap();
@@ -42,16 +42,16 @@ impl Case {
         names.iter().map(|name| self.repo.commit(name)).collect()
     }
 
-    fn full(&self, path: &Path, pushed: &[RefUpdate], all_history: bool) -> Result<Scan, Error> {
+    fn scan_at(&self, path: &Path, pushed: &[RefUpdate], all_history: bool) -> Result<Scan, Error> {
         let request = ScanRequest { refs: &self.refs, pushed, all_history, unconfigured: false };
         Repo::open(path)?.scan(&request)
     }
 
-    /// What is due, first with the cache as it stands, then without it: the two must agree.
-    fn due(&self) -> Vec<String> {
-        let with = ids(&self.full(self.repo.path(), &[], false).unwrap());
+    /// Returns the pending commits; asserts that the cache does not change the result.
+    fn pending(&self) -> Vec<String> {
+        let with = ids(&self.scan_at(self.repo.path(), &[], false).unwrap());
         std::fs::remove_file(self.cache()).unwrap();
-        let without = ids(&self.full(self.repo.path(), &[], false).unwrap());
+        let without = ids(&self.scan_at(self.repo.path(), &[], false).unwrap());
         assert_eq!(with, without);
         with
     }
@@ -60,7 +60,7 @@ impl Case {
         self.repo.path().join(".git/tinyci/tested-tips")
     }
 
-    fn settle(&self, id: &str) {
+    fn add_verdict(&self, id: &str) {
         self.repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", id]);
     }
 
@@ -69,27 +69,30 @@ impl Case {
         repo.extend_baseline(&[id.parse().unwrap()]).unwrap();
     }
 
-    /// Deletes a loose object, so that whoever looks at it fails.
-    fn destroy(&self, id: &str) {
+    /// Deletes a loose object, so that every read of it fails.
+    fn delete_object(&self, id: &str) {
         let path = self.repo.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
         std::fs::remove_file(path).unwrap();
     }
 }
 
 fn ids(scan: &Scan) -> Vec<String> {
-    scan.due.iter().map(|due| due.id.to_string()).collect()
+    scan.pending.iter().map(|commit| commit.id.to_string()).collect()
 }
 
 #[test]
 fn what_is_due_comes_oldest_first_with_its_tree_and_time() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    let scan = case.full(case.repo.path(), &[], false).unwrap();
+    let scan = case.scan_at(case.repo.path(), &[], false).unwrap();
     assert_eq!(ids(&scan), all);
-    assert_eq!(scan.due.iter().map(|due| due.tip).collect::<Vec<_>>(), [false, false, true]);
-    assert_eq!(scan.due[1].tree.to_string(), case.repo.git(&["rev-parse", "HEAD~1^{tree}"]));
     assert_eq!(
-        scan.due[1].time.to_string(),
+        scan.pending.iter().map(|commit| commit.tip).collect::<Vec<_>>(),
+        [false, false, true]
+    );
+    assert_eq!(scan.pending[1].tree.to_string(), case.repo.git(&["rev-parse", "HEAD~1^{tree}"]));
+    assert_eq!(
+        scan.pending[1].time.to_string(),
         case.repo.git(&["show", "-s", "--format=%ct", "HEAD~1"])
     );
     assert_eq!(scan.tips, [all[2].parse().unwrap()]);
@@ -99,11 +102,11 @@ fn what_is_due_comes_oldest_first_with_its_tree_and_time() {
 fn notes_settle_whatever_they_say() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    case.settle(&all[1]);
-    assert_eq!(case.due(), [all[0].clone(), all[2].clone()]);
+    case.add_verdict(&all[1]);
+    assert_eq!(case.pending(), [all[0].clone(), all[2].clone()]);
     case.repo.git(&["notes", "--ref", "tinyci-result", "add", "-m", "a human's word", &all[0]]);
     case.repo.git(&["notes", "--ref", "tinyci-other", "add", "-m", "success", &all[2]]);
-    assert_eq!(case.due(), [all[2].clone()]);
+    assert_eq!(case.pending(), [all[2].clone()]);
 }
 
 #[test]
@@ -114,22 +117,22 @@ fn commits_without_a_config_are_not_due() {
     case.repo.commit("without");
     std::os::unix::fs::symlink("x", case.repo.path().join(".tinyci.yml")).unwrap();
     case.repo.commit("a link");
-    assert_eq!(case.due(), [one]);
+    assert_eq!(case.pending(), [one]);
 }
 
 #[test]
 fn a_settled_history_is_not_looked_at_again() {
     let case = Case::new();
-    let first = case.long_ago();
+    let first = case.old_history();
     let all = case.commits(&["one", "two", "three"]);
-    all.iter().for_each(|id| case.settle(id));
-    assert_eq!(case.due(), [""; 0]);
-    case.destroy(&first);
-    let again = || case.full(case.repo.path(), &[], false);
+    all.iter().for_each(|id| case.add_verdict(id));
+    assert_eq!(case.pending(), [""; 0]);
+    case.delete_object(&first);
+    let again = || case.scan_at(case.repo.path(), &[], false);
     assert_eq!(ids(&again().unwrap()), [""; 0]);
     let four = case.repo.commit("four");
     assert_eq!(ids(&again().unwrap()), std::slice::from_ref(&four));
-    case.settle(&four);
+    case.add_verdict(&four);
     assert_eq!(ids(&again().unwrap()), [""; 0]);
 
     std::fs::remove_file(case.cache()).unwrap();
@@ -141,13 +144,13 @@ fn a_settled_history_is_not_looked_at_again() {
 #[test]
 fn only_what_lies_above_a_waiting_commit_is_looked_at_again() {
     let case = Case::new();
-    let first = case.long_ago();
+    let first = case.old_history();
     let all = case.commits(&["one", "two", "waits", "four"]);
-    [0, 1, 3].iter().for_each(|at| case.settle(&all[*at]));
-    assert_eq!(case.due(), [all[2].clone()]);
-    case.destroy(&first);
+    [0, 1, 3].iter().for_each(|at| case.add_verdict(&all[*at]));
+    assert_eq!(case.pending(), [all[2].clone()]);
+    case.delete_object(&first);
     let five = case.repo.commit("five");
-    let scan = case.full(case.repo.path(), &[], false).unwrap();
+    let scan = case.scan_at(case.repo.path(), &[], false).unwrap();
     assert_eq!(ids(&scan), [all[2].clone(), five]);
 }
 
@@ -155,31 +158,31 @@ fn only_what_lies_above_a_waiting_commit_is_looked_at_again() {
 fn a_note_taken_away_makes_its_commit_due_again() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    all.iter().for_each(|id| case.settle(id));
-    assert_eq!(case.due(), [""; 0]);
+    all.iter().for_each(|id| case.add_verdict(id));
+    assert_eq!(case.pending(), [""; 0]);
     case.repo.git(&["notes", "--ref", "tinyci-result", "remove", &all[0]]);
-    assert_eq!(case.due(), [all[0].clone()]);
+    assert_eq!(case.pending(), [all[0].clone()]);
     case.repo.git(&["update-ref", "-d", VERDICTS]);
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
 }
 
 #[test]
 fn a_cache_that_does_not_fit_only_costs_time() {
     let case = Case::new();
     let all = case.commits(&["one", "two"]);
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
     std::fs::write(case.cache(), "nonsense\n").unwrap();
-    assert_eq!(case.due(), all);
-    all.iter().for_each(|id| case.settle(id));
-    assert_eq!(case.due(), [""; 0]);
-    // The remembered tip and notes are gone from the object store.
+    assert_eq!(case.pending(), all);
+    all.iter().for_each(|id| case.add_verdict(id));
+    assert_eq!(case.pending(), [""; 0]);
+    // The remembered tip and notes no longer exist in the object store.
     case.repo.git(&["update-ref", "-d", VERDICTS]);
     case.repo.git(&["checkout", "-q", "--orphan", "other"]);
     let three = case.repo.commit("three");
     case.repo.git(&["branch", "-D", "main"]);
     case.repo.git(&["reflog", "expire", "--expire=now", "--all"]);
     case.repo.git(&["gc", "-q", "--prune=now"]);
-    assert_eq!(case.due(), [three]);
+    assert_eq!(case.pending(), [three]);
 }
 
 #[test]
@@ -193,18 +196,18 @@ fn all_branches_count_and_no_other_refs_do() {
     let three = case.repo.commit("three");
     case.repo.git(&["update-ref", "refs/tinyci/x", &three]);
     let all = [one.clone(), two.clone(), three.clone()];
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
     case.repo.git(&["branch", "-D", "deep/er/side"]);
-    assert_eq!(case.due(), [one.clone(), three.clone()], "a deleted branch selects nothing");
+    assert_eq!(case.pending(), [one.clone(), three.clone()], "a deleted branch selects nothing");
     case.repo.git(&["tag", "-a", "of-a-tree", "-m", "x", "HEAD^{tree}"]);
     case.refs = vec!["refs/*".to_owned()];
-    assert_eq!(case.due(), all, "an annotated tag is peeled");
+    assert_eq!(case.pending(), all, "an annotated tag is peeled");
     case.refs = vec!["refs/tags/v*".to_owned()];
-    assert_eq!(case.due(), [one.clone(), two]);
+    assert_eq!(case.pending(), [one.clone(), two]);
     case.repo.git(&["checkout", "-q", "--detach"]);
     case.repo.git(&["branch", "-D", "main"]);
     case.refs = vec!["refs/tinyci/*".to_owned()];
-    let error = case.full(case.repo.path(), &[], false).unwrap_err();
+    let error = case.scan_at(case.repo.path(), &[], false).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidArg);
 }
 
@@ -212,10 +215,10 @@ fn all_branches_count_and_no_other_refs_do() {
 fn a_force_push_leaves_what_it_dropped() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
     case.repo.git(&["reset", "-q", "--hard", &all[0]]);
     let other = case.repo.commit("other");
-    assert_eq!(case.due(), [all[0].clone(), other.clone()]);
+    assert_eq!(case.pending(), [all[0].clone(), other.clone()]);
     let opened = Repo::open(case.repo.path()).unwrap();
     let mut reachable = opened.reachable(&case.refs);
     let mut reachable = |id: &str| reachable.contains(id.parse().unwrap()).unwrap();
@@ -228,12 +231,12 @@ fn a_force_push_leaves_what_it_dropped() {
 fn a_branch_reset_to_settled_history_stays_cheap() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    all.iter().for_each(|id| case.settle(id));
-    assert_eq!(case.due(), [""; 0]);
+    all.iter().for_each(|id| case.add_verdict(id));
+    assert_eq!(case.pending(), [""; 0]);
     case.repo.git(&["reset", "-q", "--hard", &all[1]]);
-    let again = || ids(&case.full(case.repo.path(), &[], false).unwrap());
+    let again = || ids(&case.scan_at(case.repo.path(), &[], false).unwrap());
     assert_eq!(again(), [""; 0]);
-    case.destroy(&all[0]);
+    case.delete_object(&all[0]);
     assert_eq!(again(), [""; 0], "its new tip is remembered");
 }
 
@@ -246,11 +249,11 @@ fn merges_and_several_roots_come_parents_first() {
     case.repo.git(&["checkout", "-q", "main"]);
     case.repo.git(&["merge", "-q", "--no-ff", "--allow-unrelated-histories", "-m", "m", "other"]);
     let last = case.repo.commit("last");
-    let due = case.due();
-    assert_eq!(due.len(), 5);
-    assert_eq!((&due[2], &due[4]), (&root, &last));
-    case.settle(&root);
-    assert_eq!(case.due().len(), 4);
+    let pending = case.pending();
+    assert_eq!(pending.len(), 5);
+    assert_eq!((&pending[2], &pending[4]), (&root, &last));
+    case.add_verdict(&root);
+    assert_eq!(case.pending().len(), 4);
 }
 
 #[test]
@@ -266,11 +269,15 @@ fn clocks_that_went_wrong_do_not_put_children_before_parents() {
     let first = case.repo.commit("first");
     let future = dated("future", 4_000_000_000);
     let past = dated("past", 1_000_000_000);
-    assert_eq!(case.due(), [first.clone(), future.clone(), past.clone()]);
-    case.settle(&future);
-    assert_eq!(case.due(), [first.clone(), past.clone()], "an ancestor through a settled commit");
+    assert_eq!(case.pending(), [first.clone(), future.clone(), past.clone()]);
+    case.add_verdict(&future);
+    assert_eq!(
+        case.pending(),
+        [first.clone(), past.clone()],
+        "an ancestor through a settled commit"
+    );
     case.baseline(&future);
-    assert_eq!(case.due(), [past]);
+    assert_eq!(case.pending(), [past]);
 }
 
 #[test]
@@ -286,27 +293,27 @@ fn a_root_from_the_future_stays_hidden_under_a_judged_tip() {
     }
     let tip = case.repo.git(&["rev-parse", "HEAD"]);
     case.baseline(&tip);
-    assert_eq!(case.due(), [""; 0]);
+    assert_eq!(case.pending(), [""; 0]);
     case.repo.git(&["checkout", "-q", "-b", "side", &root]);
     let side = case.repo.commit("side");
-    assert_eq!(case.due(), [side]);
+    assert_eq!(case.pending(), [side]);
 }
 
 #[test]
 fn the_baseline_hides_and_all_history_looks_under_it() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
     case.baseline(&all[1]);
-    assert_eq!(case.due(), [all[2].clone()]);
-    let under = |all_history| ids(&case.full(case.repo.path(), &[], all_history).unwrap());
+    assert_eq!(case.pending(), [all[2].clone()]);
+    let under = |all_history| ids(&case.scan_at(case.repo.path(), &[], all_history).unwrap());
     assert_eq!(under(true), all);
     assert_eq!(under(false), [all[2].clone()]);
-    // Also one that is gone, until nothing remembers it.
+    // A deleted baseline counts until the file that remembers it is deleted too.
     case.repo.git(&["update-ref", "-d", "refs/tinyci/baseline"]);
-    assert_eq!(case.due(), [all[2].clone()]);
+    assert_eq!(case.pending(), [all[2].clone()]);
     std::fs::remove_file(case.repo.path().join(".git/tinyci/refs")).unwrap();
-    assert_eq!(case.due(), all);
+    assert_eq!(case.pending(), all);
 }
 
 #[test]
@@ -327,13 +334,13 @@ fn head_does_not_matter() {
     case.repo.git(&["clone", "-q", "--bare", ".", bare.to_str().unwrap()]);
     let mut command = case.repo.command_in(&bare);
     succeed("head", &command.args(["symbolic-ref", "HEAD", "refs/heads/none"]).output().unwrap());
-    assert_eq!(ids(&case.full(&bare, &[], false).unwrap()), std::slice::from_ref(&one));
+    assert_eq!(ids(&case.scan_at(&bare, &[], false).unwrap()), std::slice::from_ref(&one));
     case.repo.git(&["checkout", "-q", "--detach"]);
     let detached = case.repo.commit("on no branch");
-    assert_eq!(case.due(), [one]);
-    assert!(!case.due().contains(&detached));
+    assert_eq!(case.pending(), [one]);
+    assert!(!case.pending().contains(&detached));
     case.repo.git(&["symbolic-ref", "refs/heads/dangling", "refs/heads/none"]);
-    assert_eq!(case.due().len(), 1);
+    assert_eq!(case.pending().len(), 1);
 }
 
 #[test]
@@ -344,7 +351,7 @@ fn a_shallow_clone_ends_where_it_was_cut_until_it_is_deepened() {
     let url = format!("file://{}", case.repo.path().display());
     let args = ["clone", "-q", "--depth", "2", &url, clone.to_str().unwrap()];
     case.repo.git(&args);
-    let found = || ids(&case.full(&clone, &[], false).unwrap());
+    let found = || ids(&case.scan_at(&clone, &[], false).unwrap());
     assert_eq!(found(), all[2..]);
     for id in &all[2..] {
         let args = ["notes", "--ref", "tinyci-result", "add", "-m", "success", id];
@@ -367,9 +374,9 @@ fn linked_work_trees_see_what_the_main_one_sees() {
     let commit = ["commit", "-q", "--allow-empty", "-m", "two"];
     succeed("commit", &case.repo.command_in(&linked).args(commit).output().unwrap());
     let two = case.repo.git(&["rev-parse", "side"]);
-    assert_eq!(ids(&case.full(&linked, &[], false).unwrap()), [one.clone(), two.clone()]);
+    assert_eq!(ids(&case.scan_at(&linked, &[], false).unwrap()), [one.clone(), two.clone()]);
     assert!(case.cache().exists());
-    assert_eq!(case.due(), [one, two]);
+    assert_eq!(case.pending(), [one, two]);
 }
 
 #[test]
@@ -377,11 +384,11 @@ fn broken_objects_are_named() {
     let case = Case::new();
     let all = case.commits(&["one", "two"]);
     let tree = case.repo.git(&["rev-parse", "HEAD^{tree}"]);
-    case.destroy(&tree);
-    let error = case.full(case.repo.path(), &[], false).unwrap_err();
+    case.delete_object(&tree);
+    let error = case.scan_at(case.repo.path(), &[], false).unwrap_err();
     assert!(error.to_string().contains(&tree), "{error}");
-    case.destroy(&all[1]);
-    let error = case.full(case.repo.path(), &[], false).unwrap_err();
+    case.delete_object(&all[1]);
+    let error = case.scan_at(case.repo.path(), &[], false).unwrap_err();
     assert!(error.to_string().contains("refs/heads/main"), "{error}");
     assert!(error.to_string().contains(&all[1]), "{error}");
 
@@ -389,7 +396,7 @@ fn broken_objects_are_named() {
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, "garbage").unwrap();
     std::fs::write(case.repo.path().join(".git/refs/heads/main"), format!("{}\n", all[0])).unwrap();
-    let error = case.full(case.repo.path(), &[], false).unwrap_err();
+    let error = case.scan_at(case.repo.path(), &[], false).unwrap_err();
     assert!(error.to_string().contains(&all[0]), "{error}");
     assert_eq!(error.kind(), ErrorKind::Git);
 }
@@ -398,19 +405,19 @@ fn broken_objects_are_named() {
 fn a_push_marks_what_it_brought() {
     let case = Case::new();
     let all = case.commits(&["one", "two", "three"]);
-    let brought = |old: Option<&str>, new: Option<&str>| {
+    let pushed_flags = |old: Option<&str>, new: Option<&str>| {
         let id = |text: &str| text.parse().unwrap();
         let reference = GitString::from("refs/heads/main");
         let pushed = [RefUpdate { old: old.map(id), new: new.map(id), reference }];
-        let scan = case.full(case.repo.path(), &pushed, false).unwrap();
-        scan.due.iter().map(|due| due.pushed).collect::<Vec<_>>()
+        let scan = case.scan_at(case.repo.path(), &pushed, false).unwrap();
+        scan.pending.iter().map(|commit| commit.pushed).collect::<Vec<_>>()
     };
-    assert_eq!(brought(Some(&all[0]), Some(&all[1])), [false, true, false]);
-    assert_eq!(brought(None, Some(&all[2])), [true, true, true]);
-    assert_eq!(brought(Some(&all[2]), None), [false, false, false]);
+    assert_eq!(pushed_flags(Some(&all[0]), Some(&all[1])), [false, true, false]);
+    assert_eq!(pushed_flags(None, Some(&all[2])), [true, true, true]);
+    assert_eq!(pushed_flags(Some(&all[2]), None), [false, false, false]);
     case.repo.git(&["tag", "-a", "v1", "-m", "x", &all[1]]);
     let tag = case.repo.git(&["rev-parse", "v1"]);
-    assert_eq!(brought(None, Some(&tag)), [true, true, false]);
+    assert_eq!(pushed_flags(None, Some(&tag)), [true, true, false]);
 }
 
 #[test]
@@ -422,24 +429,28 @@ fn a_force_push_brings_what_its_old_end_did_not_have() {
     let id = |text: &str| text.parse().ok();
     let (old, new) = (id(&all[2]), id(&other));
     let pushed = [RefUpdate { old, new, reference: GitString::from("refs/heads/main") }];
-    let scan = case.full(case.repo.path(), &pushed, false).unwrap();
-    assert_eq!(scan.due.iter().map(|due| due.pushed).collect::<Vec<_>>(), [false, false, true]);
+    let scan = case.scan_at(case.repo.path(), &pushed, false).unwrap();
+    assert_eq!(
+        scan.pending.iter().map(|commit| commit.pushed).collect::<Vec<_>>(),
+        [false, false, true]
+    );
 }
 
 #[test]
 fn due_commits_know_their_branches() {
     let case = Case::new();
     let one = case.repo.commit("one");
-    case.settle(&one);
-    assert_eq!(case.due(), [""; 0]);
+    case.add_verdict(&one);
+    assert_eq!(case.pending(), [""; 0]);
     case.repo.git(&["checkout", "-q", "-b", "side"]);
     let two = case.repo.commit("two");
     case.repo.git(&["branch", "zebra"]);
     case.repo.git(&["checkout", "-q", "main"]);
     case.repo.commit("three");
     let branches = |pushed: &[RefUpdate]| {
-        let scan = case.full(case.repo.path(), pushed, false).unwrap();
-        let names = scan.due.into_iter().map(|due| due.branch.map(|name| name.to_string()));
+        let scan = case.scan_at(case.repo.path(), pushed, false).unwrap();
+        let names =
+            scan.pending.into_iter().map(|commit| commit.branch.map(|name| name.to_string()));
         names.collect::<Option<Vec<String>>>().unwrap()
     };
     assert_eq!(branches(&[]), ["side", "main"]);
@@ -453,7 +464,7 @@ fn due_commits_know_their_branches() {
 fn a_repository_that_cannot_be_written_to_is_scanned() {
     let case = Case::new();
     let one = case.repo.commit("one");
-    // A file in the folder's place: nobody, root included, can put the cache there.
+    // A file with the name of the directory keeps even root from writing the cache.
     std::fs::write(case.repo.path().join(".git/tinyci"), "").unwrap();
-    assert_eq!(ids(&case.full(case.repo.path(), &[], false).unwrap()), [one]);
+    assert_eq!(ids(&case.scan_at(case.repo.path(), &[], false).unwrap()), [one]);
 }

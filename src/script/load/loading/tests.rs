@@ -1,11 +1,11 @@
-//! What loads and what does not.
+//! Tests of which scripts load and which do not.
 
 use std::time::Duration;
 
 use super::*;
 use crate::model::{error::ErrorKind, function::Effect, script::TreeFile};
 
-/// The files of a commit, as a list.
+/// The files of a commit.
 struct Files<'a>(&'a [(&'a str, &'a str)]);
 
 impl Tree for Files<'_> {
@@ -133,7 +133,7 @@ fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
     );
 }
 
-/// Builds without optimization have far lower limits of their own.
+/// Builds of rhai without optimization have far lower default limits.
 #[test]
 fn ordinary_depths_are_parsed_in_every_build() {
     let terms = format!("fn build(ctx) {{ sh(\"a\" {}); }}", "+ \"b\" ".repeat(40));
@@ -196,7 +196,7 @@ fn imports_that_leave_the_tree_or_turn_in_circles_are_refused() {
     assert!(text.contains(":33:1: more than 32 modules"), "{text}");
 }
 
-/// The parser needs time that grows with the square of what stands in one file.
+/// The parser's time grows with the square of the number of names in a file.
 #[test]
 fn a_file_of_very_many_closures_is_refused_with_its_place() {
     let text = format!("fn build(ctx) {{\n{}}}\n", "defer(|| sh(ctx.commit));\n".repeat(9_500));

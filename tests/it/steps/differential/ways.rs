@@ -462,16 +462,11 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
             return (Seen { outcome: error.report(), ..Seen::default() }, ApprovalState::NotNeeded);
         }
     };
-    let ended = plan.actions.last().and_then(|last| {
-        let (word, reason) = last.split_once(": ")?;
-        if word == UNKNOWN {
-            return Some((None, None));
-        }
-        Some((Some(word.parse::<Outcome>().ok()?), Some(sentence(reason))))
-    });
-    let (outcome, sentence) = ended.unwrap_or((Some(Outcome::Success), None));
-    let outcome = outcome_word(outcome);
-    let mut commands = last_attempts(plan.actions.iter().filter_map(|act| command(act)));
+    let [step] = &*plan.steps else { panic!("a deployment has one step: {:?}", plan.steps) };
+    let sentence = step.outcome.and(step.reason.as_deref()).map(sentence);
+    let outcome = outcome_word(step.outcome);
+    let actions: Vec<String> = step.actions.iter().map(ToString::to_string).collect();
+    let mut commands = last_attempts(actions.iter().filter_map(|act| command(act)));
     // No plan of a deployment assumes what they write.
     commands.iter_mut().for_each(|it| it.decides = it.text.starts_with("say "));
     let step = SeenStep {
@@ -479,7 +474,7 @@ pub(crate) fn plan_deploy(engine: &Engine, case: &Case) -> (Seen, ApprovalState)
         outcome: outcome.clone(),
         sentence,
         commands,
-        warnings: plan.actions.iter().filter_map(|act| warning(act)).collect(),
+        warnings: actions.iter().filter_map(|act| warning(act)).collect(),
         facts: None,
     };
     let outcome = of_deployment(&outcome);
