@@ -21,6 +21,12 @@ const TRUSTED: [&str; 3] = ["commit", "short", "time"];
 /// directories in their own language and shells do not treat such letters specially.
 const PATHS: [&str; 3] = ["export", "repo", "target"];
 
+/// How many placeholders one string may have. Each may be an expression, and each may be wrong.
+const PLACEHOLDERS_MAX: usize = 1_000;
+
+/// How many placeholders that cannot be filled in are told: more are of no use to a person.
+const FAULTS_MAX: usize = 100;
+
 /// Placeholders that are also environment variables of every command, as `TINYCI_` and the name in
 /// capitals.
 const IN_ENVIRONMENT: [&str; 15] = [
@@ -231,7 +237,9 @@ impl Pipeline {
         own: &Vars,
         judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        self.steps().flat_map(|step| self.check_placeholders_of(step, own, judge)).collect()
+        let steps = self.steps();
+        let faults = steps.flat_map(|step| self.check_placeholders_of(step, own, judge));
+        faults.take(FAULTS_MAX).collect()
     }
 
     fn check_placeholders_of(
@@ -244,7 +252,7 @@ impl Pipeline {
         let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
         // The value of an expression is known only in a run.
         let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
-        texts.flat_map(|text| faults_of(text, &vars, &given)).collect()
+        texts.flat_map(|text| faults_of(text, &vars, &given)).take(FAULTS_MAX).collect()
     }
 }
 
@@ -266,7 +274,7 @@ fn fill_or(
     tell: &mut dyn FnMut(Fault) -> Result<(), Fault>,
 ) -> Result<String, Fault> {
     let mut filled = String::with_capacity(template.len());
-    let mut rest = template;
+    let (mut rest, mut placeholders) = (template, 0);
     while let Some((text, tag)) = rest.split_once("<%") {
         filled.push_str(text);
         let offset = template.len() - tag.len() - "<%".len();
@@ -276,6 +284,10 @@ fn fill_or(
             continue;
         }
         let fault = |message| Fault { offset, message };
+        placeholders += 1;
+        if placeholders > PLACEHOLDERS_MAX {
+            return Err(fault(format!("more than {PLACEHOLDERS_MAX} placeholders in one string")));
+        }
         let (inside, behind) = split_tag(tag).map_err(fault)?;
         match value(inside.trim(), vars, expressions) {
             Ok(value) => filled.push_str(&value),

@@ -35,7 +35,7 @@ use crate::{
 use std::sync::Arc;
 
 use super::{
-    super::step::Steps,
+    super::step::{JobLimits, Steps},
     build::{self, Found},
     candidate::{Candidate, CandidateSearch},
     identity::Identity,
@@ -494,6 +494,7 @@ impl<'a> Attempt<'a> {
                 loaded: &candidate.loaded,
                 build: &build,
                 source,
+                limits: JobLimits::from_now(context.shared.settings.job_timeout),
                 approval_gate: Some(self.approval_gate.clone()),
             },
         );
@@ -605,7 +606,8 @@ impl<'a> Attempt<'a> {
         let (commit, id) = (&self.candidate.commit, self.deployment.id.as_str());
         let target =
             ExportTarget::additional(self.context.shared, &self.repo, self.build(), commit.id, id)?;
-        attempt::export_to(self.context, &self.repo, commit, &target, reporter, id)?;
+        let limits = JobLimits::from_now(self.context.shared.settings.job_timeout);
+        attempt::export_to(self.context, &self.repo, commit, &target, limits, reporter, id)?;
         Ok(target.build)
     }
 

@@ -26,6 +26,7 @@ use crate::{
         record::Record,
         request_context::RequestContext,
         step::{Facts, Progress},
+        work_limits::WorkLimits,
     },
     process::Guard,
     repo::{Replace, Repo, Written},
@@ -189,6 +190,17 @@ impl JobResult {
     }
 }
 
+impl JobResult {
+    /// The result of a failed export: the job took too long, or what the error says.
+    fn of_export(error: &Error, limits: &WorkLimits) -> Self {
+        let is_late = error.kind() == ErrorKind::Canceled && limits.is_late();
+        match is_late {
+            true => Self::without_build(Outcome::TimedOut, Some(error.report())),
+            false => Self::from(error),
+        }
+    }
+}
+
 impl From<&Error> for JobResult {
     /// Converts an error before the first step. Its kind decides between failure, cancellation and
     /// error.
@@ -332,10 +344,17 @@ fn run(
     if let Some((secret, error)) = missing {
         return Ok(JobResult { missing_secret: Some(secret), ..JobResult::from(&error) });
     }
-    export_to(context, repo, &job.commit, target, reporter, &record.job_id)?;
+    let limits = JobLimits::from_now(context.shared.settings.job_timeout);
+    let exported = export_to(context, repo, &job.commit, target, limits, reporter, &record.job_id);
+    if let Err(error) = exported {
+        return Ok(JobResult::of_export(&error, &limits.of_work(context.cancel)));
+    }
     let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
-    let mut steps =
-        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let mut steps = context.steps(
+        repo,
+        reporter,
+        StepInputs { commit, loaded, build, source, limits, approval_gate },
+    );
     let walked = steps.walk(&|name| state.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
@@ -383,13 +402,18 @@ fn clean_up_after(
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     reporter.warn("invalid config: running only its `after_all`".to_owned());
-    if let Err(fault) = export_to(context, repo, &job.commit, target, reporter, &record.job_id) {
+    let limits = JobLimits::from_now(context.shared.settings.job_timeout);
+    let exported = export_to(context, repo, &job.commit, target, limits, reporter, &record.job_id);
+    if let Err(fault) = exported {
         reporter.warn(format!("cannot run `after_all`: {}", fault.report()));
         return Err(error);
     }
     let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
-    let mut steps =
-        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let mut steps = context.steps(
+        repo,
+        reporter,
+        StepInputs { commit, loaded, build, source, limits, approval_gate },
+    );
     let begins = |name: StepName| state.lock.announce_step(job.commit.id, name.as_str());
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
@@ -480,6 +504,7 @@ pub(in crate::engine) struct StepInputs<'s, 'a> {
     pub(in crate::engine) loaded: &'s LoadedPipeline,
     pub(in crate::engine) build: &'a Build,
     pub(in crate::engine) source: JobSource<'a>,
+    pub(in crate::engine) limits: JobLimits,
     /// Asks for the approval of a deployment.
     pub(in crate::engine) approval_gate: Option<ApprovalGate>,
 }
@@ -500,7 +525,7 @@ impl JobContext<'_> {
         &self,
         repo: &Repo,
         reporter: &JobReporter,
-        StepInputs { commit, loaded, build, source, approval_gate }: StepInputs<'s, '_>,
+        StepInputs { commit, loaded, build, source, limits, approval_gate }: StepInputs<'s, '_>,
     ) -> Steps<'s> {
         let shared = self.shared;
         let effects = RealEffects {
@@ -523,7 +548,6 @@ impl JobContext<'_> {
             deadline: None,
             cancel: self.cancel.with_threshold(1),
         };
-        let limits = JobLimits::from_now(shared.settings.job_timeout);
         let (facts, change_check) =
             (source.facts(shared, repo, commit), ChangeCheck::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
@@ -556,6 +580,7 @@ pub(in crate::engine) fn export_to(
     repo: &Repo,
     commit: &Commit,
     target: &ExportTarget,
+    limits: JobLimits,
     reporter: &mut JobReporter,
     job_id: &str,
 ) -> Result<(), Error> {
@@ -565,7 +590,8 @@ pub(in crate::engine) fn export_to(
     target.prepare(&stamp)?.iter().for_each(|it| reporter.warn(it.to_string()));
     let temp = build.export_temp(job_id);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
-    let exported = export::export(repo, commit.id, &temp, &options, context.cancel)?;
+    let exported =
+        export::export(repo, commit.id, &temp, &options, &limits.of_work(context.cancel))?;
     let not_removed = build.publish(job_id)?;
     not_removed.into_iter().for_each(|it| reporter.warn(it.to_string()));
     exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));

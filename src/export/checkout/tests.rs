@@ -12,7 +12,10 @@ use std::{
 use super::*;
 use crate::export::warning;
 use crate::{
-    model::{cancel::CancelToken, error::ErrorKind},
+    model::{
+        cancel::{CancelToken, CancelView},
+        error::ErrorKind,
+    },
     testing::{TestRepo, succeed},
 };
 
@@ -67,8 +70,8 @@ fn export_with(
     let temp = tempfile::tempdir().unwrap();
     let target = temp.path().join("export");
     let repo = Repo::open(test.path())?;
-    let cancel = CancelView::new(&CancelToken::new(), 1);
-    let result = export(&repo, commit.parse()?, &target, &options, &cancel);
+    let limits = WorkLimits::new(&CancelView::new(&CancelToken::new(), 1), None);
+    let result = export(&repo, commit.parse()?, &target, &options, &limits);
     assert_eq!(target.exists(), result.is_ok(), "a failed export leaves nothing");
     result.map(|exported| (list(&target), exported))
 }
@@ -527,10 +530,10 @@ fn a_tree_too_deep_is_refused_and_removed() {
     let repo = Repo::open(test.path()).unwrap();
     let temp = tempfile::tempdir().unwrap();
     let target = temp.path().join("export");
-    let cancel = CancelView::new(&CancelToken::new(), 1);
+    let limits = WorkLimits::new(&CancelView::new(&CancelToken::new(), 1), None);
     let run = |branch: &str| {
         let commit = test.git(&["rev-parse", branch]).parse().unwrap();
-        export(&repo, commit, &target, &ExportOptions::default(), &cancel)
+        export(&repo, commit, &target, &ExportOptions::default(), &limits)
     };
     let error = run("deep").unwrap_err();
     assert!(error.message().ends_with("is nested more than 2048 directories deep"));
@@ -548,8 +551,8 @@ fn a_cancellation_removes_everything() {
     let token = CancelToken::new();
     token.cancel();
     let export = |threshold| {
-        let cancel = CancelView::new(&token, threshold);
-        export(&repo, commit, &target, &ExportOptions::default(), &cancel)
+        let limits = WorkLimits::new(&CancelView::new(&token, threshold), None);
+        export(&repo, commit, &target, &ExportOptions::default(), &limits)
     };
     assert_eq!(export(1).unwrap_err().kind(), ErrorKind::Canceled);
     assert!(!target.exists());

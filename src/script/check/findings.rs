@@ -20,11 +20,12 @@ pub(super) const FINDINGS_MAX: usize = 100;
 pub(super) struct Findings<'a> {
     pub(super) unit: &'a Unit,
     pub(super) found: BTreeSet<(usize, usize, String, Severity)>,
+    errors: usize,
 }
 
 impl<'a> Findings<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
-        Self { unit, found: BTreeSet::new() }
+        Self { unit, found: BTreeSet::new(), errors: 0 }
     }
 
     /// Adds an error.
@@ -44,16 +45,18 @@ impl<'a> Findings<'a> {
         message: impl Into<String>,
     ) {
         let at = place(at);
-        self.found.insert((at.line, at.column, message.into(), severity));
+        let is_new = self.found.insert((at.line, at.column, message.into(), severity));
+        self.errors += usize::from(is_new && severity == Severity::Error);
     }
 
     pub(super) fn add_at(&mut self, at: Position, message: impl Into<String>) {
-        self.found.insert((at.line, at.column, message.into(), Severity::Error));
+        let is_new = self.found.insert((at.line, at.column, message.into(), Severity::Error));
+        self.errors += usize::from(is_new);
     }
 
-    /// Returns true if no further findings would be shown.
+    /// Whether looking further for errors would find nothing that is shown.
     pub(super) fn is_full(&self) -> bool {
-        self.found.len() >= FINDINGS_MAX
+        self.errors >= FINDINGS_MAX
     }
 
     pub(super) fn into_list(self) -> impl Iterator<Item = Finding> {

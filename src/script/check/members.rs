@@ -17,6 +17,7 @@ use crate::{
 
 pub(super) fn check(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
+        _ if findings.is_full() => {}
         Some(ASTNode::Expr(Expr::Dot(parts, ..)))
             if variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name)) =>
         {

@@ -12,6 +12,7 @@ pub(super) fn check(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
     let mut reported = BTreeSet::new();
     body.each_node(&mut |path| {
         let (name, at, message) = match path.last() {
+            _ if findings.is_full() => return,
             Some(ASTNode::Expr(Expr::Variable(parts, _, at))) => {
                 match parts.2.path.first() {
                     // The parser numbers the variables that it has seen declared. Captured

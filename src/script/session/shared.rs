@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -42,6 +42,13 @@ use crate::{
 
 /// How many operations pass between two checks of the deadline and the cancellation.
 const OPERATIONS_PER_CHECK: u64 = 64;
+
+/// How many operations pass until the time of the last check is looked at. One operation can be a call
+/// of the language that takes a large part of a second.
+const OPERATIONS_PER_GLANCE: u64 = 4;
+
+/// The longest time between two checks.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a wait sleeps between two checks.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
@@ -89,6 +96,9 @@ pub(in crate::script) struct Session {
     pub(in crate::script) operations: OperationCount,
     /// True once anything was stopped. From then on, each operation checks for it.
     is_any_over: AtomicBool,
+    begun: Instant,
+    /// When a step last looked because that was long ago, in milliseconds after the beginning.
+    last_check: AtomicU64,
     /// Number of threads that run tasks.
     threads: Mutex<usize>,
     /// True once the step had an effect. `approve` must come before that.
@@ -114,6 +124,8 @@ impl Session {
             frames: Mutex::default(),
             operations: OperationCount::default(),
             is_any_over: AtomicBool::new(false),
+            begun: Instant::now(),
+            last_check: AtomicU64::default(),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
             untrusted: Untrusted::default(),
@@ -129,9 +141,21 @@ impl Session {
         if let Some(stop) = self.stop_by_operations(taken) {
             return Some(Dynamic::from(stop));
         }
-        let looks =
-            taken.is_multiple_of(OPERATIONS_PER_CHECK) || self.is_any_over.load(Ordering::Relaxed);
+        let looks = taken.is_multiple_of(OPERATIONS_PER_CHECK)
+            || self.is_any_over.load(Ordering::Relaxed)
+            || (taken.is_multiple_of(OPERATIONS_PER_GLANCE) && self.is_check_overdue());
         if looks { self.stop().map(Dynamic::from) } else { None }
+    }
+
+    /// Returns true if the last check was long ago, by the real clock: that of a plan stands still.
+    fn is_check_overdue(&self) -> bool {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.last_check.load(Ordering::Relaxed);
+        let is_long = Duration::from_millis(now.saturating_sub(last)) >= CHECK_EVERY;
+        if is_long {
+            self.last_check.store(now, Ordering::Relaxed);
+        }
+        is_long
     }
 
     /// Returns why this thread's code must stop now.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Read},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ use crate::{
     },
     globals::Globals,
 };
+
+/// The most characters of a line that are shown, so that a generated config floods no log.
+const LINE_CHARACTERS_MAX: usize = 160;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -141,9 +144,8 @@ pub(crate) fn format_of(name: &str) -> Format {
 /// Returns the name and the contents of a file.
 pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if file == Some(Path::new("-")) {
-        let mut text = Vec::new();
-        let read = io::stdin().read_to_end(&mut text);
-        read.map_err(|error| Failure::broken(format!("cannot read standard input: {error}")))?;
+        let text = terminal::read_stdin()
+            .map_err(|error| Failure::broken(format!("cannot read standard input: {error}")))?;
         return Ok(("<stdin>".to_owned(), text));
     }
     let path = file.map_or_else(|| default_path(globals), |path| Ok(path.to_path_buf()))?;
@@ -202,11 +204,20 @@ fn excerpt(problem: &Problem, text: &str) -> Option<String> {
 
 /// Returns the line, and a caret below the column.
 fn under(line: &str, column: usize) -> String {
-    let line = printable(line);
+    let (line, column) = cut(&printable(line), column);
     let before = line.chars().take(column.saturating_sub(1));
     // A tab stays a tab, so that the caret is under its column.
     let space: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
     format!("{line}\n{space}^")
+}
+
+/// The part of a long line that has the column, and the column in it.
+fn cut(line: &str, column: usize) -> (String, usize) {
+    if line.chars().nth(LINE_CHARACTERS_MAX).is_none() {
+        return (line.to_owned(), column);
+    }
+    let start = column.saturating_sub(LINE_CHARACTERS_MAX / 2);
+    (line.chars().skip(start).take(LINE_CHARACTERS_MAX).collect(), column - start)
 }
 
 #[cfg(test)]

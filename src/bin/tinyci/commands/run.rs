@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -130,8 +130,7 @@ impl RunArgs {
     /// Returns the selection; `None` if a git hook got no pushed refs.
     fn selection(&self) -> Result<Option<Selection>, Failure> {
         let selection = if self.hook {
-            let mut lines = Vec::new();
-            io::stdin().read_to_end(&mut lines).map_err(|error| {
+            let lines = terminal::read_stdin().map_err(|error| {
                 Failure::broken(format!("cannot read the pushed refs from standard input: {error}"))
             })?;
             Selection::hook_lines(lines)?.push_options(push_options())

@@ -3,7 +3,7 @@
 use std::{
     env,
     fmt::Display,
-    io::{self, ErrorKind, IsTerminal, Write},
+    io::{self, ErrorKind, IsTerminal, Read, Write},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -98,6 +98,19 @@ impl Stdout {
 impl Drop for Stdout {
     fn drop(&mut self) {
         self.end();
+    }
+}
+
+/// The most bytes that standard input may have: some hundred thousand refs of a push.
+const STDIN_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads standard input to its end.
+pub(crate) fn read_stdin() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(STDIN_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > STDIN_BYTES_MAX {
+        true => Err(io::Error::other(format!("it has more than {STDIN_BYTES_MAX} bytes"))),
+        false => Ok(bytes),
     }
 }
 
