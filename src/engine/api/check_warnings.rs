@@ -60,11 +60,7 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
 
 /// Warns about a shell text of several lines that continues after a failed command.
 fn continues_after_failure(command: &Template) -> Option<Warning> {
-    let command_name = shell_text::lost_failure(&command.text)?;
-    let message = format!(
-        "a failure of `{command_name}` is ignored, because the next line runs anyway; write `set -e` as \
-         the first line"
-    );
+    let message = shell_text::lost_failure_warning(&command.text)?;
     Some(Warning::new(message, command.position))
 }
 

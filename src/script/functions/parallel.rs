@@ -143,7 +143,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let clock = TaskClock::new(call.session.host.dry());
     let work = |context: &NativeCallContext<'_>| {
         while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
-            let result = clock.during(|| run_task(call, context, (index, task), &outer));
+            let result = clock.during(|| run_task(call, context, index, task, &outer));
             *lock(place) = Some(result);
         }
     };
@@ -210,7 +210,8 @@ fn next_of<'t, T>(
 fn run_task(
     call: &Call<'_>,
     context: &NativeCallContext<'_>,
-    (index, task): (usize, &Task),
+    index: usize,
+    task: &Task,
     outer: &Frame,
 ) -> Result<Dynamic, Unfinished> {
     let order = outer.order.iter().copied().chain([u32::try_from(index).unwrap_or(u32::MAX)]);

@@ -195,8 +195,8 @@ impl Session {
         let (frame, at) = (self.frame(), self.place(context));
         let error = EvalAltResult::ErrorRuntime(error.clone(), context.call_position());
         let mut failures = Failures::of(&error).unwrap_or_else(|| {
-            let begin = (context.call_source().unwrap_or_default(), &*self.facts.step);
-            let failure = Failure::of(&error, begin, self.script.as_ref());
+            let file = context.call_source().unwrap_or_default();
+            let failure = Failure::of(&error, file, &self.facts.step, self.script.as_ref());
             vec![Failure { order: frame.order.clone(), ..failure.within(&frame.label) }]
         });
         for failure in &mut failures {
@@ -465,7 +465,7 @@ impl Session {
             None => self.look_at_error(error),
         }
         let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
-        let whole = Failure::of(error, (file, &self.facts.step), self.script.as_ref());
+        let whole = Failure::of(error, file, &self.facts.step, self.script.as_ref());
         if is_limit(error) {
             self.fail(whole);
             return Vec::new();

@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    /// The same rule in a simple, quadratic form without tables.
+    /// Applies the same rule in a simple, quadratic form without tables.
     fn is_own_by_the_book(texts: &BTreeSet<String>, text: &str, part: Range<usize>) -> bool {
         let occurrences: Vec<Range<usize>> = texts
             .iter()
