@@ -28,8 +28,8 @@ pub(crate) fn warnings(repo: &Repo) -> Result<Vec<String>, Error> {
     Ok(repo.overwriting_refspecs()?.into_iter().map(warning).collect())
 }
 
-fn problem(taking: &OverwritingRefspec) -> String {
-    let OverwritingRefspec { remote, refspec, .. } = taking;
+fn problem(overwriting: &OverwritingRefspec) -> String {
+    let OverwritingRefspec { remote, refspec, .. } = overwriting;
     format!(
         "fetches from `{remote}` replace tinyci's refs, and delete them with `--prune` \
          (`remote.{remote}.fetch = {refspec}`)"
@@ -42,16 +42,16 @@ pub(crate) fn protect(
     repo: &Repo,
     git: impl FnOnce() -> Option<(u32, u32)>,
 ) -> Result<(bool, Vec<String>), Error> {
-    let taking = repo.overwriting_refspecs()?;
-    if taking.is_empty() {
+    let overwriting = repo.overwriting_refspecs()?;
+    if overwriting.is_empty() {
         return Ok((false, Vec::new()));
     }
     let git = git();
     if git.is_none_or(|version| version < GIT_VERSION_MIN) {
-        return Ok((false, taking.iter().map(|it| unprotected(it, git)).collect()));
+        return Ok((false, overwriting.iter().map(|it| unprotected(it, git)).collect()));
     }
     let mut notes = Vec::new();
-    for OverwritingRefspec { remote, remedies, .. } in taking {
+    for OverwritingRefspec { remote, remedies, .. } in overwriting {
         let key = format!("remote.{remote}.fetch");
         for value in &remedies {
             record_line(repo, &key, value)?;
@@ -65,15 +65,15 @@ pub(crate) fn protect(
     Ok((true, notes))
 }
 
-fn unprotected(taking: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
+fn unprotected(overwriting: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
     let git = match git {
         Some((major, minor)) => format!("git {major}.{minor} is too old"),
         None => "the version of git is unknown".to_owned(),
     };
     let message = format!(
         "{}; tinyci cannot add `{}`, because that needs git 2.29 and {git}",
-        problem(taking),
-        taking.remedies.join("`, `")
+        problem(overwriting),
+        overwriting.remedies.join("`, `")
     );
     hinted(&message, "fetch `+refs/heads/*:refs/heads/*` and `+refs/tags/*:refs/tags/*` instead")
 }

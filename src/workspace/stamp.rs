@@ -117,7 +117,7 @@ impl JobStamp {
                 ExportPlace::Usual | ExportPlace::Discarded => None,
             },
             discarded: self.export == ExportPlace::Discarded,
-            unknown: wire::unknown::written(&self.unknown_fields),
+            unknown: wire::unknown::fields_to_json(&self.unknown_fields),
         })
     }
 
@@ -131,7 +131,7 @@ impl JobStamp {
             None => ExportPlace::Usual,
         };
         let finished = finished.map(|time| time.0);
-        let unknown_fields = wire::unknown::kept(unknown);
+        let unknown_fields = wire::unknown::fields_from_json(unknown);
         known.then_some(Self { job_id, started: started.0, finished, export, unknown_fields })
     }
 

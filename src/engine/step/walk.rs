@@ -177,7 +177,7 @@ impl Steps<'_> {
         let last = name == Hook::AfterAll.into();
         let outcome = match result {
             None if self.has_work(name) => Outcome::Canceled,
-            result => result.map_or(Outcome::Success, StepResult::counts),
+            result => result.map_or(Outcome::Success, StepResult::effective_outcome),
         };
         match self.stopped() {
             Some(stop) if outcome != Outcome::Success && !last => return run.stop(stop),
