@@ -208,8 +208,8 @@ impl<'a> RunDriver<'a> {
             let commit = self.repo.commit_for(id, branch)?;
             let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
             self.attempted.insert(id);
-            let run = Some(record.job_id.as_str().into());
-            let meta = EventMeta { commit: Some(id), job_id: run, ..pump::meta() };
+            let job_id = Some(record.job_id.as_str().into());
+            let meta = EventMeta { commit: Some(id), job_id, ..pump::meta() };
             let kind = EventKind::JobFinished { record: Box::new(record.clone()) };
             self.events.send(Event::new(meta, kind));
             self.summary.records.push(record);
@@ -286,7 +286,7 @@ impl<'a> RunDriver<'a> {
                 break;
             }
             match self.workspace.lock()? {
-                Some(again) => lock = again,
+                Some(retaken) => lock = retaken,
                 None => break,
             }
         }
@@ -406,8 +406,8 @@ impl<'a> RunDriver<'a> {
     /// each ref that adds something, because a push may contain several.
     fn may_begin(&self, job: &Job) -> bool {
         let id = &job.commit.id;
-        let is_again = job.trigger == Trigger::Retest && self.skipped.contains(id);
-        is_again || !self.attempted.contains(id)
+        let is_retest_of_skipped = job.trigger == Trigger::Retest && self.skipped.contains(id);
+        is_retest_of_skipped || !self.attempted.contains(id)
     }
 
     /// Warns that a push requests more retests than the limit allows.
@@ -445,11 +445,11 @@ impl<'a> RunDriver<'a> {
             return Ok(true);
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
-        let tried = attempts.get(&id);
-        let is_out_of_attempts =
-            tried >= self.shared.settings.max_attempts && attempts.missing_secret(&id).is_none();
+        let attempt_count = attempts.get(&id);
+        let is_out_of_attempts = attempt_count >= self.shared.settings.max_attempts
+            && attempts.missing_secret(&id).is_none();
         // A retest without a verdict keeps the earlier verdict.
-        let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
+        let is_done = |outcome| outcome != Outcome::Skipped || attempt_count == 0;
         let is_settled = is_out_of_attempts || final_outcome(&self.repo, id)?.is_some_and(is_done);
         Ok(is_settled || !self.selection.is_configured(&self.repo, id)?)
     }
