@@ -45,12 +45,12 @@ impl OperationCount {
 impl Session {
     /// Returns why the step must stop now, after this number of operations.
     pub(in crate::script) fn stop_by_operations(&self, taken: u64) -> Option<Stop> {
-        let over = taken.checked_sub(OPERATIONS_MAX)?;
+        let excess = taken.checked_sub(OPERATIONS_MAX)?;
         if self.is_left_to_deferred(1) {
             return None;
         }
         let operations = &self.operations;
-        if over < EXTRA_OPERATIONS && !operations.is_thrown.load(Ordering::SeqCst) {
+        if excess < EXTRA_OPERATIONS && !operations.is_thrown.load(Ordering::SeqCst) {
             return None;
         }
         if !operations.is_noted.swap(true, Ordering::SeqCst) {
