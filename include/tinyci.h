@@ -1083,8 +1083,8 @@ int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
  *
  * @param engine  The engine.
  * @param out     Where to store the warnings, each a line that ends with a newline; free them with
- *                `tinyci_string_free`. A line that begins with `hint: ` belongs to the warning above
- *                it. Empty if there are no warnings; NULL on an error.
+ *                `tinyci_string_free`. A line that begins with `hint: ` belongs to the warning
+ *                above it. Empty if there are no warnings; NULL on an error.
  * @param err     Where to store the error, or NULL.
  * @return `TINYCI_OK`, with and without warnings.
  *
