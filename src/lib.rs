@@ -85,6 +85,7 @@ pub use crate::{
         record::{Record, Summary},
         selection::Selection,
     },
+    process::adopt_orphans,
     public::{
         artifact, callback, check, commit, deploy, error, event, executor, format, intervention,
         pipeline, plan, record, selection, settings, status,

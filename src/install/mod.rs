@@ -18,6 +18,7 @@
 // | file | holds |
 // |---|---|
 // | `block` | the block in a hook script: pure text |
+// | `hidden_refs` | the refs that a push may not write |
 // | `hooks` | the files of a hooks directory |
 // | `push_options` | enabling push options |
 // | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
@@ -27,6 +28,7 @@
 // This module runs no git commands. Module `repo` reads and writes the configuration.
 
 mod block;
+mod hidden_refs;
 mod hooks;
 mod push_options;
 mod refspecs;
@@ -34,9 +36,10 @@ mod remote;
 mod repository;
 
 pub(crate) use self::{
+    hidden_refs::{forgeable, hides_refs},
     refspecs::{protect, warnings as refspec_warnings},
     remote::{setup_remote, undo_setup_remote},
-    repository::{forgeable, hides_refs, install, is_installed, uninstall},
+    repository::{install, is_installed, uninstall},
 };
 pub use self::{
     remote::RemoteSetup,

@@ -2,7 +2,17 @@
 
 use serde::Serialize;
 
-use crate::{model::error::Error, repo::Repo, wire};
+use crate::{
+    model::{
+        error::Error,
+        stored_names::{
+            families::{RECORD_LIKE, VERDICT_LIKE},
+            refs::{DEPLOYS, FETCHED_DEPLOYS, FETCHED_NOTES},
+        },
+    },
+    repo::Repo,
+    wire,
+};
 
 /// The result of [`Engine::setup_remote`](crate::Engine::setup_remote).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,10 +45,10 @@ struct SetupJson<'a> {
 fn lines(remote: &str) -> [(String, String); 4] {
     let fetch = format!("remote.{remote}.fetch");
     [
-        (fetch.clone(), format!("+refs/notes/tinyci*:refs/notes/remotes/{remote}/tinyci*")),
-        (fetch.clone(), format!("+refs/notes/runs/*:refs/notes/remotes/{remote}/runs/*")),
-        (fetch, format!("+refs/tinyci/deployments/*:refs/tinyci/remotes/{remote}/deployments/*")),
-        ("notes.displayRef".to_owned(), format!("refs/notes/remotes/{remote}/tinyci-result")),
+        (fetch.clone(), format!("+{VERDICT_LIKE}*:{FETCHED_NOTES}{remote}/tinyci*")),
+        (fetch.clone(), format!("+{RECORD_LIKE}*:{FETCHED_NOTES}{remote}/runs/*")),
+        (fetch, format!("+{DEPLOYS}*:{FETCHED_DEPLOYS}{remote}/deployments/*")),
+        ("notes.displayRef".to_owned(), format!("{FETCHED_NOTES}{remote}/tinyci-result")),
     ]
 }
 

@@ -3,23 +3,11 @@
 use std::path::PathBuf;
 
 use super::{
+    hidden_refs,
     hooks::{self, Change, HookOptions},
     push_options, refspecs,
 };
-use crate::model::stored_names::refs;
-use crate::{model::error::Error, repo::Repo, util::suggestion::hinted};
-
-/// The refs that clones fetch but never push: verdicts, records, the baseline and deployments.
-const SERVER_REFS: [&str; 4] =
-    [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deployments"];
-
-const HIDE_REFS: &str = "receive.hideRefs";
-
-/// Returns the warning for a server that does not hide these refs.
-pub(crate) fn forgeable() -> String {
-    let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
-    hinted("anyone who can push can forge verdicts", hint)
-}
+use crate::{model::error::Error, repo::Repo};
 
 /// The options of [`Engine::install`](crate::Engine::install).
 ///
@@ -35,6 +23,9 @@ pub struct InstallOptions {
     pub command: PathBuf,
     /// True to refuse pushes to tinyci's refs (`receive.hideRefs`).
     pub hide_refs: bool,
+    /// Refs that pushes may still write, with the refs below them, although `hide_refs` would hide them.
+    /// Notes of other programs that exist at the install need not be listed.
+    pub unhide: Vec<String>,
     /// True to allow a hooks directory that other repositories use too (`core.hooksPath`).
     pub shared_hooks: bool,
     /// True to take over the builds directory of a repository that no longer exists.
@@ -46,6 +37,7 @@ impl Default for InstallOptions {
         Self {
             command: PathBuf::from("tinyci"),
             hide_refs: false,
+            unhide: Vec::new(),
             shared_hooks: false,
             adopt_builds: false,
         }
@@ -69,6 +61,13 @@ impl InstallOptions {
     #[must_use]
     pub fn hide_refs(mut self, hide_refs: bool) -> Self {
         self.hide_refs = hide_refs;
+        self
+    }
+
+    /// Lets pushes still write this ref and the refs below it.
+    #[must_use]
+    pub fn unhide(mut self, reference: impl Into<String>) -> Self {
+        self.unhide.push(reference.into());
         self
     }
 
@@ -121,15 +120,11 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
     installed.changed |= advertised;
     installed.notes.extend(note.map(str::to_owned));
     if options.hide_refs {
-        if hide(repo)? {
-            installed.changed = true;
-            installed.notes.push(
-                "git now refuses pushes to the refs that contain verdicts (`receive.hideRefs`)"
-                    .to_owned(),
-            );
-        }
-    } else if !hides_refs(repo)? {
-        installed.notes.push(forgeable());
+        let (hidden, said) = hidden_refs::hide(repo, &options.unhide)?;
+        installed.changed |= hidden;
+        installed.notes.extend(said);
+    } else if !hidden_refs::hides_refs(repo)? {
+        installed.notes.push(hidden_refs::forgeable());
     }
     Ok(installed)
 }
@@ -139,9 +134,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     let hooks_dir = repo.hooks_dir()?;
     let done = hooks::uninstall(&hooks_dir)?;
     let mut changed = !done.removed.is_empty();
-    for name in SERVER_REFS {
-        changed |= repo.config_unset(HIDE_REFS, name)?;
-    }
+    changed |= hidden_refs::show(repo)?;
     changed |= push_options::withdraw(repo)?;
     let hook = done.removed.into_iter().next().unwrap_or_else(|| hooks_dir.join("post-receive"));
     let removed = refspecs::unprotect(repo)?;
@@ -150,21 +143,7 @@ pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     Ok(InstallReport { hook, changed, notes })
 }
 
-fn hide(repo: &Repo) -> Result<bool, Error> {
-    let mut changed = false;
-    for name in SERVER_REFS {
-        changed |= repo.config_add(HIDE_REFS, name)?;
-    }
-    Ok(changed)
-}
-
 /// Returns true if the hook is installed.
 pub(crate) fn is_installed(repo: &Repo) -> Result<bool, Error> {
     Ok(hooks::is_installed(&repo.hooks_dir()?))
-}
-
-/// Returns true if pushes to all of tinyci's refs are refused.
-pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
-    let values = repo.config_values(HIDE_REFS)?;
-    Ok(SERVER_REFS.iter().all(|name| values.iter().any(|value| value == name)))
 }

@@ -21,6 +21,18 @@ pub(crate) mod refs {
     pub(crate) const APPROVALS: &str = "refs/tinyci/approvals/";
 }
 
+/// The prefixes of refs.
+pub(crate) mod families {
+    /// All notes.
+    pub(crate) const NOTES: &str = "refs/notes/";
+    /// All other refs of tinyci.
+    pub(crate) const TINYCI: &str = "refs/tinyci/";
+    /// The notes that `--notes='tinyci*'` shows: verdicts, and what looks like them.
+    pub(crate) const VERDICT_LIKE: &str = "refs/notes/tinyci";
+    /// The records, and what clones fetch with them.
+    pub(crate) const RECORD_LIKE: &str = "refs/notes/runs/";
+}
+
 /// Files in the state directory. A name that ends in `.` is the prefix of several files.
 pub(crate) mod state {
     /// The directory, inside the git directory that all working trees share.
@@ -63,6 +75,8 @@ pub(crate) mod state {
     pub(crate) const INSTALLED: &str = "installed";
     /// The refspecs that `install` added.
     pub(crate) const REFSPECS: &str = "refspecs";
+    /// The values of `receive.hideRefs` that `install` added.
+    pub(crate) const HIDDEN_REFS: &str = "hidden-refs";
     /// The lock file of a deployment.
     pub(crate) const DEPLOY: &str = "deploy.";
     /// A second lock file of a deployment, for processes that only check whether one is in

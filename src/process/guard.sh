@@ -3,7 +3,7 @@
 #   begin MARK         a command is about to start; its environment will hold MARK
 #   end MARK           it did not start
 #   add GROUP MARK     it did, and leads this process group
-#   remove GROUP       it has ended
+#   remove GROUP MARK  it has ended
 #
 # Only builtins until everything is killed: a fork bomb that is still going off may deny a fork.
 
@@ -19,15 +19,20 @@ without() {
 
 groups=' '
 begun=' '
+running=' '
 while read -r verb name mark; do
     case $verb in
     begin) begun="$begun$name " ;;
     end) without "$begun" "$name" && begun=$rest ;;
     add)
         groups="$groups$name "
+        running="$running$mark "
         without "$begun" "$mark" && begun=$rest
         ;;
-    remove) without "$groups" "$name" && groups=$rest ;;
+    remove)
+        without "$groups" "$name" && groups=$rest
+        without "$running" "$mark" && running=$rest
+        ;;
     esac
 done
 
@@ -59,7 +64,24 @@ carries() {
 
 # Without a /proc, or with one of other processes than ours, nobody can be known.
 identify self
-[ "$process" = "$$" ] || begun=' '
+[ "$process" = "$$" ] || begun=' ' running=' '
+
+# What left the group of a command that runs, until nobody is found anymore: `setsid` is known by the
+# environment too. One that overwrites its environment is not found.
+rounds=0
+found=$running
+while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
+    rounds=$((rounds + 1))
+    found=' '
+    for mark in $running; do
+        # `read` would need a system call for each byte.
+        for file in $(grep -lF -e "$mark" /proc/[0-9]*/environ); do
+            file=${file%/environ}
+            kill -s KILL "${file#/proc/}" && found="$found$mark "
+        done
+    done
+done
+
 # No command is between fork and exec any more, where it would share our input with its engine; but
 # the kernel may not have its environment in place, which is why this looks more than once.
 rounds=0

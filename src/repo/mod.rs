@@ -24,7 +24,10 @@ pub use self::{
     notes::{forget::ForgetReport, merge::MergeReport},
 };
 pub(crate) use self::{
-    config::settings::{Given, Settings},
+    config::{
+        git_config::HIDE_REFS,
+        settings::{Given, Settings},
+    },
     history::{
         branches::Branch,
         scan::{PendingCommit, ScanRequest},
@@ -42,6 +45,7 @@ pub(crate) use self::{
     refs::{
         approvals::{CommitSignature, Signers, StoredApproval},
         deployments::StoredHistory,
+        hidden::{READ, Writer, is_believed, is_ref_name},
         lookup::Reachable,
         refspecs::OverwritingRefspec,
     },

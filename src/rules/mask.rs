@@ -1,28 +1,29 @@
-//! Masking: secrets taken out of whatever is shown or kept.
+//! Masks secrets in output and in stored text.
 //!
-//! A secret is found as it is, in base64, percent-encoded as in URLs, and with backslashes as in
-//! JSON. Encoders differ in which bytes they escape, and in which case they write hexadecimal
-//! digits. So escapes are read, not listed: one form of a secret matches whatever decodes to it.
+//! A secret is found unchanged, in base64, percent-encoded as in URLs, and with backslashes as in
+//! JSON. Encoders differ in the bytes that they escape and in the case of hexadecimal digits. So
+//! tinyci decodes escapes while it compares, instead of listing all encoded forms.
 
 use std::sync::{Arc, RwLock};
 
 use crate::{model::function::Value, util::lock::unpoisoned};
 
-/// What stands in a secret's place.
+/// The replacement of a secret.
 const MASK: &[u8] = b"***";
 
-/// Shorter texts are not masked: they would take letters out of everything.
+/// The minimum length of a masked string, in bytes. Masking shorter ones would make all output
+/// unreadable.
 const BYTES_MIN: usize = 4;
 
-/// The secrets in use, in every form in which they are masked. Clones share them.
+/// The secrets in use, in every form that is masked. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Masks {
     forms: Arc<RwLock<Forms>>,
 }
 
 impl Masks {
-    /// Adds a secret: its value, each of its lines, and their base64 forms. Says whether all of
-    /// it can be masked; what is too short cannot.
+    /// Adds a secret: its value, each of its lines, and their base64 forms. Returns false if a part
+    /// is too short to be masked.
     pub(crate) fn add(&self, secret: &[u8]) -> bool {
         let trimmed = secret.trim_ascii();
         let lines = trimmed.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -37,7 +38,7 @@ impl Masks {
         complete
     }
 
-    /// A text without secrets.
+    /// Returns the text with all secrets masked.
     pub(crate) fn apply(&self, text: &str) -> String {
         if self.is_empty() {
             return text.to_owned();
@@ -45,14 +46,14 @@ impl Masks {
         String::from_utf8_lossy(&self.masked(text.as_bytes(), false).0).into_owned()
     }
 
-    /// Whether a text holds a secret in any form.
+    /// Returns true if a text contains a secret in any form.
     pub(crate) fn holds(&self, text: &str) -> bool {
         let forms = unpoisoned(self.forms.read());
         let at = |begin: usize| text.as_bytes().get(begin..).unwrap_or_default();
         (0..text.len()).any(|begin| matches!(forms.at(at(begin), false), Found::Whole(_)))
     }
 
-    /// Whether a value, or one inside of it, holds a secret in any form. Keys count as well.
+    /// Returns true if a value, including nested values and keys, contains a secret in any form.
     pub(crate) fn holds_in(&self, value: &Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) => false,
@@ -67,7 +68,7 @@ impl Masks {
         }
     }
 
-    /// A value without secrets, in itself and in its keys.
+    /// Returns the value with all secrets masked, also in keys.
     pub(crate) fn apply_in(&self, value: Value) -> Value {
         if !self.holds_in(&value) {
             return value;
@@ -81,12 +82,12 @@ impl Masks {
                 .map(|(key, value)| (self.apply(&key), self.apply_in(value)))
                 .collect(),
             Value::String(text) => Value::String(self.apply(&text)),
-            // A number that is a secret.
+            // The number is a secret.
             _ => Value::String(String::from_utf8_lossy(MASK).into_owned()),
         }
     }
 
-    /// A masker for one stream of output.
+    /// Returns a masker for one stream of output.
     pub(crate) fn stream(&self) -> MaskedStream {
         MaskedStream { masks: self.clone(), held: Vec::new() }
     }
@@ -95,8 +96,8 @@ impl Masks {
         unpoisoned(self.forms.read()).all.is_empty()
     }
 
-    /// The bytes with every form replaced. Where `more` may follow, also the rest that may be the
-    /// beginning of a form, which is left out.
+    /// Returns the bytes with every form replaced. If `more` may follow, also returns the rest that
+    /// may be the beginning of a form, which is not in the first part.
     fn masked(&self, bytes: &[u8], more: bool) -> (Vec<u8>, Vec<u8>) {
         let forms = unpoisoned(self.forms.read());
         let mut clean = Vec::with_capacity(bytes.len());
@@ -121,14 +122,15 @@ impl Masks {
     }
 }
 
-/// One stream of output, cut anywhere: holds back what may be the beginning of a secret.
+/// Masks one stream of output, split anywhere. It buffers bytes that may be the beginning of a
+/// secret.
 pub(crate) struct MaskedStream {
     masks: Masks,
     held: Vec<u8>,
 }
 
 impl MaskedStream {
-    /// The bytes that can be shown now.
+    /// Adds bytes, and returns those that can be shown now.
     pub(crate) fn push(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         if self.masks.is_empty() {
             return bytes;
@@ -139,26 +141,26 @@ impl MaskedStream {
         clean
     }
 
-    /// What is left at the end.
+    /// Returns the remaining bytes at the end.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         self.masks.masked(&std::mem::take(&mut self.held), false).0
     }
 }
 
-/// All forms, and which of them can begin with a byte.
+/// All forms, indexed by their possible first bytes.
 #[derive(Default)]
 struct Forms {
     all: Vec<Form>,
     by_first: Vec<Vec<usize>>,
 }
 
-/// What stands at the beginning of a text.
+/// The result of comparing a form with the beginning of a text.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Found {
     Nothing,
-    /// Perhaps a form, of which the text has only the beginning.
+    /// The text ends within a possible form.
     Cut,
-    /// A form, in so many bytes of the text.
+    /// The text begins with a form of this many bytes.
     Whole(usize),
 }
 
@@ -181,9 +183,8 @@ impl Forms {
         self.by_first.get(usize::from(byte)).map_or(&[], Vec::as_slice)
     }
 
-    /// What the text begins with: of several forms the longest, so that a part never leaves the
-    /// rest of the whole behind. Where `more` may follow, one that may yet become longer counts
-    /// as cut.
+    /// Returns the longest form at the beginning of the text, so that no part of a longer secret
+    /// remains visible. If `more` may follow, a form that may become longer counts as incomplete.
     fn at(&self, text: &[u8], more: bool) -> Found {
         let Some(first) = text.first() else { return Found::Nothing };
         let mut longest = Found::Nothing;
@@ -200,7 +201,7 @@ impl Forms {
     }
 }
 
-/// A text that is looked for, and whether encoders may write it in another way.
+/// A string to find, and whether encoders may escape a part of it.
 struct Form {
     bytes: Vec<u8>,
     escapable: bool,
@@ -212,7 +213,7 @@ impl Form {
         Self { bytes, escapable }
     }
 
-    /// The bytes with which a text can begin that has this form at its beginning.
+    /// Returns the possible first bytes of a text that begins with this form.
     fn first_bytes(&self) -> impl Iterator<Item = u8> {
         let first = self.bytes.first().copied();
         let escapes = first.is_some_and(is_escapable).then_some(*b"%\\").into_iter().flatten();
@@ -220,7 +221,7 @@ impl Form {
         first.into_iter().chain(escapes)
     }
 
-    /// What the text has at its beginning in each way to write this form.
+    /// Compares the beginning of the text with each encoding of this form.
     fn at(&self, text: &[u8]) -> [Found; 3] {
         let plain = match text.len() < self.bytes.len() {
             true if self.bytes.starts_with(text) => Found::Cut,
@@ -233,8 +234,8 @@ impl Form {
         }
     }
 
-    /// The same where escapes stand for bytes. No step can be taken in two ways: a sign that
-    /// begins an escape never stands for itself.
+    /// Compares the beginning of the text while decoding escapes. Decoding is unambiguous: a
+    /// character that begins an escape never represents itself.
     fn escaped_at(&self, text: &[u8], read: fn(&[u8], u8) -> Unit) -> Found {
         let (mut form, mut rest) = (self.bytes.as_slice(), text);
         while let Some(wanted) = form.first().copied() {
@@ -257,24 +258,24 @@ impl Form {
     }
 }
 
-/// What stands at the beginning of an encoded text, and how many bytes of it that takes.
+/// The first unit of an encoded text, and its length in bytes.
 enum Unit {
     Byte(u8, usize),
     Letter(char, usize),
-    /// The text is at its end.
+    /// The end of the text.
     End,
-    /// It ends inside of an escape.
+    /// An incomplete escape at the end of the text.
     HalfEscape,
-    /// An escape that means nothing, or a letter that nobody escapes.
+    /// An invalid escape, or an escape of a character that encoders never escape.
     Wrong,
 }
 
-/// No encoder escapes letters and digits. All else some do and some do not.
+/// Returns true if some encoders escape this byte. None escapes letters and digits.
 fn is_escapable(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric()
 }
 
-/// Percent-encoding, in which a space may also be `+`.
+/// Decodes percent-encoding, in which `+` may represent a space.
 fn in_url(text: &[u8], wanted: u8) -> Unit {
     match text {
         [] => Unit::End,
@@ -288,7 +289,7 @@ fn in_url(text: &[u8], wanted: u8) -> Unit {
     }
 }
 
-/// The escapes of JSON. Shells have that of a sign by a backslash, too.
+/// Decodes the escapes of JSON. Shells also escape a character by a backslash.
 fn in_json(text: &[u8], _wanted: u8) -> Unit {
     match text {
         [] => Unit::End,
@@ -310,7 +311,7 @@ fn escaped_byte(byte: u8, used: usize) -> Unit {
     if is_escapable(byte) { Unit::Byte(byte, used) } else { Unit::Wrong }
 }
 
-/// The letter behind `\u`: four digits, or twice four where it takes two UTF-16 units.
+/// Decodes the character after `\u`: four digits, or twice four for two UTF-16 units.
 fn letter(text: &[u8]) -> Unit {
     let Some(first) = text.get(..4) else { return Unit::HalfEscape };
     let Some(first) = hex(first) else { return Unit::Wrong };
@@ -328,15 +329,15 @@ fn letter(text: &[u8]) -> Unit {
     }
 }
 
-/// The number that these hexadecimal digits are, in either case.
+/// Parses hexadecimal digits in either case.
 fn hex(digits: &[u8]) -> Option<u16> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let number = digits.iter().try_fold(0, |number, byte| Some(number * 16 + digit(byte)?))?;
     number.try_into().ok()
 }
 
-/// The base64 forms in which a text can stand in a longer one: at each of three offsets, without
-/// the letters that its neighbours have a part in.
+/// Returns the base64 forms of a text within a longer text: one for each of three offsets, without
+/// the characters that adjacent bytes affect.
 fn base64_forms(text: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![base64(text)];
     for offset in 0..3 {
@@ -438,8 +439,8 @@ mod tests {
 
     #[test]
     fn url_encoded_forms_are_taken_out() {
-        // What Python's quote(safe='') makes of it, quote, quote_plus, encodeURIComponent,
-        // encodeURI, and encoders that write small digits.
+        // The results of Python's quote(safe=''), quote and quote_plus, of encodeURIComponent and
+        // encodeURI, and of encoders with lowercase digits.
         let masks = masks(&["p/ss w+rd=é~'%!"]);
         for form in [
             "p%2Fss%20w%2Brd%3D%C3%A9~%27%25%21",
@@ -482,7 +483,7 @@ mod tests {
         let text = r#"{"key":"-----BEGIN KEY-----\nAbc+/d==\n-----END KEY-----\n"}"#;
         assert_eq!(masks.apply(text), r#"{"key":"***\n"}"#);
         assert_eq!(masks.apply("k=Abc%2B%2Fd%3D%3D"), "k=***");
-        // Also where what is encoded is base64 already.
+        // The encoded text may itself be base64.
         assert_eq!(masks.apply("QWJjKy9kPT0%3D"), "***");
         assert_eq!(masks.apply("QWJjKy9kPT0="), "***");
     }
@@ -538,7 +539,7 @@ mod tests {
 
     #[test]
     fn a_text_is_read_in_time_that_grows_with_its_length() {
-        // A key of many lines, and output of nothing but its beginnings and of half escapes.
+        // A key of many lines, and output with only its beginnings and incomplete escapes.
         let key: Vec<String> =
             (0..40).map(|line| format!("{line:02}/{}", "\\%+".repeat(20))).collect();
         let masks = masks(&[&key.join("\n")]);
@@ -548,7 +549,7 @@ mod tests {
             assert_eq!(masks.apply(text), text);
             begun.elapsed()
         };
-        // The fastest of three, since something else may run beside it.
+        // The fastest of three runs, because other processes may run at the same time.
         let time = |text: &str| (0..3).map(|_| once(text)).min();
         let (short, long) = (time(&text), time(&text.repeat(4)));
         assert!(long < short.map(|time| time * 12), "{short:?}, {long:?}");

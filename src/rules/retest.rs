@@ -1,7 +1,7 @@
-//! Whether a commit whose verdict is `skipped` may be tested again, and for which ref. Pure.
+//! Decides whether a commit with the verdict `skipped` may be tested again, and for which ref.
 //!
-//! A commit is tested again for a ref that would run a build or test which never ran for it. So it
-//! has three jobs at most: a re-test that ran nothing new is the last one until a retry.
+//! A commit is tested again for a ref that would run a build or test that has never run for it. So
+//! it has at most three jobs: a retest that runs nothing new is the last one until a retry.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::model::{
     record::{LeftOut, LeftOutBy, Record},
 };
 
-/// A ref that a commit can be judged for.
+/// A ref that a commit can be tested for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum JudgedFor {
     /// A branch, without `refs/heads/`.
@@ -23,21 +23,21 @@ pub(crate) enum JudgedFor {
 }
 
 impl JudgedFor {
-    /// The branch or tag that a full ref name names; none for any other ref.
+    /// Returns the branch or tag with this full ref name, or `None` for other refs.
     pub(crate) fn of_ref(name: &GitString) -> Option<Self> {
         let below = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(GitString::new);
         let branch = below(b"refs/heads/").map(JudgedFor::Branch);
         branch.or_else(|| below(b"refs/tags/").map(JudgedFor::Tag))
     }
 
-    /// The name without what it begins with.
+    /// Returns the name without its prefix.
     pub(crate) fn short(&self) -> &GitString {
         match self {
             JudgedFor::Branch(name) | JudgedFor::Tag(name) => name,
         }
     }
 
-    /// The tag, if it is one.
+    /// Returns the tag's name, or `None` for a branch.
     pub(crate) fn tag(&self) -> Option<&GitString> {
         match self {
             JudgedFor::Branch(_) => None,
@@ -46,31 +46,32 @@ impl JudgedFor {
     }
 }
 
-/// The jobs of a commit that gave it a verdict, the last of which was skipped.
+/// The jobs of a commit that had a verdict. The last one was skipped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PastJobs {
     ran: BTreeSet<StepName>,
     refs: BTreeSet<JudgedFor>,
-    /// True if what it does may depend on the ref though no condition says so.
+    /// True if the steps may depend on the ref although no condition says so.
     asked_for_ref: bool,
-    /// The branch of the last one.
+    /// The branch of the last job.
     branch: Option<GitString>,
     left_out: Vec<LeftOut>,
 }
 
 impl PastJobs {
-    /// The jobs in these records, the oldest first. None if the commit is not to be tested again,
-    /// whatever its refs: it was not skipped, a person or a push skipped it, or a re-test came to
-    /// nothing new.
+    /// Collects the jobs in these records, oldest first.
+    ///
+    /// Returns `None` if the commit must not be tested again for any ref: it was not skipped, a
+    /// person or a push skipped it, or a retest ran nothing new.
     pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
         let mut past = Self::default();
         let (mut last, mut jobs, mut is_over) = (None, 0, false);
         for record in records.into_iter().filter(|record| record.verdict().is_some()) {
             match record.trigger.as_deref() {
                 Some(again) if again == Trigger::Retest.name() => {}
-                // A retry begins anew.
+                // After a retry, retests are allowed again.
                 Some(retry) if retry == Trigger::Retry.name() => (jobs, is_over) = (0, false),
-                // Of a commit without a verdict: what came before was taken away.
+                // A first test: the earlier verdict was removed.
                 _ => (past, jobs, is_over) = (Self::default(), 0, false),
             }
             let known = past.ran.len();
@@ -96,7 +97,7 @@ impl PastJobs {
         self.left_out = record.left_out.clone();
     }
 
-    /// The branch that a re-test is for: that of the ref, or of the last job.
+    /// Returns the branch of a retest: that of the ref, or of the last job.
     pub(crate) fn branch_for(&self, judged_for: &JudgedFor) -> Option<GitString> {
         match judged_for {
             JudgedFor::Branch(name) => Some(name.clone()),
@@ -104,19 +105,19 @@ impl PastJobs {
         }
     }
 
-    /// Whether the last job was for this branch.
+    /// Returns true if the last job was for this branch.
     pub(crate) fn is_of(&self, branch: &GitString) -> bool {
         self.branch.as_ref() == Some(branch)
     }
 
-    /// True if a script may do something else for this ref than it did so far.
+    /// Returns true if a script may behave differently for this ref.
     pub(crate) fn may_differ_for(&self, judged_for: &JudgedFor) -> bool {
         self.asked_for_ref && !self.refs.contains(judged_for)
     }
 
-    /// The steps that never ran and can make a commit green: builds, tests, and a `before_*` hook
-    /// without its phase that was left out. One that `changed` left out the last time counts as
-    /// passed: no ref has anything to add.
+    /// Returns the steps that have never run and can make a commit green: builds, tests, and
+    /// `before_*` hooks without a phase that were left out. Steps that `changed` left out last time
+    /// count as passed, because they are the same for every ref.
     pub(crate) fn lacking(&self, pipeline: &Pipeline) -> Vec<StepName> {
         let phases = [Phase::Build, Phase::Test].map(StepName::from);
         let hooks = self.left_out.iter().map(|it| it.step).filter(|it| !phases.contains(it));
@@ -127,7 +128,7 @@ impl PastJobs {
         steps.filter(|step| !self.ran.contains(step) && !passed(step)).collect()
     }
 
-    /// Why the commit is tested again for a ref, in a sentence.
+    /// Returns why the commit is tested again for a ref, as the end of a sentence.
     pub(crate) fn why_again(&self, judged_for: &JudgedFor) -> String {
         let skipped = self.left_out.iter().filter(|it| !it.by.counts_as_passed());
         let steps: Vec<&str> = skipped.map(|it| it.step.as_str()).collect();

@@ -1,24 +1,25 @@
-//! Shell texts of several lines: whether one goes on after a command that failed.
+//! Checks whether a shell script of several lines continues after a failed command.
 //!
-//! `sh` runs line after line whatever becomes of each, and a text's status is that of its last
-//! command. This reads as much of the shell's grammar as it takes to tell commands apart: quotes,
-//! comments, here-documents, compound commands. Where it does not understand a text it finds
-//! nothing: what it says is a warning, and a wrong one is worse than none.
+//! `sh` runs every line even if an earlier one failed, and a script's status is that of its last
+//! command. This file parses as much of the shell's grammar as it needs to separate commands:
+//! quotes, comments, here-documents, compound commands. If it cannot parse a script, it reports
+//! nothing, because a missing warning is better than a wrong one.
 
-/// Stands in a text for what is known only when it runs.
+/// Replaces a part of a script that is known only when it runs.
 pub(crate) const UNKNOWN: char = '\u{fffc}';
 
-/// Commands that do not fail, whose failure nobody waits for, or that end the shell if they do.
+/// Commands that do not fail, whose failure is usually unimportant, or that end the shell if they
+/// fail.
 const HARMLESS: [&str; 25] = [
     ".", ":", "alias", "break", "continue", "date", "declare", "echo", "exec", "exit", "export",
     "local", "printf", "pwd", "readonly", "return", "set", "shift", "sleep", "trap", "true",
     "type", "umask", "unset", "wait",
 ];
 
-/// Commands that ask something: in front of `&&` their failure is an answer.
+/// Commands that test something. Before `&&`, their failure is a result.
 const QUESTIONS: [&str; 6] = ["[", "[[", "command", "grep", "test", "which"];
 
-/// Nesting that no person writes.
+/// The maximum nesting depth.
 const DEPTH_MAX: usize = 32;
 
 /// Returns the warning for a text whose shell goes on after a command that failed, if it does.
@@ -30,8 +31,8 @@ pub(crate) fn lost_failure_warning(text: &str) -> Option<String> {
     ))
 }
 
-/// The first command of a text that may fail on a line of its own without ending the text: its
-/// first line. Placeholders may stand in the text.
+/// Returns the first line of the first command that may fail without ending the script. The text
+/// may contain placeholders.
 fn lost_failure(text: &str) -> Option<String> {
     if !text.trim().contains('\n') {
         return None;
@@ -42,7 +43,7 @@ fn lost_failure(text: &str) -> Option<String> {
     lost(&list)
 }
 
-/// The text with one word for each `<%= … %>`.
+/// Replaces each `<%= … %>` with one character.
 fn without_placeholders(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
@@ -57,14 +58,14 @@ fn without_placeholders(text: &str) -> String {
     plain + rest
 }
 
-/// Commands joined by `&&`, `||` and `|`: one line's worth, wherever it is broken.
+/// Commands joined by `&&`, `||` and `|`, on one or more lines.
 #[derive(Default)]
 struct Chain {
     commands: Vec<Command>,
-    /// What happens if it fails is written: `|| …`.
+    /// True if `|| …` handles its failure.
     is_handled: bool,
     in_background: bool,
-    /// Whether a line ends behind it.
+    /// True if a line ends after it.
     ends_line: bool,
     text: String,
 }
@@ -72,9 +73,9 @@ struct Chain {
 /// One command.
 #[derive(Default)]
 struct Command {
-    /// Its words, of a simple one.
+    /// The words of a simple command.
     words: Vec<String>,
-    /// The lists of commands in a compound one that run after one another.
+    /// The command lists of a compound command.
     bodies: Vec<Vec<Chain>>,
     is_compound: bool,
 }
@@ -97,7 +98,8 @@ fn lost(list: &[Chain]) -> Option<String> {
 }
 
 impl Chain {
-    /// Whether from here on failures end the text, nothing follows, or nobody knows.
+    /// Returns true if failures after this end the script, if nothing runs after it, or if its
+    /// contents are unknown.
     fn ends_what_follows(&self) -> bool {
         let [command] = &self.commands[..] else { return false };
         let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
@@ -125,7 +127,7 @@ impl Chain {
 }
 
 impl Command {
-    /// The program, behind assignments.
+    /// Returns the program's name, after assignments.
     fn name(&self) -> Option<&str> {
         self.words.iter().find(|word| !is_assignment(word)).map(String::as_str)
     }
@@ -152,8 +154,8 @@ fn is_assignment(word: &str) -> bool {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
-    /// Here-documents that begin behind the next newline: their last lines, and whether tabs are
-    /// taken off.
+    /// The here-documents that begin after the next newline: their last lines, and true if leading
+    /// tabs are removed.
     heredocs: Vec<(String, bool)>,
     depth: usize,
 }
@@ -195,7 +197,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips blanks, continued lines and comments, and newlines if they mean nothing.
+    /// Skips blanks, continued lines and comments, and also newlines if `newlines` is true.
     fn skip_blanks(&mut self, newlines: bool) {
         loop {
             if self.begins("\\\n") {
@@ -212,14 +214,14 @@ impl Reader<'_> {
         }
     }
 
-    /// The word at this place, if it is made of nothing that needs reading.
+    /// Returns the word at this position, if it has no quotes or expansions.
     fn keyword(&self) -> &str {
         let end = self.rest().find(|it: char| it.is_whitespace() || ";&|()<>\"'`$\\".contains(it));
         self.rest().get(..end.unwrap_or(self.rest().len())).unwrap_or_default()
     }
 
-    /// Commands up to one of the words that end them, which is given back. None where the text is
-    /// not understood.
+    /// Parses commands up to one of these words, and returns the word too. Returns `None` if the
+    /// text cannot be parsed.
     fn list(&mut self, enders: &[&str]) -> Option<(Vec<Chain>, String)> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
@@ -341,7 +343,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Something that is not looked into, up to this word.
+    /// Skips a construct up to this word without parsing its contents.
     fn opaque(&mut self, end: &str) -> Option<Command> {
         let words = vec![self.keyword().to_owned()];
         while self.keyword() != end {
@@ -368,7 +370,7 @@ impl Reader<'_> {
         Some(if is_question { Command { words, ..Command::default() } } else { compound })
     }
 
-    /// A function's body runs only where it is called.
+    /// Skips a function's body, which runs only when the function is called.
     fn definition(&mut self) -> Option<Command> {
         while self.peek().is_some_and(|it| it != '{') {
             self.skip();
@@ -385,7 +387,7 @@ impl Reader<'_> {
         Some(Command { words, ..Command::default() })
     }
 
-    /// The words of a simple command.
+    /// Parses the words of a simple command.
     fn words(&mut self) -> Option<Vec<String>> {
         let mut words = Vec::new();
         loop {
@@ -422,7 +424,7 @@ impl Reader<'_> {
         self.word().map(drop)
     }
 
-    /// One word, with all that is quoted in it.
+    /// Parses one word, including its quoted parts.
     fn word(&mut self) -> Option<String> {
         let begin = self.at;
         while let Some(letter) = self.peek() {
@@ -446,7 +448,7 @@ impl Reader<'_> {
             }
         }
         let word = self.text.get(begin..self.at)?;
-        // `a=(1 2)` is a list of another shell.
+        // `a=(1 2)` is an array, which `sh` does not support.
         (!self.begins("(") || !word.ends_with('=')).then(|| word.to_owned())
     }
 
@@ -471,7 +473,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips what a `(` opened.
+    /// Skips the contents of `(` up to the matching `)`.
     fn parentheses(&mut self) -> Option<()> {
         let mut open = 1;
         while open > 0 {

@@ -617,9 +617,22 @@ where
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
-/// Serializes to one line. This cannot fail: the types contain only strings, numbers and arrays.
+/// Serializes to one line. This cannot fail: the types contain only strings, numbers and arrays. All
+/// control characters are escaped, so that a terminal can show the line; serde escapes only those below
+/// U+0020.
 pub(crate) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+    let line = serde_json::to_string(value).unwrap_or_default();
+    if !line.contains(char::is_control) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len());
+    for letter in line.chars() {
+        match letter.is_control() {
+            true => escaped.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            false => escaped.push(letter),
+        }
+    }
+    escaped
 }
 
 pub(super) fn read_outcome(name: &str) -> (Outcome, Option<String>) {

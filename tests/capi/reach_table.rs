@@ -345,6 +345,10 @@ pub(crate) const REACHED: &[(&[&str], &[&str])] = &[
 /// Calls of Rust that C has no function for, and why.
 pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
     (
+        &["InstallOptions::unhide"],
+        "a line in git's configuration does the same: `receive.hideRefs = !REF`",
+    ),
+    (
         &["EngineBuilder::mistake"],
         "C reports a mistake from the call that makes it, and from tinyci_engine_open",
     ),
@@ -467,9 +471,9 @@ pub(crate) const NOT_IN_C: &[(&[&str], &str)] = &[
         "how the command line writes times and sizes, which are numbers in C",
     ),
     (
-        &["tune_process"],
-        "settings of libgit2 for a program that has no other user of it, which a library in another \
-         language cannot know",
+        &["adopt_orphans", "tune_process"],
+        "settings of the process and of libgit2 for a program that has no other user of them, which a \
+         library in another language cannot know",
     ),
 ];
 

@@ -32,6 +32,12 @@ pub(crate) struct Globals {
         num_args = 0..=1, default_missing_value = DEFAULT_REMOTE
     )]
     pub(crate) remote: Option<String>,
+    /// Do not make control characters in output, names and messages visible
+    ///
+    /// Without it, only colors, tabs, newlines and carriage returns pass; the rest is shown as `^[` or
+    /// `<9b>`. It could write to the clipboard or change the terminal.
+    #[arg(long, global = true)]
+    pub(crate) raw: bool,
     /// Record this person, `NAME <ADDRESS>`, instead of the one in git's configuration
     ///
     /// With `-r`, tinyci adds it to commands that record a person, such as `deploy` and `approve`, so

@@ -33,9 +33,13 @@ use crate::{
 
 fn main() -> ExitCode {
     tinyci::tune_process();
+    tinyci::adopt_orphans();
     let words = args::name_bare_remotes(std::env::args_os().collect());
     let matches = args::command().get_matches_from(words);
     let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    if args.globals.raw {
+        terminal::show_raw();
+    }
     match dispatch(&args, &matches) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {

@@ -152,8 +152,8 @@ fn run_step(
     let mut reporter = single_steps.reporter(events);
     if options.keep && done.is_ok() {
         scratch.keep()?;
-    } else if let Some(left) = scratch.remove() {
-        reporter.warn(left.to_string());
+    } else if let Some(not_removed) = scratch.remove() {
+        reporter.warn(not_removed.to_string());
     }
     let record = done?;
     reporter.end(&record);

@@ -7,7 +7,7 @@ use crate::engine::{
     context::{approvals::problem_of, shared::Shared},
     run::{
         pending::{out_of_attempts_message, plan_of},
-        reports::current_record,
+        reports::{Sources, current_record},
     },
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Engine {
         let active: Vec<CommitId> = active.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
-        let remotes = repo.tracked_remotes()?;
+        let sources = Sources::of(&repo)?;
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.missing_secret(id)?))) {
             status.warnings.push(format!(
@@ -72,7 +72,7 @@ impl Engine {
         for job in plan.jobs.into_iter().filter(|job| !active.contains(&job.commit.id)) {
             // A retest has a verdict of this repository.
             let has_no_verdict = job.trigger != Trigger::Retest;
-            if has_no_verdict && current_record(&repo, &remotes, job.commit.id)?.is_some() {
+            if has_no_verdict && current_record(&repo, &sources, job.commit.id)?.is_some() {
                 status.tested_by_remote.push(job.commit.id);
             }
             // A killed job leaves no record, but its attempt was counted.
@@ -219,12 +219,12 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
 
 /// Returns every branch with its newest verdict, from this repository or a remote.
 fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
-    let remotes = repo.tracked_remotes()?;
+    let sources = Sources::of(repo)?;
     let mut found = Vec::new();
     for branch in repo.branch_list()? {
         let (mut latest, mut remaining) = (None, COMMITS_MAX);
         repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
-            latest = current_record(repo, &remotes, id)?.map(|record| LatestVerdict {
+            latest = current_record(repo, &sources, id)?.map(|record| LatestVerdict {
                 commit: id,
                 subject: subject(repo, id),
                 outcome: record.outcome,

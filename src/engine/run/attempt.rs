@@ -119,9 +119,11 @@ pub(in crate::engine) fn attempt(
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut reporter);
     let updated =
-        update_attempts(state, job, &record, result.uncounted).and_then(|()| match &result.lacks {
-            Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
-            None => Ok(()),
+        update_attempts(state, job, &record, result.uncounted).and_then(|()| {
+            match &result.missing_secret {
+                Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
+                None => Ok(()),
+            }
         });
     state.lock.withdraw(record.commit);
     reporter.report_log_fault();
@@ -175,15 +177,15 @@ struct JobResult {
     /// True if the script requested the removal of the export.
     discards: bool,
     /// The first secret that the server lacks.
-    lacks: Option<String>,
+    missing_secret: Option<String>,
 }
 
 impl JobResult {
     /// Returns the result of a job without a build.
     fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
         let finished = clock::now_ms();
-        let (uncounted, built, discards, lacks) = (false, false, false, None);
-        Self { outcome, reason, uncounted, built, finished, discards, lacks }
+        let (uncounted, built, discards, missing_secret) = (false, false, false, None);
+        Self { outcome, reason, uncounted, built, finished, discards, missing_secret }
     }
 }
 
@@ -259,7 +261,7 @@ fn stamp(
 ) -> Result<(), Error> {
     let has_verdict = result.outcome.verdict().is_some();
     if target.is_additional() && !(result.built && has_verdict) {
-        target.build.discard()?.into_iter().for_each(|left| reporter.warn(left.to_string()));
+        target.build.discard()?.into_iter().for_each(|it| reporter.warn(it.to_string()));
         return Ok(());
     }
     if !has_verdict {
@@ -326,9 +328,9 @@ fn run(
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
         return Ok(JobResult::without_build(Outcome::Skipped, reason));
     }
-    let lacking = dry_run::lacking_secret(context.call(), repo, job, &loaded)?;
-    if let Some((secret, error)) = lacking {
-        return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
+    let missing = dry_run::lacking_secret(context.call(), repo, job, &loaded)?;
+    if let Some((secret, error)) = missing {
+        return Ok(JobResult { missing_secret: Some(secret), ..JobResult::from(&error) });
     }
     export_to(context, repo, &job.commit, target, reporter, &record.job_id)?;
     let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
@@ -338,7 +340,7 @@ fn run(
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
-    let lacks = steps.memory.lacking();
+    let missing_secret = steps.memory.missing_secret();
     let reason = steps.keep(walked, record);
     kept_artifacts::limit(record, build, reporter);
     let discards = steps.discards_export();
@@ -346,7 +348,7 @@ fn run(
         steps.remove_export(build, reporter);
     }
     let finished = clock::now_ms();
-    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, lacks })
+    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, missing_secret })
 }
 
 /// Returns the condition of the pipeline itself that skips the whole commit, if there is one.
@@ -560,12 +562,12 @@ pub(in crate::engine) fn export_to(
     let (build, started) = (&target.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
     let stamp = JobStamp::begun(job_id.to_owned(), started, export);
-    target.prepare(&stamp)?.iter().for_each(|left| reporter.warn(left.to_string()));
+    target.prepare(&stamp)?.iter().for_each(|it| reporter.warn(it.to_string()));
     let temp = build.export_temp(job_id);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
     let exported = export::export(repo, commit.id, &temp, &options, context.cancel)?;
-    let left = build.publish(job_id)?;
-    left.into_iter().for_each(|left| reporter.warn(left.to_string()));
+    let not_removed = build.publish(job_id)?;
+    not_removed.into_iter().for_each(|it| reporter.warn(it.to_string()));
     exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
     let dir = build.export_dir();
     reporter.emit(EventKind::Exported { dir });

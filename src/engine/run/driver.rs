@@ -272,7 +272,7 @@ impl<'a> RunDriver<'a> {
         let Self { shared, selection, wait, repo, cancel, events, .. } = self;
         match lock_wait::wait(shared, selection, *wait, repo, cancel, events)? {
             WaitResult::Acquired(lock) => return Ok(Some(lock)),
-            WaitResult::Tested(settled) => self.summary.already_tested.extend(settled),
+            WaitResult::Tested(verdicts) => self.summary.already_tested.extend(verdicts),
             WaitResult::Canceled => self.summary.canceled = true,
         }
         Ok(None)
@@ -351,8 +351,8 @@ impl<'a> RunDriver<'a> {
         let pushed = self.workspace.pushed()?;
         let jobs = self.find_jobs(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
-            let left = self.work(jobs, lock, guard, &attempts)?;
-            if !left && !self.cancel.is_canceled() {
+            let has_jobs_left = self.work(jobs, lock, guard, &attempts)?;
+            if !has_jobs_left && !self.cancel.is_canceled() {
                 self.forget_pushed(&pushed, &attempts)?;
             }
             return Ok(!self.must_yield_lock()?);
@@ -512,19 +512,20 @@ impl<'a> RunDriver<'a> {
         let work_result = workers::work(&context, state, jobs, &conditions);
         let canceled = work_result.records.iter().any(|record| record.outcome == Outcome::Canceled);
         // The cancellation of a single job does not cancel the run.
-        self.summary.canceled |= self.cancel.is_canceled() && (canceled || work_result.left);
+        self.summary.canceled |=
+            self.cancel.is_canceled() && (canceled || work_result.has_jobs_left);
         for record in &work_result.records {
             match record.outcome {
                 Outcome::Skipped => self.skipped.insert(record.commit),
                 _ => self.skipped.remove(&record.commit),
             };
         }
-        self.attempted.extend(work_result.taken);
+        self.attempted.extend(work_result.started);
         // The other processes report the work for them themselves.
         if !self.selection.for_others {
             self.summary.records.extend(work_result.records);
         }
-        work_result.fault.map_or(Ok(work_result.left), Err)
+        work_result.fault.map_or(Ok(work_result.has_jobs_left), Err)
     }
 
     /// Adds the verdicts of pushed commits that were tested before, or by another run meanwhile.

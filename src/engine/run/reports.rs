@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::HashSet, ops::ControlFlow, time::UNIX_EPOCH
 
 use crate::engine::context::shared::Shared;
 use crate::{
+    install,
     model::{
         cancel::CancelView,
         commit::{Commit, CommitId, GitString},
@@ -136,13 +137,13 @@ pub(in crate::engine) fn records(
 ) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
-    let remotes = repo.tracked_remotes()?;
+    let sources = Sources::of(&repo)?;
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
         if !seen.insert(id) {
             return Ok(ControlFlow::Continue(()));
         }
-        let matching = records_of(&repo, &remotes, id, filter.all_attempts)?
+        let matching = records_of(&repo, &sources, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
         found.extend(matching.take(limit - found.len()));
@@ -176,20 +177,41 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
 
 /// Returns the record in this repository that a commit's verdict is based on, if it exists.
 pub(in crate::engine) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, &[], id, false)?;
+    let records = records_of(repo, &Sources::default(), id, false)?;
     Ok(records.into_iter().find(|record| !record.job_id.is_empty()))
 }
 
+/// The remotes whose results a report joins with those of the repository.
+#[derive(Clone, Debug, Default)]
+pub(in crate::engine) struct Sources {
+    remotes: Vec<String>,
+    /// True on a server: if it has a verdict of its own, that counts, whatever a remote says.
+    is_server: bool,
+}
+
+impl Sources {
+    /// Returns the remotes in the configuration of a repository.
+    pub(in crate::engine) fn of(repo: &Repo) -> Result<Self, Error> {
+        let is_server = repo.is_bare() || install::is_installed(repo)?;
+        Ok(Self { remotes: repo.tracked_remotes()?, is_server })
+    }
+}
+
 /// Returns the records of one commit: all, newest first, or the one that its verdict is based on.
-/// Results fetched from remotes count like local ones.
+/// Results fetched from remotes count like local ones, except on a server.
 pub(in crate::engine) fn records_of(
     repo: &Repo,
-    remotes: &[String],
+    sources: &Sources,
     id: CommitId,
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
-    let sources = all_sources(repo, remotes, id)?;
-    let note = newest_verdict(&sources);
+    let is_server = sources.is_server;
+    let mut sources = all_sources(repo, sources, id)?;
+    let own = sources.first().filter(|_| is_server).and_then(|own| own.verdict.clone());
+    if own.is_some() && !all_attempts {
+        sources.truncate(1);
+    }
+    let note = own.or_else(|| newest_verdict(&sources));
     let mut runs = HashSet::new();
     let mut records: Vec<Record> = sources
         .into_iter()
@@ -230,17 +252,17 @@ pub(in crate::engine) fn records_of(
 /// Returns the record of a commit's verdict, if there is one here or in a remote.
 pub(in crate::engine) fn current_record(
     repo: &Repo,
-    remotes: &[String],
+    sources: &Sources,
     id: CommitId,
 ) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, remotes, id, false)?;
+    let records = records_of(repo, sources, id, false)?;
     Ok(records.into_iter().find(|record| record.verdict().is_some()))
 }
 
 /// Returns the results of a commit in this repository, then those in its remotes.
-fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
+fn all_sources(repo: &Repo, from: &Sources, id: CommitId) -> Result<Vec<SourceResults>, Error> {
     let mut sources = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    sources.extend(repo.results_of_remotes(remotes, id)?);
+    sources.extend(repo.results_of_remotes(&from.remotes, id)?);
     Ok(sources)
 }
 
@@ -252,7 +274,7 @@ pub(in crate::engine) fn unrecognized_lines(
 ) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
-    let sources = all_sources(&repo, &repo.tracked_remotes()?, id)?;
+    let sources = all_sources(&repo, &Sources::of(&repo)?, id)?;
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in sources.into_iter().flat_map(|source| source.lines) {
         match line {

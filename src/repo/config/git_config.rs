@@ -3,14 +3,18 @@
 
 use std::path::PathBuf;
 
-use git2::{Config, ErrorCode};
+use git2::{Config, ConfigLevel, ErrorCode};
 
 use super::config_cleanup;
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::{
     objects::shared_write::share,
+    refs::hidden::HiddenRefs,
     repository::{Repo, because, git_error},
 };
+
+/// The setting of git by which a server refuses pushes to refs.
+pub(crate) const HIDE_REFS: &str = "receive.hideRefs";
 
 impl Repo {
     /// Returns the directory of the hooks of a push: `core.hooksPath`, or `hooks` in the shared git
@@ -115,8 +119,42 @@ impl Repo {
     }
 
     fn remote_names(&self) -> Vec<String> {
-        let Ok(names) = self.git.remotes() else { return Vec::new() };
-        names.iter().flatten().flatten().map(|name| format!("`{name}`")).collect()
+        let names = self.remotes().unwrap_or_default();
+        names.iter().map(|name| format!("`{name}`")).collect()
+    }
+
+    /// The names of the remotes that git's configuration has.
+    pub(in crate::repo) fn remotes(&self) -> Result<Vec<String>, Error> {
+        let unreadable = |source| git_error(format!("cannot read the remotes of {self}"), source);
+        let names = self.git.remotes().map_err(unreadable)?;
+        Ok(names.iter().flatten().flatten().map(str::to_owned).collect())
+    }
+
+    /// The lines of git's configuration that say which refs a push may not write, in git's order:
+    /// those of all its files, less these values of the repository's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where it cannot be read.
+    pub(crate) fn hidden_refs(&self, less: &[String]) -> Result<HiddenRefs, Error> {
+        let unreadable = |source| git_error(format!("cannot read `{HIDE_REFS}` of {self}"), source);
+        let config = self.git.config().map_err(unreadable)?;
+        let mut entries =
+            config.entries(Some(r"^(receive|transfer)\.hiderefs$")).map_err(unreadable)?;
+        let mut values = Vec::new();
+        while let Some(entry) = entries.next() {
+            let entry = entry.map_err(unreadable)?;
+            if !entry.has_value() {
+                continue;
+            }
+            let value = String::from_utf8_lossy(entry.value_bytes()).into_owned();
+            let is_own =
+                entry.level() == ConfigLevel::Local && entry.name_bytes().starts_with(b"receive");
+            if !(is_own && less.contains(&value)) {
+                values.push(value);
+            }
+        }
+        Ok(HiddenRefs::parse(&values))
     }
 
     /// Returns the path of the repository's own configuration file.

@@ -27,7 +27,7 @@ use crate::{
     model::{
         commit::CommitId,
         error::{Error, ErrorKind},
-        stored_names::refs::FETCHED_NOTES,
+        stored_names::{families::NOTES, refs::FETCHED_NOTES},
     },
     wire,
 };
@@ -81,11 +81,12 @@ struct MergedJson {
 }
 
 impl Repo {
-    /// Returns the names of the remotes whose verdicts or records were fetched, sorted.
+    /// Returns the names of the configured remotes whose verdicts or records were fetched, sorted. Refs
+    /// below another name were not fetched, or belong to a remote that was removed.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) if the refs cannot be listed.
+    /// [`Git`](ErrorKind::Git) if the refs or the remotes cannot be listed.
     pub(crate) fn tracked_remotes(&self) -> Result<Vec<String>, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = BTreeSet::new();
@@ -97,10 +98,12 @@ impl Repo {
             else {
                 continue;
             };
-            let ends = [VERDICTS, RECORDS].map(|own| own.trim_start_matches("refs/notes"));
-            found.extend(ends.iter().find_map(|end| name.strip_suffix(end)).map(str::to_owned));
+            let ends = [VERDICTS, RECORDS].map(|own| own.trim_start_matches(NOTES));
+            let remote = ends.iter().find_map(|end| name.strip_suffix(end)?.strip_suffix('/'));
+            found.extend(remote.map(str::to_owned));
         }
-        Ok(found.into_iter().collect())
+        let configured = self.remotes()?;
+        Ok(found.into_iter().filter(|remote| configured.contains(remote)).collect())
     }
 
     /// Returns the results of a commit on each of these remotes, as last fetched, in their order.
@@ -145,7 +148,7 @@ impl Repo {
     }
 
     fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
-        let below = own.trim_start_matches("refs/notes/");
+        let below = own.trim_start_matches(NOTES);
         Notes::new(self, format!("{FETCHED_NOTES}{remote}/{below}"))
     }
 

@@ -5,7 +5,7 @@ use crate::{
     model::{commit::CommitId, error::Error, outcome::Verdict},
     repo::{
         refs::atomic_ref::Edit,
-        repository::{Repo, VERDICTS, git_error},
+        repository::{Repo, VERDICTS},
     },
 };
 
@@ -80,24 +80,6 @@ impl Repo {
             Some(_) => Ok(Edit::Replace(tree.without(id)?, true)),
             None => Ok(Edit::Keep(false)),
         })
-    }
-
-    /// Returns the notes refs that `--notes='tinyci*'` shows but tinyci does not use. A word in one
-    /// of them looks like a verdict.
-    ///
-    /// # Errors
-    ///
-    /// [`Git`](crate::ErrorKind::Git) if the refs cannot be listed.
-    pub(crate) fn lookalikes(&self) -> Result<Vec<String>, Error> {
-        let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
-        let names = self.git.references_glob("refs/notes/tinyci*").map_err(unlisted)?;
-        let mut found = Vec::new();
-        for reference in names {
-            let reference = reference.map_err(unlisted)?;
-            let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
-            found.extend(Some(name).filter(|name| name != VERDICTS));
-        }
-        Ok(found)
     }
 
     /// Returns the notes ref of the verdicts.

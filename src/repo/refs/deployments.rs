@@ -119,7 +119,7 @@ impl Repo {
         matches!(history, Some(Ok(stored)) if !stored.history.deployments.is_empty())
     }
 
-    /// Returns the deployments of remotes, as last fetched.
+    /// Returns the deployments of the configured remotes, as last fetched.
     ///
     /// # Errors
     ///
@@ -127,6 +127,7 @@ impl Repo {
     pub(crate) fn fetched_deployments(&self) -> Result<FetchedDeployments, Error> {
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let mut found = FetchedDeployments::default();
+        let configured = self.remotes()?;
         let references =
             self.git.references_glob(&format!("{FETCHED_DEPLOYS}*")).map_err(unlisted)?;
         for reference in references {
@@ -137,7 +138,7 @@ impl Repo {
             else {
                 continue;
             };
-            if is_environment(environment) {
+            if is_environment(environment) && configured.iter().any(|name| name == remote) {
                 let mut history = match self.history_at(environment, reference.target()) {
                     // The remote's server has a newer version. The histories of this repository are
                     // still readable.

@@ -12,16 +12,17 @@ use crate::{
     model::{
         commit::CommitId,
         error::{Error, ErrorKind},
+        stored_names::families,
     },
     rules::glob::{ref_fault, secret_ref_fault, text_matches as matches},
 };
 
 /// The refs that no pattern selects: verdicts, records, baseline and similar.
-const OURS: [&[u8]; 2] = [b"refs/notes/", b"refs/tinyci/"];
+const OURS: [&str; 2] = [families::NOTES, families::TINYCI];
 
 /// Returns what is wrong with a ref pattern, or `None` if it is valid.
 pub(in crate::repo) fn pattern_fault(pattern: &str) -> Option<String> {
-    let in_ours = OURS.iter().any(|prefix| pattern.as_bytes().starts_with(prefix));
+    let in_ours = OURS.iter().any(|prefix| pattern.starts_with(prefix));
     let of_ours = in_ours.then(|| "cannot select notes or refs of tinyci".to_owned());
     of_ours.or_else(|| ref_fault(pattern))
 }
@@ -59,7 +60,7 @@ impl Repo {
             let reference = reference.map_err(unlisted)?;
             let name = reference.name_bytes();
             let chosen = patterns.iter().any(|pattern| matches(pattern.as_bytes(), name))
-                && !OURS.iter().any(|prefix| name.starts_with(prefix));
+                && !OURS.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
             if let Some(commit) = chosen.then(|| tip_of(self, &reference)).transpose()?.flatten() {
                 tips.insert(name.to_vec(), commit);
             }

@@ -7,6 +7,7 @@
 //! | `backoff` | pauses while a ref is locked |
 //! | `deployments` | the history of each environment |
 //! | `head` | checking HEAD |
+//! | `hidden` | which refs tinyci reads, and which of them a push may write |
 //! | `ref_lock_owner` | removing lock files of killed writers |
 //! | `ref_memory` | what tinyci's refs named, in case they are lost |
 //! | `lookup` | reading refs |
@@ -18,6 +19,7 @@ pub(in crate::repo) mod atomic_ref;
 pub(in crate::repo) mod backoff;
 pub(in crate::repo) mod deployments;
 pub(in crate::repo) mod head;
+pub(in crate::repo) mod hidden;
 pub(in crate::repo) mod lookup;
 pub(in crate::repo) mod ref_lock_owner;
 pub(in crate::repo) mod ref_memory;

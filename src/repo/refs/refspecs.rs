@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::error::Error;
+use crate::model::{error::Error, stored_names::families};
 use crate::repo::repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error};
 
 /// The prefix of all refs of tinyci except verdicts and records.
-const STATE_PREFIX: &str = "refs/tinyci/";
+const STATE_PREFIX: &str = families::TINYCI;
 
 /// Names that represent all possible refs of tinyci.
 const OURS: [&str; 5] = [

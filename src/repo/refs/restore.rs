@@ -19,7 +19,10 @@ use crate::repo::{
     objects::shared_write::write_object,
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
-use crate::{model::error::Error, util::suggestion::hinted};
+use crate::{
+    model::{error::Error, stored_names::families},
+    util::suggestion::hinted,
+};
 
 /// The interval at which tinyci renews the objects of remembered refs, in seconds. By default, git
 /// removes objects that no ref has needed for two weeks.
@@ -278,8 +281,8 @@ impl Repo {
 
     /// Returns the current commits of the remembered refs.
     pub(in crate::repo) fn named(&self) -> Result<Named, Error> {
-        let mut named = self.named_below("refs/tinyci/")?;
-        named.extend(self.named_below("refs/notes/")?);
+        let mut named = self.named_below(families::TINYCI)?;
+        named.extend(self.named_below(families::NOTES)?);
         Ok(named)
     }
 

@@ -1,14 +1,14 @@
-//! [`ArtifactPattern`]: which files `artifact` keeps and `tinyci artifacts` fetches.
+//! [`ArtifactPattern`]: the files that `artifact` keeps and `tinyci artifacts` fetches.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{glob_fault::taken_away, paths::PathGlobs};
 use crate::model::{pipeline::stays_below, step::Denied};
 
-/// One pattern of a list. Each adds files, or takes some away.
+/// One pattern of a list. It adds files, or removes some with `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ArtifactPattern {
-    /// As it was written.
+    /// The pattern as it was written.
     text: String,
     what: What,
     takes_away: bool,
@@ -16,13 +16,13 @@ pub(crate) struct ArtifactPattern {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum What {
-    /// A file, or a directory with all that is below it.
+    /// A file, or a directory with everything below it.
     Path(String),
     Glob(String, PathGlobs),
 }
 
 impl ArtifactPattern {
-    /// Reads a pattern. The error says what is wrong with it.
+    /// Parses a pattern. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (takes_away, pattern) = taken_away(text);
         let what = match is_glob(pattern) {
@@ -35,7 +35,7 @@ impl ArtifactPattern {
         Ok(Self { text: text.to_owned(), what, takes_away })
     }
 
-    /// Reads a list, which has to begin with something to keep.
+    /// Parses a list, whose first pattern must add files.
     pub(crate) fn parse_list(texts: &[String]) -> Result<Vec<Self>, String> {
         let patterns: Vec<Self> =
             texts.iter().map(|text| Self::parse(text)).collect::<Result<_, _>>()?;
@@ -49,7 +49,7 @@ impl ArtifactPattern {
         }
     }
 
-    /// As it was written.
+    /// Returns the pattern as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
@@ -58,7 +58,7 @@ impl ArtifactPattern {
         self.takes_away
     }
 
-    /// The path that it names, if it is no glob. Of the whole export it is empty.
+    /// Returns the path, if the pattern is not a glob. It is empty for the whole export.
     pub(crate) fn path(&self) -> Option<&str> {
         match &self.what {
             What::Path(path) => Some(path),
@@ -66,13 +66,13 @@ impl ArtifactPattern {
         }
     }
 
-    /// A directory below which everything lies that it can match; empty for the whole export.
+    /// Returns a directory that contains all possible matches; empty for the whole export.
     pub(crate) fn root(&self) -> String {
         let glob = match &self.what {
             What::Path(path) => return path.clone(),
             What::Glob(glob, _) => glob,
         };
-        // Without a slash before its end, a glob matches at any depth.
+        // A glob without a slash, except at its end, matches at any depth.
         if !glob.trim_end_matches('/').contains('/') {
             return String::new();
         }
@@ -82,7 +82,7 @@ impl ArtifactPattern {
         parts.get(..whole).unwrap_or_default().join("/")
     }
 
-    /// True if it is for this file, by its path below the export.
+    /// Returns true if it matches this file, given by its path below the export.
     pub(crate) fn matches(&self, file: &str) -> bool {
         match &self.what {
             What::Path(path) => {
@@ -94,13 +94,13 @@ impl ArtifactPattern {
     }
 }
 
-/// The files that a list of patterns names, one pattern after the other. `find` looks for those of
-/// one that adds files.
+/// Returns the files that a list of patterns selects, one pattern after the other. `find` returns
+/// the files of a pattern that adds some.
 ///
 /// # Errors
 ///
-/// Refused is a pattern that matches nothing, and a list that leaves nothing; and what `find`
-/// returns.
+/// `Refused` for a pattern that matches nothing, or a list that selects nothing; and the errors of
+/// `find`.
 pub(crate) fn select<T>(
     patterns: &[ArtifactPattern],
     mut find: impl FnMut(&ArtifactPattern) -> Result<BTreeMap<PathBuf, T>, Denied>,
@@ -128,7 +128,7 @@ pub(crate) fn select<T>(
     }
 }
 
-/// Whether a pattern is a glob, and not the path that it spells.
+/// Returns true if a pattern is a glob and not a literal path.
 fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '{', '\\'])
 }
@@ -140,7 +140,7 @@ fn leads_out(pattern: &str) -> String {
     }
 }
 
-/// A glob that stays in the export and can match.
+/// Parses a glob that stays in the export and can match.
 fn globs(glob: &str) -> Result<PathGlobs, String> {
     if glob.split('/').any(|part| part == "..") {
         return Err(leads_out(glob));
@@ -148,7 +148,7 @@ fn globs(glob: &str) -> Result<PathGlobs, String> {
     PathGlobs::of_files(glob).map_err(|fault| fault.message)
 }
 
-/// A path without `.`, and without a slash at its end.
+/// Removes `.` and a final slash from a path.
 fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     parts.join("/")

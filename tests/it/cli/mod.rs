@@ -10,6 +10,7 @@
 //! | `results` | `results` and `log` |
 //! | `run` | `run`: its output and its exit codes |
 //! | `status` | `status` |
+//! | `terminal` | what others wrote, and the terminal |
 //! | `usage` | help, and command lines that are not valid |
 
 #[cfg(target_os = "linux")]
@@ -21,4 +22,5 @@ mod remote;
 mod results;
 mod run;
 mod status;
+mod terminal;
 mod usage;

@@ -1,6 +1,6 @@
 //! What only one place may do, or none.
 
-use super::sources::{files_below, module, sources};
+use super::sources::{all_sources, files_below, module, sources};
 
 /// Outside things, and the only module that may name them.
 const ABSENCES: [(&str, &str); 6] = [
@@ -99,6 +99,43 @@ fn what_util_has_is_written_nowhere_else() {
         for (word, home) in ONCE {
             assert!(file == home || !text.contains(word), "src/{file}: `{word}` is {home}'s");
         }
+    }
+}
+
+/// So that the list of refs that `repo/refs/hidden.rs` keeps from pushes is that of all that is read.
+#[test]
+fn refs_of_tinyci_have_their_names_in_one_place() {
+    for (file, text) in sources() {
+        let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let names = ["\"refs/notes/", "\"refs/tinyci/", "\"refs/notes\"", "\"refs/tinyci\""];
+        let found = code.find(|line| names.iter().any(|name| line.contains(name)));
+        let homes = [
+            "model/stored_names.rs",
+            "repo/refs/hidden.rs",
+            "repo/refs/refspecs.rs",
+            "install/hidden_refs.rs",
+        ];
+        assert!(
+            found.is_none() || homes.contains(&&*file),
+            "src/{file}: {}",
+            found.unwrap_or_default()
+        );
+    }
+    let names = &all_sources()["model/stored_names.rs"];
+    let refs = names.split("mod refs {").nth(1).and_then(|text| text.split("\n}").next()).unwrap();
+    let read = all_sources()["repo/refs/hidden.rs"].clone();
+    let list = read
+        .split("const READ")
+        .nth(1)
+        .and_then(|text| text.split("];").next())
+        .unwrap()
+        .to_owned();
+    for line in refs.lines().filter_map(|line| line.trim().strip_prefix("pub(crate) const ")) {
+        let name = line.split(':').next().unwrap();
+        assert!(
+            list.contains(&format!("({name}, ")),
+            "`{name}` is not in the list of what is read"
+        );
     }
 }
 

@@ -167,8 +167,9 @@ fn verdicts_that_are_pushed_are_refused_where_they_are_hidden() {
     // The hook is there already: what is new is that the refs are hidden.
     let said = run(&server.repo, &["install", "--hide-refs"]).with_code(0);
     assert!(said.out.contains("installed successfully"), "{}", said.out);
-    assert!(said.out.ends_with("contain verdicts (`receive.hideRefs`)\n"), "{}", said.out);
-    assert_eq!(said.out.lines().count(), 2, "{}", said.out);
+    assert!(said.out.contains("pushes to `refs/notes/`, `refs/tinyci/` (`rec"), "{}", said.out);
+    assert!(said.out.ends_with("write `refs/tinyci/approvals`, `refs/notes/commits`\n"));
+    assert_eq!(said.out.lines().count(), 3, "{}", said.out);
     let first = server.client.commit_config("build: \"false\"\n");
     server.client.git(&["notes", "--ref", "tinyci-result", "add", "-m", "success", &first]);
     let output = server.push_command(&["main", "refs/notes/tinyci-result"]).output().unwrap();

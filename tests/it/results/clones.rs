@@ -295,3 +295,75 @@ fn forged_verdicts_and_deployments_are_refused_where_the_refs_are_hidden() {
     git(&server, &dir, &["fetch", "-q"]);
     assert!(tinyci(&dir, &["results"]).out.contains(" failure "));
 }
+
+/// What a server shows of a commit: its verdict in `results`, and that of its branch in `status`.
+fn shown(server: &Server, id: &str) -> (String, String) {
+    let row = Said::of(&server.tinyci(&["results", id]).output().unwrap()).with_code(0).out;
+    let status = Said::of(&server.tinyci(&["status"]).output().unwrap()).with_code(0).out;
+    let branch = status.lines().find(|line| line.contains(" main ")).unwrap_or_default();
+    (row, branch.to_owned())
+}
+
+#[test]
+fn verdicts_of_remotes_that_are_not_configured_are_no_verdicts() {
+    let server = Server::new();
+    let red = server.client.commit_config("build: 'false'\n");
+    server.push(&["main"]);
+    let client: &TestRepo = &server.client;
+    // A record that says so and is newer than that of the server, and a verdict of a commit without.
+    let path = server.repo.path();
+    let forged = git(&server, path, &["notes", "--ref", RECORDS, "show", &red])
+        .replace("\"failure\"", "\"success\"")
+        .replace("\"finished\":\"20", "\"finished\":\"29");
+    assert!(forged.contains("\"finished\":\"29"), "{forged}");
+    client.git(&["notes", "--ref", WORDS, "add", "-m", "success", &red]);
+    client.git(&["notes", "--ref", RECORDS, "add", "-m", &forged, &red]);
+    let to = |remote: &str| {
+        let names = [(WORDS, "tinyci-result"), (RECORDS, "runs/tinyci")];
+        names.map(|(from, below)| format!("+{from}:refs/notes/remotes/{remote}/{below}"))
+    };
+    let forge = |remote: &str| {
+        let refs = to(remote);
+        server.push_command(&[&refs[0], &refs[1]]).output().unwrap().status.success()
+    };
+    assert!(forge("x"), "nothing is hidden yet");
+    let is_red = |what: (String, String)| {
+        assert!(what.0.contains(" failure ") && !what.0.contains("success"), "{}", what.0);
+        assert!(!what.1.contains("success"), "{}", what.1);
+    };
+    is_red(shown(&server, &red));
+    // Even a remote that is configured does not overrule the server's own verdict.
+    server.repo.git(&["remote", "add", "x", "/nowhere"]);
+    is_red(shown(&server, &red));
+    // A commit that the server has not tested takes that of the remote.
+    let forget = server.tinyci(&["results", "--forget", &red]).output().unwrap();
+    Said::of(&forget).with_code(0);
+    assert!(shown(&server, &red).0.contains("success"));
+    server.repo.git(&["remote", "remove", "x"]);
+    assert!(!shown(&server, &red).0.contains("success"));
+    let merge = server.tinyci(&["results", "--merge", "x"]).output().unwrap();
+    assert!(Said::of(&merge).with_code(2).err.contains("no remote `x`"));
+    Said::of(&server.tinyci(&["install", "--hide-refs"]).output().unwrap()).with_code(0);
+    assert!(!forge("x") && !forge("y"));
+}
+
+#[test]
+fn deployments_of_remotes_that_are_not_configured_are_not_shown() {
+    let server = Server::new();
+    let id = server.client.commit_config("build: 'true'\ndeploy: 'true'\n");
+    server.push(&["main"]);
+    Said::of(&server.tinyci(&["deploy", "--yes"]).output().unwrap()).with_code(0);
+    let copy = |to: &str| {
+        let from = server.repo.git(&["rev-parse", "refs/tinyci/deployments/production"]);
+        server.repo.git(&["update-ref", to, &from]);
+    };
+    copy("refs/tinyci/remotes/x/deployments/staging");
+    let of_x = || {
+        let said = server.tinyci(&["status", "--json"]).output().unwrap();
+        Said::of(&said).with_code(0).out.contains("\"remote\":\"x\"")
+    };
+    copy("refs/tinyci/remotes/x/deployments/production");
+    assert!(!of_x(), "{id}");
+    server.repo.git(&["remote", "add", "x", "/nowhere"]);
+    assert!(of_x());
+}

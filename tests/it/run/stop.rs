@@ -65,6 +65,35 @@ fn cancel_at_gate(stage: &Stage, engine: &Engine, times: usize) -> Ran {
     })
 }
 
+/// An orphan in a session of its own that has lost its parents, the command's environment and any sign
+/// of where it came from.
+#[cfg(all(feature = "cli", target_os = "linux"))]
+#[test]
+fn the_command_line_ends_what_left_without_a_trace_when_a_limit_passes() {
+    use crate::support::program::tinyci;
+    let stage = Stage::new();
+    let leave = "(env -i setsid /bin/sh -c 'echo $$ > @/pid; exec sleep 600' &)";
+    stage.write("leave.sh", &format!("{leave}\nuntil [ -s @/pid ]; do sleep 0.01; done\n$1\n"));
+    stage.commit("build: sh leave.sh 'sleep 600'\n");
+    let run = |limit: &str| {
+        let mut command = tinyci(stage.repo.path());
+        let output = command.args(["run", "--retry", "HEAD", "--timeout", limit]).output().unwrap();
+        let pid = stage.read("pid").trim().to_owned();
+        fs::remove_file(stage.path("pid")).unwrap();
+        (output.status.code(), pid)
+    };
+    let (code, pid) = run("5s");
+    assert_eq!(code, Some(1));
+    assert!(!is_alive(&pid), "{pid} runs on");
+    // After a natural end, it is left alone, and it does not wait for anything.
+    stage.commit("build: sh leave.sh true\n");
+    let (code, pid) = run("10m");
+    assert_eq!(code, Some(0));
+    assert!(is_alive(&pid), "{pid} is a daemon");
+    let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}
+
 #[test]
 fn the_first_cancel_stops_the_command_and_runs_after_all() {
     let stage = stage_with("sh endless.sh");

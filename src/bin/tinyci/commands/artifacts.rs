@@ -190,7 +190,7 @@ fn copy(contents: &mut dyn Read, stdout: &mut Stdout, cancel: &CancelToken) -> R
         if read == 0 {
             return Ok(());
         }
-        stdout.write(piece.get(..read).unwrap_or_default());
+        stdout.write_file(piece.get(..read).unwrap_or_default());
     }
 }
 

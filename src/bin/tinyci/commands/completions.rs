@@ -22,7 +22,7 @@ pub(crate) fn execute(args: &CompletionsArgs, mut command: clap::Command) -> Res
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "tinyci", &mut script);
     let mut stdout = Stdout::new();
-    stdout.write(&script);
+    stdout.write_file(&script);
     stdout.finish()?;
     Ok(OK)
 }

@@ -21,9 +21,13 @@ pub(crate) struct InstallArgs {
     /// Write the full path of this program into the hook
     #[arg(short, long)]
     absolute_path: bool,
-    /// Hide the refs with verdicts (receive.hideRefs), so that a push cannot forge them
+    /// Make git refuse pushes to notes and to refs of tinyci (receive.hideRefs), so that a push cannot
+    /// forge verdicts
     #[arg(long)]
     hide_refs: bool,
+    /// Let pushes still write REF and the refs below it; notes that exist already stay writable
+    #[arg(long, value_name = "REF", requires = "hide_refs")]
+    unhide: Vec<String>,
     /// Install even if core.hooksPath names a directory that other repositories use too
     #[arg(long)]
     shared_hooks: bool,
@@ -41,6 +45,7 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
     }
     options.shared_hooks = args.shared_hooks;
     options.hide_refs = args.hide_refs;
+    options.unhide = args.unhide.clone();
     options.adopt_builds = args.adopt_builds;
     let installed = globals.engine()?.install(&options)?;
     let what = if installed.changed { "installed successfully" } else { "is already installed" };

@@ -8,6 +8,7 @@
 //! | `signals` | the effect of Ctrl-C and of a closed terminal |
 //! | `terminal` | standard output and error: color, progress, closed pipes |
 //! | `transcript` | the lines of a run, as they happen |
+//! | `visible` | control characters of others, made visible |
 
 pub(crate) mod exit_codes;
 pub(crate) mod failure;
@@ -15,3 +16,4 @@ pub(crate) mod question;
 pub(crate) mod signals;
 pub(crate) mod terminal;
 pub(crate) mod transcript;
+pub(crate) mod visible;

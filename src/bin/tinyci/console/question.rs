@@ -1,7 +1,7 @@
 //! A question on the terminal before something that cannot be undone.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
@@ -25,9 +25,7 @@ pub(crate) fn confirmed(question: &str, hint: &str, cancel: &CancelToken) -> Res
         return Err(Failure::usage(message).hint(hint));
     }
     let failed = |error| Failure::broken(format!("cannot ask on the terminal: {error}"));
-    write!(io::stderr(), "{question} [y/N] ")
-        .and_then(|()| io::stderr().flush())
-        .map_err(failed)?;
+    terminal::ask(&format!("{question} [y/N] ")).map_err(failed)?;
     let (answered, answers) = mpsc::channel();
     // A signal does not interrupt a read, so the read gets its own thread, which is not joined.
     thread::spawn(move || {

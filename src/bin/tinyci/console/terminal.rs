@@ -4,17 +4,38 @@ use std::{
     env,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use clap::builder::styling::{AnsiColor, Style};
 use tinyci::{Outcome, builds::NotRemoved};
 
-use crate::console::failure::Failure;
+use crate::console::{
+    failure::Failure,
+    visible::{Visible, visible},
+};
+
+/// True if bytes of others are shown as they are (`--raw`).
+static RAW: AtomicBool = AtomicBool::new(false);
+
+/// From now on, shows bytes of others as they are.
+pub(crate) fn show_raw() {
+    RAW.store(true, Ordering::SeqCst);
+}
+
+/// True after [`show_raw`].
+pub(crate) fn is_raw() -> bool {
+    RAW.load(Ordering::SeqCst)
+}
 
 /// Standard output. If its reader closes the pipe, further output is discarded.
+///
+/// Control characters of any author become visible here: a git hook's output reaches the terminal
+/// of the pusher, and that of `tinyci -r` reaches the client's, so a pipe is treated like a terminal.
 #[derive(Debug, Default)]
 pub(crate) struct Stdout {
     gone: Option<io::Error>,
+    filter: Visible,
 }
 
 impl Stdout {
@@ -22,8 +43,19 @@ impl Stdout {
         Self::default()
     }
 
-    /// Writes and flushes bytes.
+    /// Writes and flushes text of tinyci and of others.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
+        match is_raw() {
+            true => self.write_file(bytes),
+            false => {
+                let shown = self.filter.pass(bytes);
+                self.write_file(&shown);
+            }
+        }
+    }
+
+    /// Writes and flushes the contents of a file that a person asked for.
+    pub(crate) fn write_file(&mut self, bytes: &[u8]) {
         if self.gone.is_some() {
             return;
         }
@@ -42,8 +74,9 @@ impl Stdout {
     }
 
     /// Returns the error of a failed write, such as a full disk. A closed pipe is not an error.
-    pub(crate) fn finish(self) -> Result<(), Failure> {
-        match self.gone {
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        self.end();
+        match self.gone.take() {
             Some(error) if error.kind() != ErrorKind::BrokenPipe => {
                 Err(Failure::broken(format!("cannot write to standard output: {error}")))
             }
@@ -52,9 +85,35 @@ impl Stdout {
     }
 }
 
+impl Stdout {
+    /// Writes what the filter still holds.
+    fn end(&mut self) {
+        let rest = self.filter.finish();
+        if !rest.is_empty() {
+            self.write_file(&rest);
+        }
+    }
+}
+
+impl Drop for Stdout {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Writes a line to standard error.
 pub(crate) fn print_error(what: impl Display) {
-    let _ = writeln!(io::stderr(), "{what}");
+    let _ = writeln!(io::stderr(), "{}", shown(&what.to_string()));
+}
+
+/// Writes the beginning of a line to standard error.
+pub(crate) fn ask(what: &str) -> io::Result<()> {
+    write!(io::stderr(), "{}", shown(what)).and_then(|()| io::stderr().flush())
+}
+
+/// The text of a message, as a terminal may see it.
+fn shown(text: &str) -> String {
+    if is_raw() { text.to_owned() } else { visible(text) }
 }
 
 /// Writes a warning to standard error.
@@ -120,6 +179,7 @@ pub(crate) fn printable(text: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Progress {
     shown: bool,
+    width: usize,
 }
 
 impl Progress {
@@ -128,14 +188,15 @@ impl Progress {
         if shown {
             let _ = write!(io::stderr(), "{what}...");
         }
-        Self { shown }
+        Self { shown, width: what.chars().count() + 3 }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.shown {
-            let _ = write!(io::stderr(), "\r\x1b[K");
+            // No escape, which `tinyci -r` would show.
+            let _ = write!(io::stderr(), "\r{:width$}\r", "", width = self.width);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Transcript {
     active: usize,
     /// The commit of an incomplete line.
     open: Option<Option<CommitId>>,
+    /// True if a command has changed the color.
+    colored: bool,
     /// The time in front of lines, and the second that it shows.
     time: Option<(u64, String)>,
 }
@@ -62,6 +64,9 @@ impl Transcript {
         shown: &mut Vec<u8>,
     ) {
         self.end_line(shown);
+        if std::mem::take(&mut self.colored) {
+            shown.extend_from_slice(b"\x1b[0m");
+        }
         self.prefix(time, commit, shown);
         shown.extend_from_slice(text.as_bytes());
         shown.push(b'\n');
@@ -78,6 +83,7 @@ impl Transcript {
         if self.open.is_some_and(|open| open != commit) {
             self.end_line(shown);
         }
+        self.colored |= bytes.contains(&0x1b);
         for line in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.open.is_none() {
                 self.prefix(time, commit, shown);
@@ -90,6 +96,7 @@ impl Transcript {
     /// Adds whole lines from the log of another run, which have a time already.
     fn followed(&mut self, lines: &[u8], shown: &mut Vec<u8>) {
         self.end_line(shown);
+        self.colored |= lines.contains(&0x1b);
         shown.extend_from_slice(lines);
     }
 
@@ -149,6 +156,15 @@ mod tests {
         transcript.output(UNIX_EPOCH, commit(0xbb), b"whole\n", &mut shown);
         transcript.output(UNIX_EPOCH, commit(0xaa), b"rest\n", &mut shown);
         assert_eq!(text(&shown), "T aaaaaaa half\nT bbbbbbb whole\nT aaaaaaa rest\n");
+    }
+
+    #[test]
+    fn colors_of_a_command_end_before_lines_of_tinyci() {
+        let (mut transcript, mut shown) = (Transcript::new(false), Vec::new());
+        transcript.output(UNIX_EPOCH, commit(1), b"\x1b[31mred\n", &mut shown);
+        transcript.line(UNIX_EPOCH, None, "a", &mut shown);
+        transcript.line(UNIX_EPOCH, None, "b", &mut shown);
+        assert_eq!(text(&shown), "T \u{1b}[31mred\n\u{1b}[0mT a\nT b\n");
     }
 
     #[test]

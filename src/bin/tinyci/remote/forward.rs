@@ -6,7 +6,7 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal, PipeReader, Read, Write},
     os::unix::{
         ffi::{OsStrExt, OsStringExt},
         process::ExitStatusExt,
@@ -19,7 +19,11 @@ use std::{
 };
 
 use clap::{ArgMatches, parser::ValueSource};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
 use tinyci::CancelToken;
 
 use crate::{
@@ -27,6 +31,8 @@ use crate::{
         exit_codes::{BROKEN, CANCELED, OK},
         failure::{self, Failure},
         signals,
+        terminal::{self, Stdout},
+        visible::Visible,
     },
     globals::{Globals, Person},
     remote::ssh_address::SshAddress,
@@ -45,7 +51,57 @@ pub(crate) fn execute(name: &str, globals: &Globals, words: &[OsString]) -> Resu
     let address = address_of(name, globals)?;
     let is_interactive = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (program, ssh) = ssh(&address, is_interactive, words);
-    wait(&program, &ssh, &address.destination)
+    match terminal::is_raw() {
+        true => wait(&program, ssh, &address.destination),
+        false => wait_visibly(&program, ssh, &address.destination),
+    }
+}
+
+/// Waits for ssh, and shows what it writes as any output of others.
+fn wait_visibly(program: &OsStr, ssh: duct::Expression, host: &str) -> Result<u8, Failure> {
+    let no_pipe = |error: io::Error| Failure::broken(format!("cannot create a pipe: {error}"));
+    let (out, its_out) = io::pipe().map_err(no_pipe)?;
+    let (err, its_err) = io::pipe().map_err(no_pipe)?;
+    let ssh = ssh.stdout_file(its_out).stderr_file(its_err);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut stdout = Stdout::new();
+            carry(out, &is_over, &mut |bytes| {
+                stdout.write(bytes);
+                !stdout.is_closed()
+            });
+        });
+        scope.spawn(|| {
+            let mut filter = Visible::default();
+            carry(err, &is_over, &mut |bytes| io::stderr().write_all(&filter.pass(bytes)).is_ok());
+            let _ = io::stderr().write_all(&filter.finish());
+        });
+        let code = wait(program, ssh, host);
+        is_over.store(true, Ordering::SeqCst);
+        code
+    })
+}
+
+/// Passes on what comes from a pipe until its end, until `show` refuses, or until the process is over
+/// and nothing is left. A master connection that ssh leaves behind keeps the pipe open.
+fn carry(mut from: PipeReader, is_over: &AtomicBool, show: &mut dyn FnMut(&[u8]) -> bool) {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        let was_over = is_over.load(Ordering::SeqCst);
+        let wait = Timespec::try_from(if was_over { Duration::ZERO } else { PAUSE }).ok();
+        match poll(&mut [PollFd::new(&from, PollFlags::IN)], wait.as_ref()) {
+            Ok(0) if was_over => return,
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+        match from.read(&mut piece) {
+            Ok(0) | Err(_) => return,
+            Ok(read) if !show(piece.get(..read).unwrap_or_default()) => return,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// Runs a command on the server and gives its standard output to `read` as it comes. If `read` fails,
@@ -121,6 +177,9 @@ fn terminate(pids: Vec<u32>) {
 /// Returns the parsed command without `--remote` and `--dir`.
 pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsString> {
     let mut words = Vec::new();
+    if matches.get_flag("raw") {
+        words.push("--raw".into());
+    }
     if matches.get_flag("quiet") && !matches.get_flag("no_quiet") {
         words.push("--quiet".into());
     }
@@ -240,11 +299,13 @@ fn shell_quote(word: &OsStr) -> OsString {
 }
 
 /// Waits for ssh, ends it on Ctrl-C, and returns its exit code.
-fn wait(program: &OsStr, ssh: &duct::Expression, host: &str) -> Result<u8, Failure> {
+fn wait(program: &OsStr, ssh: duct::Expression, host: &str) -> Result<u8, Failure> {
     let cancel = signals::cancel_on_interrupt()?;
     let failed =
         |error: io::Error| Failure::broken(format!("cannot run `{}`: {error}", program.display()));
     let handle = ssh.start().map_err(failed)?;
+    // With it go the ends of pipes that are the process's.
+    drop(ssh);
     let mut level = 0;
     loop {
         if let Some(output) = handle.wait_timeout(PAUSE).map_err(failed)? {

@@ -1,0 +1,372 @@
+//! The refs that a push may not write: lines of `receive.hideRefs`.
+//!
+//! git takes the last line that names a ref, so the order counts. What an install has added is
+//! remembered beside tinyci's own state, and an uninstall takes out these lines alone. A line that
+//! somebody else has written already is written with one slash more, which git ignores.
+
+use std::{fs, io, path::PathBuf};
+
+use crate::{
+    model::{
+        error::{Error, ErrorKind},
+        stored_names::{families, refs, state},
+    },
+    repo::{HIDE_REFS, READ, Repo, Writer, is_believed, is_ref_name},
+    util::suggestion::hinted,
+};
+
+/// The file of the state that says which lines of git's configuration an install added.
+const MEMORY: &str = state::HIDDEN_REFS;
+
+/// The notes that `git notes` writes, which are people's.
+const NOTES_OF_PEOPLE: &str = "refs/notes/commits";
+
+/// The warning about a server that does not hide them.
+pub(crate) fn forgeable() -> String {
+    let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
+    hinted("anyone who can push can forge verdicts", hint)
+}
+
+/// Whether no push can write what tinyci believes.
+pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
+    let hidden = repo.hidden_refs(&[])?;
+    let believed = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
+    let mut names: Vec<String> = believed.map(|(name, _)| (*name).to_owned()).collect();
+    if ignores_case(repo)? {
+        names.extend([families::NOTES, families::TINYCI].map(in_other_letters));
+    }
+    Ok(names.iter().all(|name| hidden.hides(name)))
+}
+
+/// Has git refuse pushes to notes and to refs of tinyci, except approvals, the notes of others and
+/// what is named. Whether anything is different now, and what there is to say, a sentence each.
+pub(super) fn hide(repo: &Repo, named: &[String]) -> Result<(bool, Vec<String>), Error> {
+    let named = named.iter().map(|name| checked(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut lines = Lines::read(repo)?;
+    let before = lines.added.len();
+    if !hides_refs(repo)? {
+        for name in hidden_families(repo)? {
+            lines.add("", name)?;
+        }
+    }
+    let theirs = repo.hidden_refs(&lines.added)?;
+    let mut shown = vec![refs::APPROVALS.to_owned(), NOTES_OF_PEOPLE.to_owned()];
+    if ignores_case(repo)? {
+        shown.extend(["refs/heads".to_owned(), "refs/tags".to_owned()]);
+    }
+    shown.extend(repo.notes_of_others()?);
+    shown.extend(theirs.excepted().into_iter().filter(|path| !is_believed(path)));
+    // What the operator hides stays hidden, unless the operator names it now.
+    shown.retain(|path| !theirs.hides(path) && !lines.was_taken_out(path));
+    shown.extend(named);
+    let mut told: Vec<String> = Vec::new();
+    for path in shown.iter().map(|path| path.trim_end_matches('/')) {
+        if repo.hidden_refs(&[])?.hides(path) {
+            lines.add("!", path)?;
+        }
+        if !told.iter().any(|known| known == path) {
+            told.push(path.to_owned());
+        }
+    }
+    let changed = lines.added.len() > before;
+    let mut notes = Vec::new();
+    if changed {
+        notes.extend(report(&hidden_families(repo)?, &told));
+    }
+    if !hides_refs(repo)? {
+        let still = "anyone who can push can still forge verdicts";
+        let hint = format!(
+            "a later line of `transfer.hideRefs` or `{HIDE_REFS}` with `!` lets them: \
+             `git config --show-origin --get-regexp hiderefs` shows it"
+        );
+        notes.push(hinted(still, &hint));
+    }
+    Ok((changed, notes))
+}
+
+fn report(hidden: &[&str], shown: &[String]) -> [String; 2] {
+    let listed = |names: Vec<&str>| format!("`{}`", names.join("`, `"));
+    let shown = shown.iter().map(String::as_str).collect();
+    [
+        format!("git now refuses pushes to {} (`{HIDE_REFS}`)", listed(hidden.to_vec())),
+        format!("pushes can still write {}", listed(shown)),
+    ]
+}
+
+/// Takes out what [`hide`] added; says whether there was anything.
+pub(super) fn show(repo: &Repo) -> Result<bool, Error> {
+    let lines = Lines::read(repo)?;
+    let mut changed = false;
+    for value in &lines.added {
+        changed |= repo.config_unset(HIDE_REFS, value)?;
+    }
+    match fs::remove_file(memory(repo)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(changed),
+        removed => {
+            removed.map(|()| changed).map_err(|source| Error::io("remove", &memory(repo), source))
+        }
+    }
+}
+
+/// What is hidden. A file system that does not tell letters apart would let a push to
+/// `refs/Notes/tinyci-result` replace the verdicts, so that everything is hidden but what is pushed.
+fn hidden_families(repo: &Repo) -> Result<Vec<&'static str>, Error> {
+    let all = ignores_case(repo)?;
+    Ok(if all { vec!["refs/"] } else { vec![families::NOTES, families::TINYCI] })
+}
+
+fn ignores_case(repo: &Repo) -> Result<bool, Error> {
+    Ok(repo.config_bool("core.ignoreCase")? == Some(true))
+}
+
+fn in_other_letters(name: &str) -> String {
+    name.to_uppercase().replacen("REFS/", "refs/", 1)
+}
+
+/// A ref that a person names.
+fn checked(name: &str) -> Result<String, Error> {
+    let path = name.trim_end_matches('/');
+    if !is_ref_name(path) {
+        let message = format!("invalid ref `{name}`: expected a name such as `refs/notes/review`");
+        return Err(Error::new(ErrorKind::InvalidArg, message));
+    }
+    if is_believed(path) {
+        let message = format!("refusing to let pushes write `{name}`: it could forge verdicts");
+        return Err(Error::new(ErrorKind::InvalidArg, message));
+    }
+    Ok(path.to_owned())
+}
+
+/// The lines that installs have added.
+struct Lines<'a> {
+    repo: &'a Repo,
+    added: Vec<String>,
+}
+
+impl<'a> Lines<'a> {
+    fn read(repo: &'a Repo) -> Result<Self, Error> {
+        let path = memory(repo);
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            read => read.map_err(|source| Error::io("read", &path, source))?,
+        };
+        Ok(Self { repo, added: text.lines().map(str::to_owned).collect() })
+    }
+
+    /// Adds a line, as the last one. It is noted first: what is not there is taken out of nothing.
+    fn add(&mut self, sign: &str, path: &str) -> Result<(), Error> {
+        let known = self.repo.config_values(HIDE_REFS)?;
+        let mut value = format!("{sign}{path}");
+        while known.contains(&value) {
+            value.push('/');
+        }
+        if !self.added.contains(&value) {
+            self.added.push(value.clone());
+            let text: String = self.added.iter().map(|value| format!("{value}\n")).collect();
+            self.repo.write_state(MEMORY, text.as_bytes())?;
+        }
+        self.repo.config_add(HIDE_REFS, &value)?;
+        Ok(())
+    }
+
+    /// Whether an install excepted this path and somebody has removed the line.
+    fn was_taken_out(&self, path: &str) -> bool {
+        let line = format!("!{}", path.trim_end_matches('/'));
+        let is_it = |value: &String| value.trim_end_matches('/') == line;
+        let is_there = self.repo.config_values(HIDE_REFS).is_ok_and(|it| it.iter().any(is_it));
+        self.added.iter().any(is_it) && !is_there
+    }
+}
+
+fn memory(repo: &Repo) -> PathBuf {
+    repo.common_dir().join(state::DIR).join(MEMORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Output;
+
+    use super::*;
+    use crate::testing::TestRepo;
+
+    /// A server, its clone with a commit, and pushes between them.
+    struct Stage {
+        server: TestRepo,
+        client: TestRepo,
+        commit: String,
+    }
+
+    impl Stage {
+        fn new(lines: &[(&str, &str)]) -> Self {
+            let (server, client) = (TestRepo::bare(), TestRepo::new());
+            lines
+                .iter()
+                .for_each(|(key, value)| drop(server.git(&["config", "--add", key, value])));
+            let commit = client.commit("one");
+            client.git(&["remote", "add", "origin", server.path().to_str().unwrap()]);
+            Self { server, client, commit }
+        }
+
+        fn repo(&self) -> Repo {
+            Repo::open(self.server.path()).unwrap()
+        }
+
+        fn config(&self) -> String {
+            fs::read_to_string(self.server.path().join("config")).unwrap()
+        }
+
+        fn values(&self) -> Vec<String> {
+            let all = self.server.try_git(&["config", "--get-all", HIDE_REFS]).stdout;
+            String::from_utf8(all).unwrap().lines().map(str::to_owned).collect()
+        }
+
+        fn push(&self, what: &str) -> Output {
+            self.client.try_git(&["push", "-q", "origin", what])
+        }
+
+        /// Whether git refuses to let a push make this ref, or delete it, because it is hidden.
+        fn refuses(&self, name: &str) -> bool {
+            let to_name = format!("+{}:{name}", self.commit);
+            let refusals = [to_name, format!(":{name}")].map(|what| {
+                let pushed = self.push(&what);
+                let said = String::from_utf8_lossy(&pushed.stderr).into_owned();
+                !pushed.status.success() && said.contains("hidden ref")
+            });
+            assert_eq!(refusals[0], refusals[1], "{name}");
+            refusals[0]
+        }
+    }
+
+    /// Names that a reader of this name would find, or that would stand in their way.
+    fn samples(name: &str) -> Vec<String> {
+        let start = name.trim_end_matches('*');
+        match start.strip_suffix('/') {
+            Some(dir) => vec![
+                dir.to_owned(),
+                format!("{dir}/x"),
+                format!("{dir}/x/tinyci-result"),
+                format!("{dir}/x/runs/tinyci"),
+                format!("{dir}/x/deployments/production"),
+            ],
+            None => vec![start.to_owned(), format!("{start}/x"), format!("{start}-x")],
+        }
+    }
+
+    #[test]
+    fn no_push_writes_a_ref_that_tinyci_believes_wherever_it_is_read() {
+        for letters in ["false", "true"] {
+            let stage = Stage::new(&[("core.ignoreCase", letters)]);
+            let repo = stage.repo();
+            assert!(!hides_refs(&repo).unwrap());
+            assert!(hide(&repo, &[]).unwrap().0);
+            assert!(hides_refs(&stage.repo()).unwrap());
+            let exact = [refs::BASELINE.to_owned() + "-x", refs::RECORDS.to_owned() + "-x"];
+            for (name, writer) in READ {
+                for sample in samples(name) {
+                    let hidden = writer == Writer::Tinyci || exact.contains(&sample);
+                    assert_eq!(stage.refuses(&sample), hidden, "{sample}");
+                    let other = in_other_letters(&sample);
+                    assert!(letters == "false" || stage.refuses(&other), "{other}");
+                }
+            }
+            for free in ["refs/heads/main", "refs/tags/v1", "refs/notes/commits"] {
+                assert!(!stage.refuses(free), "{free}");
+            }
+            assert!(stage.refuses("refs/notes/unknown"));
+        }
+    }
+
+    #[test]
+    fn notes_of_others_stay_writable_and_those_that_look_like_verdicts_do_not() {
+        let stage = Stage::new(&[]);
+        let all = ["review", "a/b", "tinyci-x", "TinyCI-y", "runs/other", "remotes/origin/x"];
+        for name in all {
+            stage.push(&format!("{}:refs/notes/{name}", stage.commit));
+        }
+        let repo = stage.repo();
+        let (changed, said) = hide(&repo, &["refs/notes/bot/".to_owned()]).unwrap();
+        assert!(changed);
+        let shown = "pushes can still write `refs/tinyci/approvals`, `refs/notes/commits`, \
+                     `refs/notes/a/b`, `refs/notes/review`, `refs/notes/bot`";
+        let hidden = "git now refuses pushes to `refs/notes/`, `refs/tinyci/` (`receive.hideRefs`)";
+        assert_eq!(said, [hidden, shown]);
+        for name in all {
+            let is_free = ["review", "a/b"].contains(&name);
+            assert_eq!(stage.refuses(&format!("refs/notes/{name}")), !is_free, "{name}");
+        }
+        assert!(!stage.refuses("refs/notes/bot/x") && stage.refuses("refs/notes/bots"));
+        // Nothing is left to be done; notes that came meanwhile are found by the next install.
+        let before = stage.config();
+        assert_eq!(hide(&repo, &[]).unwrap(), (false, Vec::new()));
+        assert_eq!(stage.config(), before);
+        let blob = stage.server.git(&["hash-object", "-w", "/dev/null"]);
+        stage.server.git(&["update-ref", "refs/notes/late", &blob]);
+        assert!(stage.refuses("refs/notes/late"));
+        assert!(hide(&repo, &[]).unwrap().0 && !stage.refuses("refs/notes/late"));
+        for wrong in
+            ["refs/notes", "refs/notes/tinyci-x", "refs/tinyci/", "notes/x", "refs/notes/a b", ""]
+        {
+            assert!(hide(&repo, &[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lines_of_the_operator_stay_and_keep_what_they_mean() {
+        let lines = [
+            (HIDE_REFS, "refs/notes/"),
+            (HIDE_REFS, "!refs/notes/tinyci-result"),
+            (HIDE_REFS, "!refs/notes/mine"),
+            (HIDE_REFS, "refs/internal"),
+            (HIDE_REFS, "refs/tinyci/approvals"),
+        ];
+        let stage = Stage::new(&lines);
+        let before = stage.config();
+        let repo = stage.repo();
+        assert!(!hides_refs(&repo).unwrap());
+        assert!(hide(&repo, &[]).unwrap().0);
+        let values = stage.values();
+        assert_eq!(values[..5], lines.map(|(_, value)| value.to_owned()));
+        assert_eq!(values[5..], ["refs/notes//", "refs/tinyci/", "!refs/notes/mine/"]);
+        for (name, hidden) in [
+            (refs::VERDICTS, true),
+            ("refs/notes/mine", false),
+            ("refs/internal/x", true),
+            // The operator hides these: whoever wants them names them.
+            ("refs/tinyci/approvals/x", true),
+            (NOTES_OF_PEOPLE, true),
+        ] {
+            assert_eq!(stage.refuses(name), hidden, "{name}");
+        }
+        assert!(hide(&repo, &[NOTES_OF_PEOPLE.to_owned()]).unwrap().0);
+        assert!(!stage.refuses(NOTES_OF_PEOPLE));
+        assert!(show(&repo).unwrap() && !show(&repo).unwrap());
+        assert_eq!(stage.config(), before);
+    }
+
+    #[test]
+    fn an_exception_that_was_removed_stays_removed_and_a_later_line_is_told() {
+        let stage = Stage::new(&[]);
+        let repo = stage.repo();
+        hide(&repo, &[]).unwrap();
+        stage.server.git(&["config", "--unset", HIDE_REFS, "^!refs/notes/commits$"]);
+        assert!(!hide(&repo, &[]).unwrap().0);
+        assert!(stage.refuses(NOTES_OF_PEOPLE));
+        // Another install restores what a later line took away.
+        stage.server.git(&["config", "--add", HIDE_REFS, "!refs/notes/tinyci-result"]);
+        assert!(!hides_refs(&stage.repo()).unwrap() && !stage.refuses(refs::VERDICTS));
+        assert!(hide(&repo, &[]).unwrap().0 && hides_refs(&stage.repo()).unwrap());
+        assert!(stage.refuses(refs::VERDICTS) && !stage.refuses("refs/tinyci/approvals/x"));
+        stage.server.git(&["config", "--add", "transfer.hideRefs", "!refs/notes"]);
+        assert!(!hides_refs(&stage.repo()).unwrap() && !stage.refuses(refs::VERDICTS));
+        assert!(hide(&repo, &[]).unwrap().0 && stage.refuses(refs::VERDICTS));
+        // A file that git reads after the one that an install writes to.
+        stage.server.git(&["config", "extensions.worktreeConfig", "true"]);
+        stage.server.git(&["config", "--worktree", HIDE_REFS, "!refs/notes"]);
+        let (_, said) = hide(&stage.repo(), &[]).unwrap();
+        assert!(said.last().unwrap().contains("can still forge verdicts"), "{said:?}");
+        assert!(!stage.refuses(refs::VERDICTS));
+        stage.server.git(&["config", "--worktree", "--unset-all", HIDE_REFS]);
+        show(&repo).unwrap();
+        assert_eq!(stage.values(), ["!refs/notes/tinyci-result"]);
+    }
+}
