@@ -26,8 +26,8 @@ pub(super) fn register_callbacks(
         builder = builder.hook(*hook, move |call| answer_hook(&queue, call));
     }
     for Function { name, args_min, args_max, effect, doc } in &options.functions {
-        let (queue, asked) = (queue.clone(), name.clone());
-        let call = move |call: &FunctionCall<'_>| answer_function(&queue, &asked, call);
+        let (queue, pending) = (queue.clone(), name.clone());
+        let call = move |call: &FunctionCall<'_>| answer_function(&queue, &pending, call);
         builder = builder.function(name, *args_min..=*args_max, *effect, doc, call);
     }
     if options.answers & TINYCI_HANDLER_SECRET != 0 {
@@ -58,9 +58,9 @@ fn ask_with_output(
     context: &RequestContext,
     output: &mut dyn FnMut(Output),
 ) -> Result<Answer, Error> {
-    let asked = Arc::new(PendingRequest::new(subject, context.clone()));
-    queue.push_request(&asked);
-    asked.wait(output)
+    let pending = Arc::new(PendingRequest::new(subject, context.clone()));
+    queue.push_request(&pending);
+    pending.wait(output)
 }
 
 fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> {

@@ -238,8 +238,8 @@ pub(super) fn fresh<H: Handle>(make: impl FnOnce() -> H::Value) -> *mut H {
     caught(|| Ok(H::new(make()))).map_or(ptr::null_mut(), IntoOwned::into_pointer)
 }
 
-/// Frees a handle. Does nothing in a forked child: the threads, locks and commands behind the handle
-/// are the parent's.
+/// Frees a handle. Does nothing in a forked child: the threads, locks and commands behind the
+/// handle are the parent's.
 pub(super) fn free<H: Handle>(handle: Option<Box<H>>) {
     let Some(handle) = handle else { return };
     if handle.sealed().is_foreign() {

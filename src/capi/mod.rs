@@ -1,8 +1,9 @@
 //! The C ABI: the functions of `include/tinyci.h`, built on the public API of this library.
 //!
-//! Every function is a few lines that pass its arguments to [`guard`], which implements the rules of
-//! the header: panics do not cross the border, a forked child cannot use the parent's objects, NULL
-//! is an error and not a crash, outputs are cleared first, and deep work gets a stack of its own.
+//! Every function is a few lines that pass its arguments to [`guard`], which implements the rules
+//! of the header: panics do not cross the border, a forked child cannot use the parent's objects,
+//! NULL is an error and not a crash, outputs are cleared first, and deep work gets a stack of its
+//! own.
 //!
 //! No code of the host program is called from here, and `unsafe` is only in [`text`]: pointers come
 //! in as `Option<&T>`, `Option<Box<T>>`, or as one of the transparent types of [`text`] and

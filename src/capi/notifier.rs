@@ -1,7 +1,7 @@
 //! [`Notifier`]: a file descriptor that is readable while the queue of a run is not empty.
 //!
-//! It is one end of a socket pair. Unlike a pipe, it raises no SIGPIPE if the host program closes its
-//! end, and its end of file arrives even if a forked child has a copy of our end.
+//! It is one end of a socket pair. Unlike a pipe, it raises no SIGPIPE if the host program closes
+//! its end, and its end of file arrives even if a forked child has a copy of our end.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -40,7 +40,8 @@ impl Notifier {
         let _ = send(&self.own_end, b"!", SendFlags::NOSIGNAL);
     }
 
-    /// Makes the descriptor unreadable: the queue is empty. The host program may have read the byte.
+    /// Makes the descriptor unreadable: the queue is empty. The host program may have read the
+    /// byte.
     pub(super) fn clear(&self) {
         let mut bytes = [0; 16];
         while recv(&self.host_end, &mut bytes, RecvFlags::DONTWAIT).is_ok_and(|(_, read)| read > 0)

@@ -1,7 +1,7 @@
 //! [`PendingRequest`]: a request between the worker that waits for the answer and the host program.
 //!
-//! It is answered once. Both sides can leave it: the worker when it is canceled or its time limit is
-//! over, the host program when it frees the request. The other side then gets an error.
+//! It is answered once. Both sides can leave it: the worker when it is canceled or its time limit
+//! is over, the host program when it frees the request. The other side then gets an error.
 
 use std::{
     collections::VecDeque,

@@ -211,8 +211,8 @@ pub extern "C" fn tinyci_run_start(
     })
 }
 
-/// Starts work that runs commands. It gets an engine whose callbacks send requests to the run's queue,
-/// the run's token, and an observer.
+/// Starts work that runs commands. It gets an engine whose callbacks send requests to the run's
+/// queue, the run's token, and an observer.
 pub(super) fn started(
     opened: &Opened,
     cancel: Option<&CancelToken>,

@@ -163,7 +163,7 @@ impl ArgumentChecker<'_, '_, '_> {
             (_, "path" | "cwd") if name != "matches" => self.below(what, value),
             (_, "paths") => self.kept_paths(value),
             (_, "allow") => self.codes(name, value),
-            (_, "value") if name == "remember" => self.kept(name, value),
+            (_, "value") if name == "remember" => self.remembered(name, value),
             _ => {}
         }
     }
@@ -347,10 +347,12 @@ impl ArgumentChecker<'_, '_, '_> {
     }
 
     /// Checks that a remembered value contains no functions, secrets or objects, at any depth.
-    fn kept(&mut self, name: &str, value: &Expr) {
+    fn remembered(&mut self, name: &str, value: &Expr) {
         match (value, self.kind(value)) {
-            (Expr::Array(items, _), _) => items.iter().for_each(|item| self.kept(name, item)),
-            (Expr::Map(map, _), _) => map.0.iter().for_each(|(_, item)| self.kept(name, item)),
+            (Expr::Array(items, _), _) => items.iter().for_each(|item| self.remembered(name, item)),
+            (Expr::Map(map, _), _) => {
+                map.0.iter().for_each(|(_, item)| self.remembered(name, item))
+            }
             (_, Some(found @ (Kind::Function | Kind::Secret | Kind::Object))) => {
                 let takes = "a string, a number, a bool, or an array or map of these";
                 self.mistake(name, "value", takes, value, found.words());

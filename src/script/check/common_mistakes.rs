@@ -61,15 +61,15 @@ fn interpolation_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Fi
         let inside = text.get(begin + 2..)?.split('}').next()?;
         let end = inside.find(|it: char| !it.is_alphanumeric() && it != '_');
         let word = inside.get(..end.unwrap_or(inside.len()))?;
-        let behind = inside.get(word.len()..)?;
-        let meant = body.sees(word) && (behind.is_empty() || behind.starts_with(['.', '[']))
-            || behind.starts_with("::") && behind.contains('(')
-            || behind.starts_with('(') && !word.is_empty();
+        let rest = inside.get(word.len()..)?;
+        let meant = body.sees(word) && (rest.is_empty() || rest.starts_with(['.', '[']))
+            || rest.starts_with("::") && rest.contains('(')
+            || rest.starts_with('(') && !word.is_empty();
         meant.then_some(inside)
     });
     // The parser does not distinguish a backquoted string without `${…}`.
     if let Some(inside) = tags.into_iter().next()
-        && body.unit.source.letter(place(*at)) != Some('`')
+        && body.unit.source.character(place(*at)) != Some('`')
     {
         let message = format!(
             "`${{{inside}}}` is not replaced in double quotes; put the string in backquotes"

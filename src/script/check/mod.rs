@@ -1,8 +1,8 @@
 //! Finds errors in a script without running it.
 //!
 //! The language reports an unknown function, a misspelled option or a wrong number of arguments
-//! only when it reaches the call, which may be hours into a run. So the check visits the whole
-//! syntax tree of the script and its modules, including closures and `${…}`.
+//! only at the call. That may be hours into a run. So the check visits the whole syntax tree of the
+//! script and its modules, including closures and `${…}`.
 //!
 //! | file | contents |
 //! |---|---|

@@ -20,8 +20,8 @@ const OF_REF: [&str; 4] = ["branch", "tag", "tags", "newest_tag"];
 /// Environment variables of commands that depend on the ref.
 const VARIABLES: [&str; 3] = ["TINYCI_BRANCH", "TINYCI_TAG", "TINYCI_TAGS"];
 
-/// Warns of the first read of the branch or the tags, unless an earlier file has one, and of each
-/// use of a tag that may be missing. Returns true if it warned of a read.
+/// Warns of the first read of the branch or the tags, unless an earlier file has one. Also warns of
+/// each use of a tag that may be missing. Returns true if it warned of a read.
 pub(super) fn check_file(
     file: &File<'_>,
     script: &Script,

@@ -202,7 +202,7 @@ struct Closure {
 
 fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
     let mut closures = BTreeMap::new();
-    let mut gather = |maker: &str, ast: &AST| {
+    let mut collect_closures = |maker: &str, ast: &AST| {
         each_node(ast, &mut |path| {
             let Some(ASTNode::Expr(expression)) = path.last() else { return };
             if let Some((name, captured)) = closure_made(expression) {
@@ -215,7 +215,7 @@ fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
         });
     };
     for function in unit.ast.iter_fn_def() {
-        gather(&function.name, &alone(function));
+        collect_closures(&function.name, &alone(function));
     }
     closures
 }

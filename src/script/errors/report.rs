@@ -75,7 +75,7 @@ fn shown(
 }
 
 /// Returns the trace of an error, and the innermost error. The engine pairs the file of the called
-/// function with the position of the call, so a position belongs to the file of the enclosing call.
+/// function with the position of the call. So a position belongs to the file of the enclosing call.
 pub(in crate::script) fn trace<'e>(
     thrown: &'e EvalAltResult,
     file: &str,

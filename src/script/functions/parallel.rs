@@ -247,8 +247,11 @@ fn collect(
     let is_late = unfinished.iter().any(|it| it.is_late);
     let failures = unfinished.into_iter().flat_map(|it| it.failures);
     let failures = failures.map(|failure| Failure { tasks, ..failure }).collect();
-    let error =
-        if is_late { Stop::BlockTimedOut(failures).thrown() } else { Failures::thrown(failures) };
+    let error = if is_late {
+        Stop::BlockTimedOut(failures).into_error()
+    } else {
+        Failures::into_error(failures)
+    };
     call.session.combine(Err(error), Vec::new()).map(|_| values)
 }
 

@@ -87,7 +87,7 @@ fn value_of(engine: &Engine, session: &Arc<Session>, placeholder: &str) -> Resul
         evaluate(engine, session, expression, &stopped)
     });
     filled.map_err(|error| match stopped.take() {
-        Some(stop) => stop.thrown(),
+        Some(stop) => stop.into_error(),
         None => throw(error.message()),
     })
 }

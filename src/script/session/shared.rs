@@ -141,10 +141,10 @@ impl Session {
         if let Some(stop) = self.stop_by_operations(taken) {
             return Some(Dynamic::from(stop));
         }
-        let looks = taken.is_multiple_of(OPERATIONS_PER_CHECK)
+        let is_due = taken.is_multiple_of(OPERATIONS_PER_CHECK)
             || self.is_any_over.load(Ordering::Relaxed)
             || (taken.is_multiple_of(OPERATIONS_PER_GLANCE) && self.is_check_overdue());
-        if looks { self.stop().map(Dynamic::from) } else { None }
+        if is_due { self.stop().map(Dynamic::from) } else { None }
     }
 
     /// Returns true if the last check was long ago, by the real clock: that of a plan stands still.
@@ -181,7 +181,7 @@ impl Session {
     /// Stops this thread's code, whatever the script does with the error.
     pub(in crate::script) fn stop_with(&self, stop: Stop) -> Thrown {
         self.record_stop(stop.clone());
-        stop.thrown()
+        stop.into_error()
     }
 
     /// Records a stop. Returns true if it is more severe than the one before.
@@ -207,7 +207,7 @@ impl Session {
     ) -> Thrown {
         let trace = (!self.frame().in_placeholder).then(|| self.place(context));
         self.fail(Failure { trace, ..failure });
-        Stop::Failed.thrown()
+        Stop::Failed.into_error()
     }
 
     /// Fails the step with an error that the script has caught. All failures in it count again.
@@ -249,7 +249,7 @@ impl Session {
 
     /// Returns an error if this thread's code must stop.
     pub(in crate::script) fn check(&self) -> Result<(), Thrown> {
-        self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+        self.stop().map_or(Ok(()), |stop| Err(stop.into_error()))
     }
 
     /// Returns the error for a denied request. A script can catch a refusal only. A fault comes
@@ -257,7 +257,7 @@ impl Session {
     pub(in crate::script) fn denied(&self, denied: Denied) -> Thrown {
         match (denied, self.stop()) {
             (Denied::Fault(error), _) => self.stop_with(Stop::Fault(Arc::new(error))),
-            (_, Some(stop)) => stop.thrown(),
+            (_, Some(stop)) => stop.into_error(),
             (Denied::Refused(error), None) => throw(error.report()),
             (Denied::LeftOut(error), None) => {
                 let reason = error.report();
@@ -399,7 +399,7 @@ impl Session {
                 // does not count.
                 Some(over) => {
                     self.frame().ending.add(failures);
-                    ended.and_then(|_| Err(over.thrown()))
+                    ended.and_then(|_| Err(over.into_error()))
                 }
                 None => self.combine(ended, failures),
             }
@@ -474,10 +474,10 @@ impl Session {
             // The step is stopped, so nothing can catch the error anymore.
             (Some(over), _) => {
                 ending.add(failures);
-                Err(over.thrown())
+                Err(over.into_error())
             }
-            (None, Some(_)) => Err(Stop::BlockTimedOut(failures).thrown()),
-            (None, None) => Err(Failures::thrown(failures)),
+            (None, Some(_)) => Err(Stop::BlockTimedOut(failures).into_error()),
+            (None, None) => Err(Failures::into_error(failures)),
         }
     }
 

@@ -21,7 +21,7 @@ impl Expectation {
     }
 
     // This error can be caught, because the engine drops the position of errors that cannot.
-    pub(super) fn thrown(self, at: Position) -> Thrown {
+    pub(super) fn into_error(self, at: Position) -> Thrown {
         EvalAltResult::ErrorRuntime(Dynamic::from(self), at).into()
     }
 
@@ -35,7 +35,7 @@ impl Expectation {
     }
 
     pub(super) fn fail(self) -> Result<Dynamic, Thrown> {
-        Err(self.thrown(Position::NONE))
+        Err(self.into_error(Position::NONE))
     }
 }
 
@@ -50,7 +50,7 @@ impl Place {
     /// Returns the expectation as an error at this position. The engine stores the file only for
     /// calls, so it is wrapped in one.
     pub(super) fn error_here(&self, test: &str, expectation: Expectation) -> Thrown {
-        let (file, thrown) = (self.file.clone(), expectation.thrown(self.at));
+        let (file, thrown) = (self.file.clone(), expectation.into_error(self.at));
         EvalAltResult::ErrorInFunctionCall(test.to_owned(), file, thrown, Position::NONE).into()
     }
 }

@@ -273,7 +273,7 @@ impl Tester {
         self.locked(|it| &it.ran).extend(commands());
         if let Some(message) = self.locked(|it| &it.abort).take() {
             let notes = command_notes(&commands().collect::<Vec<_>>());
-            return Err(Expectation::new(message).with(notes).thrown(Position::NONE));
+            return Err(Expectation::new(message).with(notes).into_error(Position::NONE));
         }
         let results = end.steps.into_iter().zip(recorded);
         let result = |((step, remembered), recorded)| self.result_of(step, remembered, recorded);

@@ -125,8 +125,8 @@ fn has_warnings(report: &CheckReport) -> bool {
     report.problems.iter().any(|problem| problem.severity == Severity::Warning)
 }
 
-/// Warns of problems with the settings and the path of the repository, if there is one. A config can
-/// be checked outside of a repository too.
+/// Warns of problems with the settings and the path of the repository, if there is one. A config
+/// can be checked outside of a repository too.
 fn warn_of_repository(globals: &Globals) {
     match globals.engine() {
         Ok(engine) => engine.path_warning().iter().for_each(terminal::warn),

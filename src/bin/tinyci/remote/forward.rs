@@ -1,7 +1,7 @@
 //! `tinyci -r`: the same command, on the server of a remote.
 //!
-//! tinyci sends the parsed command, not the typed one: `--long=value` arguments, each quoted for the
-//! shell that sshd starts on the server.
+//! tinyci sends the parsed command, not the typed one: `--long=value` arguments, each quoted for
+//! the shell that sshd starts on the server.
 
 use std::{
     env,
