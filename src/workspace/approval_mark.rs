@@ -4,8 +4,8 @@
 //! Anyone who can push can push an approval's ref under any name. But a push cannot write a file in
 //! the state directory, and no other account can create a file that this one owns. So the mark is a
 //! file with the id of the approval, and its owner is the approver. The id covers everything in the
-//! approval. A mark is valid only if nobody except its owner can write it: accounts that share a
-//! repository can rename each other's files there, but not write them.
+//! approval. A mark is valid only if its owner alone can write it. Accounts that share a repository
+//! can rename each other's files there, but not write them.
 
 use std::{
     fs::{self, File, Permissions},

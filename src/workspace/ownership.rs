@@ -282,9 +282,10 @@ impl Workspace {
         !(is_nearer && builds.starts_with(owner) && self.is_another(mark))
     }
 
-    /// Returns the owner of a directory without a mark if its place shows one: the default builds
-    /// directory of another repository, or a directory inside a build, which would be removed with
-    /// it.
+    /// Returns the owner of a directory without a mark, if the directory's place shows one.
+    ///
+    /// This is the case for the default builds directory of another repository. A directory inside
+    /// a build also has an owner, because it would be removed with the build.
     fn owner_by_place(&self, builds: &Path) -> Result<Option<OtherOwner>, Error> {
         let owner = builds
             .parent()

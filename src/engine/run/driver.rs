@@ -21,7 +21,7 @@ use crate::{
     },
     process::Guard,
     repo::Repo,
-    rules::{plan::plan, retest::JudgedFor},
+    rules::{plan::plan, retest::TestedRef},
     util::suggestion::hinted,
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
@@ -556,7 +556,7 @@ impl<'a> RunDriver<'a> {
 
 /// A ref's name as a person types it.
 fn short_ref(name: &GitString) -> String {
-    JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
+    TestedRef::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
 const ANOTHER_BUILDS_DIR: &str =

@@ -18,7 +18,7 @@ use crate::{
         selection::RefUpdate,
     },
     repo::{Line, Repo},
-    rules::retest::{JudgedFor, PastJobs},
+    rules::retest::{PastJobs, TestedRef},
     util::version_order,
     workspace::LookedAt,
 };
@@ -123,7 +123,7 @@ impl SecondLook<'_> {
         let mut tags = Vec::new();
         for update in self.pushes.iter().flatten().filter(|update| update.new.is_some()) {
             let name = &update.reference;
-            let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+            let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
             let is_known = || selected.iter().chain(&tags).any(|(known, _)| known == name);
             if is_tag && !is_known() {
                 tags.extend(self.repo.ref_tip(name)?.map(|tip| (name.clone(), tip)));
@@ -156,7 +156,7 @@ impl SecondLook<'_> {
     }
 
     fn of_tag(&self, tip: CommitId, name: &GitString) -> Result<Job, Error> {
-        let tag = JudgedFor::of_ref(name).and_then(|it| it.tag().cloned());
+        let tag = TestedRef::of_ref(name).and_then(|it| it.tag().cloned());
         Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Trigger::Tag) })
     }
 
@@ -274,7 +274,7 @@ impl<'a> Candidate<'a> {
         let Ok(loaded) = LoadedPipeline::load(look.shared, look.repo, &commit) else {
             return Ok(None);
         };
-        let lacking = past.lacking(&loaded.pipeline);
+        let lacking = past.missing_steps(&loaded.pipeline);
         let pushed_tag = pushed_tag.cloned();
         let candidate = Self { look, id, past, loaded, lacking, pushed_tag };
         Ok((!candidate.lacking.is_empty()).then_some(candidate))
@@ -283,21 +283,21 @@ impl<'a> Candidate<'a> {
     /// Whether a ref is the branch of the last job, to which only the tag has something to add that
     /// was pushed.
     fn leaves_it_to_the_tag(&self, name: &GitString) -> bool {
-        let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
+        let branch = TestedRef::of_ref(name).filter(|it| it.tag().is_none());
         self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
     /// The job that tests it again for a ref, if that would run something new.
     fn job_for(&self, name: &GitString) -> Result<Option<Job>, Error> {
-        let Some(judged_for) = JudgedFor::of_ref(name) else { return Ok(None) };
-        let branch = self.past.branch_for(&judged_for);
+        let Some(tested_ref) = TestedRef::of_ref(name) else { return Ok(None) };
+        let branch = self.past.branch_for(&tested_ref);
         let job = Job {
-            tag: judged_for.tag().or(self.pushed_tag.as_ref()).cloned(),
-            retest_reason: Some(self.past.why_again(&judged_for)),
+            tag: tested_ref.tag().or(self.pushed_tag.as_ref()).cloned(),
+            retest_reason: Some(self.past.why_again(&tested_ref)),
             ..Job::new(self.look.repo.commit_for(self.id, branch)?, Trigger::Retest)
         };
         let runs = if self.loaded.pipeline.script.is_some() {
-            self.past.may_differ_for(&judged_for) && self.script_may_run(&job)?
+            self.past.may_differ_for(&tested_ref) && self.script_may_run(&job)?
         } else {
             self.conditions_hold(&job)?
         };
@@ -384,7 +384,7 @@ fn newest_tags(
 ) -> HashMap<CommitId, GitString> {
     let mut tags: HashMap<CommitId, GitString> = HashMap::new();
     for (name, commit) in refs {
-        let Some(tag) = JudgedFor::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
+        let Some(tag) = TestedRef::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
         let known = tags.entry(commit).or_insert_with(|| tag.clone());
         let pair = [known.to_string(), tag.to_string()];
         if version_order::newest(pair.iter().map(String::as_str)) == Some(&pair[1]) {

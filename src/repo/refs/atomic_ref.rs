@@ -26,7 +26,7 @@ use crate::repo::{
     repository::{Repo, git_error},
 };
 
-/// The time to wait for a lock that another program holds on the ref.
+/// The time to wait for a lock that another program has on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The author of the commits that tinyci makes itself.

@@ -38,7 +38,7 @@ impl<'a> Tags<'a> {
 
     /// What is wrong with a text that a step runs, or any step where none is named.
     fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
-        let names = Vars::in_tags_of(step, self.own);
+        let names = Vars::for_step(step, self.own);
         let judge = self.judge.get_or_init(|| ExpressionValidator::new(self.functions));
         let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
