@@ -26,20 +26,20 @@
 //! The root of the crate has what a first program uses. Each public module has one subject, such as
 //! [`deploy`] or [`executor`].
 //!
-//! [`guide`] tells the whole story; here is where each step of a commit's path lives.
+//! The [`guide`] explains everything. This table shows where the code of each step is:
 //!
 //! | step | takes → gives | where |
 //! |---|---|---|
-//! | scan | [`Selection`] → commits due, oldest first | `repo` |
-//! | plan | those → [`Plan`](plan::Plan) of [`Job`](plan::Job)s, each with its reason | `rules` |
+//! | scan | [`Selection`] → pending commits, oldest first | `repo` |
+//! | plan | those → [`Plan`](plan::Plan) of [`Job`](plan::Job)s, each with its trigger | `rules` |
 //! | load | the commit's config → [`Pipeline`] | `repo`, `config` |
-//! | export | its tree → build folder | `export` |
+//! | export | its tree → export directory | `export` |
 //! | run | [`StepSequence::step`](pipeline::StepSequence::step) → commands through an [`Executor`](executor::Executor) → [`StepRecord`](record::StepRecord) → [`StepSequence::finish`](pipeline::StepSequence::finish) | `rules`, `engine` |
 //! | record | [`Record`] → a line of JSON, then the one-word verdict | `wire`, `repo` |
 //! | report | records → [`Summary`] | `engine` |
 //!
-//! Then it scans again until nothing is due. [`Event`]s go out; a [`CancelToken`] and the answers
-//! of hooks come in.
+//! Then the run scans again until nothing is pending. Your program receives [`Event`]s. It controls
+//! the run with a [`CancelToken`] and with the answers of its callbacks.
 
 #![cfg_attr(
     not(feature = "rhai"),

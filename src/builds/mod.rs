@@ -12,7 +12,7 @@
 //! # Ok::<(), tinyci::Error>(())
 //! ```
 
-// What stands here: everything that packs, restores and removes builds after their job.
+// Everything that packs, restores and removes builds after their job:
 //
 // | file | holds |
 // |---|---|

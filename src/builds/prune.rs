@@ -1,9 +1,9 @@
-//! Old builds removed for good: folders and archives. Verdicts, records and the log of all runs
-//! stay.
+//! Pruning: deletes old builds, both directories and archives. Verdicts, records and the log of all
+//! runs are kept.
 //!
-//! What is decided in [`retention`](crate::rules::retention) is carried out under the locks that a
-//! compaction takes: one caller at a time changes the folder of builds, and no build is touched
-//! that a run, or a deployment, works in.
+//! [`retention`](crate::rules::retention) decides which builds to remove. Pruning takes the same
+//! locks as compacting: only one call at a time changes the builds directory. A build that a run or
+//! deployment is using stays.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +21,7 @@ use crate::{
     workspace::{Build, BuildsFolder, Mounts, Workspace, remove_file},
 };
 
-/// Which builds to remove. Every rule that is given takes away what it leaves no room for.
+/// The rules for removing builds. A build is removed if any rule that is set says so.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,87 +34,90 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneOptions {
-    /// Removes all but so many builds, those that were run last, and the pinned ones.
+    /// The number of builds to keep: the ones that ran last, and the pinned ones.
     pub keep: Option<usize>,
-    /// Removes builds that were last run longer ago.
+    /// The maximum time since the last run. Older builds are removed.
     pub max_age: Option<Duration>,
-    /// Removes the builds that were run longest ago until the rest, pinned ones included, takes no more
-    /// of the disk than this.
+    /// The maximum disk usage of all builds in bytes, including pinned ones. The builds that ran
+    /// longest ago are removed first.
     pub max_bytes: Option<u64>,
-    /// Only says what would go.
+    /// True to remove nothing and only report what would be removed.
     pub dry_run: bool,
 }
 
 impl PruneOptions {
-    /// No rule: those of the repository's settings hold (`tinyci.pruneKeep` and its like).
+    /// Sets no rules: the repository's settings apply (`tinyci.pruneKeep` and similar).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Keeps this many of the newest builds at most.
+    /// Sets the number of builds to keep.
     #[must_use]
     pub fn keep(mut self, builds: usize) -> Self {
         self.keep = Some(builds);
         self
     }
 
-    /// Keeps only builds that were run within this time.
+    /// Sets the maximum time since the last run.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Keeps this many bytes of builds at most.
+    /// Sets the maximum disk usage of all builds in bytes.
     #[must_use]
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self
     }
 
-    /// Removes nothing, and says what would go.
+    /// Removes nothing, and only reports what would be removed.
     #[must_use]
     pub fn dry_run(mut self, dry_run: bool) -> Self {
         self.dry_run = dry_run;
         self
     }
 
-    /// Whether any rule is given.
+    /// Returns true if a rule is set.
     pub(crate) fn has_rule(&self) -> bool {
         self.keep.is_some() || self.max_age.is_some() || self.max_bytes.is_some()
     }
 }
 
-/// What pruning did, or would do.
+/// The result of pruning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PruneReport {
-    /// The builds that are gone, oldest first.
+    /// The removed builds, oldest first.
     pub removed: Vec<PrunedBuild>,
-    /// The names of builds that were to go, and stay because somebody works in them.
+    /// The names of builds that were not removed because a run or deployment is using them.
     pub in_use: Vec<String>,
-    /// The builds that stay whatever the rules say: what is deployed, was before
-    /// (`tinyci.keepReleases`), would be next or waits for an approval, and what a link in a folder of
-    /// `tinyci.pin` leads into.
+    /// The builds that no rule removes. They are deployed, were deployed before
+    /// (`tinyci.keepReleases`), are next, or await an approval. A symbolic link in a directory of
+    /// `tinyci.pin` protects a build too.
     pub protected: Vec<ProtectedBuild>,
-    /// What a person should see: that those builds alone are more than a rule allows.
+    /// A warning if the protected builds alone exceed a rule.
     pub warnings: Vec<String>,
-    /// What was to go and is still there, and why. The rest went on. A dry run names only builds in
-    /// which something is mounted.
+    /// The builds that could not be removed, and why. The others were still removed. A dry run
+    /// lists only builds that contain a mount.
     pub not_removed: Vec<NotRemoved>,
-    /// Whether nothing was removed, because only a report was asked for.
+    /// True if nothing was removed because of [`PruneOptions::dry_run`].
     pub dry_run: bool,
 }
 
 impl PruneReport {
-    /// How many bytes of the disk are free by it.
+    /// Returns the number of bytes that were freed on the disk.
     pub fn freed_bytes(&self) -> u64 {
         self.removed.iter().map(|build| build.bytes).sum()
     }
 
-    /// As one line of JSON: `removed`, each with `name`, `bytes` and as `reason` one of `count`,
-    /// `age` and `size`; `in_use`; `protected`, each with `name`, `bytes` and `why`, a list of words;
-    /// `not_removed`, each with `path` and `reason`; `freed_bytes`, `warnings` and `dry_run`.
+    /// Returns one line of JSON.
+    ///
+    /// `removed` lists builds with `name`, `bytes` and `reason`: `count`, `age` or `size`.
+    /// `protected` lists builds with `name`, `bytes` and `why`, an array of strings. `not_removed`
+    /// lists `path` and `reason`. The other keys are `in_use`, `freed_bytes`, `warnings` and
+    /// `dry_run`.
     ///
     /// ```
     /// let expected = concat!(
@@ -174,58 +177,58 @@ struct PrunedJson<'a> {
     reason: &'static str,
 }
 
-/// A build that is gone.
+/// A removed build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrunedBuild {
-    /// The name of its folder.
+    /// The name of its directory.
     pub name: String,
-    /// What it took on the disk.
+    /// The disk usage in bytes.
     pub bytes: u64,
-    /// Which rule left no room for it.
+    /// The rule that removed it.
     pub reason: PruneReason,
 }
 
-/// A build that stays whatever the rules say.
+/// A build that no rule removes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProtectedBuild {
-    /// The name of its folder.
+    /// The name of its directory.
     pub name: String,
-    /// What it takes on the disk.
+    /// The disk usage in bytes.
     pub bytes: u64,
-    /// Why it stays, a few words each: `deployed to production`.
+    /// The reasons, such as `deployed to production`.
     pub why: Vec<String>,
 }
 
-/// Removes old builds. A folder of builds that is not there holds none. `kept` says which stay; it
-/// is asked again before each is removed.
+/// Removes old builds. A missing builds directory counts as empty. `kept` returns the builds to
+/// keep. It is called again before each removal, because a deployment may have started.
 ///
 /// # Errors
 ///
-/// [`Busy`](ErrorKind::Busy) if another call packs or removes builds here,
-/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) if the folder of builds cannot be
-/// read. What does not go is passed over, and told.
+/// Returns [`Busy`](ErrorKind::Busy) if another call packs or removes builds here,
+/// [`Canceled`](ErrorKind::Canceled), or [`Io`](ErrorKind::Io) if the builds directory cannot be
+/// read. Builds that cannot be removed are listed in the report.
 pub(crate) fn prune(
     workspace: &Workspace,
     options: &PruneOptions,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
 ) -> Result<PruneReport, Error> {
-    let mut done = PruneReport { dry_run: options.dry_run, ..PruneReport::default() };
-    let Some(folder) = workspace.builds_folder()? else { return Ok(done) };
+    let mut report = PruneReport { dry_run: options.dry_run, ..PruneReport::default() };
+    let Some(builds_dir) = workspace.builds_folder()? else { return Ok(report) };
     if !options.dry_run {
-        done.not_removed = folder.clear_leftovers()?;
+        report.not_removed = builds_dir.clear_leftovers()?;
     }
-    let mut names = folder.build_names()?;
-    names.extend(folder.archive_names()?);
+    let mut names = builds_dir.build_names()?;
+    names.extend(builds_dir.archive_names()?);
     names.sort();
     names.dedup();
     let (now, mounts) = (SystemTime::now(), Mounts::now());
     let stored = names.iter().filter_map(|name| {
         let build = workspace.build(name);
         let last_run = build.last_run();
-        // Where no job wrote one down, as TinyCI 0.5 did not, no time tells better.
+        // Builds of TinyCI 0.5 have no recorded time, so use the modification time.
         let since = last_run.or_else(|| build.last_written());
         let age = since.and_then(|time| now.duration_since(time).ok()).unwrap_or_default();
         let bytes = build.disk_bytes(&mounts);
@@ -234,23 +237,25 @@ pub(crate) fn prune(
     let rules =
         Rules { keep: options.keep, max_age: options.max_age, max_bytes: options.max_bytes };
     let (stored, first) = (stored.collect::<Vec<_>>(), kept()?);
-    done.protected = pinned(&stored, &first);
-    done.warnings.extend(too_many(&done.protected, options));
+    report.protected = pinned(&stored, &first);
+    report.warnings.extend(limit_warning(&report.protected, options));
     for (build, reason) in surplus(stored, &rules, &first) {
         if cancel.is_canceled() {
             return Err(Error::new(ErrorKind::Canceled, "pruning was canceled"));
         }
         let name = build.name.as_str().to_owned();
-        match remove(&folder, &workspace.build(&name), kept, options.dry_run)? {
-            Fate::Removed => done.removed.push(PrunedBuild { name, bytes: build.bytes, reason }),
-            Fate::InUse => done.in_use.push(name),
-            Fate::Stays(left) => done.not_removed.push(left),
+        match remove(&builds_dir, &workspace.build(&name), kept, options.dry_run)? {
+            RemoveResult::Removed => {
+                report.removed.push(PrunedBuild { name, bytes: build.bytes, reason })
+            }
+            RemoveResult::InUse => report.in_use.push(name),
+            RemoveResult::NotRemoved(left) => report.not_removed.push(left),
         }
     }
-    Ok(done)
+    Ok(report)
 }
 
-/// The builds that are kept, the oldest commits' first.
+/// Returns the protected builds, sorted by the age of their commits, oldest first.
 fn pinned(stored: &[Stored<'_>], kept: &Kept) -> Vec<ProtectedBuild> {
     let pinned = stored.iter().filter_map(|build| {
         let why = kept.why(build.name)?.to_vec();
@@ -259,64 +264,66 @@ fn pinned(stored: &[Stored<'_>], kept: &Kept) -> Vec<ProtectedBuild> {
     pinned.collect()
 }
 
-/// Says that kept builds alone are more than a rule allows, and which they are.
-fn too_many(pinned: &[ProtectedBuild], options: &PruneOptions) -> Option<String> {
+/// Returns a warning if the protected builds alone exceed a rule.
+fn limit_warning(pinned: &[ProtectedBuild], options: &PruneOptions) -> Option<String> {
     let bytes: u64 = pinned.iter().map(|build| build.bytes).sum();
     let limit = match options {
-        PruneOptions { max_bytes: Some(most), .. } if bytes > *most => format_bytes(*most),
-        PruneOptions { keep: Some(most), .. } if pinned.len() > *most => format!("{most} builds"),
+        PruneOptions { max_bytes: Some(max), .. } if bytes > *max => format_bytes(*max),
+        PruneOptions { keep: Some(max), .. } if pinned.len() > *max => format!("{max} builds"),
         _ => return None,
     };
-    let each = pinned.iter().map(|build| {
+    let listed = pinned.iter().map(|build| {
         format!("`{}` ({}, {})", build.name, format_bytes(build.bytes), build.why.join(", "))
     });
-    let each: Vec<String> = each.collect();
+    let listed: Vec<String> = listed.collect();
     Some(format!(
         "{} builds with {} are protected, more than the limit of {limit}: {}",
         pinned.len(),
         format_bytes(bytes),
-        each.join(", ")
+        listed.join(", ")
     ))
 }
 
-/// What becomes of a build that the rules leave no room for.
-enum Fate {
+/// The result of removing a build.
+enum RemoveResult {
     Removed,
-    /// Somebody works in it, or it was deployed meanwhile.
+    /// A run or deployment is using it, or it was deployed in the meantime.
     InUse,
-    Stays(NotRemoved),
+    NotRemoved(NotRemoved),
 }
 
-/// Removes a build, its folder and its archive. Only not to know which builds stay is an error.
+/// Removes a build: its directory and its archive. Fails only if it is not known which builds to
+/// keep.
 fn remove(
-    folder: &BuildsFolder<'_>,
+    builds_dir: &BuildsFolder<'_>,
     build: &Build,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     dry_run: bool,
-) -> Result<Fate, Error> {
-    let has_folder = folder.has_folder(build.name());
-    let taken = match has_folder.then(|| build.take()).transpose() {
-        Ok(taken) => taken.flatten(),
-        Err(error) => return Ok(Fate::Stays(NotRemoved::new(build.dir(), &error))),
+) -> Result<RemoveResult, Error> {
+    let has_dir = builds_dir.has_folder(build.name());
+    let lock = match has_dir.then(|| build.take()).transpose() {
+        Ok(lock) => lock.flatten(),
+        Err(error) => return Ok(RemoveResult::NotRemoved(NotRemoved::new(build.dir(), &error))),
     };
-    // From here on a deployment that has begun shows, and any other makes the build anew.
-    if (has_folder && taken.is_none()) || kept()?.has(build.name()) {
-        return Ok(Fate::InUse);
+    // The build is locked now: a deployment of it that has started is visible in `kept`. A later
+    // one must build it again.
+    if (has_dir && lock.is_none()) || kept()?.has(build.name()) {
+        return Ok(RemoveResult::InUse);
     }
-    let gone = match dry_run {
-        true => folder.refuse_mounts(build.name()),
-        false => remove_both(folder, build, has_folder),
+    let removed = match dry_run {
+        true => builds_dir.refuse_mounts(build.name()),
+        false => remove_dir_and_archive(builds_dir, build, has_dir),
     };
-    Ok(gone.map_or_else(Fate::Stays, |()| Fate::Removed))
+    Ok(removed.map_or_else(RemoveResult::NotRemoved, |()| RemoveResult::Removed))
 }
 
-fn remove_both(
-    folder: &BuildsFolder<'_>,
+fn remove_dir_and_archive(
+    builds_dir: &BuildsFolder<'_>,
     build: &Build,
-    has_folder: bool,
+    has_dir: bool,
 ) -> Result<(), NotRemoved> {
-    if has_folder {
-        folder.remove_build(build.name())?;
+    if has_dir {
+        builds_dir.remove_build(build.name())?;
     }
     let archive = build.archive_path();
     remove_file(&archive).map_err(|error| NotRemoved::new(archive, &error))
@@ -340,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deployed_while_others_go_stays() {
+    fn a_build_deployed_during_pruning_stays() {
         let dir = tempfile::tempdir().unwrap();
         for digit in ['a', 'b', 'c'] {
             fs::create_dir(dir.path().join(name(digit))).unwrap();
@@ -348,15 +355,15 @@ mod tests {
         fs::write(dir.path().join(format!("{}.tar.gz", name('d'))), "").unwrap();
         let workspace = Workspace::new(dir.path(), Some(Path::new(".")), dir.path());
         let never = CancelView::new(&CancelToken::new(), 1);
-        let mut asked = 0;
+        let mut calls = 0;
         let mut keep = || {
-            asked += 1;
-            Ok(kept(if asked > 1 { "abd" } else { "a" }))
+            calls += 1;
+            Ok(kept(if calls > 1 { "abd" } else { "a" }))
         };
-        let done = prune(&workspace, &PruneOptions::new().keep(0), &mut keep, &never).unwrap();
-        let removed: Vec<&str> = done.removed.iter().map(|build| &*build.name).collect();
+        let report = prune(&workspace, &PruneOptions::new().keep(0), &mut keep, &never).unwrap();
+        let removed: Vec<&str> = report.removed.iter().map(|build| &*build.name).collect();
         assert_eq!(removed, [name('c')]);
-        assert_eq!(done.in_use, [name('b'), name('d')]);
-        assert_eq!(asked, 4, "once for all, and before each");
+        assert_eq!(report.in_use, [name('b'), name('d')]);
+        assert_eq!(calls, 4, "once for all, and before each");
     }
 }

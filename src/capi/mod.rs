@@ -19,7 +19,7 @@
 //! | `notifier` | the file descriptor that is readable if the queue is not empty |
 //! | `event` | events |
 //! | `request` | requests, and how they are answered |
-//! | `ask` | putting a request into the queue, and waiting for its answer |
+//! | `pending_request` | putting a request into the queue, and waiting for its answer |
 //! | `callbacks` | hooks, functions, secrets, approvals and the executor as requests |
 //! | `deploy` | deployments |
 //! | `maintenance` | installing, packing, pruning, canceling, forgetting |
@@ -43,7 +43,6 @@
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
 mod artifacts;
-mod ask;
 mod callbacks;
 mod cancel;
 mod code;
@@ -58,6 +57,7 @@ mod maintenance;
 mod notifier;
 mod options;
 mod outcome;
+mod pending_request;
 mod pipeline;
 mod queue;
 mod record;

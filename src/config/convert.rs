@@ -1,7 +1,8 @@
-//! [`Pipeline::to_rhai`]: the same pipeline as a script.
+//! [`Pipeline::to_rhai`]: converts a config in YAML to a script.
 //!
-//! A command keeps its tags: `sh` fills them by the same rule. Elsewhere, in variables and folders,
-//! a script has no tags; there they become expressions over `ctx`, whose values no shell reads.
+//! Commands keep their placeholders, because `sh` fills them in by the same rules. Environment
+//! variables and directories of a script have no placeholders. There they become expressions with
+//! `ctx`, and no shell reads their values.
 
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
@@ -10,13 +11,13 @@ use crate::model::{
     pipeline::{DeployRules, Format, Phase, Pipeline, Step, StepName, Template, When},
 };
 
-/// How long a phase of a script may take where nothing is said; in YAML there is no limit.
+/// The default time limit of a phase in a script. Steps in YAML have no default limit.
 const SCRIPT_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// The variable that depends on the conditions of its step.
-const OF_TAG: &str = "tag";
+/// The placeholder whose value depends on the conditions of its step.
+const TAG_VARIABLE: &str = "tag";
 
-/// What each of tinyci's own variables is in a script, as a text.
+/// The expression for each of tinyci's placeholders in a script, as a string.
 const VARIABLES: [(&str, &str); 15] = [
     ("author", "ctx.author"),
     ("branch", "ctx.branch ?? \"\""),
@@ -36,7 +37,7 @@ const VARIABLES: [(&str, &str); 15] = [
 ];
 
 impl Pipeline {
-    /// Writes a pipeline that was read from YAML as a script that does the same.
+    /// Converts a pipeline from YAML to a script that does the same.
     ///
     /// ```
     /// use tinyci::{Format, Pipeline};
@@ -48,10 +49,14 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) with its place, for a tag in a variable or a folder that only
-    /// commands can fill in: one that names a variable of an embedding program; for a tag that is not
-    /// closed; and for a pattern of `when` that a script has no short word for.
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a pipeline that is a script already.
+    /// Returns [`Config`](ErrorKind::Config) with the position in these cases:
+    ///
+    /// - an environment variable or directory contains a placeholder that only an embedding program
+    ///   sets;
+    /// - a placeholder is not closed;
+    /// - a pattern of `when` has no simple equivalent in a script.
+    ///
+    /// Returns [`InvalidArg`](ErrorKind::InvalidArg) if the pipeline is already a script.
     pub fn to_rhai(&self) -> Result<String, Error> {
         if self.format == Format::Rhai {
             let error = Error::new(ErrorKind::InvalidArg, "this is already a script");
@@ -87,9 +92,9 @@ impl Pipeline {
         let mut lines = vec![format!("fn {}(ctx) {{", step.name)];
         lines.extend(self.conditions(step)?);
         let options = self.options(step)?;
-        // Said once where it would be said of every command.
+        // Several commands with the same options share one variable.
         let named = !options.is_empty() && step.commands().len() > 1;
-        let behind = match (named, options.is_empty()) {
+        let options_argument = match (named, options.is_empty()) {
             (true, _) => {
                 lines.push(format!("    let options = {options};"));
                 ", options".to_owned()
@@ -103,9 +108,9 @@ impl Pipeline {
         }
         for command in step.commands() {
             let text = self.command(step, command)?;
-            // A script refuses to run nothing, which YAML does.
+            // A script does not accept an empty command, but YAML does.
             let text = if text.trim().is_empty() { ":" } else { &text };
-            lines.push(format!("{indent}sh({}{behind});", command_literal(text)));
+            lines.push(format!("{indent}sh({}{options_argument});", command_literal(text)));
         }
         if step.timeout.is_some() {
             lines.push("    });".to_owned());
@@ -114,7 +119,8 @@ impl Pipeline {
         Ok(lines.join("\n"))
     }
 
-    /// The options of a step's commands as a map; empty where there are none.
+    /// Returns the options of a step's commands as a map literal, or an empty string without
+    /// options.
     fn options(&self, step: &Step) -> Result<String, Error> {
         let mut options = Vec::new();
         let is_for_tag = self.tag_patterns(step).is_some();
@@ -134,11 +140,12 @@ impl Pipeline {
         })
     }
 
-    /// A step's variables. A secret takes the place of a text of the same name.
+    /// Returns a step's environment variables as a map literal. A secret replaces a variable of the
+    /// same name.
     fn env(&self, step: &Step) -> Result<String, Error> {
-        let texts = step.env.iter().filter(|(name, _)| !step.secrets.contains(name));
-        let texts = texts.map(|(name, value)| Ok(entry(name, &self.value(step, value)?)));
-        let mut entries = texts.collect::<Result<Vec<String>, Error>>()?;
+        let strings = step.env.iter().filter(|(name, _)| !step.secrets.contains(name));
+        let strings = strings.map(|(name, value)| Ok(entry(name, &self.value(step, value)?)));
+        let mut entries = strings.collect::<Result<Vec<String>, Error>>()?;
         let tag = self.tag_patterns(step).filter(|_| !step.env.contains_key("TINYCI_TAG"));
         entries.extend(tag.map(|tag| entry("TINYCI_TAG", &newest_tag(tag))));
         let secret = |name: &String| entry(name, &format!("secret({})", literal(name)));
@@ -146,12 +153,14 @@ impl Pipeline {
         Ok(format!("#{{ {} }}", entries.join(", ")))
     }
 
-    /// A step's `when`, and what that of its phase means for a hook, as statements.
+    /// Returns the conditions of a step as statements. Those of a hook include the conditions of
+    /// its phase.
     fn conditions(&self, step: &Step) -> Result<Vec<String>, Error> {
         let phase = phase_of_hook(step.name).and_then(|phase| self.step(phase));
         let is_before = step.name.decides().is_some();
         let mut lines = Vec::new();
-        // A phase that is left out leaves out its hooks. Those behind it do not run after `skip`.
+        // If a phase is left out, so are its hooks. The hooks after it do not run after `skip`
+        // anyway.
         if let Some(phase) = phase {
             lines.extend(unless_changed(phase, "return;"));
             if is_before {
@@ -161,16 +170,16 @@ impl Pipeline {
         let skip = "skip(\"its condition does not hold\");";
         let is_deploy = step.name == Phase::Deploy.into();
         lines.extend(unless_changed(step, if is_deploy { skip } else { "return;" }));
-        // In a hook before a phase, `skip` would leave out the phase.
+        // In a hook before a phase, `skip` would leave out the whole phase.
         let is_hook = matches!(step.name, StepName::Hook(_));
         let leave = if is_before && is_hook { "return;" } else { skip };
         lines.extend(self.unless_ref_and_message(step, leave)?);
-        // Where a phase and its hook say the same, it stands there once.
+        // A phase and its hook may have the same condition.
         lines.dedup();
         Ok(lines)
     }
 
-    /// What a script does where the branch, the tags or the message keep a step from running.
+    /// Returns the statements that leave out a step because of the branch, the tags or the message.
     fn unless_ref_and_message(&self, step: &Step, leave: &str) -> Result<Vec<String>, Error> {
         let When { branch, tag, message, .. } = &step.when;
         let (mut lines, mut conditions) = (Vec::new(), Vec::new());
@@ -181,7 +190,7 @@ impl Pipeline {
             conditions.push(format!("{} != ()", newest_tag(tag)));
         }
         if !message.is_empty() {
-            // The language trims a text in its place, so it needs one of its own.
+            // `trim` changes the string in place, so it needs a variable.
             lines.push("    let message = ctx.message;\n    message.trim();".to_owned());
             let condition = self.patterns(step, message, "message")?;
             conditions.push(format!("(ctx.trigger == \"retry\" || {condition})"));
@@ -192,19 +201,19 @@ impl Pipeline {
         Ok(lines)
     }
 
-    /// The patterns of the tag that a step is for, where they are not those of the whole config.
+    /// Returns the patterns of the tag that a step is for: those of the step, else of its phase.
     fn tag_patterns<'a>(&'a self, step: &'a Step) -> Option<&'a Vec<String>> {
         let phase = step.name.phase().and_then(|phase| self.step(phase));
         let tags = [Some(step), phase].into_iter().flatten().map(|step| &step.when.tag);
         tags.into_iter().find(|tag| !tag.is_empty())
     }
 
-    /// Whether a value matches a list of patterns, as an expression.
+    /// Returns an expression that is true if the value matches a list of patterns.
     fn patterns(&self, step: &Step, patterns: &[String], value: &str) -> Result<String, Error> {
-        let begins_with_all = patterns.first().is_some_and(|first| first.starts_with('!'));
-        let mut whole = begins_with_all.to_string();
+        let begins_with_exclusion = patterns.first().is_some_and(|first| first.starts_with('!'));
+        let mut whole = begins_with_exclusion.to_string();
         for pattern in patterns {
-            let (taken_away, text) = match pattern.strip_prefix('!') {
+            let (excluded, text) = match pattern.strip_prefix('!') {
                 Some(text) => (true, text),
                 None => (false, pattern.as_str()),
             };
@@ -218,7 +227,7 @@ impl Pipeline {
                     step.commands().first().map_or(Position::new(1, 1), |it| it.position);
                 self.fault(position, &message)
             })?;
-            whole = match (taken_away, whole.as_str()) {
+            whole = match (excluded, whole.as_str()) {
                 (false, "false") => one,
                 (false, _) => format!("{whole} || {one}"),
                 (true, "true") => format!("!({one})"),
@@ -228,22 +237,25 @@ impl Pipeline {
         Ok(if patterns.len() == 1 { whole } else { format!("({whole})") })
     }
 
-    /// A command, whose placeholders `sh` fills in. Only what a script cannot know of its step's
-    /// conditions is another one there.
+    /// Returns a command with its placeholders. Only `tag` is replaced, because a script does not
+    /// know the conditions of its step.
     fn command(&self, step: &Step, template: &Template) -> Result<String, Error> {
         let pieces = self.pieces(template)?;
-        let tag = self.tag_patterns(step).filter(|_| pieces.contains(&Piece::Tag(OF_TAG)));
+        let tag =
+            self.tag_patterns(step).filter(|_| pieces.contains(&Piece::Placeholder(TAG_VARIABLE)));
         let Some(tag) = tag else { return Ok(template.text.clone()) };
-        let written = |piece: &Piece<'_>| match piece {
+        let to_text = |piece: &Piece<'_>| match piece {
             Piece::Text(text) => text.replace("<%", "<%%"),
-            Piece::Tag(name) if *name == OF_TAG => format!("<%= {} %>", newest_tag(tag)),
-            Piece::Tag(other) => format!("<%= {other} %>"),
+            Piece::Placeholder(name) if *name == TAG_VARIABLE => {
+                format!("<%= {} %>", newest_tag(tag))
+            }
+            Piece::Placeholder(other) => format!("<%= {other} %>"),
         };
-        Ok(pieces.iter().map(written).collect())
+        Ok(pieces.iter().map(to_text).collect())
     }
 
-    /// A text taken apart. What is no placeholder and begins like one fails its step; a script would
-    /// run it as it is.
+    /// Splits a string at its placeholders. Fails for a malformed placeholder: YAML fails the step
+    /// then, but a script would run the string unchanged.
     fn pieces<'a>(&self, template: &'a Template) -> Result<Vec<Piece<'a>>, Error> {
         pieces(&template.text).ok_or_else(|| {
             self.fault(
@@ -254,7 +266,7 @@ impl Pipeline {
         })
     }
 
-    /// A text outside of commands, its placeholders made expressions.
+    /// Returns a string outside of commands as an expression, with its placeholders replaced.
     fn value(&self, step: &Step, template: &Template) -> Result<String, Error> {
         let pieces = self.pieces(template)?;
         if let [Piece::Text(text)] = &pieces[..] {
@@ -266,12 +278,12 @@ impl Pipeline {
                 Piece::Text(text) => {
                     filled.push_str(&text.replace('`', "``").replace("${", "${\"${\"}"));
                 }
-                Piece::Tag(OF_TAG) if self.tag_patterns(step).is_some() => {
+                Piece::Placeholder(TAG_VARIABLE) if self.tag_patterns(step).is_some() => {
                     let tag = self.tag_patterns(step).map(|tag| newest_tag(tag));
-                    // Writing to a String does not fail.
+                    // Writing to a string cannot fail.
                     let _ = write!(filled, "${{{} ?? \"\"}}", tag.unwrap_or_default());
                 }
-                Piece::Tag(tag) => {
+                Piece::Placeholder(tag) => {
                     let expression = expression(tag).ok_or_else(|| {
                         let message = format!(
                             "`<%= {tag} %>` cannot be converted: outside of commands, a script can \
@@ -279,7 +291,7 @@ impl Pipeline {
                         );
                         self.fault(template.position, &message)
                     })?;
-                    // Writing to a String does not fail.
+                    // Writing to a string cannot fail.
                     let _ = write!(filled, "${{{expression}}}");
                 }
             }
@@ -293,59 +305,62 @@ impl Pipeline {
     }
 }
 
-/// The phase around which a hook runs.
+/// Returns the phase that a hook belongs to.
 fn phase_of_hook(name: StepName) -> Option<Phase> {
     name.phase().filter(|phase| StepName::from(*phase) != name)
 }
 
-/// What a script does where nothing changed that a step is for.
+/// Returns the statement that leaves out a step if no relevant path changed.
 fn unless_changed(step: &Step, leave: &str) -> Option<String> {
     let changed = &step.when.changed;
     let condition = format!("    if !ctx.changed({}) {{ {leave} }}", list(changed));
     (!changed.is_empty()).then_some(condition)
 }
 
-/// The tag that a step is for, as an expression.
+/// Returns an expression for the tag that a step is for.
 fn newest_tag(patterns: &[String]) -> String {
     format!("ctx.newest_tag({})", list(patterns))
 }
 
-fn list(texts: &[String]) -> String {
-    let literals: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+fn list(strings: &[String]) -> String {
+    let literals: Vec<String> = strings.iter().map(|text| literal(text)).collect();
     format!("[{}]", literals.join(", "))
 }
 
-/// The conditions of the whole commit as the entries of a map.
+/// Returns the conditions of the whole commit as entries of a map literal.
 fn commit_conditions(when: &When) -> Option<String> {
     let entries = [("branch", &when.branch), ("tag", &when.tag), ("message", &when.message)];
-    let given = entries.into_iter().filter(|(_, globs)| !globs.is_empty());
-    let given: Vec<String> = given.map(|(key, globs)| format!("{key}: {}", list(globs))).collect();
-    (!given.is_empty()).then(|| given.join(", "))
+    let present = entries.into_iter().filter(|(_, globs)| !globs.is_empty());
+    let present: Vec<String> =
+        present.map(|(key, globs)| format!("{key}: {}", list(globs))).collect();
+    (!present.is_empty()).then(|| present.join(", "))
 }
 
-/// What a deployment's rules say beside what holds anyway, as the entries of a map.
+/// Returns the rules of a deployment that are not defaults, as entries of a map literal.
 fn deploy_rules(rules: &DeployRules) -> String {
-    let texts = |name: &str, texts: &[String]| {
-        (!texts.is_empty()).then(|| format!("{name}: {}", list(texts)))
+    let strings = |name: &str, strings: &[String]| {
+        (!strings.is_empty()).then(|| format!("{name}: {}", list(strings)))
     };
-    let truth = |name: &str, holds: bool| holds.then(|| format!("{name}: true"));
+    let flag = |name: &str, is_set: bool| is_set.then(|| format!("{name}: true"));
     let entries = [
-        texts("branch", &rules.branch),
-        texts("environment", &rules.environment),
-        truth("approve", rules.approve),
-        truth("auto", rules.auto),
+        strings("branch", &rules.branch),
+        strings("environment", &rules.environment),
+        flag("approve", rules.approve),
+        flag("auto", rules.auto),
     ];
     entries.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// One variable of a map. Small letters may be a word that the language keeps for itself.
+/// Returns one entry of a map literal. Quotes names with lowercase letters, because they may be
+/// keywords.
 fn entry(name: &str, value: &str) -> String {
     let plain = |it: char| it.is_ascii_uppercase() || it.is_ascii_digit() || it == '_';
     let is_plain = name.chars().all(plain) && !name.starts_with('_');
     if is_plain { format!("{name}: {value}") } else { format!("{}: {value}", literal(name)) }
 }
 
-/// Whether a value matches a pattern, in which `*` stands for any text, as an expression.
+/// Returns an expression that is true if the value matches a pattern, in which `*` matches any
+/// text.
 fn pattern_test(pattern: &str, value: &str) -> Option<String> {
     let parts: Vec<&str> = pattern.split('*').collect();
     Some(match parts[..] {
@@ -364,32 +379,33 @@ fn pattern_test(pattern: &str, value: &str) -> Option<String> {
     })
 }
 
-/// A part of a text with tags.
+/// A part of a string with placeholders.
 #[derive(Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Text(String),
-    Tag(&'a str),
+    Placeholder(&'a str),
 }
 
-/// A text taken apart at its tags, `<%%` being two characters of text; none where one is open.
+/// Splits a string at its placeholders; `<%%` is a literal `<%`. Returns `None` if a placeholder is
+/// malformed.
 fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, tag)) = rest.split_once("<%") {
         plain.push_str(before);
-        if let Some(behind) = tag.strip_prefix('%') {
+        if let Some(after) = tag.strip_prefix('%') {
             plain.push_str("<%");
-            rest = behind;
+            rest = after;
             continue;
         }
-        let (inside, behind) = tag.strip_prefix('=')?.split_once("%>")?;
+        let (inside, after) = tag.strip_prefix('=')?.split_once("%>")?;
         if inside.contains("<%") {
             return None;
         }
         pieces.push(Piece::Text(std::mem::take(&mut plain)));
-        pieces.push(Piece::Tag(inside.trim()));
-        rest = behind;
+        pieces.push(Piece::Placeholder(inside.trim()));
+        rest = after;
     }
     plain.push_str(rest);
     pieces.push(Piece::Text(plain));
@@ -399,24 +415,24 @@ fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     Some(pieces)
 }
 
-/// What a tag asks for, in a script's words: a variable of tinyci's, or an expression over `ctx`.
+/// Returns the expression for a placeholder: a variable of tinyci, or an expression with `ctx`.
 fn expression(tag: &str) -> Option<&str> {
     let known = VARIABLES.iter().find(|(name, _)| *name == tag).map(|(_, expression)| *expression);
     known.or_else(|| tag.starts_with("ctx.").then_some(tag))
 }
 
-/// A command: a text of several lines stays one to read.
+/// Returns the literal of a command. A command of several lines stays readable.
 fn command_literal(text: &str) -> String {
     let readable = |letter: char| letter == '\n' || !letter.is_control();
-    let as_it_is = text.trim_end().contains('\n')
+    let is_raw = text.trim_end().contains('\n')
         && !text.contains(['`', '\r'])
         && !text.contains("${")
         && text.chars().all(readable);
-    // The line end right behind the opening quote is not part of the text.
-    if as_it_is { format!("`\n{text}`") } else { literal(text) }
+    // A line break directly after the opening quote is not part of the string.
+    if is_raw { format!("`\n{text}`") } else { literal(text) }
 }
 
-/// A text in double quotes.
+/// Returns a string literal in double quotes.
 fn literal(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
@@ -426,7 +442,7 @@ fn literal(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             letter if letter.is_control() => {
-                // Writing to a String does not fail.
+                // Writing to a string cannot fail.
                 let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
             }
             letter => quoted.push(letter),
@@ -436,7 +452,7 @@ fn literal(text: &str) -> String {
     quoted
 }
 
-/// The largest unit that says it exactly.
+/// Formats a duration exactly, with the largest possible unit.
 fn duration(limit: Duration) -> String {
     let milliseconds = limit.as_millis();
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
@@ -470,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_limit_keeps_none() {
+    fn steps_without_a_limit_keep_none() {
         assert!(converted("build: make\n").contains("const TIMEOUT = \"365d\";"));
         assert!(converted("build: {run: make, timeout: 2h}\n").contains("const TIMEOUT"));
         assert!(!converted("build: {run: make, timeout: 1h}\n").contains("const TIMEOUT"));
@@ -487,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_retries_and_secrets_are_said_in_a_script_s_way() {
+    fn conditions_retries_and_secrets_are_converted() {
         let script = converted(
             "build:\n  run: make\n  retries: 2\n  secrets: [KEY, b]\n  env: {KEY: x, A: y}\n  \
              timeout: 1h\n  when:\n    branch: [main, 'release/*', '!*-wip']\n    tag: 'v*.0'\n    \

@@ -1,8 +1,8 @@
-//! The keys of `deploy` that say who may be deployed where, and when.
+//! The keys of `deploy` that say what may be deployed where, and when.
 
 use super::{
     document::{Document, Node, Value},
-    when::{globs, texts, unexpected},
+    when::{globs, strings, unexpected},
 };
 use crate::{
     model::{
@@ -12,19 +12,20 @@ use crate::{
     rules::glob::{Names, names_fault},
 };
 
-/// The rules in the body of `deploy`, whose keys are known to be keys of its.
+/// Parses the rules in the body of `deploy`. The caller has already refused unknown keys.
 pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules, Error> {
     let mut rules = DeployRules::default();
     let Value::Mapping(entries) = &body.value else { return Ok(rules) };
     for (key, value) in entries {
         match key.text() {
             Some("branch") => {
-                let judge = |globs: &[String]| names_fault(Names::Branches, globs);
-                rules.branch = globs(document, value, "a branch or an array of branches", judge)?;
+                let find_fault = |globs: &[String]| names_fault(Names::Branches, globs);
+                rules.branch =
+                    globs(document, value, "a branch or an array of branches", find_fault)?;
             }
             Some("environment") => rules.environment = environments(document, value)?,
-            Some("approve") => rules.approve = truth(document, value)?,
-            Some("auto") => rules.auto = truth(document, value)?,
+            Some("approve") => rules.approve = bool_value(document, value)?,
+            Some("auto") => rules.auto = bool_value(document, value)?,
             _ => {}
         }
     }
@@ -32,7 +33,7 @@ pub(super) fn rules(document: &Document<'_>, body: &Node) -> Result<DeployRules,
 }
 
 fn environments(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
-    let names = texts(document, node, "the name of an environment or an array of names")?;
+    let names = strings(document, node, "the name of an environment or an array of names")?;
     match names.iter().find(|name| !is_environment(name)) {
         Some(name) => {
             let message = format!("{name:?} cannot name an environment; use {ENVIRONMENT_NAME}");
@@ -42,7 +43,7 @@ fn environments(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Err
     }
 }
 
-fn truth(document: &Document<'_>, node: &Node) -> Result<bool, Error> {
+fn bool_value(document: &Document<'_>, node: &Node) -> Result<bool, Error> {
     let plain = match node.value {
         Value::Boolean => document.source.plain(document.offset(node)).to_ascii_lowercase(),
         _ => String::new(),

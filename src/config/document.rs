@@ -1,8 +1,8 @@
-//! YAML as a tree whose nodes know where they stand, and whose size is bounded.
+//! YAML as a tree of limited size whose nodes have positions.
 //!
-//! The YAML reader tells places only in its errors. So each node keeps its number in the order of
-//! reading, and the place of one is found by reading again and failing at that number: only for
-//! what ends up in a pipeline, a warning or an error.
+//! The YAML parser only reports positions in its errors. So each node keeps its number in the order
+//! of parsing. To find its position, tinyci parses again and fails at that number. This is only
+//! done for nodes that become part of a pipeline, a warning or an error.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,51 +17,52 @@ use crate::model::{
     pipeline::Template,
 };
 
-/// How many values a config may hold once its aliases are expanded: a few lines of aliases of
-/// aliases would otherwise fill any memory.
+/// The most values in a config after its aliases are expanded. Otherwise a few lines with aliases
+/// of aliases could fill the memory.
 const VALUES_MAX: usize = 2_000;
 
-/// How many bytes of text the same values may hold.
+/// The most bytes of text in these values.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
-/// A config as YAML has it.
+/// A parsed YAML document.
 pub(super) struct Document<'a> {
     pub(super) source: Source<'a>,
     pub(super) root: Node,
-    /// Where a second document begins, which is not read.
+    /// The offset of a second document, which is ignored.
     pub(super) second: Option<usize>,
 }
 
 /// One key or value.
 #[derive(Debug)]
 pub(super) struct Node {
-    /// Counts keys and values in the order of reading.
+    /// The index of the node in the order of parsing.
     number: usize,
     pub(super) value: Value,
 }
 
-/// What a node holds. Of plain numbers and truth values only the kind: nothing here computes.
+/// The value of a node. Numbers and booleans keep only their type, because nothing here computes
+/// with them.
 #[derive(Debug)]
 pub(super) enum Value {
-    Nothing,
+    Null,
     Boolean,
     Number,
     Text(String),
-    List(Vec<Node>),
-    /// Keys and values in order, those of merge keys first, repeated keys included.
+    Array(Vec<Node>),
+    /// Keys and values in order, including duplicates. Those from merge keys come first.
     Mapping(Vec<(Node, Node)>),
 }
 
 impl Node {
-    /// What it is, with its article, for a sentence.
+    /// Returns the type with its article, for a sentence.
     pub(super) fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Nothing => "null",
+            Value::Null => "null",
             Value::Boolean => "a bool",
             Value::Number => "a number",
             Value::Text(text) if text.is_empty() => "an empty string",
             Value::Text(_) => "a string",
-            Value::List(_) => "an array",
+            Value::Array(_) => "an array",
             Value::Mapping(_) => "a map",
         }
     }
@@ -75,14 +76,14 @@ impl Node {
 }
 
 impl<'a> Document<'a> {
-    /// Reads the text.
+    /// Parses the text.
     pub(super) fn new(source: Source<'a>) -> Result<Self, Error> {
         let mut documents = serde_yaml::Deserializer::from_str(source.text);
         let reading = Reading::new(None);
         let root = match documents.next().map(|first| reading.seed(first)) {
             Some(Ok(root)) => root,
             Some(Err(error)) => return Err(invalid(&source, &reading, &error)),
-            None => Node { number: 0, value: Value::Nothing },
+            None => Node { number: 0, value: Value::Null },
         };
         let reading = Reading::new(Some(0));
         let second = match documents.next().and_then(|second| reading.seed(second).err()) {
@@ -93,7 +94,7 @@ impl<'a> Document<'a> {
         Ok(Self { source, root, second })
     }
 
-    /// Where this node begins.
+    /// Returns the offset at which this node begins.
     pub(super) fn offset(&self, node: &Node) -> usize {
         let mut documents = serde_yaml::Deserializer::from_str(self.source.text);
         let reading = Reading::new(Some(node.number));
@@ -101,35 +102,35 @@ impl<'a> Document<'a> {
         stopped.map_or(0, |error| offset(&error))
     }
 
-    /// The position of this node.
+    /// Returns the position of this node.
     pub(super) fn position(&self, node: &Node) -> Position {
         self.source.position(self.offset(node))
     }
 
-    /// An error at this node.
+    /// Creates an error at this node.
     pub(super) fn error(&self, node: &Node, message: impl Into<String>) -> Error {
         self.source.error(self.offset(node), message)
     }
 
-    /// A text with the place of its first character.
+    /// Creates a template with the position of its first character.
     pub(super) fn template(&self, node: &Node, text: &str) -> Template {
         Template::new(text, self.source.text_position(self.offset(node), text))
     }
 }
 
-/// The place that the YAML reader's error names.
+/// Returns the offset of a YAML error.
 fn offset(error: &serde_yaml::Error) -> usize {
     error.location().map_or(0, |place| place.index())
 }
 
-/// One pass over a document.
+/// The state of parsing a document once.
 struct Reading {
     next: Cell<usize>,
     text_bytes: Cell<usize>,
-    /// The node to fail at.
+    /// The number of the node to fail at.
     stop: Option<usize>,
     reached: Cell<bool>,
-    /// Why it failed, where that was not the YAML reader's doing.
+    /// The reason why tinyci failed the parse, if it did.
     fault: RefCell<Option<String>>,
 }
 
@@ -156,7 +157,7 @@ impl Reading {
     }
 }
 
-/// Reads one node.
+/// Parses one node.
 #[derive(Clone, Copy)]
 struct NodeSeed<'r>(&'r Reading);
 
@@ -176,7 +177,7 @@ struct ValueVisitor<'r> {
 }
 
 impl ValueVisitor<'_> {
-    /// Fails at the node that is looked for, and where the document grows too large.
+    /// Fails at the requested node, or if the document becomes too large.
     fn enter<E: de::Error>(&self) -> Result<(), E> {
         if self.reading.stop == Some(self.number) {
             self.reading.reached.set(true);
@@ -204,11 +205,11 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
-        self.leaf(Value::Nothing)
+        self.leaf(Value::Null)
     }
 
     fn visit_none<E: de::Error>(self) -> Result<Value, E> {
-        self.leaf(Value::Nothing)
+        self.leaf(Value::Null)
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value, E> {
@@ -255,7 +256,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
         while let Some(node) = list.next_element_seed(NodeSeed(self.reading))? {
             nodes.push(node);
         }
-        Ok(Value::List(nodes))
+        Ok(Value::Array(nodes))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut mapping: A) -> Result<Value, A::Error> {
@@ -273,15 +274,15 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
     }
 }
 
-/// Puts what `<<` brings in before the mapping's own entries, which hold against it, as does an
-/// earlier mapping of a list against a later one.
+/// Inserts the entries of `<<` before the mapping's other entries, which override them. In a list
+/// of mappings, earlier ones override later ones.
 fn merge(entries: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, &'static str> {
     let is_merge = |(key, _): &(Node, Node)| key.text() == Some("<<");
-    let (merges, own): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
+    let (merges, direct): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_merge);
     let mut merged: Vec<(Node, Node)> = Vec::new();
     for (_, from) in merges {
         let mappings = match from.value {
-            Value::List(mappings) => mappings,
+            Value::Array(mappings) => mappings,
             _ => vec![from],
         };
         for mapping in mappings {
@@ -289,18 +290,18 @@ fn merge(entries: Vec<(Node, Node)>) -> Result<Vec<(Node, Node)>, &'static str> 
                 return Err("`<<` takes a map or an array of maps");
             };
             for (key, value) in entries {
-                let mut known = merged.iter().chain(&own);
+                let mut known = merged.iter().chain(&direct);
                 if key.text().is_none() || !known.any(|(other, _)| other.text() == key.text()) {
                     merged.push((key, value));
                 }
             }
         }
     }
-    merged.extend(own);
+    merged.extend(direct);
     Ok(merged)
 }
 
-/// The YAML reader's error as ours.
+/// Converts an error of the YAML parser.
 fn invalid(source: &Source<'_>, reading: &Reading, error: &serde_yaml::Error) -> Error {
     let offset = offset(error);
     let message = reading.fault.take().unwrap_or_else(|| {
@@ -311,7 +312,7 @@ fn invalid(source: &Source<'_>, reading: &Reading, error: &serde_yaml::Error) ->
     source.error(offset, message)
 }
 
-/// The reader's words, and for what people meet most, ours.
+/// Replaces the parser's message with a clearer one for common mistakes.
 fn explain(problem: &str, letter: Option<char>) -> String {
     match (problem, letter) {
         (_, Some('\t')) if problem.starts_with("found ") => {

@@ -1,19 +1,18 @@
-//! Configs: from the text of `.tinyci.yml` to a [`Pipeline`].
+//! Configs: parses `.tinyci.yml` to a [`Pipeline`].
 //!
-//! Three modules, each knowing only the ones before it: `source` (bytes to text with positions),
-//! `document` (text to a tree of bounded size), `steps` (the tree to a pipeline). Nothing is read
-//! from disk here, nothing is run, and no tag is filled in. `convert` goes the other way, from a
-//! pipeline to the text of a script.
+//! Each of these modules uses only the ones before it: `source` (bytes to text with positions),
+//! `document` (text to a tree), `steps` (the tree to a pipeline). They read no files, run nothing,
+//! and fill in no placeholders. `convert` converts a pipeline to a script.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `parse` | the ways in |
+//! | `parse` | the entry points |
 //! | `source` | bytes to text with positions |
-//! | `document` | text to a tree of bounded size |
+//! | `document` | text to a tree of limited size |
 //! | `steps` | the tree to a pipeline |
 //! | `when` | conditions |
 //! | `deploy` | the rules of deployments |
-//! | `convert` | a pipeline as the text of a script |
+//! | `convert` | a pipeline to a script |
 
 mod convert;
 mod deploy;

@@ -1,18 +1,19 @@
-//! The text of a config, and what stands where in it.
+//! [`Source`]: the text of a config, with positions.
 
 use crate::model::error::{Error, ErrorKind, Position};
 
-/// More than this is not a config; every position may cost another reading of the text.
+/// The most bytes of a config. Finding a position may require parsing the text again, so it must
+/// not be large.
 const BYTES_MAX: usize = 256 * 1024;
 
-/// The text of a config. Offsets into it are in bytes, positions in lines and characters.
+/// The text of a config. Offsets are in bytes, positions in lines and characters.
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     pub(super) name: &'a str,
 }
 
 impl<'a> Source<'a> {
-    /// Takes the bytes of a config, without the byte order mark that some editors put first.
+    /// Validates the bytes of a config. Removes a byte order mark.
     pub(super) fn new(bytes: &'a [u8], name: &'a str) -> Result<Self, Error> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         if bytes.len() > BYTES_MAX {
@@ -37,14 +38,14 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// An error at this offset.
+    /// Creates an error at this offset.
     pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Config, message)
             .with_path(self.name)
             .with_position(self.position(offset))
     }
 
-    /// The line and column of this offset.
+    /// Returns the line and column of this offset.
     pub(super) fn position(&self, offset: usize) -> Position {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let (mut line, mut column) = (1, 1);
@@ -56,8 +57,8 @@ impl<'a> Source<'a> {
         Position::new(line, column)
     }
 
-    /// Where the first character of a text stands whose node begins at this offset: behind its
-    /// quote, or on the line after `|` and `>`, behind the indentation.
+    /// Returns the position of the first character of a string whose node begins at this offset.
+    /// That is after its quote, or on the line after `|` and `>`, after the indentation.
     pub(super) fn text_position(&self, offset: usize, text: &str) -> Position {
         let offset = self.skip_properties(offset);
         let rest = self.rest(offset);
@@ -74,19 +75,19 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// A plain number or truth value as it was written: `1.10` and not 1.1.
+    /// Returns a number or boolean as written: `1.10`, not 1.1.
     pub(super) fn plain(&self, offset: usize) -> &'a str {
         let rest = self.rest(self.skip_properties(offset));
         let ends = |letter: char| letter.is_whitespace() || matches!(letter, ',' | '}' | ']');
         rest.split(ends).next().unwrap_or_default()
     }
 
-    /// The character at this offset.
+    /// Returns the character at this offset.
     pub(super) fn letter(&self, offset: usize) -> Option<char> {
         self.rest(offset).chars().next()
     }
 
-    /// Where a node itself begins, behind its `&anchor` and `!tag`.
+    /// Returns the offset of a node's value, after its `&anchor` and `!tag`.
     fn skip_properties(&self, offset: usize) -> usize {
         let mut rest = self.rest(offset);
         while rest.starts_with(['&', '!', '#']) {
@@ -114,7 +115,7 @@ fn not_utf8(bytes: &[u8], offset: usize, name: &str) -> Error {
     valid.error(offset, format!("byte {} is not UTF-8; save the file as UTF-8", offset + 1))
 }
 
-/// What YAML 1.1 calls printable.
+/// Returns true if YAML 1.1 calls the character printable.
 fn is_yaml_character(letter: char) -> bool {
     matches!(letter,
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}'

@@ -1,9 +1,9 @@
-//! What a config's keys mean: from the tree to the steps of a [`Pipeline`].
+//! The keys of a config: converts the tree to the steps of a [`Pipeline`].
 //!
-//! Two strictnesses meet here. On the levels that TinyCI 0.5 had (the top, `hooks`, and the
-//! mappings around `class` and `config`) it ignored what it did not know and let the later of two
-//! equal keys win; so such configs are in use and load, with warnings. In the mapping form of a
-//! phase or hook, which is new, the same are errors.
+//! TinyCI 0.5 ignored unknown keys, and the later of two duplicate keys applied. Existing configs
+//! rely on this, so tinyci only warns. This concerns the levels that TinyCI 0.5 had: the top,
+//! `hooks`, and the mappings around `class` and `config`. In the mapping form of a phase or hook,
+//! which is new, both are errors.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -23,14 +23,14 @@ use crate::{
     util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
-/// The keys at the top, the verbose spellings of the ancestor last.
+/// The keys at the top. The longer syntax of TinyCI 0.5 comes last.
 const TOP_KEYS: [&str; 8] =
     ["build", "test", "hooks", "deploy", "when", "builder", "tester", "hooker"];
 
 /// The keys of a phase or hook that is a mapping.
 const STEP_KEYS: [&str; 7] = ["run", "env", "cwd", "timeout", "when", "retries", "secrets"];
 
-/// The keys of `deploy` where that is a mapping.
+/// The keys of `deploy` in the mapping form.
 const DEPLOY_KEYS: [&str; 11] = [
     "run",
     "env",
@@ -45,7 +45,7 @@ const DEPLOY_KEYS: [&str; 11] = [
     "auto",
 ];
 
-/// Reads a whole config.
+/// Parses a whole config.
 pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     let mut reader = Reader { document, warnings: Vec::new() };
     let Top { when, steps, deploy } = reader.top()?;
@@ -59,27 +59,27 @@ pub(super) fn pipeline(document: &Document<'_>) -> Result<Pipeline, Error> {
     Ok(pipeline.with_when(when).with_deploy(deploy))
 }
 
-/// Reads `after_all` alone.
+/// Parses only `after_all`.
 pub(super) fn after_all(document: &Document<'_>) -> Option<Pipeline> {
     let mut reader = Reader { document, warnings: Vec::new() };
     let step = reader.after_all().ok()??;
     Some(Pipeline::new(Format::Yaml, document.source.name, [step], Vec::new()))
 }
 
-/// What the keys at the top say.
+/// The values of the keys at the top.
 struct Top {
     when: When,
     steps: Vec<Step>,
     deploy: DeployRules,
 }
 
-/// Goes through a document from the top and gathers warnings on the way.
+/// Walks through a document from the top and collects warnings.
 struct Reader<'a> {
     document: &'a Document<'a>,
     warnings: Vec<Warning>,
 }
 
-/// The value of a key at the top, as it is spelled.
+/// The value of a key at the top, by its syntax.
 enum Section<'a> {
     Terse(&'a Node),
     Verbose(&'a Node),
@@ -88,15 +88,15 @@ enum Section<'a> {
 impl<'a> Reader<'a> {
     fn top(&mut self) -> Result<Top, Error> {
         let root = &self.document.root;
-        let wanted = "a map with `build`, `test` and `hooks`";
+        let expected = "a map with `build`, `test` and `hooks`";
         let entries = match &root.value {
             Value::Mapping(entries) => entries,
-            Value::Nothing => {
+            Value::Null => {
                 return Err(self
                     .document
-                    .error(root, format!("the config is empty; write {wanted}")));
+                    .error(root, format!("the config is empty; write {expected}")));
             }
-            _ => return Err(self.unexpected(root, wanted)),
+            _ => return Err(self.unexpected(root, expected)),
         };
         let entries = self.known_entries(entries, &TOP_KEYS, "the config");
         let when = self.last(&entries, "when");
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         self.last(&entries, name.as_str()).map(|body| self.step(name, body)).transpose()
     }
 
-    /// Build and test.
+    /// Parses build and test.
     fn phases(&mut self, entries: &[(&'a Node, &'a Node)]) -> Result<Vec<Step>, Error> {
         let mut steps = Vec::new();
         for (phase, terse, verbose, class) in [
@@ -156,7 +156,8 @@ impl<'a> Reader<'a> {
         Ok(steps)
     }
 
-    /// An empty pipeline would turn every commit green, most likely over a misspelled key.
+    /// Creates the error for an empty pipeline. Without it, every commit would be green, probably
+    /// because of a misspelled key.
     fn nothing_to_run(&self, root: &Node) -> Error {
         let mut message = "the config has no `build`, `test`, `deploy` or hook".to_owned();
         if let Some(first) = self.warnings.first() {
@@ -167,7 +168,8 @@ impl<'a> Reader<'a> {
         self.document.error(root, message)
     }
 
-    /// What a phase or the hooks are told by: of the terse and the verbose key the later one.
+    /// Returns the value of a phase or of the hooks. If both the terse and the verbose key are set,
+    /// the later one applies.
     fn section(
         &mut self,
         entries: &[(&'a Node, &'a Node)],
@@ -192,10 +194,10 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// The `config` of a verbose section, whose `class` is the only one there is.
+    /// Returns the `config` of a verbose section. Its `class` must be the only one supported.
     fn class_config(&mut self, value: &'a Node, class: &str) -> Result<&'a Node, Error> {
-        let wanted = format!("a map with `class: {class}` and `config`");
-        let entries = self.mapping(value, &wanted)?;
+        let expected = format!("a map with `class: {class}` and `config`");
+        let entries = self.mapping(value, &expected)?;
         let entries = self.known_entries(entries, &["class", "config"], "this map");
         if let Some(given) = self.last(&entries, "class")
             && given.text() != Some(class)
@@ -210,25 +212,25 @@ impl<'a> Reader<'a> {
         }
         let config = self.last(&entries, "config");
         config.ok_or_else(|| {
-            self.document.error(value, format!("`config` is missing; expected {wanted}"))
+            self.document.error(value, format!("`config` is missing; expected {expected}"))
         })
     }
 
     fn verbose_step(&mut self, name: StepName, config: &'a Node) -> Result<Step, Error> {
-        let wanted = "a map with `command`";
-        let entries = self.mapping(config, wanted)?;
+        let expected = "a map with `command`";
+        let entries = self.mapping(config, expected)?;
         let entries = self.known_entries(entries, &["command"], "this map");
         match self.last(&entries, "command") {
             Some(body) => self.step(name, body),
-            None => {
-                Err(self.document.error(config, format!("`command` is missing; expected {wanted}")))
-            }
+            None => Err(self
+                .document
+                .error(config, format!("`command` is missing; expected {expected}"))),
         }
     }
 
-    /// The hooks, of which an empty `hooks:` names none.
+    /// Parses the hooks. An empty `hooks:` has none.
     fn hooks(&mut self, hooks: &'a Node) -> Result<Vec<Step>, Error> {
-        if matches!(hooks.value, Value::Nothing) {
+        if matches!(hooks.value, Value::Null) {
             return Ok(Vec::new());
         }
         let entries = self.mapping(hooks, "a map of hooks to commands")?;
@@ -245,11 +247,11 @@ impl<'a> Reader<'a> {
         Ok(steps)
     }
 
-    /// The body of a phase or hook: a command, a list of them, or the mapping form.
+    /// Parses the body of a phase or hook: a command, an array of commands, or the mapping form.
     fn step(&self, name: StepName, body: &Node) -> Result<Step, Error> {
         match &body.value {
             Value::Mapping(entries) => self.mapping_step(name, body, entries),
-            Value::Nothing => {
+            Value::Null => {
                 let message = format!("`{name}` is empty; add a command or remove it");
                 Err(self.document.error(body, message))
             }
@@ -265,8 +267,8 @@ impl<'a> Reader<'a> {
     ) -> Result<Step, Error> {
         let keys: &[&str] = if name == Phase::Deploy.into() { &DEPLOY_KEYS } else { &STEP_KEYS };
         self.refuse_unknown(entries, keys)?;
-        let value = |wanted| {
-            entries.iter().find(|(key, _)| key.text() == Some(wanted)).map(|entry| &entry.1)
+        let value = |name: &str| {
+            entries.iter().find(|(key, _)| key.text() == Some(name)).map(|entry| &entry.1)
         };
         let Some(run) = value("run") else {
             let message = format!("`run` is missing: `{name}` has no command");
@@ -306,24 +308,24 @@ impl<'a> Reader<'a> {
 
     fn commands(&self, node: &Node) -> Result<Vec<Template>, Error> {
         match &node.value {
-            Value::List(nodes) if !nodes.is_empty() => {
+            Value::Array(nodes) if !nodes.is_empty() => {
                 nodes.iter().map(|node| self.command(node, "a command (a string)")).collect()
             }
             _ => {
-                let wanted = "a command (a string), an array of commands, or a map with `run`";
-                Ok(vec![self.command(node, wanted)?])
+                let expected = "a command (a string), an array of commands, or a map with `run`";
+                Ok(vec![self.command(node, expected)?])
             }
         }
     }
 
-    fn command(&self, node: &Node, wanted: &str) -> Result<Template, Error> {
-        let text = node.text().ok_or_else(|| self.unexpected(node, wanted))?;
+    fn command(&self, node: &Node, expected: &str) -> Result<Template, Error> {
+        let text = node.text().ok_or_else(|| self.unexpected(node, expected))?;
         self.without_nul(node, text)?;
         Ok(self.document.template(node, text))
     }
 
     fn env(&self, node: &Node) -> Result<BTreeMap<String, Template>, Error> {
-        if matches!(node.value, Value::Nothing) {
+        if matches!(node.value, Value::Null) {
             return Ok(BTreeMap::new());
         }
         let entries = self.mapping(node, "a map of variables to strings")?;
@@ -341,7 +343,7 @@ impl<'a> Reader<'a> {
         Ok(env)
     }
 
-    /// A plain number or truth value reaches the command as it was written.
+    /// Returns a number or boolean as written.
     fn env_value(&self, node: &Node) -> Result<Template, Error> {
         let text = match &node.value {
             Value::Text(text) => text,
@@ -354,14 +356,15 @@ impl<'a> Reader<'a> {
         Ok(self.document.template(node, text))
     }
 
-    /// A directory below the export. Where it holds a tag, only the run knows what it says.
+    /// Parses a directory below the export. If it contains a placeholder, only the run can check
+    /// it.
     fn cwd(&self, node: &Node) -> Result<Template, Error> {
-        let wanted = "a directory of the repository, such as `docs`";
+        let expected = "a directory of the repository, such as `docs`";
         let text = node.text().filter(|text| !text.is_empty());
-        let text = text.ok_or_else(|| self.unexpected(node, wanted))?;
+        let text = text.ok_or_else(|| self.unexpected(node, expected))?;
         self.without_nul(node, text)?;
         if !text.contains("<%") && !stays_below(text) {
-            let message = format!("`{text}` is outside the export directory; expected {wanted}");
+            let message = format!("`{text}` is outside the export directory; expected {expected}");
             return Err(self.document.error(node, message));
         }
         Ok(self.document.template(node, text))
@@ -375,15 +378,15 @@ impl<'a> Reader<'a> {
         };
         let duration = parse_duration(text).filter(|duration| !duration.is_zero());
         duration.ok_or_else(|| {
-            let wanted = "a duration from `1ms` to `365d`, such as `90s`, `10m` or `1h`";
+            let expected = "a duration from `1ms` to `365d`, such as `90s`, `10m` or `1h`";
             match text {
-                "" => self.unexpected(node, wanted),
-                _ => self.document.error(node, format!("expected {wanted}, got `{text}`")),
+                "" => self.unexpected(node, expected),
+                _ => self.document.error(node, format!("expected {expected}, got `{text}`")),
             }
         })
     }
 
-    /// The system passes commands and variables as texts that end at a NUL.
+    /// Refuses NUL, because it ends strings that the operating system passes to a command.
     fn without_nul(&self, node: &Node, text: &str) -> Result<(), Error> {
         if text.contains('\0') {
             return Err(self.document.error(node, "a command cannot contain the character U+0000"));
@@ -391,14 +394,14 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn mapping<'n>(&self, node: &'n Node, wanted: &str) -> Result<&'n [(Node, Node)], Error> {
+    fn mapping<'n>(&self, node: &'n Node, expected: &str) -> Result<&'n [(Node, Node)], Error> {
         match &node.value {
             Value::Mapping(entries) => Ok(entries),
-            _ => Err(self.unexpected(node, wanted)),
+            _ => Err(self.unexpected(node, expected)),
         }
     }
 
-    /// The entries with these keys; a warning for each of the others.
+    /// Returns the entries with these keys. Warns about all others.
     fn known_entries(
         &mut self,
         entries: &'a [(Node, Node)],
@@ -417,7 +420,7 @@ impl<'a> Reader<'a> {
         known
     }
 
-    /// The value of the last entry with this key; a warning for each that it overrules.
+    /// Returns the value of the last entry with this key. Warns about each entry that it overrides.
     fn last(&mut self, entries: &[(&'a Node, &'a Node)], name: &str) -> Option<&'a Node> {
         let of_name = entries.iter().filter(|(key, _)| key.text() == Some(name));
         let mut last = None;
@@ -444,8 +447,8 @@ impl<'a> Reader<'a> {
         self.warnings.push(Warning::new(message, self.document.position(node)));
     }
 
-    fn unexpected(&self, node: &Node, wanted: &str) -> Error {
-        let mut message = format!("expected {wanted}, got {}", node.kind());
+    fn unexpected(&self, node: &Node, expected: &str) -> Error {
+        let mut message = format!("expected {expected}, got {}", node.kind());
         if matches!(node.value, Value::Number | Value::Boolean) {
             let plain = self.document.source.plain(self.document.offset(node));
             message = format!("{message}; if `{plain}` is meant as a string, put it in quotes");
@@ -454,7 +457,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `a, b and c`, each in its quotes.
+/// Formats keys as `a, b and c`, each in backticks.
 fn listed(keys: &[&str]) -> String {
     let quoted: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
     match quoted.split_last() {

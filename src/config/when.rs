@@ -1,4 +1,4 @@
-//! The keys of a phase's mapping that say when it runs, how often, and with which secrets.
+//! The keys of a step that say when it runs, how often, and with which secrets.
 
 use super::document::{Document, Node, Value};
 use crate::{
@@ -7,30 +7,30 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
 };
 
-/// Attempts beyond this are slips.
+/// The most retries. More are probably a mistake.
 const RETRIES_MAX: u32 = 1_000;
 
 /// The conditions of a step.
 const KEYS: [&str; 4] = ["branch", "tag", "changed", "message"];
 
-/// Those of a whole commit.
+/// The conditions of a whole commit.
 const COMMIT_KEYS: [&str; 3] = ["branch", "tag", "message"];
 
-/// The conditions under which a step runs.
+/// Parses the conditions of a step.
 pub(super) fn when(document: &Document<'_>, node: &Node) -> Result<When, Error> {
     conditions(document, node, &KEYS)
 }
 
-/// The conditions under which a commit is tested at all.
+/// Parses the conditions of a whole commit.
 pub(super) fn of_commit(document: &Document<'_>, node: &Node) -> Result<When, Error> {
     conditions(document, node, &COMMIT_KEYS)
 }
 
 fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<When, Error> {
-    let wanted = "a map of conditions such as `{branch: main}`";
+    let expected = "a map of conditions such as `{branch: main}`";
     let entries = match &node.value {
         Value::Mapping(entries) if !entries.is_empty() => entries,
-        _ => return Err(unexpected(document, node, wanted)),
+        _ => return Err(unexpected(document, node, expected)),
     };
     let mut when = When::default();
     for (key, value) in entries {
@@ -47,30 +47,30 @@ fn conditions(document: &Document<'_>, node: &Node, keys: &[&str]) -> Result<Whe
         if !list.is_empty() {
             return Err(document.error(key, format!("duplicate key `{name}`")));
         }
-        let judge = match name {
+        let find_fault = match name {
             "branch" => |globs: &[String]| names_fault(Names::Branches, globs),
             "tag" => |globs: &[String]| names_fault(Names::Tags, globs),
             "changed" => |globs: &[String]| PathGlobs::new(globs).err(),
             _ => |globs: &[String]| names_fault(Names::Messages, globs),
         };
         let all = if name == "changed" { "**" } else { "*" };
-        let wanted = format!("a glob or an array of globs (`{all}` matches everything)");
-        *list = globs(document, value, &wanted, judge)?;
+        let expected = format!("a glob or an array of globs (`{all}` matches everything)");
+        *list = globs(document, value, &expected, find_fault)?;
     }
     Ok(when)
 }
 
-/// A glob, or a list of them, each of which can match.
+/// Parses a glob or an array of globs. Fails for a glob that can never match.
 pub(super) fn globs(
     document: &Document<'_>,
     node: &Node,
-    wanted: &str,
-    judge: fn(&[String]) -> Option<GlobFault>,
+    expected: &str,
+    find_fault: fn(&[String]) -> Option<GlobFault>,
 ) -> Result<Vec<String>, Error> {
-    let globs = texts(document, node, wanted)?;
-    let Some(fault) = judge(&globs) else { return Ok(globs) };
+    let globs = strings(document, node, expected)?;
+    let Some(fault) = find_fault(&globs) else { return Ok(globs) };
     let at = match &node.value {
-        Value::List(nodes) => nodes.get(fault.index).unwrap_or(node),
+        Value::Array(nodes) => nodes.get(fault.index).unwrap_or(node),
         _ => node,
     };
     Err(document.error(at, fault.message))
@@ -86,7 +86,7 @@ fn not_a_condition(name: &str, keys: &[&str]) -> String {
     format!("`{name}` is not a condition{hint}")
 }
 
-/// How many times more a command is tried.
+/// Parses the number of extra attempts of a command.
 pub(super) fn retries(document: &Document<'_>, node: &Node) -> Result<u32, Error> {
     let plain = match node.value {
         Value::Number => document.source.plain(document.offset(node)),
@@ -96,36 +96,36 @@ pub(super) fn retries(document: &Document<'_>, node: &Node) -> Result<u32, Error
     retries.ok_or_else(|| unexpected(document, node, "an int from 0 to 1000"))
 }
 
-/// The names of the secrets that the step's commands get.
+/// Parses the names of the secrets that the step's commands get.
 pub(super) fn secrets(document: &Document<'_>, node: &Node) -> Result<Vec<String>, Error> {
-    let wanted = "the name of a secret (letters, digits and `_`, not beginning with a digit) or an \
+    let expected = "the name of a secret (letters, digits and `_`, not beginning with a digit) or an \
                   array of names";
-    let names = texts(document, node, wanted)?;
+    let names = strings(document, node, expected)?;
     let is_name = |name: &String| {
         let letters = |it: char| it.is_ascii_alphanumeric() || it == '_';
         name.chars().all(letters) && !name.starts_with(|it: char| it.is_ascii_digit())
     };
-    if names.iter().all(is_name) { Ok(names) } else { Err(unexpected(document, node, wanted)) }
+    if names.iter().all(is_name) { Ok(names) } else { Err(unexpected(document, node, expected)) }
 }
 
-/// A text, or a list of texts that is not empty.
-pub(super) fn texts(
+/// Parses a string or a non-empty array of strings.
+pub(super) fn strings(
     document: &Document<'_>,
     node: &Node,
-    wanted: &str,
+    expected: &str,
 ) -> Result<Vec<String>, Error> {
     let nodes = match &node.value {
-        Value::List(nodes) if !nodes.is_empty() => nodes.iter().collect(),
+        Value::Array(nodes) if !nodes.is_empty() => nodes.iter().collect(),
         Value::Text(_) => vec![node],
-        _ => return Err(unexpected(document, node, wanted)),
+        _ => return Err(unexpected(document, node, expected)),
     };
     let text = |node: &Node| match node.text() {
         Some(text) if !text.is_empty() => Ok(text.to_owned()),
-        _ => Err(unexpected(document, node, wanted)),
+        _ => Err(unexpected(document, node, expected)),
     };
     nodes.into_iter().map(text).collect()
 }
 
-pub(super) fn unexpected(document: &Document<'_>, node: &Node, wanted: &str) -> Error {
-    document.error(node, format!("expected {wanted}, got {}", node.kind()))
+pub(super) fn unexpected(document: &Document<'_>, node: &Node, expected: &str) -> Error {
+    document.error(node, format!("expected {expected}, got {}", node.kind()))
 }

@@ -1,5 +1,6 @@
-//! Which attributes a path has: those of the exported tree itself and of `info/attributes`, never
-//! of the machine. `gix-attributes` parses and matches; what git does beside that is here.
+//! The attributes of a path: from the exported tree and from `info/attributes`, never from the
+//! machine's configuration. The crate `gix-attributes` parses and matches; this module adds git's
+//! other rules.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::Path};
 
@@ -11,11 +12,11 @@ use gix_attributes::{
 
 use crate::model::error::{Error, ErrorKind};
 
-/// git reads neither longer lines nor larger files of attributes.
+/// git ignores longer lines and larger files of attributes.
 const LINE_BYTES_MAX: usize = 2048;
 const FILE_BYTES_MAX: usize = 100 * 1024 * 1024;
 
-/// The attributes that an export heeds, in the order of [`Assigned`]'s fields.
+/// The attributes that affect an export, in the order of the fields of [`Assigned`].
 const NAMES: [&str; 8] = [
     "text",
     "crlf",
@@ -27,7 +28,7 @@ const NAMES: [&str; 8] = [
     "export-subst",
 ];
 
-/// What a path is given for one attribute.
+/// The state of one attribute for a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum State {
     #[default]
@@ -37,7 +38,7 @@ pub(super) enum State {
     Value(Vec<u8>),
 }
 
-/// What a path is given for every attribute that an export heeds.
+/// The states of all attributes that affect an export, for a path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub(super) text: State,
@@ -50,21 +51,21 @@ pub(super) struct Assigned {
     pub(super) export_subst: State,
 }
 
-/// The files of attributes in force where the walk is: the built-in macro, those of the folders
-/// from the root down, and `info/attributes` above all.
+/// The attribute files that apply to the current directory. They are the built-in macro, those from
+/// the root down to the directory, and `info/attributes`, which has the highest precedence.
 pub(super) struct Attributes {
-    /// Built-in and tree, in rising precedence.
+    /// The built-in macro and the files of the tree, in rising precedence.
     tree: Search,
     info: Search,
     known: MetadataCollection,
     outcome: Outcome,
     case: Case,
-    /// How many files there are beside the built-in macro. Without any, nothing is looked up.
+    /// The number of files, without the built-in macro. If 0, lookups are not needed.
     files: usize,
 }
 
 impl Attributes {
-    /// The attributes of a repository before its tree is entered.
+    /// Creates the attributes of a repository, without those of the tree.
     pub(super) fn new(info: Option<&[u8]>, ignore_case: bool) -> Result<Self, Error> {
         let mut attributes = Self {
             tree: Search::default(),
@@ -85,39 +86,39 @@ impl Attributes {
             added.map_err(|error| unusable("`info/attributes`", error))?;
             attributes.files = 1;
         }
-        attributes.learn();
+        attributes.reset_outcome();
         Ok(attributes)
     }
 
-    /// Adds the `.gitattributes` of a folder that the walk enters; only the root's defines macros.
-    pub(super) fn enter(&mut self, folder: &[u8], bytes: &[u8]) -> Result<(), Error> {
-        let source = Path::new(OsStr::from_bytes(folder)).join(".gitattributes");
-        let (bytes, is_root) = (readable(bytes), folder.is_empty());
+    /// Adds the `.gitattributes` of a directory. Only the one of the root may define macros.
+    pub(super) fn enter(&mut self, directory: &[u8], bytes: &[u8]) -> Result<(), Error> {
+        let source = Path::new(OsStr::from_bytes(directory)).join(".gitattributes");
+        let (bytes, is_root) = (readable(bytes), directory.is_empty());
         let (root, known) = (Some(Path::new("")), &mut self.known);
         let added = self.tree.add_patterns_buffer(&bytes, source.clone(), root, known, is_root);
         added.map_err(|error| unusable(&format!("`{}`", source.display()), error))?;
         self.files += 1;
-        self.learn();
+        self.reset_outcome();
         Ok(())
     }
 
-    /// Takes away what [`enter`](Self::enter) added last.
+    /// Removes the file that [`enter`](Self::enter) added last.
     pub(super) fn leave(&mut self) {
         self.tree.pop_pattern_list();
         self.files -= 1;
     }
 
-    /// What this path is given. None where no file of attributes is in force.
-    pub(super) fn of(&mut self, path: &[u8], is_folder: bool) -> Option<Assigned> {
+    /// Returns the attributes of this path. `None` if there are no attribute files.
+    pub(super) fn of(&mut self, path: &[u8], is_directory: bool) -> Option<Assigned> {
         if self.files == 0 {
             return None;
         }
         self.outcome.reset();
         for search in [&self.info, &self.tree] {
             if !self.outcome.is_done() {
-                let (path, is_folder) = (path.into(), Some(is_folder));
+                let (path, is_directory) = (path.into(), Some(is_directory));
                 let outcome = &mut self.outcome;
-                search.pattern_matching_relative_path(path, self.case, is_folder, outcome);
+                search.pattern_matching_relative_path(path, self.case, is_directory, outcome);
             }
         }
         let mut states = self.outcome.iter_selected().map(|found| match found.assignment.state {
@@ -127,7 +128,7 @@ impl Attributes {
             StateRef::Value(value) => State::Value(value.as_bstr().to_vec()),
         });
         let mut next = || states.next().unwrap_or_default();
-        // Fields are evaluated in the order in which they are written.
+        // Rust evaluates the fields in this order, which is that of `NAMES`.
         Some(Assigned {
             text: next(),
             crlf: next(),
@@ -140,14 +141,14 @@ impl Attributes {
         })
     }
 
-    /// The outcome must know every name that any file has mentioned.
-    fn learn(&mut self) {
+    /// Resets the outcome, which must know all attribute names of all files.
+    fn reset_outcome(&mut self) {
         self.outcome = Outcome::default();
         self.outcome.initialize_with_selection(&self.known, NAMES);
     }
 }
 
-/// The part of a file of attributes that git reads.
+/// Returns the parts of an attribute file that git does not ignore.
 fn readable(bytes: &[u8]) -> Vec<u8> {
     if bytes.len() >= FILE_BYTES_MAX {
         return Vec::new();
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lines_and_files_are_passed_over_as_in_git() {
+    fn long_lines_and_files_are_ignored_as_in_git() {
         let long = format!("*.{} text\n", "a".repeat(LINE_BYTES_MAX));
         let fits = format!("*.{} text\n", "a".repeat(LINE_BYTES_MAX - 8));
         let kept = format!("* ident\n{fits}");

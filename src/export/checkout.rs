@@ -1,6 +1,6 @@
-//! A commit's tree, written to a directory.
+//! Exporting a commit: writes its tree to a directory.
 
-use super::{folder::Target, walk::Walk};
+use super::{directory::Target, walk::Walk};
 use crate::{
     model::{cancel::CancelView, commit::CommitId, error::Error},
     repo::Repo,
@@ -8,34 +8,34 @@ use crate::{
 };
 use std::path::Path;
 
-/// How an export is made.
+/// The options of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ExportOptions {
-    /// Leaves out what has the attribute `export-ignore`, as an archive does.
-    pub(crate) honour_export_ignore: bool,
-    /// Which other accounts may use it, and take it away.
+    /// True to leave out paths with the attribute `export-ignore`, as `git archive` does.
+    pub(crate) export_ignore: bool,
+    /// The permissions for other accounts.
     pub(crate) sharing: Sharing,
 }
 
-/// What an export wrote.
+/// The result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Exported {
-    /// The number of files and links.
+    /// The number of files and symbolic links.
     pub(crate) files: u64,
-    /// The length of all files together.
+    /// The total size of all files in bytes.
     pub(crate) bytes: u64,
-    /// What attributes ask for and was not done, one sentence each.
+    /// Attributes that the export ignored, one sentence each.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Writes a commit's tree to `target`, a folder that is empty or does not exist yet.
+/// Writes a commit's tree to `target`, a directory that is empty or does not exist.
 ///
-/// After an error or a cancel the target is as it was before.
+/// After an error or a cancellation, the target is as it was before.
 ///
 /// # Errors
 ///
-/// `InvalidArg` if something is at `target`; `Git` if an object cannot be read or the tree holds
-/// what must not be written; `Io` if the file system refuses; `Canceled`.
+/// Returns `InvalidArg` if `target` is not empty, and `Git` if an object cannot be read or the tree
+/// contains a forbidden name. Returns `Io` if the file system fails, and `Canceled`.
 pub(crate) fn export(
     repo: &Repo,
     commit: CommitId,
@@ -43,8 +43,8 @@ pub(crate) fn export(
     options: &ExportOptions,
     cancel: &CancelView,
 ) -> Result<Exported, Error> {
-    let (prepared, folder) = Target::prepare(target, options.sharing)?;
-    let walk = Walk::new(repo, commit, (target, folder), options, cancel);
+    let (prepared, directory) = Target::prepare(target, options.sharing)?;
+    let walk = Walk::new(repo, commit, target, directory, options, cancel);
     walk.and_then(Walk::run).map_err(|error| match prepared.discard() {
         Ok(()) => error,
         Err(left) => Error::new(error.kind(), format!("{}; {}", error.report(), left.report())),

@@ -1,7 +1,8 @@
-//! From a blob's contents to a file's: `ident`, line ends, encoding, in git's order.
+//! Converting a blob's contents to those of a file: `ident`, line endings and encoding, in git's
+//! order.
 //!
-//! Our own rather than a crate's, because each must come out as git's to the last byte: git drops
-//! an `$Id: … $` that was committed filled in, and converts to UTF-16.
+//! This does not use a crate, because every byte must be as with git. For example, git replaces the
+//! value of an `$Id: … $` that was committed, and converts to UTF-16.
 
 use std::borrow::Cow;
 
@@ -15,18 +16,18 @@ use crate::{
     repo::{AutoCrlf, Conversions},
 };
 
-/// Which files get CRLF.
+/// The line endings of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LineEnds {
     /// As in the blob.
     Keep,
-    /// CRLF whatever the contents.
+    /// CRLF for all contents.
     Crlf,
-    /// CRLF if the contents look like text that has only LF.
+    /// CRLF if the contents look like text with only LF.
     CrlfIfText,
 }
 
-/// What is done to one file.
+/// The conversion of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Conversion {
     line_ends: LineEnds,
@@ -35,7 +36,8 @@ pub(super) struct Conversion {
 }
 
 impl Conversion {
-    /// What these attributes and settings ask for, and what of it is not done.
+    /// Returns the conversion for these attributes and settings, and the attributes that are
+    /// ignored.
     pub(super) fn of(
         assigned: Option<&Assigned>,
         settings: &Conversions,
@@ -44,32 +46,33 @@ impl Conversion {
             let line_ends = LineEnds::unassigned(settings);
             return (Self { line_ends, ident: false, encoding: None }, Vec::new());
         };
-        let mut undone = Vec::new();
+        let mut ignored = Vec::new();
         if let State::Value(driver) = &assigned.filter {
-            undone.push(ExportWarning::Filter(driver.clone()));
+            ignored.push(ExportWarning::Filter(driver.clone()));
         }
         let encoding = match &assigned.encoding {
             State::Value(name) if name.is_empty() || is_utf8(name) => None,
             State::Value(name) => Encoding::named(name).or_else(|| {
-                undone.push(ExportWarning::Encoding(name.clone()));
+                ignored.push(ExportWarning::Encoding(name.clone()));
                 None
             }),
             State::Set | State::Unset => {
-                undone.push(ExportWarning::NoEncoding);
+                ignored.push(ExportWarning::NoEncoding);
                 None
             }
             State::Unspecified => None,
         };
         let line_ends = LineEnds::assigned(assigned, settings);
-        (Self { line_ends, ident: assigned.ident == State::Set, encoding }, undone)
+        (Self { line_ends, ident: assigned.ident == State::Set, encoding }, ignored)
     }
 
-    /// Whether the contents stay as they are, so that they need not be in memory.
+    /// Returns true if the contents do not change, so that they need not be in memory.
     pub(super) fn is_none(&self) -> bool {
         self.line_ends == LineEnds::Keep && !self.ident && self.encoding.is_none()
     }
 
-    /// The contents of the file, and whether they could be encoded as asked. `id` is the blob's.
+    /// Returns the contents of the file, and false if they could not be encoded as requested. `id`
+    /// is the blob's id.
     pub(super) fn apply<'a>(&self, contents: &'a [u8], id: [u8; 20]) -> (Cow<'a, [u8]>, bool) {
         let mut result = Cow::Borrowed(contents);
         if self.ident
@@ -91,13 +94,13 @@ impl Conversion {
 }
 
 impl LineEnds {
-    /// For a file without `text`, `crlf` and `eol`.
+    /// Returns the line endings of a file without the attributes `text`, `crlf` and `eol`.
     fn unassigned(settings: &Conversions) -> Self {
         if settings.auto_crlf == AutoCrlf::Yes { Self::CrlfIfText } else { Self::Keep }
     }
 
     fn assigned(assigned: &Assigned, settings: &Conversions) -> Self {
-        // `crlf` is the old name of `text`, heeded where that says nothing.
+        // `crlf` is the old name of `text`. It applies if `text` is not set.
         let is_understood = |state: &&State| match state {
             State::Unspecified => false,
             State::Set | State::Unset => true,
@@ -135,14 +138,14 @@ impl LineEnds {
             Self::Keep => false,
             Self::Crlf => TextStats::of(contents).lone_lf > 0,
             Self::CrlfIfText => {
-                let census = TextStats::of(contents);
-                census.lone_lf > 0 && census.crlf == 0 && !census.is_binary()
+                let stats = TextStats::of(contents);
+                stats.lone_lf > 0 && stats.crlf == 0 && !stats.is_binary()
             }
         }
     }
 }
 
-/// What git counts to tell text from anything else.
+/// The counts by which git distinguishes text from binary data.
 #[derive(Debug, Default)]
 struct TextStats {
     nul: usize,
@@ -155,25 +158,25 @@ struct TextStats {
 
 impl TextStats {
     fn of(contents: &[u8]) -> Self {
-        let mut census = Self::default();
+        let mut stats = Self::default();
         let mut bytes = contents.iter().copied().peekable();
         while let Some(byte) = bytes.next() {
             match byte {
-                b'\r' if bytes.next_if_eq(&b'\n').is_some() => census.crlf += 1,
-                b'\r' => census.lone_cr += 1,
-                b'\n' => census.lone_lf += 1,
-                // Backspace, tab, form feed and escape are found in texts.
-                0x08 | b'\t' | 0x0c | 0x1b => census.printable += 1,
-                // DOS ended a text so.
+                b'\r' if bytes.next_if_eq(&b'\n').is_some() => stats.crlf += 1,
+                b'\r' => stats.lone_cr += 1,
+                b'\n' => stats.lone_lf += 1,
+                // Texts may contain backspace, tab, form feed and escape.
+                0x08 | b'\t' | 0x0c | 0x1b => stats.printable += 1,
+                // DOS marked the end of a text with this byte.
                 0x1a if bytes.peek().is_none() => {}
                 0..0x20 | 0x7f => {
-                    census.nul += usize::from(byte == 0);
-                    census.unprintable += 1;
+                    stats.nul += usize::from(byte == 0);
+                    stats.unprintable += 1;
                 }
-                _ => census.printable += 1,
+                _ => stats.printable += 1,
             }
         }
-        census
+        stats
     }
 
     fn is_binary(&self) -> bool {
@@ -194,7 +197,7 @@ fn with_crlf(contents: &[u8]) -> Vec<u8> {
     result
 }
 
-/// `$Id$` and a filled-in `$Id: … $` become `$Id: <blob> $`. None if there is neither.
+/// Replaces `$Id$` and `$Id: … $` with `$Id: <blob> $`. Returns `None` if there is neither.
 fn fill_ident(contents: &[u8], id: [u8; 20]) -> Option<Vec<u8>> {
     let filled = format!("$Id: {} $", TreeId::from_bytes(id));
     let mut result = Vec::new();
@@ -214,8 +217,8 @@ fn fill_ident(contents: &[u8], id: [u8; 20]) -> Option<Vec<u8>> {
     (result != contents).then_some(result)
 }
 
-/// The length of the keyword that begins here, if it is one of git's: on one line, and with no
-/// space inside, which other version control systems have.
+/// Returns the length of the keyword at the start, if it is git's. It must be on one line, without
+/// spaces inside; those are of other version control systems.
 fn ident_length(text: &[u8]) -> Option<usize> {
     const PREFIX: usize = "$Id:".len();
     if text.starts_with(b"$Id$") {
@@ -223,10 +226,10 @@ fn ident_length(text: &[u8]) -> Option<usize> {
     }
     let value = text.strip_prefix(b"$Id:")?;
     let value = value.split(|byte| *byte == b'$').next().filter(|it| it.len() < value.len())?;
-    // A space may come first and last: `$Id: 1234 $`.
+    // A space at the start and the end is allowed: `$Id: 1234 $`.
     let inside = value.get(1..value.len().saturating_sub(1)).unwrap_or_default();
-    let is_foreign = value.contains(&b'\n') || inside.contains(&b' ');
-    (!is_foreign).then_some(PREFIX + value.len() + 1)
+    let is_other_system = value.contains(&b'\n') || inside.contains(&b' ');
+    (!is_other_system).then_some(PREFIX + value.len() + 1)
 }
 
 #[cfg(test)]
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn ident_is_filled_in_on_one_line_and_without_foreign_ones() {
+    fn only_ident_keywords_of_git_are_filled_in() {
         for (text, expected) in [
             ("a $Id$ b", "a $Id: ID $ b"),
             ("$Id: old $$Id$", "$Id: ID $$Id: ID $"),
@@ -258,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_told_from_the_rest() {
+    fn text_is_distinguished_from_binary() {
         let auto = LineEnds::CrlfIfText;
         assert!(auto.wants_crlf(b"a\nb\n") && auto.wants_crlf(b"dos\n\x1a"));
         for no in [&b"a"[..], b"a\r\nb\n", b"a\rb\n", b"a\0\n", b"\x01\n"] {

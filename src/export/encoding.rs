@@ -1,11 +1,11 @@
 //! The encodings that `working-tree-encoding` may name.
 //!
-//! git asks the C library's iconv. Only encodings that come out of here as from glibc's, character
-//! for character, are listed; for the others the contents stay UTF-8, with a warning.
+//! git uses iconv of the C library. Only encodings for which this module gives the same result as
+//! glibc are supported. For others, the contents stay UTF-8, with a warning.
 
 use encoding_rs as tables;
 
-/// An encoding that files can be written in.
+/// A supported encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     Utf16(Order, Mark),
@@ -14,14 +14,14 @@ pub(super) enum Encoding {
     Table(&'static tables::Encoding),
 }
 
-/// The order of the bytes in a unit.
+/// The byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Big,
     Little,
 }
 
-/// Whether U+FEFF comes first.
+/// Whether a byte order mark (U+FEFF) comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mark {
     With,
@@ -30,13 +30,13 @@ pub(super) enum Mark {
 
 const NATIVE: Order = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
 
-/// Whether the name is UTF-8's, in which blobs are anyway.
+/// Returns true if the name is that of UTF-8, which needs no conversion.
 pub(super) fn is_utf8(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"utf-8") || name.eq_ignore_ascii_case(b"utf8")
 }
 
 impl Encoding {
-    /// The encoding of this name, as git and iconv spell it.
+    /// Returns the encoding of this name, in the spellings of git and iconv.
     pub(super) fn named(name: &[u8]) -> Option<Self> {
         use {Mark::*, Order::*};
         let name = str::from_utf8(name).ok()?.to_ascii_uppercase();
@@ -77,7 +77,8 @@ impl Encoding {
         }))
     }
 
-    /// The text in this encoding; None if it is not UTF-8 or has a character that is not in it.
+    /// Encodes the text. Returns `None` if it is not UTF-8 or has a character that the encoding
+    /// lacks.
     pub(super) fn encode(self, text: &[u8]) -> Option<Vec<u8>> {
         let text = str::from_utf8(text).ok()?;
         let mark = |mark: Mark| (mark == Mark::With).then_some('\u{feff}');
@@ -97,7 +98,7 @@ impl Encoding {
             }
             Self::Latin1 => text
                 .chars()
-                .filter(is_no_tag)
+                .filter(is_not_tag)
                 .map(|character| u8::try_from(character).ok())
                 .collect(),
             Self::Table(table) => encode_by_table(table, text),
@@ -115,7 +116,7 @@ impl Order {
     }
 }
 
-/// ISO 8859 has no part 12, and the tables' part 1 and 9 are Windows' own.
+/// ISO 8859 has no part 12, and the crate's tables for parts 1 and 9 are those of Windows.
 fn iso_8859(part: &str) -> Option<Encoding> {
     Some(Encoding::Table(match part {
         "1" => return Some(Encoding::Latin1),
@@ -135,20 +136,20 @@ fn iso_8859(part: &str) -> Option<Encoding> {
     }))
 }
 
-/// Browsers, whose tables these are, fill the holes of Windows' code pages with control
-/// characters; iconv leaves them holes.
+/// The tables are those of browsers. They fill unused bytes of Windows' code pages with control
+/// characters, but iconv does not.
 fn encode_by_table(table: &'static tables::Encoding, text: &str) -> Option<Vec<u8>> {
     let is_control = |character: char| ('\u{80}'..='\u{9f}').contains(&character);
     if table.name().starts_with("windows-") && text.contains(is_control) {
         return None;
     }
-    let text: String = text.chars().filter(is_no_tag).collect();
+    let text: String = text.chars().filter(is_not_tag).collect();
     let (bytes, _, has_unmappable) = table.encode(&text);
     (!has_unmappable).then(|| bytes.into_owned())
 }
 
-/// iconv drops tag characters where an encoding lacks them.
-fn is_no_tag(character: &char) -> bool {
+/// iconv drops tag characters that an encoding lacks.
+fn is_not_tag(character: &char) -> bool {
     !('\u{e0000}'..='\u{e007f}').contains(character)
 }
 
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_encoding_lacks_is_not_written() {
+    fn characters_that_an_encoding_lacks_are_not_written() {
         assert_eq!(encode("latin-1", "é").unwrap(), b"\xe9");
         assert_eq!(encode("ISO-8859-1", "€"), None);
         assert_eq!(encode("cp1252", "€").unwrap(), b"\x80");
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_iconv_would_do_otherwise_is_not_listed() {
+    fn encodings_that_differ_from_iconv_are_not_supported() {
         for name in ["SHIFT-JIS", "GBK", "UTF-7", "UTF-32LE-BOM", "CP1255", "ISO-8859-12", "", "x"]
         {
             assert_eq!(Encoding::named(name.as_bytes()), None, "{name}");

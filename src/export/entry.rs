@@ -1,22 +1,22 @@
-//! What one line of a tree asks for, and whether it may be written at all.
+//! The type of a tree entry, and whether it may be written.
 //!
-//! The rules are git's own for a work tree (with `core.protectHFS` and `core.protectNTFS` on):
-//! a commit that git would not check out is not exported either.
+//! The rules are those of git for a working tree with `core.protectHFS` and `core.protectNTFS` on.
+//! A commit that git would not check out is not exported.
 
 use std::fmt;
 
 use crate::repo::TreeEntry;
 
-/// What is to be made.
+/// The type of a tree entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     File { executable: bool },
     Link,
-    Folder,
+    Directory,
     Submodule,
 }
 
-/// Why an entry is refused: the end of a sentence that begins with its path.
+/// The reason why an entry is refused: the end of a sentence that begins with its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Empty,
@@ -38,8 +38,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What the entry asks for, if its name and mode are ones that may be written.
-pub(super) fn judge(entry: &TreeEntry) -> Result<Kind, Refusal> {
+/// Returns the type of the entry, or an error if its name or mode is not allowed.
+pub(super) fn check(entry: &TreeEntry) -> Result<Kind, Refusal> {
     let name = entry.name.as_slice();
     match name {
         b"" => return Err(Refusal::Empty),
@@ -48,22 +48,23 @@ pub(super) fn judge(entry: &TreeEntry) -> Result<Kind, Refusal> {
         _ if is_git_dir(name) => return Err(Refusal::GitDir),
         _ => {}
     }
-    // As git does, whatever permission bits old versions wrote, such as 100664.
+    // Like git, ignore the permission bits that old versions wrote, such as 100664.
     match entry.mode & 0o170_000 {
         0o100_000 => Ok(Kind::File { executable: entry.mode & 0o100 != 0 }),
         0o120_000 => Ok(Kind::Link),
-        0o040_000 => Ok(Kind::Folder),
+        0o040_000 => Ok(Kind::Directory),
         0o160_000 => Ok(Kind::Submodule),
         _ => Err(Refusal::Mode(entry.mode)),
     }
 }
 
-/// Whether HFS+ or NTFS would take the name for `.git`. A backslash separates folders on NTFS.
+/// Returns true if HFS+ or NTFS would treat the name as `.git`. A backslash separates directories
+/// on NTFS.
 fn is_git_dir(name: &[u8]) -> bool {
     name.split(|byte| *byte == b'\\').any(is_ntfs_git_dir) || is_hfs_git_dir(name)
 }
 
-/// NTFS drops dots and spaces at the end, has streams after a colon, and calls `.git` `git~1` too.
+/// NTFS ignores trailing dots and spaces, has streams after a colon, and also calls `.git` `git~1`.
 fn is_ntfs_git_dir(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     let rest = lower.strip_prefix(b".git").or_else(|| lower.strip_prefix(b"git~1"));
@@ -73,7 +74,7 @@ fn is_ntfs_git_dir(name: &[u8]) -> bool {
 
 /// HFS+ ignores these characters in names.
 fn is_hfs_git_dir(name: &[u8]) -> bool {
-    // Where the bytes are not UTF-8, HFS+ could not hold the name.
+    // HFS+ cannot store names that are not UTF-8.
     let Ok(name) = str::from_utf8(name) else { return false };
     let visible = name.chars().filter(|character| {
         !matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
@@ -86,8 +87,8 @@ fn is_hfs_git_dir(name: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn judged(name: &[u8], mode: u32) -> Result<Kind, Refusal> {
-        judge(&TreeEntry { mode, name: name.to_vec(), id: [0; 20] })
+    fn checked(name: &[u8], mode: u32) -> Result<Kind, Refusal> {
+        check(&TreeEntry { mode, name: name.to_vec(), id: [0; 20] })
     }
 
     #[test]
@@ -109,7 +110,7 @@ mod tests {
             (".g\u{200c}it", Refusal::GitDir),
             ("\u{feff}.Git\u{206f}", Refusal::GitDir),
         ] {
-            assert_eq!(judged(name.as_bytes(), 0o100_644), Err(refusal), "{name:?}");
+            assert_eq!(checked(name.as_bytes(), 0o100_644), Err(refusal), "{name:?}");
         }
     }
 
@@ -129,9 +130,9 @@ mod tests {
             ".gi\u{301}t",
             "com1",
         ] {
-            assert!(judged(name.as_bytes(), 0o100_644).is_ok(), "{name:?}");
+            assert!(checked(name.as_bytes(), 0o100_644).is_ok(), "{name:?}");
         }
-        assert!(judged(b"\xff\xfe", 0o100_644).is_ok());
+        assert!(checked(b"\xff\xfe", 0o100_644).is_ok());
     }
 
     #[test]
@@ -142,13 +143,13 @@ mod tests {
             (0o100_664, plain),
             (0o100_755, Ok(Kind::File { executable: true })),
             (0o120_000, Ok(Kind::Link)),
-            (0o040_000, Ok(Kind::Folder)),
+            (0o040_000, Ok(Kind::Directory)),
             (0o160_000, Ok(Kind::Submodule)),
             (0, Err(Refusal::Mode(0))),
             (0o140_000, Err(Refusal::Mode(0o140_000))),
             (0o020_644, Err(Refusal::Mode(0o020_644))),
         ] {
-            assert_eq!(judged(b"a", mode), expected, "{mode:o}");
+            assert_eq!(checked(b"a", mode), expected, "{mode:o}");
         }
     }
 }

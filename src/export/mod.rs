@@ -1,27 +1,27 @@
-//! A commit's tree as a folder, equal to `git archive <commit> | tar -x`.
+//! Exporting: a commit's tree as a directory, equal to `git archive <commit> | tar -x`.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `walk` | the walk down the tree, which writes as it goes |
+//! | `walk` | the walk down the tree, which writes each entry |
 //! | `entry` | which names and modes may be written |
-//! | `folder` | one open folder, and taking back what was written |
-//! | `attributes` | which attributes a path has |
-//! | `conversion` | line ends, `ident`; `encoding` has the encodings |
-//! | `placeholder` | what `export-subst` fills in |
-//! | `warning` | what is left undone, said once |
-//! | `checkout` | the whole tree, written to a directory |
+//! | `directory` | one open directory, and undoing an export |
+//! | `attributes` | the attributes of a path |
+//! | `conversion` | line endings and `ident` |
+//! | `placeholder` | filling in `export-subst` |
+//! | `warning` | attributes that the export ignores, each reported once |
+//! | `checkout` | the entry point |
 //! | `encoding` | encodings of working trees |
 //!
-//! Absent on purpose: the machine's own attributes, external filters, and `export-ignore`, which
-//! hides the tests of many a project and is heeded only on request. Nothing in a tree is ever
-//! followed, and no path is resolved below the target.
+//! Deliberately not supported: attributes from the machine's configuration, and external filters.
+//! `export-ignore` hides the tests of many projects, so it only applies on request. The export
+//! never follows symbolic links, and resolves no path below the target.
 
 mod attributes;
 mod checkout;
 mod conversion;
+mod directory;
 mod encoding;
 mod entry;
-mod folder;
 mod placeholder;
 mod walk;
 mod warning;

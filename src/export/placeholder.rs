@@ -1,7 +1,7 @@
-//! `export-subst`: what stands for `$Format:…$` in a file.
+//! Filling in `$Format:…$` for the attribute `export-subst`.
 //!
-//! The placeholders listed here come out exactly as `git archive` prints them. A text with any
-//! other one, or with one that cannot be told exactly in this repository, is left as it is.
+//! The supported placeholders give exactly the output of `git archive`. A format stays unchanged if
+//! it contains another placeholder, or one whose exact value is not known in this repository.
 
 use std::cell::OnceCell;
 
@@ -14,7 +14,7 @@ use crate::{
     util::hex,
 };
 
-/// Fills in placeholders for one commit.
+/// Fills in the placeholders of one commit.
 pub(super) struct Placeholders<'a> {
     repo: &'a Repo,
     commit: CommitId,
@@ -23,10 +23,10 @@ pub(super) struct Placeholders<'a> {
     decorations: OnceCell<Vec<Decoration>>,
 }
 
-/// What comes of one placeholder: its bytes, or nothing if it is not listed.
-type Filled = Result<Option<Vec<u8>>, Error>;
+/// The bytes of a placeholder, or `None` if it is not supported.
+type FillResult = Result<Option<Vec<u8>>, Error>;
 
-/// Author or committer.
+/// The author or committer.
 struct Person<'a> {
     name: &'a [u8],
     email: &'a [u8],
@@ -41,12 +41,12 @@ impl<'a> Placeholders<'a> {
         Ok(Self { repo, commit, text, encoding, decorations: OnceCell::new() })
     }
 
-    /// The contents with every `$Format:…$` filled in. Calls `unlisted` with the placeholders
-    /// for which one stays as it is.
+    /// Fills in every `$Format:…$`. Calls `unsupported` with the placeholder for each format that
+    /// stays unchanged.
     pub(super) fn fill(
         &self,
         contents: &[u8],
-        mut unlisted: impl FnMut(&[u8]),
+        mut unsupported: impl FnMut(&[u8]),
     ) -> Result<Vec<u8>, Error> {
         const START: &[u8] = b"$Format:";
         let mut result = Vec::with_capacity(contents.len());
@@ -61,7 +61,7 @@ impl<'a> Placeholders<'a> {
             match self.expand(format)? {
                 Ok(filled) => result.extend(filled),
                 Err(placeholder) => {
-                    unlisted(placeholder);
+                    unsupported(placeholder);
                     result.extend_from_slice(whole);
                 }
             }
@@ -71,17 +71,17 @@ impl<'a> Placeholders<'a> {
         Ok(result)
     }
 
-    /// One format; the inner error is the placeholder that is not listed.
+    /// Expands one format. The inner error is the placeholder that is not supported.
     fn expand<'f>(&self, format: &'f [u8]) -> Result<Result<Vec<u8>, &'f [u8]>, Error> {
         let mut result = Vec::new();
-        // git's formats are C strings.
+        // git treats formats as C strings, which end at NUL.
         let mut rest = format.split(|byte| *byte == 0).next().unwrap_or_default();
         while let Some(percent) = rest.iter().position(|byte| *byte == b'%') {
             let (before, placeholder) = rest.split_at(percent);
             result.extend_from_slice(before);
             let length = placeholder_length(placeholder);
             let (one, after) = placeholder.split_at(length);
-            match self.one(one)? {
+            match self.fill_one(one)? {
                 Some(filled) => result.extend(filled),
                 None => return Ok(Err(one)),
             }
@@ -91,12 +91,12 @@ impl<'a> Placeholders<'a> {
         Ok(Ok(result))
     }
 
-    fn one(&self, placeholder: &[u8]) -> Filled {
+    fn fill_one(&self, placeholder: &[u8]) -> FillResult {
         let commit = self.commit.as_bytes();
         Ok(Some(match placeholder {
             b"%" | b"%%" => b"%".to_vec(),
             b"%n" => b"\n".to_vec(),
-            // git knows it, but not in an archive: the text stays.
+            // git knows this placeholder, but does not expand it in an archive.
             b"%N" => b"%N".to_vec(),
             b"%H" => digits(commit),
             b"%T" => digits(&self.text.tree),
@@ -118,7 +118,7 @@ impl<'a> Placeholders<'a> {
         }))
     }
 
-    fn abbreviated(&self, ids: &[[u8; 20]]) -> Filled {
+    fn abbreviated(&self, ids: &[[u8; 20]]) -> FillResult {
         let short: Result<Option<Vec<String>>, Error> =
             ids.iter().map(|id| self.repo.abbreviate(id)).collect();
         Ok(short?.map(|ids| ids.join(" ").into_bytes()))
@@ -145,7 +145,8 @@ impl<'a> Placeholders<'a> {
         }
     }
 
-    /// git takes text in another encoding to UTF-8 and back, which may not return what there was.
+    /// Returns true if the commit's text is UTF-8. git converts other encodings to UTF-8 and back,
+    /// which may change the text.
     fn is_plain(&self) -> bool {
         self.encoding.is_empty() || is_utf8(&self.encoding)
     }
@@ -177,7 +178,8 @@ impl<'a> Placeholders<'a> {
 }
 
 impl<'a> Person<'a> {
-    /// `Name <address> seconds zone`. None for what git would repair or refuse.
+    /// Parses `Name <address> seconds zone`. Returns `None` for a line that git would repair or
+    /// refuse.
     fn parse(line: &'a [u8]) -> Option<Self> {
         let open = line.iter().position(|byte| *byte == b'<')?;
         let (name, rest) = (line.get(..open)?, line.get(open + 1..)?);
@@ -191,11 +193,11 @@ impl<'a> Person<'a> {
         Some(Self { name: name.trim_ascii_end(), email, seconds, zone })
     }
 
-    /// The time in one of git's formats.
+    /// Returns the time in one of git's formats.
     fn date(&self, format: u8) -> Option<String> {
         let (hours, minutes) = (self.zone / 100, self.zone % 100);
         let local = self.seconds.parse::<i64>().ok()?.checked_add(local_seconds(hours, minutes))?;
-        // git gives up on a time before 1970.
+        // git does not support times before 1970.
         let local = Timestamp::from_second(local).ok().filter(|_| local >= 0)?;
         let time: DateTime = TimeZone::UTC.to_datetime(local);
         let zone = format!("{:+05}", self.zone);
@@ -219,13 +221,13 @@ fn local_seconds(hours: i32, minutes: i32) -> i64 {
     i64::from(hours) * 3600 + i64::from(minutes) * 60
 }
 
-/// How many bytes the placeholder at the start of this text takes.
+/// Returns the length in bytes of the placeholder at the start of this text.
 fn placeholder_length(text: &[u8]) -> usize {
     let length = match text.get(1) {
         None => 1,
         Some(b'x') => 4,
         Some(b'a' | b'c') => 3,
-        // `%(name:options)`
+        // The form is `%(name:options)`.
         Some(b'(') => text.iter().position(|byte| *byte == b')').map_or(2, |end| end + 1),
         Some(_) => 2,
     };
@@ -245,14 +247,14 @@ fn short_name(name: &[u8]) -> &[u8] {
     prefixes.iter().find_map(|prefix| name.strip_prefix(*prefix)).unwrap_or(name)
 }
 
-/// What git takes for white space at the end of a line.
+/// Removes white space at the end of a line, as git does.
 fn trimmed(line: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     let length = line.iter().rposition(|byte| !is_space(byte)).map_or(0, |last| last + 1);
     line.get(..length).unwrap_or_default()
 }
 
-/// The text from its first line that is not blank.
+/// Removes blank lines at the start.
 fn without_blank_lines(mut text: &[u8]) -> &[u8] {
     while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
         let (line, rest) = text.split_at(end + 1);
@@ -264,13 +266,13 @@ fn without_blank_lines(mut text: &[u8]) -> &[u8] {
     if trimmed(text).is_empty() { &[] } else { text }
 }
 
-/// The lines of the first paragraph.
+/// Returns the lines of the first paragraph.
 fn subject(message: &[u8]) -> Vec<&[u8]> {
     let lines = without_blank_lines(message).split(|byte| *byte == b'\n');
     lines.map(trimmed).take_while(|line| !line.is_empty()).collect()
 }
 
-/// What follows the first paragraph.
+/// Returns the text after the first paragraph.
 fn body(message: &[u8]) -> &[u8] {
     let mut text = without_blank_lines(message);
     while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
@@ -283,7 +285,7 @@ fn body(message: &[u8]) -> &[u8] {
     &[]
 }
 
-/// The first line as a part of a file's name.
+/// Returns the first line as a part of a file name.
 fn file_name(message: &[u8]) -> Vec<u8> {
     let text = without_blank_lines(message);
     let line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The walk: down a commit's tree, one entry at a time, writing as it goes.
+//! [`Walk`]: writes a commit's tree, one entry at a time.
 
 use std::{
     borrow::Cow,
@@ -14,8 +14,8 @@ use crate::{
     export::{
         attributes::{Assigned, Attributes, State},
         conversion::Conversion,
-        entry::{Kind, judge},
-        folder::{Folder, Identity},
+        directory::{Directory, Identity},
+        entry::{Kind, check},
         placeholder::Placeholders,
         warning::{ExportWarning, Warnings, show},
     },
@@ -27,30 +27,30 @@ use crate::{
     repo::{Conversions, Objects, Repo, TreeEntry},
 };
 
-/// git's default of `core.maxTreeDepth`.
+/// The default of git's `core.maxTreeDepth`.
 const DEPTH_MAX: usize = 2048;
 
-/// How much of a file is written between two looks at the cancel level.
+/// The number of bytes to write between two checks for cancellation.
 const PIECE_BYTES: usize = 1024 * 1024;
 
-/// From this size on, a file that needs no conversion is streamed where that is possible.
+/// The minimum size in bytes of a file that is streamed, if it needs no conversion.
 const STREAMED_BYTES_MIN: u64 = 4 * 1024 * 1024;
 
-/// A folder that the walk is in.
+/// A directory that the walk is in.
 struct Level {
-    /// Which folder it is, to find back to it.
+    /// The identity of the directory, to verify it on the way back.
     identity: Identity,
-    /// What is still to be written in it.
+    /// The entries that are still to be written.
     entries: vec::IntoIter<TreeEntry>,
-    /// The length of its path.
+    /// The length of its path in bytes.
     path_length: usize,
-    /// Whether it has attributes of its own.
+    /// True if it has a `.gitattributes` file.
     has_attributes: bool,
-    /// How many entries were met before it.
-    met_before: u64,
+    /// The number of entries visited before it.
+    visited_before: u64,
 }
 
-/// One export under way.
+/// An export in progress.
 pub(super) struct Walk<'a> {
     repo: &'a Repo,
     objects: Objects<'a>,
@@ -60,15 +60,15 @@ pub(super) struct Walk<'a> {
     cancel: &'a CancelView,
     settings: Conversions,
     attributes: Attributes,
-    /// Made when the first file asks for it.
+    /// Created when the first file needs it.
     placeholders: Option<Placeholders<'a>>,
     warnings: Warnings,
-    folder: Folder,
+    directory: Directory,
     levels: Vec<Level>,
-    /// The path of the entry in hand, relative to the target.
+    /// The path of the current entry, relative to the target.
     path: Vec<u8>,
-    /// How many entries other than folders were met.
-    met: u64,
+    /// The number of entries visited, not counting directories.
+    visited: u64,
     files: u64,
     bytes: u64,
 }
@@ -77,7 +77,8 @@ impl<'a> Walk<'a> {
     pub(super) fn new(
         repo: &'a Repo,
         commit: CommitId,
-        (target, folder): (&'a Path, Folder),
+        target: &'a Path,
+        directory: Directory,
         options: &'a ExportOptions,
         cancel: &'a CancelView,
     ) -> Result<Self, Error> {
@@ -94,10 +95,10 @@ impl<'a> Walk<'a> {
             attributes: Attributes::new(info.as_deref(), settings.ignore_case)?,
             placeholders: None,
             warnings: Warnings::default(),
-            folder,
+            directory,
             levels: Vec::new(),
             path: Vec::new(),
-            met: 0,
+            visited: 0,
             files: 0,
             bytes: 0,
         })
@@ -105,7 +106,7 @@ impl<'a> Walk<'a> {
 
     /// Writes the whole tree.
     pub(super) fn run(mut self) -> Result<Exported, Error> {
-        self.look_at_cancel()?;
+        self.check_canceled()?;
         self.enter(self.repo.commit_tree(self.commit)?)?;
         while let Some(level) = self.levels.last_mut() {
             self.path.truncate(level.path_length);
@@ -114,32 +115,34 @@ impl<'a> Walk<'a> {
                 None => self.leave()?,
             }
         }
-        let warnings = self.warnings.into_texts();
+        let warnings = self.warnings.into_sentences();
         Ok(Exported { files: self.files, bytes: self.bytes, warnings })
     }
 
-    /// Begins with a tree, whose folder is open.
+    /// Starts with a tree, whose directory is open.
     fn enter(&mut self, tree: TreeId) -> Result<(), Error> {
         let entries = self.objects.tree(tree).map_err(|error| self.unreadable(&error))?;
-        let own = entries.iter().find(|entry| entry.name == b".gitattributes");
-        // git reads even a link's text as attributes.
-        let own = own.filter(|own| matches!(judge(own), Ok(Kind::File { .. } | Kind::Link)));
-        if let Some(own) = own {
-            let contents = self.objects.blob(own.id).map_err(|error| self.unreadable(&error))?;
+        let attributes = entries.iter().find(|entry| entry.name == b".gitattributes");
+        // git also reads attributes from the target of a symbolic link.
+        let attributes = attributes
+            .filter(|attributes| matches!(check(attributes), Ok(Kind::File { .. } | Kind::Link)));
+        if let Some(attributes) = attributes {
+            let contents =
+                self.objects.blob(attributes.id).map_err(|error| self.unreadable(&error))?;
             self.attributes.enter(&self.path, contents.bytes())?;
         }
         self.levels.push(Level {
-            identity: self.folder.identity(),
-            has_attributes: own.is_some(),
+            identity: self.directory.identity(),
+            has_attributes: attributes.is_some(),
             entries: entries.into_iter(),
             path_length: self.path.len(),
-            met_before: self.met,
+            visited_before: self.visited,
         });
         Ok(())
     }
 
-    /// Ends with the tree in hand and goes back up. As in an archive, a folder that holds nothing
-    /// is not there.
+    /// Finishes the current tree and returns to the parent. Removes an empty directory, because an
+    /// archive does not contain it.
     fn leave(&mut self) -> Result<(), Error> {
         let Some(level) = self.levels.pop() else { return Ok(()) };
         if level.has_attributes {
@@ -148,50 +151,50 @@ impl<'a> Walk<'a> {
         let Some(parent) = self.levels.last() else { return Ok(()) };
         let name = self.path.get(parent.path_length..).unwrap_or_default();
         let name = name.strip_prefix(b"/").unwrap_or(name);
-        let back = self.folder.parent(parent.identity).and_then(|folder| {
-            if self.met == level.met_before {
-                folder.remove_folder(name)?;
+        let back = self.directory.parent(parent.identity).and_then(|directory| {
+            if self.visited == level.visited_before {
+                directory.remove_directory(name)?;
             }
-            Ok(folder)
+            Ok(directory)
         });
-        self.folder = back.map_err(|error| self.unwritable("finish", error))?;
+        self.directory = back.map_err(|error| self.unwritable("finish", error))?;
         Ok(())
     }
 
     fn entry(&mut self, entry: &TreeEntry) -> Result<(), Error> {
-        self.look_at_cancel()?;
+        self.check_canceled()?;
         if !self.path.is_empty() {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(&entry.name);
-        let kind = judge(entry).map_err(|refusal| self.refused(&refusal.to_string()))?;
-        let is_folder = matches!(kind, Kind::Folder | Kind::Submodule);
-        let assigned = self.attributes.of(&self.path, is_folder);
+        let kind = check(entry).map_err(|refusal| self.refused(&refusal.to_string()))?;
+        let is_directory = matches!(kind, Kind::Directory | Kind::Submodule);
+        let assigned = self.attributes.of(&self.path, is_directory);
         let ignore = assigned.as_ref().map(|assigned| &assigned.export_ignore);
-        if self.options.honour_export_ignore && ignore == Some(&State::Set) {
-            // In an archive, a folder of nothing but files left out is there all the same.
-            self.met += u64::from(kind != Kind::Folder);
+        if self.options.export_ignore && ignore == Some(&State::Set) {
+            // An archive contains a directory even if all its files are left out.
+            self.visited += u64::from(kind != Kind::Directory);
             return Ok(());
         }
         match kind {
             Kind::File { executable } => self.file(entry, executable, assigned.as_ref())?,
             Kind::Link => self.link(entry)?,
             Kind::Submodule => {
-                let made = self.folder.make(&entry.name);
-                made.map_err(|error| self.unwritable("create the directory", error))?;
+                let created = self.directory.make(&entry.name);
+                created.map_err(|error| self.unwritable("create the directory", error))?;
             }
-            Kind::Folder => return self.folder(entry),
+            Kind::Directory => return self.directory(entry),
         }
-        self.met += 1;
+        self.visited += 1;
         Ok(())
     }
 
-    fn folder(&mut self, entry: &TreeEntry) -> Result<(), Error> {
+    fn directory(&mut self, entry: &TreeEntry) -> Result<(), Error> {
         if self.levels.len() >= DEPTH_MAX {
             return Err(self.refused(&format!("is nested more than {DEPTH_MAX} directories deep")));
         }
-        let made = self.folder.make(&entry.name);
-        self.folder = made.map_err(|error| self.unwritable("create the directory", error))?;
+        let created = self.directory.make(&entry.name);
+        self.directory = created.map_err(|error| self.unwritable("create the directory", error))?;
         self.enter(TreeId::from_bytes(entry.id))
     }
 
@@ -200,8 +203,8 @@ impl<'a> Walk<'a> {
         if text.bytes().is_empty() || text.bytes().contains(&0) {
             return Err(self.refused("is a symbolic link with an empty or invalid target"));
         }
-        let made = self.folder.link(&entry.name, text.bytes());
-        made.map_err(|error| self.unwritable("create the link", error))?;
+        let created = self.directory.link(&entry.name, text.bytes());
+        created.map_err(|error| self.unwritable("create the link", error))?;
         self.files += 1;
         Ok(())
     }
@@ -212,53 +215,55 @@ impl<'a> Walk<'a> {
         executable: bool,
         assigned: Option<&Assigned>,
     ) -> Result<(), Error> {
-        let fills = assigned.is_some_and(|assigned| assigned.export_subst == State::Set);
-        let (conversion, undone) = Conversion::of(assigned, &self.settings);
-        let file = self.folder.file(&entry.name, executable);
+        let fills_placeholders =
+            assigned.is_some_and(|assigned| assigned.export_subst == State::Set);
+        let (conversion, ignored) = Conversion::of(assigned, &self.settings);
+        let file = self.directory.file(&entry.name, executable);
         let mut file = file.map_err(|error| self.unwritable("create the file", error))?;
         self.files += 1;
-        undone.into_iter().for_each(|undone| self.warnings.add(&self.path, undone));
+        ignored.into_iter().for_each(|ignored| self.warnings.add(&self.path, ignored));
         if let Some((reader, size)) = self.objects.large_blob(entry.id, STREAMED_BYTES_MIN)
-            && self.is_as_committed(&conversion, fills, size)
+            && self.is_unchanged(&conversion, fills_placeholders, size)
         {
             self.bytes += self.copy(reader, &mut file)?;
             return Ok(());
         }
-        self.write_whole(&mut file, entry.id, &conversion, fills)
+        self.write_whole(&mut file, entry.id, &conversion, fills_placeholders)
     }
 
-    /// Like git, which converts no big file unless it has to be in memory anyway.
-    fn is_as_committed(&self, conversion: &Conversion, fills: bool, size: u64) -> bool {
-        !fills && (conversion.is_none() || size > self.settings.big_file_bytes)
+    /// Returns true if the file needs no change. Like git, does not convert big files unless they
+    /// must be in memory anyway.
+    fn is_unchanged(&self, conversion: &Conversion, fills_placeholders: bool, size: u64) -> bool {
+        !fills_placeholders && (conversion.is_none() || size > self.settings.big_file_bytes)
     }
 
-    /// Writes a file whose contents are in memory all at once.
+    /// Writes a file whose contents are in memory.
     fn write_whole(
         &mut self,
         file: &mut impl Write,
         id: [u8; 20],
         conversion: &Conversion,
-        fills: bool,
+        fills_placeholders: bool,
     ) -> Result<(), Error> {
         let blob = self.objects.blob(id).map_err(|error| self.unreadable(&error))?;
         let mut contents = Cow::Borrowed(blob.bytes());
-        if !self.is_as_committed(conversion, fills, contents.len() as u64) {
+        if !self.is_unchanged(conversion, fills_placeholders, contents.len() as u64) {
             let (converted, is_encoded) = conversion.apply(blob.bytes(), id);
             if !is_encoded {
                 self.warnings.add(&self.path, ExportWarning::Unencodable);
             }
             contents = converted;
         }
-        if fills {
+        if fills_placeholders {
             let placeholders = match self.placeholders.take() {
-                Some(made) => made,
+                Some(placeholders) => placeholders,
                 None => Placeholders::new(self.repo, self.commit)?,
             };
             let placeholders = self.placeholders.insert(placeholders);
             let (warnings, path) = (&mut self.warnings, &self.path);
-            let unlisted =
+            let unsupported =
                 |text: &[u8]| warnings.add(path, ExportWarning::Placeholder(text.to_vec()));
-            contents = placeholders.fill(&contents, unlisted)?.into();
+            contents = placeholders.fill(&contents, unsupported)?.into();
         }
         self.write(file, &contents)?;
         self.bytes += contents.len() as u64;
@@ -267,7 +272,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, file: &mut impl Write, contents: &[u8]) -> Result<(), Error> {
         for piece in contents.chunks(PIECE_BYTES) {
-            self.look_at_cancel()?;
+            self.check_canceled()?;
             file.write_all(piece).map_err(|error| self.unwritable("write", error))?;
         }
         Ok(())
@@ -278,7 +283,7 @@ impl<'a> Walk<'a> {
         let mut piece = vec![0; PIECE_BYTES];
         let mut total = 0;
         loop {
-            self.look_at_cancel()?;
+            self.check_canceled()?;
             let length = from.read(&mut piece).map_err(|error| {
                 let message = format!("cannot read `{}` of {}", show(&self.path), self.commit);
                 Error::new(ErrorKind::Git, message).with_source(error)
@@ -291,7 +296,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn look_at_cancel(&self) -> Result<(), Error> {
+    fn check_canceled(&self) -> Result<(), Error> {
         if !self.cancel.is_canceled() {
             return Ok(());
         }
@@ -299,21 +304,21 @@ impl<'a> Walk<'a> {
         Err(Error::new(ErrorKind::Canceled, message))
     }
 
-    /// The tree holds something that is not written: `what` is the end of the sentence.
+    /// Creates an error for an entry that must not be written. `what` is the end of the sentence.
     fn refused(&self, what: &str) -> Error {
         let message = format!("cannot export {}: `{}` {what}", self.commit, show(&self.path));
         Error::new(ErrorKind::Git, message)
     }
 
-    /// git's data for the path in hand cannot be read.
+    /// Creates an error for git data of the current path that cannot be read.
     fn unreadable(&self, error: &Error) -> Error {
         let path = if self.path.is_empty() { "/".to_owned() } else { show(&self.path) };
         let message = format!("cannot export `{path}` of {}: {}", self.commit, error.report());
         Error::new(ErrorKind::Git, message)
     }
 
-    /// The file system refuses the path in hand. That something is there already can only come
-    /// from the tree: the target was empty.
+    /// Creates an error of the file system for the current path. If a file already exists, the tree
+    /// has two entries with this name, because the target was empty.
     fn unwritable(&self, what: &str, error: io::Error) -> Error {
         if error.kind() == io::ErrorKind::AlreadyExists {
             return self.refused("has the same name as another entry on this file system");

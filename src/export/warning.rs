@@ -1,19 +1,19 @@
-//! What an attribute asks for and an export does not do: said once, with the first file it met.
+//! Attributes that an export ignores: each is reported once, with the first file.
 
 use std::{collections::BTreeSet, fmt};
 
-/// Something that is left undone. Equal ones are reported once for an export.
+/// Something that the export ignores. Equal warnings are reported once.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum ExportWarning {
-    /// An external filter: the driver's name.
+    /// An external filter, with the name of its driver.
     Filter(Vec<u8>),
-    /// `working-tree-encoding` without a name.
+    /// The attribute `working-tree-encoding` without a name.
     NoEncoding,
-    /// An encoding that is not listed.
+    /// An unsupported encoding.
     Encoding(Vec<u8>),
     /// Contents that an encoding cannot express.
     Unencodable,
-    /// A placeholder of `export-subst` that is not listed.
+    /// An unsupported placeholder of `export-subst`.
     Placeholder(Vec<u8>),
 }
 
@@ -48,24 +48,24 @@ impl fmt::Display for ExportWarning {
 #[derive(Debug, Default)]
 pub(super) struct Warnings {
     seen: BTreeSet<ExportWarning>,
-    texts: Vec<String>,
+    sentences: Vec<String>,
 }
 
 impl Warnings {
-    /// Reports what is undone for the file at this path, unless another file had the same.
-    pub(super) fn add(&mut self, path: &[u8], undone: ExportWarning) {
-        if !self.seen.contains(&undone) {
-            self.texts.push(format!("`{}`: {undone}", show(path)));
-            self.seen.insert(undone);
+    /// Adds a warning about the file at this path, unless there is an equal one.
+    pub(super) fn add(&mut self, path: &[u8], warning: ExportWarning) {
+        if !self.seen.contains(&warning) {
+            self.sentences.push(format!("`{}`: {warning}", show(path)));
+            self.seen.insert(warning);
         }
     }
 
-    pub(super) fn into_texts(self) -> Vec<String> {
-        self.texts
+    pub(super) fn into_sentences(self) -> Vec<String> {
+        self.sentences
     }
 }
 
-/// Bytes of a repository as text on one line.
+/// Returns bytes of a repository as a string on one line.
 pub(super) fn show(bytes: &[u8]) -> String {
     let mut text = String::new();
     for character in String::from_utf8_lossy(bytes).chars() {
@@ -82,13 +82,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_ones_are_said_once() {
+    fn equal_warnings_are_reported_once() {
         let mut warnings = Warnings::default();
         for (path, driver) in [("a\nb", "lfs"), ("c", "lfs"), ("d", "crypt")] {
             warnings.add(path.as_bytes(), ExportWarning::Filter(driver.into()));
         }
-        let texts = warnings.into_texts();
-        assert_eq!(texts.len(), 2);
-        assert!(texts[0].starts_with("`a\\nb`: tinyci does not run the filter `lfs`"), "{texts:?}");
+        let sentences = warnings.into_sentences();
+        assert_eq!(sentences.len(), 2);
+        assert!(
+            sentences[0].starts_with("`a\\nb`: tinyci does not run the filter `lfs`"),
+            "{sentences:?}"
+        );
     }
 }

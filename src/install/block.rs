@@ -1,13 +1,13 @@
-//! What a hook says to start a run, as a marked block that any shell script can hold. Pure text.
+//! The block in a hook script that starts a run: pure text.
 //!
-//! The block stands right behind the script's first line, and starts the run beside the script:
-//! not behind it, because scripts end early (`exit`, `exec`, a failing command under `set -e`);
-//! not before it, because whatever the script does would wait for a build, or be lost with a
-//! pusher who hangs up during it. So it does what it did at the moment it did, with its own exit
-//! status. git ends a push only when everything that the hook started has closed its output, so
-//! the pusher sees the run to its end all the same.
+//! The block is placed after the script's first line, and starts the run in the background. At the
+//! end, it might not be reached: scripts end early with `exit`, `exec`, or a failing command under
+//! `set -e`. In the foreground, the rest of the script would wait for the build. If the pusher
+//! disconnected, the rest would never run. In the background, the script behaves as before, with
+//! its exit code. The pusher still sees the whole run: git ends a push only when all processes of
+//! the hook have closed their output.
 //!
-//! The run is a child of nobody: a `wait` in the script does not wait for it.
+//! The run is not a child of the script, so a `wait` in the script does not wait for it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,16 +18,16 @@ use std::{
 const BEGIN: &[u8] = b"# >>> tinyci >>>";
 const END: &[u8] = b"# <<< tinyci <<<";
 
-/// What a script of our own begins with, before the block.
-const OWN_SCRIPT: &str = "#!/bin/sh
+/// The first lines of a script that `install` creates.
+const NEW_SCRIPT: &str = "#!/bin/sh
 # Made by `tinyci install`. Add your own lines below the block.
 ";
 
-/// Shells whose scripts can hold the block.
+/// The shells whose scripts can contain the block.
 const SHELLS: [&str; 11] =
     ["sh", "bash", "dash", "ash", "ksh", "ksh93", "mksh", "pdksh", "yash", "posh", "zsh"];
 
-/// The block that runs this command (a name, or a path).
+/// Returns the block that runs this command, a name or a path.
 pub(super) fn block(tinyci: &OsStr) -> Vec<u8> {
     let tinyci = quoted(tinyci);
     let (before, after) = ("\texec ", " run --hook\n");
@@ -57,21 +57,21 @@ tinyci_updates
     [&lines.concat(), END, b"\n"].concat()
 }
 
-/// A script of nothing but the block.
-pub(super) fn own_script(block: &[u8]) -> Vec<u8> {
-    [OWN_SCRIPT.as_bytes(), block].concat()
+/// Returns a script that contains only the block.
+pub(super) fn new_script(block: &[u8]) -> Vec<u8> {
+    [NEW_SCRIPT.as_bytes(), block].concat()
 }
 
-/// Whether nothing remains of a script that was taken apart but our own first lines.
-pub(super) fn is_own_script(rest: &[u8]) -> bool {
-    rest == OWN_SCRIPT.as_bytes()
+/// Returns true if the rest of a script, without the block, is only what `install` wrote.
+pub(super) fn is_new_script(rest: &[u8]) -> bool {
+    rest == NEW_SCRIPT.as_bytes()
 }
 
-/// The script with the block, new or in the place of an older one.
+/// Adds the block to a script, or replaces an older one.
 ///
 /// # Errors
 ///
-/// What is wrong with the script, as the end of a sentence that begins with its name.
+/// Returns the reason, as the end of a sentence that begins with the script's name.
 pub(super) fn with_block(script: &[u8], block: &[u8]) -> Result<Vec<u8>, &'static str> {
     if let Some(place) = find(script)? {
         let newline = script[place.clone()].ends_with(b"\n");
@@ -81,17 +81,18 @@ pub(super) fn with_block(script: &[u8], block: &[u8]) -> Result<Vec<u8>, &'stati
     let first_line = script.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     check_first_line(first_line)?;
     if !first_line.ends_with(b"\n") {
-        // The newline goes in front, so that the script still ends without one: see `without_block`.
+        // The newline goes before the block, so that the script still ends without one: see
+        // `without_block`.
         return Ok([first_line, b"\n", block.trim_ascii_end()].concat());
     }
     Ok([first_line, block, &script[first_line.len()..]].concat())
 }
 
-/// The script as it is without the block; none if it has none.
+/// Removes the block from a script. Returns `None` if there is no block.
 ///
 /// # Errors
 ///
-/// As those of [`with_block`].
+/// Same as [`with_block`].
 pub(super) fn without_block(script: &[u8]) -> Result<Option<Vec<u8>>, &'static str> {
     let Some(Range { mut start, end }) = find(script)? else { return Ok(None) };
     if !script[..end].ends_with(b"\n") {
@@ -100,7 +101,7 @@ pub(super) fn without_block(script: &[u8]) -> Result<Option<Vec<u8>>, &'static s
     Ok(Some([&script[..start], &script[end..]].concat()))
 }
 
-/// Where the block stands, with its last newline if it has one.
+/// Returns the range of the block, with its last newline if it has one.
 fn find(script: &[u8]) -> Result<Option<Range<usize>>, &'static str> {
     let (mut begins, mut ends) = (Vec::new(), Vec::new());
     let mut place = 0;
@@ -120,7 +121,7 @@ fn find(script: &[u8]) -> Result<Option<Range<usize>>, &'static str> {
     }
 }
 
-/// Whether a script that begins so is one of a shell that reads the block as it is meant.
+/// Checks by the first line that this is a script of a shell that supports the block.
 fn check_first_line(line: &[u8]) -> Result<(), &'static str> {
     if line.starts_with(b"\xef\xbb\xbf") {
         return Err("begins with a byte order mark, so it cannot run");
@@ -144,7 +145,7 @@ fn check_first_line(line: &[u8]) -> Result<(), &'static str> {
     Err("is not a shell script")
 }
 
-/// A word for a shell: as it is where it holds nothing special, else in single quotes.
+/// Returns a word for a shell: unchanged if it contains nothing special, else in single quotes.
 fn quoted(word: &OsStr) -> OsString {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(byte);
     if word.as_bytes().iter().all(plain) {
@@ -161,9 +162,9 @@ fn quoted(word: &OsStr) -> OsString {
     OsString::from_vec(quoted)
 }
 
-/// Whether this is, byte for byte, the hook that the ancestor's `install` wrote, with the name of
-/// its program or with the absolute path.
-pub(super) fn is_ancestor(script: &[u8]) -> bool {
+/// Returns true if this is exactly the hook that TinyCI 0.5 installed, with the name of its program
+/// or an absolute path.
+pub(super) fn is_gem_hook(script: &[u8]) -> bool {
     let script = script.strip_suffix(b"\n").unwrap_or(script);
     let command = script.strip_prefix(b"#!/bin/sh\nunset GIT_DIR\n\n");
     let Some(program) = command.and_then(|line| line.strip_suffix(b" run --all")) else {
@@ -179,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_added_comes_out_again_byte_for_byte() {
+    fn removing_the_block_restores_the_script_byte_for_byte() {
         let block = block("tinyci".as_ref());
         for script in [
             &b"#!/bin/sh\n"[..],
@@ -188,7 +189,7 @@ mod tests {
             b"#!/bin/sh\nexec true",
             b"#! /usr/bin/env -S FOO=1 bash -e\n\x00\xff\r\n",
             b"#!/bin/busybox ash\ntrue\n",
-            OWN_SCRIPT.as_bytes(),
+            NEW_SCRIPT.as_bytes(),
         ] {
             let with = with_block(script, &block).unwrap();
             assert!(with.len() > script.len());
@@ -203,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn an_older_block_is_replaced_where_it_stands() {
+    fn an_older_block_is_replaced_in_its_place() {
         let old = with_block(b"#!/bin/sh\necho\n", &block("tinyci".as_ref())).unwrap();
-        let moved = [b"#!/bin/sh\n# mine\n", &old[10..]].concat();
+        let moved = [b"#!/bin/sh\n# other\n", &old[10..]].concat();
         let new = with_block(&moved, &block("/opt/tinyci".as_ref())).unwrap();
         let text = String::from_utf8(new.clone()).unwrap();
-        assert!(text.starts_with("#!/bin/sh\n# mine\n# >>>") && text.ends_with("<<<\necho\n"));
+        assert!(text.starts_with("#!/bin/sh\n# other\n# >>>") && text.ends_with("<<<\necho\n"));
         assert!(text.contains("exec /opt/tinyci run") && !text.contains("exec tinyci run"));
-        assert_eq!(without_block(&new).unwrap().unwrap(), b"#!/bin/sh\n# mine\necho\n");
+        assert_eq!(without_block(&new).unwrap().unwrap(), b"#!/bin/sh\n# other\necho\n");
     }
 
     #[test]
@@ -236,25 +237,25 @@ mod tests {
     }
 
     #[test]
-    fn the_ancestor_is_known_byte_for_byte_and_nothing_else_is() {
+    fn only_the_exact_hook_of_the_gem_is_recognized() {
         let text = "#!/bin/sh\nunset GIT_DIR\n\ntinyci run --all\n";
         let absolute = text.replace("tinyci run", "/usr/local/bin/tinyci run");
-        for ours in [text, text.trim_end(), &absolute] {
-            assert!(is_ancestor(ours.as_bytes()), "{ours}");
+        for script in [text, text.trim_end(), &absolute] {
+            assert!(is_gem_hook(script.as_bytes()), "{script}");
         }
-        for foreign in [
+        for other in [
             text.replace("--all", "--all -q"),
             text.replace("tinyci run", "/bin/x; tinyci run"),
             text.replace("tinyci run", "/bin/x/nottinyci run"),
             format!("{text}\n"),
             text.replace("\n\n", "\n"),
         ] {
-            assert!(!is_ancestor(foreign.as_bytes()), "{foreign}");
+            assert!(!is_gem_hook(other.as_bytes()), "{other}");
         }
     }
 
     #[test]
-    fn a_path_is_quoted_only_where_it_must_be() {
+    fn a_path_is_quoted_only_if_needed() {
         assert_eq!(quoted("/opt/a-b/tinyci".as_ref()), "/opt/a-b/tinyci");
         assert_eq!(quoted("/it's here/$x".as_ref()), r"'/it'\''s here/$x'");
     }

@@ -1,8 +1,9 @@
-//! The files of a hooks folder: a `post-receive` hook that starts a run, beside whatever is there.
+//! The files of a hooks directory: a `post-receive` hook that starts a run. Existing hooks are
+//! kept.
 //!
-//! Foreign bytes are never lost. A script keeps its own around a marked block; what is no shell
-//! script is left alone, and the error says what to add to it. Files are replaced whole, since a
-//! push may be reading them.
+//! A script keeps its lines around the block. A hook that is not a shell script stays unchanged,
+//! and the error says what to add to it. Files are replaced atomically, because a push may be
+//! reading them.
 
 use std::{
     ffi::OsString,
@@ -13,72 +14,72 @@ use std::{
 };
 
 use crate::{
-    install::block::{block, is_ancestor, is_own_script, own_script, with_block, without_block},
+    install::block::{block, is_gem_hook, is_new_script, new_script, with_block, without_block},
     model::error::{Error, ErrorKind},
     util::sharing::Sharing,
 };
 
-/// Where the ancestor's hook is kept for an uninstall.
-const ANCESTOR_KEPT: &str = "post-update.before-tinyci";
+/// The file name under which the hook of TinyCI 0.5 is kept until an uninstall.
+const GEM_HOOK_BACKUP: &str = "post-update.before-tinyci";
 
-/// How the hook is to be installed.
+/// The options for installing the hook.
 #[derive(Clone, Debug)]
 pub(crate) struct HookOptions {
-    /// What the hook runs: `tinyci`, looked up in the pusher's `PATH` on the server, or its
+    /// The command of the hook: `tinyci`, found in the pusher's `PATH` on the server, or an
     /// absolute path.
     pub(crate) tinyci: OsString,
-    /// The folders of the repository: its common git directory, its work tree.
+    /// The directories of the repository: its common git directory and its working tree.
     pub(crate) inside: Vec<PathBuf>,
-    /// Whether a hooks folder outside them is meant, which other repositories may use too.
+    /// True to allow a hooks directory outside of them, which other repositories may use too.
     pub(crate) shared: bool,
-    /// Which other accounts push here.
+    /// The permissions for other accounts, which may push here.
     pub(crate) sharing: Sharing,
 }
 
-/// What an install did.
+/// The result of an install.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InstalledHook {
-    /// The hook.
+    /// The path of the hook.
     pub(crate) path: PathBuf,
-    /// What became of it.
+    /// The change to the hook.
     pub(crate) change: Change,
-    /// What else there is to know, a sentence each.
+    /// More information, one sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// What an install did to the hook.
+/// The change that an install made to the hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// There was none.
+    /// The hook did not exist.
     Created,
-    /// A script that was there got the block.
+    /// An existing script got the block.
     Added,
-    /// The block was there and said something else.
+    /// The block existed with other contents.
     Updated,
-    /// All was as it is to be.
+    /// The hook was already up to date.
     Unchanged,
 }
 
-/// What an uninstall did.
+/// The result of an uninstall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RemovedHooks {
-    /// The hooks that lost their block, or went with it.
+    /// The hooks from which the block was removed, or that were deleted.
     pub(crate) removed: Vec<PathBuf>,
-    /// What else there is to know, a sentence each.
+    /// More information, one sentence each.
     pub(crate) notes: Vec<String>,
 }
 
-/// Installs the hook in this folder, which need not exist.
+/// Installs the hook in this directory, and creates the directory if needed.
 ///
-/// Where a hook that belongs to a server runs all of `post-receive.d/`, ours goes there: such
-/// servers rewrite their own hook. An ancestor's `post-update` is renamed, since it would start
-/// everything a second time.
+/// Some servers have a hook that runs all hooks in `post-receive.d/`, and rewrite that hook. In
+/// this case, tinyci's hook goes to that directory. The `post-update` hook of TinyCI 0.5 is
+/// renamed, since it would start a second run.
 ///
 /// # Errors
 ///
-/// [`Unsupported`](ErrorKind::Unsupported) if the folder is outside the repository and that was
-/// not asked for, or if a hook is there that cannot take the block: nothing is changed then.
-/// [`Io`](ErrorKind::Io) if a file cannot be read or written.
+/// Returns [`Unsupported`](ErrorKind::Unsupported), without any change, if the directory is outside
+/// the repository and the options do not allow that, or if an existing hook cannot take the block.
+/// Returns [`Io`](ErrorKind::Io) if a file cannot be read or written.
 pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<InstalledHook, Error> {
     check_inside(hooks_dir, options)?;
     let block = block(&options.tinyci);
@@ -87,7 +88,7 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
         None => {
             let failed = |source| Error::io("create the hooks directory", hooks_dir, source);
             options.sharing.create_dir_all(hooks_dir).map_err(failed)?;
-            write(&path, &own_script(&block), None)?;
+            write(&path, &new_script(&block), None)?;
             let failed = |source| Error::io("set the permissions of the hook", &path, source);
             options.sharing.adjust(&path).map_err(failed)?;
             Change::Created
@@ -98,19 +99,19 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
     Ok(InstalledHook { path, change, notes })
 }
 
-/// Whether a hook of this folder calls tinyci. What cannot be read does not.
+/// Returns true if a hook of this directory calls tinyci. An unreadable hook does not count.
 pub(super) fn is_installed(hooks_dir: &Path) -> bool {
     let script = fs::read(hooks_dir.join("post-receive")).unwrap_or_default();
     matches!(without_block(&script), Ok(Some(_)))
 }
 
-/// Takes the block out of the hooks in this folder; a hook that was nothing else goes with it, and
-/// an ancestor's comes back.
+/// Removes the block from the hooks in this directory. Deletes a hook that contained only the
+/// block, and restores the hook of TinyCI 0.5.
 ///
 /// # Errors
 ///
-/// [`Unsupported`](ErrorKind::Unsupported) if a block was damaged: nothing is changed then.
-/// [`Io`](ErrorKind::Io) if a file cannot be read or written.
+/// Returns [`Unsupported`](ErrorKind::Unsupported), without any change, if a block is damaged.
+/// Returns [`Io`](ErrorKind::Io) if a file cannot be read or written.
 pub(crate) fn uninstall(hooks_dir: &Path) -> Result<RemovedHooks, Error> {
     let mut removed = Vec::new();
     for path in [hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d/tinyci")] {
@@ -118,17 +119,17 @@ pub(crate) fn uninstall(hooks_dir: &Path) -> Result<RemovedHooks, Error> {
         let rest = without_block(&text).map_err(|reason| refusal(&path, reason))?;
         match rest {
             None => continue,
-            Some(rest) if is_own_script(&rest) => fs::remove_file(&path)
+            Some(rest) if is_new_script(&rest) => fs::remove_file(&path)
                 .map_err(|source| Error::io("remove the hook", &path, source))?,
             Some(rest) => write(&path, &rest, Some(&metadata))?,
         }
         removed.push(path);
     }
-    let notes = restore_ancestor(hooks_dir)?.into_iter().collect();
+    let notes = restore_gem_hook(hooks_dir)?.into_iter().collect();
     Ok(RemovedHooks { removed, notes })
 }
 
-/// What stands in a hook's place.
+/// An existing hook.
 enum Hook {
     Script { text: Vec<u8>, metadata: fs::Metadata },
     Other(&'static str),
@@ -164,14 +165,14 @@ impl Hook {
         if new == text {
             return Ok(Change::Unchanged);
         }
-        // A script that holds a block can be taken apart; `with_block` has found it sound.
+        // `with_block` has already checked that the script can be parsed.
         let added = matches!(without_block(&text), Ok(None));
         write(path, &new, Some(&metadata))?;
         Ok(if added { Change::Added } else { Change::Updated })
     }
 }
 
-/// Why a hook is left alone, and what its owner can do.
+/// Creates an error that says why a hook stays unchanged, and what its owner can do.
 fn refusal(path: &Path, reason: &str) -> Error {
     let message = format!("cannot change the hook: `{}` {reason}", path.display());
     let hint = "pass your own hook's standard input to `sh -c 'unset $(git rev-parse \
@@ -179,16 +180,16 @@ fn refusal(path: &Path, reason: &str) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_path(path).with_hint(hint)
 }
 
-/// The file that takes the hook.
+/// Returns the path for the hook.
 fn hook_path(hooks_dir: &Path) -> PathBuf {
-    let (hook, folder) = (hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d"));
+    let (hook, hooks) = (hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d"));
     let name = b"post-receive.d";
     let delegates =
         fs::read(&hook).is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
-    if folder.is_dir() && delegates { folder.join("tinyci") } else { hook }
+    if hooks.is_dir() && delegates { hooks.join("tinyci") } else { hook }
 }
 
-/// Refuses a hooks folder that other repositories may share, unless that was asked for.
+/// Refuses a hooks directory that other repositories may share, unless the options allow it.
 fn check_inside(hooks_dir: &Path, options: &HookOptions) -> Result<(), Error> {
     let real_dir = real_path(hooks_dir);
     if options.shared || options.inside.iter().any(|dir| real_dir.starts_with(real_path(dir))) {
@@ -204,19 +205,20 @@ fn check_inside(hooks_dir: &Path, options: &HookOptions) -> Result<(), Error> {
         .with_hint("`tinyci install --shared-hooks` installs it anyway"))
 }
 
-/// The path without links, as far as it exists.
+/// Resolves symbolic links in the existing part of a path.
 fn real_path(path: &Path) -> PathBuf {
     let mut missing = PathBuf::new();
-    for above in path.ancestors() {
-        if let Ok(real) = above.canonicalize() {
+    for ancestor in path.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
             return real.join(missing);
         }
-        missing = Path::new(above.file_name().unwrap_or_default()).join(missing);
+        missing = Path::new(ancestor.file_name().unwrap_or_default()).join(missing);
     }
     path.to_path_buf()
 }
 
-/// Writes a hook whole, executable for whom the umask lets, or just as it was before.
+/// Replaces a hook atomically. It gets the permissions of the old file, or is executable as the
+/// umask allows.
 fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), Error> {
     let failed = |source| Error::io("write the hook", path, source);
     let dir = path.parent().unwrap_or(Path::new("."));
@@ -225,7 +227,8 @@ fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), 
     let mut file = builder.tempfile_in(dir).map_err(failed)?;
     file.write_all(text).map_err(failed)?;
     if let Some(before) = before {
-        // Only root can give a file away; for others it is theirs in the first place, or may stay.
+        // Only root can change the owner. For others, the owner is already right, or the change is
+        // not needed.
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(before.permissions()).map_err(failed)?;
     }
@@ -233,20 +236,20 @@ fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), 
     Ok(())
 }
 
-/// Moves the ancestor's `post-update` out of the way, if it is exactly that.
+/// Renames the `post-update` hook, if it is exactly that of TinyCI 0.5.
 fn replace_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
-    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(ANCESTOR_KEPT));
+    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(GEM_HOOK_BACKUP));
     let Some(Hook::Script { text, .. }) = Hook::read(&path)? else { return Ok(None) };
-    let room = match Hook::read(&kept)? {
+    let can_rename = match Hook::read(&kept)? {
         None => true,
-        Some(Hook::Script { text, .. }) => is_ancestor(&text),
+        Some(Hook::Script { text, .. }) => is_gem_hook(&text),
         Some(Hook::Other(_)) => false,
     };
-    if is_ancestor(&text) && room {
+    if is_gem_hook(&text) && can_rename {
         let failed = |source| Error::io("rename the hook", &path, source);
         fs::rename(&path, &kept).map_err(failed)?;
         return Ok(Some(format!(
-            "renamed the hook of TinyCI 0.5 to `{ANCESTOR_KEPT}`: `{}` is no longer needed",
+            "renamed the hook of TinyCI 0.5 to `{GEM_HOOK_BACKUP}`: `{}` is no longer needed",
             path.display()
         )));
     }
@@ -260,11 +263,11 @@ fn replace_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
     }))
 }
 
-/// Puts the ancestor's `post-update` back where it was.
-fn restore_ancestor(hooks_dir: &Path) -> Result<Option<String>, Error> {
-    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(ANCESTOR_KEPT));
+/// Restores the `post-update` hook of TinyCI 0.5.
+fn restore_gem_hook(hooks_dir: &Path) -> Result<Option<String>, Error> {
+    let (path, kept) = (hooks_dir.join("post-update"), hooks_dir.join(GEM_HOOK_BACKUP));
     match Hook::read(&kept)? {
-        Some(Hook::Script { text, .. }) if is_ancestor(&text) => {}
+        Some(Hook::Script { text, .. }) if is_gem_hook(&text) => {}
         _ => return Ok(None),
     }
     if Hook::read(&path)?.is_some() {
@@ -290,7 +293,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestRepo, succeed};
 
-    /// A server, a client, and a program called `tinyci` that notes how it was called.
+    /// A server, a client, and a fake program `tinyci` that records its call.
     struct Push {
         server: TestRepo,
         client: TestRepo,
@@ -304,7 +307,7 @@ mod tests {
             let bin = server.outside().join("bin");
             fs::create_dir(&bin).unwrap();
             let push = Push { server, client, bin };
-            push.stand_in("echo live from tinyci");
+            push.write_program("echo live from tinyci");
             push
         }
 
@@ -312,8 +315,8 @@ mod tests {
             self.server.outside().join("record")
         }
 
-        /// The program notes its call, does this, and notes its end.
-        fn stand_in(&self, then: &str) {
+        /// Writes the fake program. It records its call, runs these commands, and records its end.
+        fn write_program(&self, then: &str) {
             let record = self.record();
             let record = record.display();
             let script = format!(
@@ -360,7 +363,7 @@ mod tests {
             command
         }
 
-        /// Pushes; returns what the pusher saw and the lines that the hook must have got.
+        /// Pushes. Returns the output of the push, and the lines that the hook must receive.
         fn push(&self, refs: &[&str]) -> (String, String) {
             let output = self.command(refs).output().unwrap();
             succeed("git push", &output);
@@ -419,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_script_does_what_it_did_however_it_ends() {
+    fn an_existing_script_runs_unchanged_however_it_ends() {
         for (number, (shell, end)) in [
             ("#!/bin/sh", "exec cat"),
             ("#!/bin/sh -eu", "cat; false; echo not reached"),
@@ -463,12 +466,12 @@ mod tests {
     }
 
     #[test]
-    fn the_run_goes_on_when_the_pusher_hangs_up() {
+    fn the_run_continues_if_the_pusher_disconnects() {
         let push = Push::new(TestRepo::bare());
         push.install().unwrap();
         let gate = push.server.outside().join("gate");
         succeed("mkfifo", &Command::new("mkfifo").arg(&gate).output().unwrap());
-        push.stand_in(&format!("echo started; read -r line <'{}'", gate.display()));
+        push.write_program(&format!("echo started; read -r line <'{}'", gate.display()));
         let mut client = push
             .command(&["HEAD:refs/heads/main"])
             .stderr(Stdio::piped())
@@ -477,12 +480,13 @@ mod tests {
             .unwrap();
         let mut lines = BufReader::new(client.stderr.take().unwrap()).lines();
         assert!(lines.any(|line| line.unwrap().contains("started")));
-        // As Ctrl-C does it: the client and, over a path, the server's side too.
+        // Like Ctrl-C: the signal reaches the client and, since the server is a local path, the
+        // server's processes.
         let group = rustix::process::Pid::from_child(&client);
         rustix::process::kill_process_group(group, rustix::process::Signal::INT).unwrap();
         assert!(!client.wait().unwrap().success());
 
-        // Opened for both, so that this does not wait for a reader that may have died.
+        // Opening for reading too avoids waiting for a reader that may have died.
         let mut open = File::options().read(true).write(true).open(&gate).unwrap();
         open.write_all(b"go on\n").unwrap();
         let limit = Instant::now() + Duration::from_secs(60);
@@ -493,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_take_the_block_is_left_alone() {
+    fn hooks_that_cannot_take_the_block_stay_unchanged() {
         for text in ["#!/usr/bin/python3\npass\n", "#!/bin/sh\r\ntrue\r\n", "\u{7f}ELF", ""] {
             let push = Push::new(TestRepo::bare());
             let before = state(&push.hook("post-receive", text));
@@ -516,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hooks_folder_outside_the_repository_has_to_be_asked_for() {
+    fn a_hooks_directory_outside_the_repository_must_be_allowed() {
         let push = Push::new(TestRepo::bare());
         let outside = push.server.outside().join("hooks/not/there/yet");
         let error = install(&outside, &push.options()).unwrap_err();
@@ -534,7 +538,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_runs_a_folder_of_hooks_gets_ours_there() {
+    fn a_server_that_runs_a_directory_of_hooks_gets_the_hook_there() {
         let push = Push::new(TestRepo::bare());
         let delegate = "#!/usr/bin/env bash\ndata=$(cat)\n\
             for hook in hooks/post-receive.d/*; do echo \"$data\" | \"$hook\"; done\n";
@@ -549,7 +553,7 @@ mod tests {
     }
 
     #[test]
-    fn an_absolute_path_may_hold_anything() {
+    fn an_absolute_path_may_contain_anything() {
         let push = Push::new(TestRepo::bare());
         let odd = push.server.outside().join("it's a \"$HOME\"");
         fs::create_dir(&odd).unwrap();
@@ -563,25 +567,25 @@ mod tests {
     }
 
     #[test]
-    fn the_ancestor_makes_way_and_comes_back() {
+    fn the_hook_of_the_gem_is_renamed_and_restored() {
         let push = Push::new(TestRepo::bare());
         let text = "#!/bin/sh\nunset GIT_DIR\n\ntinyci run --all\n";
         let hook = push.hook("post-update", text);
         fs::set_permissions(&hook, fs::Permissions::from_mode(0o744)).unwrap();
         let before = state(&hook);
         let installed = push.install().unwrap();
-        assert!(installed.notes[0].contains(ANCESTOR_KEPT), "{:?}", installed.notes);
+        assert!(installed.notes[0].contains(GEM_HOOK_BACKUP), "{:?}", installed.notes);
         let (_, lines) = push.push(&["HEAD:refs/heads/main"]);
         assert_eq!(fs::read_to_string(push.record()).unwrap(), push.called(&lines), "once");
         let removed = uninstall(&push.hooks_dir()).unwrap();
         assert_eq!((state(&hook), removed.notes.len()), (before, 1));
-        assert!(!push.hooks_dir().join(ANCESTOR_KEPT).exists());
+        assert!(!push.hooks_dir().join(GEM_HOOK_BACKUP).exists());
 
-        let foreign = push.hook("post-update", &text.replace("--all", "--all || true"));
-        let before = state(&foreign);
+        let other = push.hook("post-update", &text.replace("--all", "--all || true"));
+        let before = state(&other);
         let installed = push.install().unwrap();
         assert!(installed.notes[0].contains("is unchanged"), "{:?}", installed.notes);
         uninstall(&push.hooks_dir()).unwrap();
-        assert_eq!(state(&foreign), before);
+        assert_eq!(state(&other), before);
     }
 }

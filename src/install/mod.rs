@@ -13,18 +13,18 @@
 //! # Ok::<(), tinyci::Error>(())
 //! ```
 
-// Installing the hook that starts a run, and taking it away again.
+// Installing and removing the hook that starts a run:
 //
 // | file | holds |
 // |---|---|
-// | `block` | what a hook script says, and where in a script it stands: pure text |
-// | `hooks` | the files of a hooks folder |
-// | `push_options` | what lets people say something with a push |
+// | `block` | the block in a hook script: pure text |
+// | `hooks` | the files of a hooks directory |
+// | `push_options` | enabling push options |
 // | `repository` | [`install`] and [`uninstall`]: the hook, and the refs that only the server writes |
-// | `refspecs` | what has fetches leave tinyci's refs alone |
-// | `remote` | [`setup_remote`]: what has a clone fetch verdicts |
+// | `refspecs` | refspecs that protect tinyci's refs from fetches |
+// | `remote` | [`setup_remote`]: refspecs of a clone that fetch verdicts |
 //
-// Absent on purpose: git's commands. The configuration is read and written in `repo`.
+// This module runs no git commands. Module `repo` reads and writes the configuration.
 
 mod block;
 mod hooks;

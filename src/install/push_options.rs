@@ -1,7 +1,7 @@
-//! What lets people say something with a push: `git push -o ci.skip`.
+//! Push options: `git push -o ci.skip`.
 //!
-//! git refuses such a push unless the repository says that it takes options. What an install has set
-//! is remembered beside tinyci's own state, so that an uninstall leaves alone what was there before.
+//! git refuses such a push unless the repository enables push options. The state directory records
+//! that an install enabled them, so that an uninstall does not change an earlier setting.
 
 use std::{fs, io, path::PathBuf};
 
@@ -11,34 +11,33 @@ use crate::{model::error::Error, repo::Repo};
 const KEY: &str = "receive.advertisePushOptions";
 const ON: &str = "true";
 
-/// What there is to say of an install that has switched it on.
-const SWITCHED_ON: &str =
+/// The note of an install that enabled push options.
+const ENABLED_NOTE: &str =
     "`git push -o ci.skip` now leaves the pushed commits untested (`receive.advertisePushOptions`)";
 
-/// The file of the state that says that an install switched it on.
-const MEMORY: &str = state::INSTALLED;
+/// The state file that records that an install enabled push options.
+const STATE_FILE: &str = state::INSTALLED;
 
-/// What there is to say where somebody has switched it off.
-const SWITCHED_OFF: &str =
+/// The note if push options were disabled before.
+const DISABLED_NOTE: &str =
     "git refuses `git push -o ci.skip`: `receive.advertisePushOptions` is off";
 
-/// Has git take options with a push, unless it is set already, either way. What was done, or could
-/// not be, is a sentence.
+/// Enables push options, unless the setting exists. Returns true if it did, and a note.
 pub(super) fn advertise(repo: &Repo) -> Result<(bool, Option<&'static str>), Error> {
     match repo.config_bool(KEY)? {
         Some(true) => Ok((false, None)),
-        Some(false) => Ok((false, Some(SWITCHED_OFF))),
+        Some(false) => Ok((false, Some(DISABLED_NOTE))),
         None => {
-            repo.write_state(MEMORY, format!("{KEY}\n").as_bytes())?;
+            repo.write_state(STATE_FILE, format!("{KEY}\n").as_bytes())?;
             repo.config_add(KEY, ON)?;
-            Ok((true, Some(SWITCHED_ON)))
+            Ok((true, Some(ENABLED_NOTE)))
         }
     }
 }
 
-/// Takes back what [`advertise`] set; says whether there was anything.
+/// Undoes [`advertise`]. Returns true if there was something to undo.
 pub(super) fn withdraw(repo: &Repo) -> Result<bool, Error> {
-    let path = memory(repo);
+    let path = state_path(repo);
     match fs::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         read => read.map_err(|source| Error::io("read", &path, source))?,
@@ -48,8 +47,8 @@ pub(super) fn withdraw(repo: &Repo) -> Result<bool, Error> {
     Ok(changed)
 }
 
-fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join(state::DIR).join(MEMORY)
+fn state_path(repo: &Repo) -> PathBuf {
+    repo.common_dir().join(state::DIR).join(STATE_FILE)
 }
 
 #[cfg(test)]
@@ -62,11 +61,11 @@ mod tests {
     }
 
     #[test]
-    fn what_an_install_sets_comes_out_again_byte_for_byte() {
+    fn uninstall_restores_the_config_byte_for_byte() {
         let repo = TestRepo::bare();
         let opened = Repo::open(repo.path()).unwrap();
         let before = config(&repo);
-        assert_eq!(advertise(&opened).unwrap(), (true, Some(SWITCHED_ON)));
+        assert_eq!(advertise(&opened).unwrap(), (true, Some(ENABLED_NOTE)));
         assert_eq!(repo.git(&["config", "--type=bool", KEY]), "true");
         assert_eq!(advertise(&opened).unwrap(), (false, None), "a second install");
         assert!(withdraw(&opened).unwrap() && !withdraw(&opened).unwrap());
@@ -74,12 +73,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_before_stays_as_it_is() {
-        for (value, said) in [("yes", None), ("true", None), ("off", Some(SWITCHED_OFF))] {
+    fn an_existing_setting_stays_unchanged() {
+        for (value, note) in [("yes", None), ("true", None), ("off", Some(DISABLED_NOTE))] {
             let repo = TestRepo::bare();
             repo.git(&["config", KEY, value]);
             let (opened, before) = (Repo::open(repo.path()).unwrap(), config(&repo));
-            assert_eq!(advertise(&opened).unwrap(), (false, said));
+            assert_eq!(advertise(&opened).unwrap(), (false, note));
             assert!(!withdraw(&opened).unwrap());
             assert_eq!(config(&repo), before);
         }

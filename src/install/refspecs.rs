@@ -1,7 +1,7 @@
-//! Fetches that leave tinyci's refs alone: negative refspecs beside those that take them away.
+//! Negative refspecs that prevent fetches from changing tinyci's refs.
 //!
-//! What an install has added is remembered beside tinyci's own state, so that an uninstall leaves
-//! alone what was there before.
+//! The state directory records what an install added, so that an uninstall does not remove other
+//! lines.
 
 use std::{fs, io, path::PathBuf};
 
@@ -12,23 +12,23 @@ use crate::{
     util::suggestion::hinted,
 };
 
-/// The file of the state that says which lines of git's configuration an install added.
-const MEMORY: &str = state::REFSPECS;
+/// The state file with the lines that an install added to git's configuration.
+const STATE_FILE: &str = state::REFSPECS;
 
-/// The first version of git that knows negative refspecs. An older one refuses to fetch with them.
-const SINCE: (u32, u32) = (2, 29);
+/// The first version of git with negative refspecs. Older versions cannot fetch with them.
+const GIT_VERSION_MIN: (u32, u32) = (2, 29);
 
-/// What there is to say of each refspec that lets a fetch take tinyci's refs away.
+/// Returns a warning for each refspec that lets a fetch replace tinyci's refs.
 ///
 /// # Errors
 ///
-/// [`Git`](crate::ErrorKind::Git) where git's configuration cannot be read.
+/// Returns [`Git`](crate::ErrorKind::Git) if git's configuration cannot be read.
 pub(crate) fn warnings(repo: &Repo) -> Result<Vec<String>, Error> {
-    let warning = |it: OverwritingRefspec| hinted(&danger(&it), "`tinyci install` protects them");
+    let warning = |it: OverwritingRefspec| hinted(&problem(&it), "`tinyci install` protects them");
     Ok(repo.overwriting_refspecs()?.into_iter().map(warning).collect())
 }
 
-fn danger(taking: &OverwritingRefspec) -> String {
+fn problem(taking: &OverwritingRefspec) -> String {
     let OverwritingRefspec { remote, refspec, .. } = taking;
     format!(
         "fetches from `{remote}` replace tinyci's refs, and delete them with `--prune` \
@@ -36,8 +36,8 @@ fn danger(taking: &OverwritingRefspec) -> String {
     )
 }
 
-/// Adds the negative refspecs that are missing, if git is known to be new enough. What was done, or
-/// could not be, is a sentence each; with whether anything was.
+/// Adds the missing negative refspecs, if git is known to be new enough. Returns true if it added
+/// any, and notes, one sentence each.
 pub(crate) fn protect(
     repo: &Repo,
     git: impl FnOnce() -> Option<(u32, u32)>,
@@ -47,14 +47,14 @@ pub(crate) fn protect(
         return Ok((false, Vec::new()));
     }
     let git = git();
-    if git.is_none_or(|version| version < SINCE) {
+    if git.is_none_or(|version| version < GIT_VERSION_MIN) {
         return Ok((false, taking.iter().map(|it| unprotected(it, git)).collect()));
     }
     let mut notes = Vec::new();
     for OverwritingRefspec { remote, remedies, .. } in taking {
         let key = format!("remote.{remote}.fetch");
         for value in &remedies {
-            remember(repo, &key, value)?;
+            record_line(repo, &key, value)?;
             repo.config_add(&key, value)?;
         }
         notes.push(format!(
@@ -72,15 +72,15 @@ fn unprotected(taking: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
     };
     let message = format!(
         "{}; tinyci cannot add `{}`, because that needs git 2.29 and {git}",
-        danger(taking),
+        problem(taking),
         taking.remedies.join("`, `")
     );
     hinted(&message, "fetch `+refs/heads/*:refs/heads/*` and `+refs/tags/*:refs/tags/*` instead")
 }
 
-/// Takes out what [`protect`] added and is still there, and says what that was.
+/// Removes the lines that [`protect`] added. Returns a note for each.
 pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
-    let path = memory(repo);
+    let path = state_path(repo);
     let text = match fs::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.map_err(|source| Error::io("read", &path, source))?,
@@ -95,14 +95,15 @@ pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
     Ok(notes)
 }
 
-/// Notes a line before it is added: one that is not there is taken out of nothing.
-fn remember(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
-    let path = memory(repo);
+/// Records a line before it is added. If the process dies between the two, an uninstall finds no
+/// line and ignores the record.
+fn record_line(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
+    let path = state_path(repo);
     let mut text = fs::read_to_string(&path).unwrap_or_default();
     text.push_str(&format!("{key}\t{value}\n"));
-    repo.write_state(MEMORY, text.as_bytes())
+    repo.write_state(STATE_FILE, text.as_bytes())
 }
 
-fn memory(repo: &Repo) -> PathBuf {
-    repo.common_dir().join(state::DIR).join(MEMORY)
+fn state_path(repo: &Repo) -> PathBuf {
+    repo.common_dir().join(state::DIR).join(STATE_FILE)
 }

@@ -1,20 +1,20 @@
-//! A clone that knows what its server found: lines in the clone's own git configuration.
+//! Setting up a clone to fetch the server's verdicts: lines in the clone's git configuration.
 
 use serde::Serialize;
 
 use crate::{model::error::Error, repo::Repo, wire};
 
-/// What [`Engine::setup_remote`](crate::Engine::setup_remote) changed.
+/// The result of [`Engine::setup_remote`](crate::Engine::setup_remote).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RemoteSetup {
-    /// The lines of git's configuration that came, or went: `key = value`. None where nothing was
-    /// to be done.
+    /// The lines that were added to git's configuration, or removed: `key = value`. Empty if
+    /// nothing changed.
     pub changes: Vec<String>,
 }
 
 impl RemoteSetup {
-    /// As one line of JSON: `changes`.
+    /// Returns one line of JSON: `changes`.
     ///
     /// ```
     /// assert_eq!(tinyci::install::RemoteSetup::default().to_json(), r#"{"v":1,"changes":[]}"#);
@@ -30,8 +30,8 @@ struct SetupJson<'a> {
     changes: &'a [String],
 }
 
-/// The lines, as keys and values. Globs, because git refuses to fetch a ref by name that the server
-/// does not have yet.
+/// Returns the lines, as keys and values. They use globs, because git fails to fetch a named ref
+/// that does not exist on the server yet.
 fn lines(remote: &str) -> [(String, String); 4] {
     let fetch = format!("remote.{remote}.fetch");
     [
@@ -42,7 +42,7 @@ fn lines(remote: &str) -> [(String, String); 4] {
     ]
 }
 
-/// Puts the lines in that are not there.
+/// Adds the missing lines.
 pub(crate) fn setup_remote(repo: &Repo, remote: &str) -> Result<RemoteSetup, Error> {
     repo.remote_url(remote)?;
     let mut setup = RemoteSetup::default();
@@ -54,7 +54,7 @@ pub(crate) fn setup_remote(repo: &Repo, remote: &str) -> Result<RemoteSetup, Err
     Ok(setup)
 }
 
-/// Takes the lines out that are there.
+/// Removes the lines.
 pub(crate) fn undo_setup_remote(repo: &Repo, remote: &str) -> Result<RemoteSetup, Error> {
     let mut setup = RemoteSetup::default();
     for (key, value) in lines(remote) {

@@ -1,4 +1,4 @@
-//! An install in a repository: its hook, and the refs that only the server may write.
+//! Installing in a repository: the hook, and the refs that only the server may write.
 
 use std::path::PathBuf;
 
@@ -9,19 +9,19 @@ use super::{
 use crate::model::stored_names::refs;
 use crate::{model::error::Error, repo::Repo, util::suggestion::hinted};
 
-/// Refs that clones fetch and never push: verdicts, records, what is not run, what is deployed.
+/// The refs that clones fetch but never push: verdicts, records, the baseline and deployments.
 const SERVER_REFS: [&str; 4] =
     [refs::VERDICTS, refs::RECORDS, refs::BASELINE, "refs/tinyci/deployments"];
 
 const HIDE_REFS: &str = "receive.hideRefs";
 
-/// The warning about a server that does not hide them.
+/// Returns the warning for a server that does not hide these refs.
 pub(crate) fn forgeable() -> String {
     let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
     hinted("anyone who can push can forge verdicts", hint)
 }
 
-/// How [`Engine::install`](crate::Engine::install) goes about it.
+/// The options of [`Engine::install`](crate::Engine::install).
 ///
 /// ```
 /// use tinyci::install::InstallOptions;
@@ -31,13 +31,13 @@ pub(crate) fn forgeable() -> String {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct InstallOptions {
-    /// What the hook runs: a name to be found in `PATH` on the server, or an absolute path.
+    /// The command of the hook: a name to find in `PATH` on the server, or an absolute path.
     pub command: PathBuf,
-    /// Whether pushes to tinyci's own refs are refused from now on (`receive.hideRefs`).
+    /// True to refuse pushes to tinyci's refs (`receive.hideRefs`).
     pub hide_refs: bool,
-    /// Whether the hook may go into a folder that other repositories use too (`core.hooksPath`).
+    /// True to allow a hooks directory that other repositories use too (`core.hooksPath`).
     pub shared_hooks: bool,
-    /// Whether the folder of builds is taken over from a repository that is gone.
+    /// True to take over the builds directory of a repository that no longer exists.
     pub adopt_builds: bool,
 }
 
@@ -53,33 +53,33 @@ impl Default for InstallOptions {
 }
 
 impl InstallOptions {
-    /// A hook that runs `tinyci` from the `PATH`.
+    /// Creates options for a hook that runs `tinyci` from the `PATH`.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets what the hook runs.
+    /// Sets the command of the hook.
     #[must_use]
     pub fn command(mut self, command: impl Into<PathBuf>) -> Self {
         self.command = command.into();
         self
     }
 
-    /// Has pushes to tinyci's own refs refused.
+    /// Refuses pushes to tinyci's refs.
     #[must_use]
     pub fn hide_refs(mut self, hide_refs: bool) -> Self {
         self.hide_refs = hide_refs;
         self
     }
 
-    /// Allows a hooks folder outside the repository.
+    /// Allows a hooks directory outside the repository.
     #[must_use]
     pub fn shared_hooks(mut self, shared_hooks: bool) -> Self {
         self.shared_hooks = shared_hooks;
         self
     }
 
-    /// Takes the folder of builds over from a repository that is gone.
+    /// Takes over the builds directory of a repository that no longer exists.
     #[must_use]
     pub fn adopt_builds(mut self, adopt_builds: bool) -> Self {
         self.adopt_builds = adopt_builds;
@@ -87,19 +87,19 @@ impl InstallOptions {
     }
 }
 
-/// What an install or an uninstall did.
+/// The result of an install or uninstall.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InstallReport {
-    /// The hook.
+    /// The path of the hook.
     pub hook: PathBuf,
-    /// Whether anything is different now.
+    /// True if something changed.
     pub changed: bool,
-    /// What else there is to know, a sentence each.
+    /// More information, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Installs the hook, lets pushes say `-o ci.skip`, and hides the server's refs if that is wanted.
+/// Installs the hook, enables push options, and hides the server's refs if requested.
 pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallReport, Error> {
     let hook_options = HookOptions {
         tinyci: options.command.clone().into_os_string(),
@@ -117,9 +117,9 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
         let hook = installed.hook.display();
         installed.notes.push(format!("`{hook}` already existed and keeps its own lines"));
     }
-    let (advertised, said) = push_options::advertise(repo)?;
+    let (advertised, note) = push_options::advertise(repo)?;
     installed.changed |= advertised;
-    installed.notes.extend(said.map(str::to_owned));
+    installed.notes.extend(note.map(str::to_owned));
     if options.hide_refs {
         if hide(repo)? {
             installed.changed = true;
@@ -134,7 +134,7 @@ pub(crate) fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallRe
     Ok(installed)
 }
 
-/// Takes out what [`install`] put in.
+/// Undoes [`install`].
 pub(crate) fn uninstall(repo: &Repo) -> Result<InstallReport, Error> {
     let hooks_dir = repo.hooks_dir()?;
     let done = hooks::uninstall(&hooks_dir)?;
@@ -158,12 +158,12 @@ fn hide(repo: &Repo) -> Result<bool, Error> {
     Ok(changed)
 }
 
-/// Whether the hook is installed.
+/// Returns true if the hook is installed.
 pub(crate) fn is_installed(repo: &Repo) -> Result<bool, Error> {
     Ok(hooks::is_installed(&repo.hooks_dir()?))
 }
 
-/// Whether pushes to all of tinyci's own refs are refused.
+/// Returns true if pushes to all of tinyci's refs are refused.
 pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     let values = repo.config_values(HIDE_REFS)?;
     Ok(SERVER_REFS.iter().all(|name| values.iter().any(|value| value == name)))

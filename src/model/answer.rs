@@ -1,5 +1,4 @@
-//! What a closure of an embedding program answers: a value, a refusal, or nothing, since the program
-//! itself failed.
+//! Answers of an embedding program's callbacks: a value, a refusal or a fault.
 
 use std::{
     error::Error as StdError,
@@ -9,37 +8,36 @@ use std::{
 use super::error::{Error, ErrorKind};
 use crate::util::threads::panic_text;
 
-/// What such a closure may fail with: anything that `?` turns into a boxed error.
+/// The error type of your callbacks: `?` converts any error to it.
 ///
-/// An [`Error`] of the kind [`HostFault`](ErrorKind::HostFault) says that the program itself failed:
-/// there is no verdict then. Everything else is a refusal, which fails the step.
+/// An [`Error`] of the kind [`HostFault`](ErrorKind::HostFault) says that your program itself
+/// failed. The job then ends without a verdict. Any other error is a refusal and fails the step.
 pub type HookError = Box<dyn StdError + Send + Sync>;
 
-/// Asks the program for `what`. A panic is a fault of the program's.
-pub(crate) fn answered<T>(
+/// Calls the program for `what`. Turns a panic into an error of the kind `Panic`.
+pub(crate) fn call_program<T>(
     what: &str,
-    ask: impl FnOnce() -> Result<T, HookError>,
+    call: impl FnOnce() -> Result<T, HookError>,
 ) -> Result<T, Error> {
-    let answer = catch_unwind(AssertUnwindSafe(ask)).map_err(|panic| {
+    let answer = catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
         let message = format!("the host panicked in {what}: {}", panic_text(&*panic));
         Error::new(ErrorKind::Panic, message)
     })?;
-    answer.map_err(host_error).map_err(|error| blamed(what, error))
+    answer.map_err(host_error).map_err(|error| with_request(what, error))
 }
 
-/// Says of a fault what the program was asked for.
-pub(crate) fn blamed(what: &str, error: Error) -> Error {
+/// Adds to a fault what the program was called for.
+pub(crate) fn with_request(request: &str, error: Error) -> Error {
     match error.kind() {
         ErrorKind::HostFault => {
-            let message = format!("the host aborted {what}: {}", error.report());
+            let message = format!("the host aborted {request}: {}", error.report());
             error.with_message(message)
         }
         _ => error,
     }
 }
 
-/// The program's error as ours: its own text and those of its causes, which is all that is kept of
-/// it.
+/// Converts the program's error. Keeps only its message and those of its causes.
 pub(crate) fn host_error(error: HookError) -> Error {
     let error = match error.downcast::<Error>() {
         Ok(error) => return *error,
@@ -59,11 +57,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_a_fault_and_a_panic_are_told_apart() {
+    fn a_refusal_a_fault_and_a_panic_are_distinguished() {
         let fault = || Error::new(ErrorKind::HostFault, "no vault").with_source("cut").into();
-        let refusal: Result<(), _> = answered("the hook", || Err("not today".into()));
-        let fault: Result<(), _> = answered("the hook", || Err(fault()));
-        let panic: Result<(), _> = answered("the hook", || panic!("a bug"));
+        let refusal: Result<(), _> = call_program("the hook", || Err("not today".into()));
+        let fault: Result<(), _> = call_program("the hook", || Err(fault()));
+        let panic: Result<(), _> = call_program("the hook", || panic!("a bug"));
         let seen = [refusal, fault, panic].map(|it| {
             let error = it.unwrap_err();
             (error.kind(), error.report(), error.is_host_fault())

@@ -1,4 +1,4 @@
-//! What a job kept beyond its export, and what is asked of that.
+//! Artifacts: files that a job keeps beyond its export.
 
 use std::{
     io::{self, Read},
@@ -8,58 +8,58 @@ use std::{
 use super::{commit::CommitId, outcome::Outcome};
 use crate::util::blob_id::BlobId;
 
-/// A file that a script kept, in the build's directory `artifacts`.
+/// A file that a script kept, in the directory `artifacts` of the build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// Its path below `artifacts`, as below the export.
+    /// The path below `artifacts`, which is also its path below the export.
     pub path: String,
-    /// How many bytes it has.
+    /// The size in bytes.
     pub bytes: u64,
-    /// The id that git gives such a file: what `git hash-object` prints.
+    /// The git blob id, as `git hash-object` prints it.
     pub blob: String,
     /// True if it can be executed.
     pub executable: bool,
 }
 
 impl Artifact {
-    /// True if the path leads to a file below the directory it is read from, whoever wrote it down:
-    /// records can come from elsewhere.
+    /// Returns true if the path names a file below the directory. Check this before use, because
+    /// records can come from other repositories.
     pub(crate) fn has_plain_path(&self) -> bool {
         let mut parts = Path::new(&self.path).components();
         let is_plain = parts.all(|part| matches!(part, Component::Normal(_)));
-        // `components` does not show these.
+        // `components` leaves out empty parts and `.`.
         let hidden = self.path.split('/').any(|part| matches!(part, "" | "."));
         is_plain && !hidden && !self.path.contains('\0')
     }
 }
 
-/// All that a job kept, if its record lists only the first files.
+/// The total of a job's artifacts, for a record that lists only the first ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArtifactTotal {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many bytes they have together.
+    /// The total size in bytes.
     pub bytes: u64,
-    /// The blob id of the list of all of them, `artifacts.jsonl` in the build's directory.
+    /// The blob id of the full list, `artifacts.jsonl` in the build directory.
     pub list: String,
 }
 
-/// Where the artifacts of a job are.
+/// The place of a job's artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ArtifactPlace {
-    /// In the build's directory.
+    /// The build directory.
     Build,
-    /// In the archive that `compact` made of it.
+    /// The archive that `compact` made of the build.
     Archive,
-    /// Nowhere anymore: the build was removed.
+    /// No place: the build was removed.
     Missing,
 }
 
 impl ArtifactPlace {
-    /// The name used in JSON: `build`, `archive` or `gone`.
+    /// Returns the name used in JSON: `build`, `archive` or `missing`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Build => "build",
@@ -75,21 +75,21 @@ impl ArtifactPlace {
 pub struct ArtifactList {
     /// The commit that the job tested.
     pub commit: CommitId,
-    /// The job's id: [`Record::job_id`](crate::Record::job_id).
+    /// The id of the job: [`Record::job_id`](crate::Record::job_id).
     pub job_id: String,
-    /// The job's outcome.
+    /// The outcome of the job.
     pub outcome: Outcome,
-    /// Where the files are.
+    /// The place of the files.
     pub place: ArtifactPlace,
-    /// The files that were asked for, by path.
+    /// The selected files, sorted by path.
     pub artifacts: Vec<Artifact>,
-    /// How many files the job kept.
+    /// The number of files that the job kept.
     pub files: u64,
-    /// How many bytes they have together.
+    /// The total size of these files in bytes.
     pub bytes: u64,
 }
 
-/// Which artifacts are meant.
+/// Selects a job and some of its artifacts.
 ///
 /// ```
 /// use tinyci::artifact::ArtifactOptions;
@@ -99,16 +99,16 @@ pub struct ArtifactList {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArtifactOptions {
-    /// The commit.
+    /// The commit, in any of git's revision syntax.
     pub revision: String,
-    /// The job. Without one, the newest job of the commit that kept anything.
+    /// The id of the job. The default is the newest job of the commit that kept artifacts.
     pub job_id: Option<String>,
-    /// Paths of files or directories, and globs. Without any, everything.
+    /// Paths of files or directories, and globs. If empty, all artifacts.
     pub paths: Vec<String>,
 }
 
 impl ArtifactOptions {
-    /// All artifacts of the newest job of this commit that kept any.
+    /// Selects all artifacts of the newest job of this commit that kept any.
     pub fn new(revision: impl Into<String>) -> Self {
         Self { revision: revision.into(), job_id: None, paths: Vec::new() }
     }
@@ -120,7 +120,7 @@ impl ArtifactOptions {
         self
     }
 
-    /// Selects this file, what is in this directory or what matches this glob, and what else is named.
+    /// Adds a file, the files of a directory, or the files that match a glob to the selection.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.paths.push(path.into());
@@ -128,20 +128,20 @@ impl ArtifactOptions {
     }
 }
 
-/// The contents of an artifact, from wherever they come: exactly as many bytes as the record says.
-/// Reading to the end fails if their blob id differs from that of the record.
+/// Reads the contents of an artifact and verifies them. The result has exactly the recorded number
+/// of bytes. Reading to the end fails if the blob id differs from the recorded one.
 pub struct ArtifactReader<R> {
     inner: R,
-    left: u64,
+    remaining: u64,
     id: BlobId,
     artifact: Artifact,
 }
 
 impl<R: Read> ArtifactReader<R> {
-    /// Reads the contents of this artifact.
+    /// Returns a reader that verifies `inner` against this artifact.
     pub fn new(artifact: &Artifact, inner: R) -> Self {
-        let (left, id) = (artifact.bytes, BlobId::new(artifact.bytes));
-        Self { inner, left, id, artifact: artifact.clone() }
+        let (remaining, id) = (artifact.bytes, BlobId::new(artifact.bytes));
+        Self { inner, remaining, id, artifact: artifact.clone() }
     }
 
     fn end(&self) -> io::Result<usize> {
@@ -165,17 +165,17 @@ impl<R: Read> Read for ArtifactReader<R> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        if self.left == 0 {
+        if self.remaining == 0 {
             return self.end();
         }
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let most = usize::try_from(self.remaining).unwrap_or(usize::MAX).min(buffer.len());
         let Some(piece) = buffer.get_mut(..most) else { return Ok(0) };
         let read = self.inner.read(piece)?;
         if read == 0 {
             return Err(self.differs("it is shorter"));
         }
         self.id.update(piece.get(..read).unwrap_or_default());
-        self.left -= read as u64;
+        self.remaining -= read as u64;
         Ok(read)
     }
 }

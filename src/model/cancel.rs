@@ -1,4 +1,4 @@
-//! Stopping a run: a level that only rises, shared by clones and seen by children.
+//! Cancel tokens: a level that only rises, shared by clones and inherited by child tokens.
 
 use std::{
     fmt,
@@ -8,12 +8,12 @@ use std::{
     },
 };
 
-/// A level that any thread, or a signal handler, may raise: 1 stops what is running and still
-/// runs `after_all`; 2 kills and stops.
+/// A level that any thread or a signal handler can raise. Level 1 stops what is running and still
+/// runs `after_all`; level 2 kills everything.
 ///
-/// Clones share the level. It never falls, so one token serves any number of runs, each of which
-/// stops; a program that wants to go on makes a new one. A [`child`](CancelToken::child) stops with
-/// its parent, or alone.
+/// Clones share the level, and it never falls. A canceled token stops every run that uses it, so
+/// use a new token to go on. A [`child`](CancelToken::child) token is canceled with its parent, or
+/// alone.
 ///
 /// ```
 /// let cancel = tinyci::CancelToken::new();
@@ -23,23 +23,22 @@ use std::{
 /// ```
 #[derive(Clone)]
 pub struct CancelToken {
-    own: Arc<AtomicU8>,
-    /// The levels of the parent and of its parents. A list, not a chain: it is dropped without
-    /// recursion however many generations there are.
+    level: Arc<AtomicU8>,
+    /// The levels of all ancestors. A flat list, so that dropping a long line of tokens does not
+    /// recurse.
     inherited: Arc<[Arc<AtomicU8>]>,
 }
 
 impl CancelToken {
-    /// A token at level 0.
+    /// Creates a token at level 0.
     pub fn new() -> Self {
-        Self { own: Arc::default(), inherited: Arc::default() }
+        Self { level: Arc::default(), inherited: Arc::default() }
     }
 
-    /// Makes a token that is canceled when this one is, or on its own: its level is the higher of
-    /// the two. Canceling it leaves this token as it is.
+    /// Creates a token that is canceled when this one is, or alone. Its level is the higher of the
+    /// two. Canceling the child does not change this token.
     ///
-    /// One token can so stop everything that a program does, and each of its runs can still be
-    /// stopped alone:
+    /// Use it to stop your whole program with one token, and still stop single runs:
     ///
     /// ```
     /// let program = tinyci::CancelToken::new();
@@ -51,21 +50,21 @@ impl CancelToken {
     /// ```
     #[must_use]
     pub fn child(&self) -> Self {
-        let inherited = self.inherited.iter().chain([&self.own]).cloned().collect();
-        Self { own: Arc::default(), inherited }
+        let inherited = self.inherited.iter().chain([&self.level]).cloned().collect();
+        Self { level: Arc::default(), inherited }
     }
 
-    /// Raises this token's own level by one, up to 2. Async-signal-safe: one atomic instruction
-    /// loop, no lock.
+    /// Raises the level of this token by one, up to 2. You may call it in a signal handler: it only
+    /// uses an atomic operation.
     pub fn cancel(&self) {
         let raise = |level: u8| (level < 2).then_some(level + 1);
-        // An error means that the level is 2 already.
-        let _ = self.own.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
+        // The update fails only if the level is already 2.
+        let _ = self.level.fetch_update(Ordering::SeqCst, Ordering::SeqCst, raise);
     }
 
-    /// The level now: 0, 1 or 2.
+    /// Returns the current level: 0, 1 or 2.
     pub fn level(&self) -> u8 {
-        let levels = self.inherited.iter().chain([&self.own]);
+        let levels = self.inherited.iter().chain([&self.level]);
         levels.map(|level| level.load(Ordering::SeqCst)).max().unwrap_or(0)
     }
 }
@@ -82,9 +81,9 @@ impl fmt::Debug for CancelToken {
     }
 }
 
-/// What an [`Executor`](crate::executor::Executor) sees of the token that can stop it.
+/// The read-only view of a [`CancelToken`] that an [`Executor`](crate::executor::Executor) gets.
 ///
-/// A step is canceled at level 1, `after_all` only at level 2. An executor looks at it at least
+/// A step is canceled at level 1, `after_all` only at level 2. An executor must check it at least
 /// every 50 ms.
 #[derive(Clone, Debug)]
 pub struct CancelView {
@@ -93,37 +92,37 @@ pub struct CancelView {
 }
 
 impl CancelView {
-    /// A view of a token: canceled once its level reaches `threshold`.
+    /// Creates a view that is canceled once the level of the token reaches `threshold`.
     pub fn new(token: &CancelToken, threshold: u8) -> Self {
         Self { token: token.clone(), threshold }
     }
 
-    /// The same token with another threshold.
+    /// Returns a view of the same token with another threshold.
     pub(crate) fn with_threshold(&self, threshold: u8) -> Self {
         Self { threshold, ..self.clone() }
     }
 
-    /// Whether the work that holds this view must stop now.
+    /// Returns true if the work must stop now.
     pub fn is_canceled(&self) -> bool {
         self.level() >= self.threshold
     }
 
-    /// Whether there is no time for a grace period: the level is 2.
+    /// Returns true if the level is 2: kill without a grace period.
     pub fn is_killed(&self) -> bool {
         self.level() >= 2
     }
 
-    /// A token below the one that is seen.
+    /// Creates a child of the viewed token.
     pub(crate) fn child(&self) -> CancelToken {
         self.token.child()
     }
 
-    /// Raises the token that is seen.
+    /// Raises the level of the viewed token by one.
     pub(crate) fn raise(&self) {
         self.token.cancel();
     }
 
-    /// The token's level now: 0, 1 or 2.
+    /// Returns the current level of the token: 0, 1 or 2.
     pub fn level(&self) -> u8 {
         self.token.level()
     }

@@ -1,12 +1,11 @@
-//! [`CheckReport`]: what a check of one config found, for people and programs alike.
+//! [`CheckReport`]: the errors and warnings of one config.
 
 use std::fmt;
 
 use super::error::{Error, ErrorKind, Position};
 
-/// What [`Engine::check`](crate::Engine::check) or
-/// [`Checker::check`](crate::check::Checker::check) found, as `tinyci check`
-/// tells it.
+/// The result of [`Engine::check`](crate::Engine::check),
+/// [`Checker::check`](crate::check::Checker::check) and `tinyci check`.
 ///
 /// ```
 /// use tinyci::{Format, check::{Checker, Severity}};
@@ -21,40 +20,40 @@ use super::error::{Error, ErrorKind, Position};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckReport {
-    /// The config's name, or the revision that holds it.
+    /// The name of the config, or the revision that contains it.
     pub file: String,
-    /// Errors and warnings, in the order of the files and their lines.
+    /// The errors and warnings, sorted by file and line.
     pub problems: Vec<Problem>,
 }
 
-/// One thing that was found in a config.
+/// One error or warning in a config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Whether it is wrong, or only likely not meant.
+    /// The severity: an error or a warning.
     pub severity: Severity,
-    /// The file it is in, where that is one which the config imports.
+    /// The file of the problem, if it is one that the config imports.
     pub file: Option<String>,
-    /// Where, if it has a place.
+    /// The line and column, if known.
     pub position: Option<Position>,
-    /// What, in one sentence.
+    /// The description in one sentence.
     pub message: String,
-    /// The lines that show its place to a person, where they are known.
+    /// The source lines around the position, for people, if known.
     pub excerpt: Option<String>,
 }
 
-/// How grave a [`Problem`] is.
+/// The severity of a [`Problem`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// Wrong: a run of the config fails, or does not do what the config says.
+    /// Invalid: a run with this config fails or does something else than the config says.
     Error,
-    /// Valid, and perhaps not meant.
+    /// Valid, but probably not what the author meant.
     Warning,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub fn as_str(self) -> &'static str {
         match self {
             Severity::Error => "error",
@@ -69,7 +68,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What was found, before it has a report around it.
+/// An error or warning, before it becomes a [`Problem`] of a report.
 #[derive(Debug)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
@@ -87,8 +86,8 @@ impl Finding {
 }
 
 impl CheckReport {
-    /// A report of what was found in a config of this name. Fails with the first finding that is
-    /// no problem of the config, but kept it from being read.
+    /// Creates a report for the config of this name. Returns the first error that is not about the
+    /// config's contents but prevented reading it.
     pub(crate) fn new(file: impl Into<String>, found: Vec<Finding>) -> Result<Self, Error> {
         let file = file.into();
         let problem = |it: Finding| match it.error.kind() {
@@ -99,7 +98,8 @@ impl CheckReport {
         Ok(Self { file, problems })
     }
 
-    /// The same where other files are those of a commit: their names say of which.
+    /// Creates a report for a config of a commit. Names of imported files get the revision as a
+    /// prefix.
     pub(crate) fn in_commit(
         revision: &str,
         file: &str,
@@ -112,7 +112,7 @@ impl CheckReport {
         Ok(report)
     }
 
-    /// True if nothing is wrong. Warnings do not count.
+    /// Returns true if there are no errors. Warnings do not count.
     pub fn is_valid(&self) -> bool {
         !self.problems.iter().any(|problem| problem.severity == Severity::Error)
     }
@@ -122,7 +122,7 @@ impl Problem {
     fn new(found: &Finding, file: &str) -> Self {
         let error = &found.error;
         let path = error.path().map(|path| path.display().to_string());
-        // The place stands in front of the message already.
+        // The first line of the excerpt is the position, and the message already has that.
         let excerpt = error.excerpt().map(|it| it.lines().skip(1).collect::<Vec<_>>().join("\n"));
         Self {
             severity: found.severity,
@@ -134,7 +134,7 @@ impl Problem {
     }
 }
 
-/// `file:line:column: message`, as far as it has them.
+/// Writes `file:line:column: message`, with the parts that are known.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(file) = &self.file {

@@ -1,11 +1,11 @@
-//! What git knows of a commit, in plain data.
+//! The data of commits: ids, strings of git that may not be UTF-8, and [`Commit`].
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use super::error::{Error, ErrorKind};
 use crate::util::hex;
 
-/// The id of a git object, SHA-1. [`CommitId`] and [`TreeId`] say what it names.
+/// Defines an id type for git objects (SHA-1), such as [`CommitId`] and [`TreeId`].
 macro_rules! object_id {
     ($(#[$doc:meta])* $name:ident, $noun:literal) => {
         $(#[$doc])*
@@ -13,17 +13,17 @@ macro_rules! object_id {
         pub struct $name([u8; 20]);
 
         impl $name {
-            /// From the twenty raw bytes.
+            /// Creates an id from its 20 bytes.
             pub fn from_bytes(bytes: [u8; 20]) -> Self {
                 Self(bytes)
             }
 
-            /// The twenty raw bytes.
+            /// Returns the 20 bytes of the id.
             pub fn as_bytes(&self) -> &[u8; 20] {
                 &self.0
             }
 
-            /// The first seven hexadecimal digits, for people.
+            /// Returns the first seven hexadecimal digits, for people.
             pub fn short(&self) -> String {
                 self.to_string()[..7].to_owned()
             }
@@ -44,8 +44,8 @@ macro_rules! object_id {
         impl FromStr for $name {
             type Err = Error;
 
-            /// Reads all forty hexadecimal digits. A short id, or any other revision, is
-            /// resolved by the engine, which has a repository to look into.
+            /// Parses 40 hexadecimal digits. To resolve a short id or another revision, use an
+            /// engine, which has a repository.
             fn from_str(text: &str) -> Result<Self, Error> {
                 let mut bytes = [0; 20];
                 hex::decode_into(text.as_bytes(), &mut bytes).ok_or_else(|| {
@@ -70,34 +70,35 @@ object_id! {
 }
 
 object_id! {
-    /// The id of a tree: two commits with one tree hold the same files.
+    /// The id of a tree. Two commits with the same tree have the same files.
     TreeId, "tree"
 }
 
-/// Text as git holds it: bytes that are nearly always UTF-8.
+/// A string as git stores it: bytes that are usually UTF-8.
 ///
-/// Shown with U+FFFD in place of what is not; [`as_bytes`](GitString::as_bytes) gives what is there.
+/// `Display` shows U+FFFD for invalid parts; [`as_bytes`](GitString::as_bytes) returns the original
+/// bytes.
 #[derive(Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GitString(Vec<u8>);
 
 impl GitString {
-    /// Text of these bytes.
+    /// Creates a string from bytes.
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes as git holds them.
+    /// Returns the bytes as git stores them.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The text with U+FFFD in place of what is not UTF-8.
+    /// Returns the string with U+FFFD in place of bytes that are not UTF-8.
     pub fn to_str_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 }
 
-/// As much of the text as fits into this many bytes, cut between two characters.
+/// Returns the longest prefix of at most this many bytes that ends between two characters.
 pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
     let most = bytes_max.min(text.len());
     (0..=most).rev().find_map(|end| text.get(..end)).unwrap_or_default()
@@ -133,31 +134,32 @@ impl PartialEq<&str> for GitString {
     }
 }
 
-/// A commit: what a run, its environment and its build folder's name are made of.
+/// A commit and its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Commit {
-    /// Its id.
+    /// The id of the commit.
     pub id: CommitId,
-    /// The tree it holds.
+    /// The id of its tree.
     pub tree: TreeId,
-    /// Its parents, in git's order.
+    /// The ids of its parents, in git's order.
     pub parents: Vec<CommitId>,
-    /// The committer's time, in seconds since 1970.
+    /// The committer time, in seconds since 1970.
     pub time: i64,
-    /// `Name <address>` of the author.
+    /// The author: `Name <address>`.
     pub author: GitString,
-    /// The first paragraph of the message on one line.
+    /// The first paragraph of the message, on one line.
     pub subject: GitString,
     /// The whole message.
     pub message: GitString,
-    /// The branch it is judged for, without `refs/heads/`: the pushed ref that brought it, else
-    /// HEAD's branch if that contains it, else the first containing ref by name, else none.
+    /// The branch that the commit is tested for, without `refs/heads/`. It is the pushed branch,
+    /// else HEAD's branch if that contains the commit, else the first branch by name that does.
+    /// `None` if no branch contains it.
     pub branch: Option<GitString>,
 }
 
 impl Commit {
-    /// The name of its build folder under `builds/`: `<committer time>_<full id>`.
+    /// Returns the name of its build directory below `builds/`: `<committer time>_<full id>`.
     pub fn build_name(&self) -> String {
         format!("{}_{}", self.time, self.id)
     }

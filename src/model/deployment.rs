@@ -1,4 +1,4 @@
-//! Deployments as data: what was promoted to where, by whom, and what came of it.
+//! The data of deployments: requests, plans, approvals and their records.
 
 use std::{
     fmt,
@@ -15,33 +15,33 @@ use super::{
     unknown_fields::UnknownFields,
 };
 
-/// What became of a deployment.
+/// The outcome of a deployment.
 ///
-/// [`DeployOutcome::passed`] is the one test for "this runs there now".
+/// To find out whether the commit is now deployed, use [`DeployOutcome::passed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeployOutcome {
-    /// It is under way, in the process that holds the environment.
+    /// In progress, in the process that has the environment's lock.
     Running,
     /// The commit is deployed.
     Success,
-    /// A command failed, its time ran out, or it was skipped only after it had acted. What was
-    /// deployed before counts as deployed.
+    /// A command failed, the time limit passed, or `skip()` came after the deployment had already
+    /// acted. The previous commit still counts as deployed.
     Failure,
-    /// The config said that there is nothing to deploy, and nothing was done.
+    /// The config decided that there is nothing to deploy. Nothing was done.
     Skipped,
-    /// Somebody canceled it.
+    /// A person or program canceled it.
     Canceled,
-    /// It did nothing: a person has to approve first.
+    /// Nothing was done yet: a person must approve first.
     AwaitingApproval,
-    /// It began, and nobody saw it end. What runs there has to be looked at.
+    /// It started but its end is not known. A person must check the environment.
     Interrupted,
-    /// No deployment, but the end of them: nothing runs there any more.
+    /// The environment was retired: nothing is deployed there anymore.
     Retired,
 }
 
 impl DeployOutcome {
-    /// Every outcome there is.
+    /// All outcomes.
     pub const ALL: [DeployOutcome; 8] = [
         DeployOutcome::Running,
         DeployOutcome::Success,
@@ -53,14 +53,14 @@ impl DeployOutcome {
         DeployOutcome::Retired,
     ];
 
-    /// Whether the commit is deployed.
+    /// Returns true if the commit is deployed.
     pub fn passed(self) -> bool {
         self == DeployOutcome::Success
     }
 
-    /// The process exit code that stands for this outcome: 0 for a success, and for an environment
-    /// that was retired as it was asked for; 1 where nothing
-    /// was deployed, 5 for one that waits, 4 where it is not known, 130 for a canceled one.
+    /// Returns the process exit code for this outcome: 0 for success and for a retired environment,
+    /// 1 if nothing was deployed. 4 means that the result is not known, 5 that it awaits approval,
+    /// and 130 that it was canceled.
     pub fn exit_code(self) -> i32 {
         match self {
             DeployOutcome::Success | DeployOutcome::Retired => 0,
@@ -71,7 +71,7 @@ impl DeployOutcome {
         }
     }
 
-    /// The name used in JSON and in tables.
+    /// Returns the name used in JSON and in tables.
     pub fn name(self) -> &'static str {
         match self {
             DeployOutcome::Running => "running",
@@ -85,7 +85,7 @@ impl DeployOutcome {
         }
     }
 
-    /// The same for what knows only outcomes of commits, such as
+    /// Converts to an [`Outcome`] for uses such as
     /// [`EventKind::Finished`](crate::EventKind::Finished).
     pub(crate) fn outcome(self) -> Outcome {
         match self {
@@ -119,62 +119,63 @@ impl FromStr for DeployOutcome {
     }
 }
 
-/// One deployment, as it is kept on `refs/tinyci/deployments/<environment>`.
+/// One deployment, as recorded on `refs/tinyci/deployments/<environment>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// The name of this attempt, which no other has.
+    /// The unique id of this deployment.
     pub id: String,
-    /// Where to.
+    /// The target environment.
     pub environment: String,
-    /// What. Where the environment was retired, what was there last.
+    /// The deployed commit. For a retired environment, the last deployed commit.
     pub commit: CommitId,
-    /// What was deployed there before it.
+    /// The commit that was deployed before.
     pub previous: Option<CommitId>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: DeployOutcome,
-    /// Why, where it did not succeed; of one that waits, the question.
+    /// The reason, if it did not succeed. If it awaits approval, the question to the approver.
     pub reason: Option<String>,
-    /// All that failed in it, the gravest first.
+    /// All failures in it, the most severe first.
     pub failures: Vec<StepFailure>,
-    /// True if a check said no and somebody insisted: the commit was not green, or a rollback led
-    /// to one that is on no branch that deploys.
+    /// True if a check refused and the deployment was forced. Either the commit was not green, or a
+    /// rollback led to a commit on no branch that deploys.
     pub forced: bool,
-    /// Whether it went back to an earlier deployment.
+    /// True if it went back to an earlier deployment.
     pub rollback: bool,
-    /// True if it deployed the commit's files without what a build adds, as somebody wanted.
+    /// True if it deployed the commit's files without a build, because the request said so.
     pub bare: bool,
-    /// What the export is called that it deployed, in the commit's build directory.
+    /// The name of the deployed export, in the commit's build directory.
     pub export: String,
-    /// Who approved, if somebody had to. Where a signature proves somebody else than who they say
-    /// they are, it is whom it proves.
+    /// The approver, if an approval was needed. If a signature proves another person than the
+    /// stated one, it is the proven one.
     pub approved_by: Option<String>,
-    /// How it is known who approved.
+    /// The proof of who approved.
     pub approval_proof: Option<ApprovalProof>,
-    /// The blob of the config that said how, as hexadecimal digits.
+    /// The blob id of the config used, as hexadecimal digits.
     pub config_blob: String,
-    /// When it began.
+    /// The start time.
     pub started: SystemTime,
-    /// When it ended; none while it runs, and where nobody saw it end.
+    /// The end time. `None` while it runs, and if its end is not known.
     pub finished: Option<SystemTime>,
-    /// Who deployed, by their own word: `Name <address>`.
+    /// The person who deployed, as they stated: `Name <address>`.
     pub deployed_by: String,
-    /// The account of the machine that did it, by its number there; none where it has no name.
+    /// The account on the machine that deployed. `None` if its user id has no name.
     pub account: Option<String>,
-    /// The remote whose deployment it is, as it was last fetched; none of one's own. Whether one
-    /// without an end still runs is not seen from here: it counts as running.
+    /// The remote that the deployment belongs to, as of the last fetch. `None` for this repository.
+    /// A remote deployment without an end counts as running, because this repository cannot see its
+    /// process.
     pub remote: Option<String>,
-    /// What a newer version wrote beside this.
+    /// Fields that a newer version of tinyci wrote.
     pub(crate) unknown_fields: UnknownFields,
 }
 
 impl Deployment {
-    /// Whether this commit is deployed.
+    /// Returns true if this commit is deployed.
     pub fn passed(&self) -> bool {
         self.outcome.passed()
     }
 
-    /// One line that says what became of it, for people.
+    /// Returns the outcome as one line for people.
     pub fn sentence(&self) -> String {
         let (short, environment) = (self.commit.short(), &self.environment);
         match self.outcome {
@@ -202,64 +203,68 @@ impl Deployment {
     }
 }
 
-/// What is deployed where, and everything that led there.
+/// Deployments of all environments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeploymentList {
-    /// The newest first, also those that were last fetched of remotes.
+    /// The deployments, the newest first, including those last fetched from remotes.
     pub deployments: Vec<Deployment>,
-    /// What stands among them and was not written by tinyci, a sentence each.
+    /// Warnings about entries that tinyci did not write. A line `hint: …` belongs to the line above
+    /// it.
     pub warnings: Vec<String>,
 }
 
-/// What [`Engine::deploy`](crate::Engine::deploy) is to do. A revision is one too.
+/// The options of [`Engine::deploy`](crate::Engine::deploy). A revision converts to a request.
 ///
 /// ```
 /// use tinyci::deploy::DeployRequest;
 /// let newest_green = DeployRequest::newest();
-/// let at_any_price = DeployRequest::revision("hotfix").force(true).by("Ada", "ada@example.org");
+/// let forced = DeployRequest::revision("hotfix").force(true).by("Ada", "ada@example.org");
 /// let back = DeployRequest::rollback();
-/// # let _ = (newest_green, at_any_price, back);
+/// # let _ = (newest_green, forced, back);
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct DeployRequest {
-    /// Which commit; the newest that can be deployed without one.
+    /// The commit to deploy. The default is the newest commit that can be deployed.
     pub revision: Option<String>,
-    /// The deployment before the one that is there now.
+    /// True to deploy the commit that was deployed before the current one.
     pub rollback: bool,
-    /// Also if the commit is not green, or if a rollback leads to one that is no longer on a
-    /// branch that deploys. That is kept in the record.
+    /// True to deploy even if the commit is not green, or a rollback leads to a commit on no branch
+    /// that deploys. The record keeps this.
     pub force: bool,
-    /// The commit's files at once, without what a build adds: for emergencies. That is kept in the
-    /// record.
+    /// True to deploy the commit's files at once, without a build. Meant for emergencies. The
+    /// record keeps this.
     pub bare: bool,
-    /// Who deploys, by name and address; whom git's configuration names without it.
+    /// Name and address of the person who deploys. The default is the identity in git's
+    /// configuration.
     pub by: Option<(String, String)>,
-    /// What a plan takes for the output of commands that the script asks for: globs over commands,
-    /// and texts.
+    /// Output that a plan assumes for commands that the script reads: pairs of a command glob and
+    /// the text.
     pub assume: Vec<(String, String)>,
-    /// What must be deployed for this to go on, because somebody decided by it.
+    /// The commit that must still be deployed, because the decision was based on it. Otherwise the
+    /// request is refused.
     pub(crate) expected: Option<Option<CommitId>>,
 }
 
 impl DeployRequest {
-    /// The newest green commit of the environment's branch that contains what is deployed.
+    /// Deploys the newest green commit of the environment's branch that contains the deployed
+    /// commit.
     pub fn newest() -> Self {
         Self::default()
     }
 
-    /// This commit.
+    /// Deploys this commit.
     pub fn revision(revision: impl Into<String>) -> Self {
         Self { revision: Some(revision.into()), ..Self::default() }
     }
 
-    /// The commit that was deployed before the one that is there now.
+    /// Deploys the commit that was deployed before the current one.
     pub fn rollback() -> Self {
         Self { rollback: true, ..Self::default() }
     }
 
-    /// Deploys also what is not green; goes back also to what is no longer on a branch that
+    /// Deploys even if the commit is not green, or a rollback leads to a commit on no branch that
     /// deploys.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
@@ -267,22 +272,22 @@ impl DeployRequest {
         self
     }
 
-    /// Deploys the commit's files at once, without what a build adds, also if its build is gone.
+    /// Deploys the commit's files at once, without a build, even if its build was removed.
     #[must_use]
     pub fn bare(mut self, bare: bool) -> Self {
         self.bare = bare;
         self
     }
 
-    /// Has a plan take `text` for the output of commands that match `glob` and that the script asks
-    /// for; the first that matches holds. The deployment itself asks the commands.
+    /// Makes a plan use `text` as the output of commands that match `glob`, if the script reads it.
+    /// The first matching glob applies. The deployment itself runs the commands.
     #[must_use]
     pub fn assume(mut self, glob: impl Into<String>, text: impl Into<String>) -> Self {
         self.assume.push((glob.into(), text.into()));
         self
     }
 
-    /// Who deploys.
+    /// Sets the person who deploys.
     #[must_use]
     pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
         self.by = Some((name.into(), address.into()));
@@ -303,7 +308,8 @@ impl From<CommitId> for DeployRequest {
 }
 
 impl From<&DeployPlan> for DeployRequest {
-    /// Exactly what was planned: the deployment is refused if something else is deployed by then.
+    /// Requests exactly the planned deployment. It is refused if another commit is deployed in the
+    /// meantime.
     fn from(plan: &DeployPlan) -> Self {
         Self {
             revision: Some(plan.commit.id.to_string()),
@@ -317,39 +323,39 @@ impl From<&DeployPlan> for DeployRequest {
     }
 }
 
-/// What there is of the build of a commit that is to be deployed: what its job built and tested.
+/// The state of a commit's build before it is deployed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildState {
-    /// It is there, as its job left it or packed.
+    /// The build exists, unpacked or packed.
     Present,
-    /// It is gone, or was left out because nothing had changed: the commit is built and tested again
-    /// before anything is deployed.
+    /// The build was removed, or its phases were left out because nothing had changed. tinyci
+    /// builds and tests the commit again before it deploys.
     Missing {
-        /// How long its job took the last time, if that is known.
+        /// The duration of its last job, if known.
         took: Option<Duration>,
     },
-    /// Its script asked which branch or tags it is for, and was never tested for the branch that is
-    /// deployed: the commit is built and tested for that one before anything is deployed.
+    /// The script depends on the branch or tags, and the commit was not tested for the deployed
+    /// branch. tinyci builds and tests it for that branch before it deploys.
     OtherBranch {
-        /// How long its job took the last time.
+        /// The duration of its last job.
         took: Option<Duration>,
     },
-    /// The config builds nothing: the commit's files are deployed.
+    /// The config has no build: tinyci deploys the commit's files.
     None,
-    /// The script had the export removed: the commit's files are deployed.
+    /// The script removed the export: tinyci deploys the commit's files.
     Discarded,
-    /// Somebody wants the commit's files at once, whatever a build would add.
+    /// The request says to deploy the commit's files without a build.
     Bare,
 }
 
 impl BuildState {
-    /// Whether the commit is built and tested again before it is deployed.
+    /// Returns true if tinyci builds and tests the commit again before it deploys.
     pub fn must_be_made(self) -> bool {
         matches!(self, BuildState::Missing { .. } | BuildState::OtherBranch { .. })
     }
 
-    /// The name used in JSON.
+    /// Returns the name used in JSON.
     pub fn name(self) -> &'static str {
         match self {
             BuildState::Present => "present",
@@ -362,90 +368,93 @@ impl BuildState {
     }
 }
 
-/// What a deployment would do.
+/// A deployment that would be made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct DeployPlan {
-    /// Where to.
+    /// The target environment.
     pub environment: String,
-    /// What.
+    /// The commit to deploy.
     pub commit: Commit,
-    /// What became of that commit; none where it has no verdict.
+    /// The outcome of the commit's tests. `None` if it has no verdict.
     pub verdict: Option<Outcome>,
-    /// The deployment that is there now.
+    /// The current deployment.
     pub deployed: Option<Deployment>,
-    /// What it brings: commits that are not deployed now, the newest first. Empty where nothing is
-    /// deployed: then it is all there is.
+    /// The commits that it adds: not deployed now, the newest first. Empty if nothing is deployed
+    /// yet, since it would be the whole history.
     pub added: Vec<Commit>,
-    /// What it takes away: commits that are deployed now and not part of it, the newest first.
+    /// The commits that it removes: deployed now but not contained in the new one, the newest
+    /// first.
     pub removed: Vec<Commit>,
-    /// True if nobody named the commit and it does not contain what is deployed, which would be
-    /// lost: a person has to say so. This plan as a request names it.
+    /// True if the request did not name the commit and it does not contain the deployed one. A
+    /// person must then name it. A request made from this plan does so.
     pub must_be_named: bool,
-    /// What there is of its build.
+    /// The state of its build.
     pub build: BuildState,
-    /// Newer commits that were passed over, the newest first, and why.
+    /// Newer commits that cannot be deployed, the newest first, each with the reason.
     pub ineligible: Vec<(CommitId, String)>,
-    /// Whether a person has to approve, and has.
+    /// The state of the approval.
     pub approval: ApprovalState,
     /// Approvals that do not count, the oldest first, each with its [`problem`](Approval::problem).
     pub uncounted: Vec<Approval>,
-    /// Why no approval at all can count here, by the settings.
+    /// The reason why the settings let no approval count.
     pub approval_fault: Option<String>,
-    /// Why HEAD of this bare repository names no branch, and the remedy: a branch may be left out of
-    /// the choice for it.
+    /// The reason why HEAD of this bare repository names no branch, with a fix. The plan may have
+    /// ignored a branch because of it.
     pub head_fault: Option<String>,
     /// The steps that the deployment would take if every command passed, in order.
     pub steps: Vec<StepDryRun>,
-    /// A deployment that began and has no end: nothing is deployed before somebody has looked.
+    /// A deployment that started and has no end. tinyci deploys nothing more until a person has
+    /// checked the environment.
     pub interrupted: Option<Deployment>,
-    /// True if it goes on although the commit is not green, or, going back, on no branch that
-    /// deploys.
+    /// True if a check would refuse and the deployment is forced. Either the commit is not green,
+    /// or a rollback leads to a commit on no branch that deploys.
     pub forced: bool,
-    /// Whether it goes back to an earlier deployment.
+    /// True if it goes back to an earlier deployment.
     pub rollback: bool,
 }
 
-/// Whether a person has to approve of a deployment, and has.
+/// The state of the approval of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApprovalState {
-    /// The config does not ask for one. A script may still do so while it deploys.
+    /// The config needs no approval. A script may still ask for one while it deploys.
     NotNeeded,
-    /// Somebody has approved.
+    /// A person has approved.
     Given(Box<Approval>),
-    /// Nobody has yet.
+    /// No person has approved yet.
     Awaiting,
-    /// Nobody has, and whether its script asks for one is not known: the plan ends before that.
+    /// No person has approved, and the plan ends before it is known whether the script asks for an
+    /// approval.
     Unknown,
 }
 
-/// That a person approved of one commit, in one environment, with one config.
+/// A person's approval of one commit, in one environment, with one config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Approval {
-    /// The ref that holds it: what to push from a clone.
+    /// The ref of the approval. Push it from a clone to approve.
     pub reference: String,
-    /// Where to.
+    /// The target environment.
     pub environment: String,
-    /// What.
+    /// The approved commit.
     pub commit: CommitId,
-    /// The blob of its config, as hexadecimal digits.
+    /// The blob id of its config, as hexadecimal digits.
     pub config_blob: String,
-    /// Who, by their own word: `Name <address>`. Empty where nobody is named.
+    /// The person who approved, as they stated: `Name <address>`. Empty if not stated.
     pub approved_by: String,
-    /// When.
+    /// The time of the approval.
     pub time: SystemTime,
-    /// Whether it is signed with an ssh key. What that is worth, the proof tells.
+    /// True if it is signed with an ssh key. `proof` says whether the signature counts.
     pub signed: bool,
-    /// How it is known who gave it, where it counts.
+    /// The proof of who approved, if the approval counts.
     pub proof: Option<ApprovalProof>,
-    /// Why it does not count in this repository, by its settings.
+    /// The reason why it does not count in this repository.
     pub problem: Option<String>,
 }
 
 impl Approval {
-    /// Who gave it: by their own word, unless a signature proves it to be somebody else.
+    /// Returns the approver: the stated person, unless a signature proves another one.
     pub fn approver(&self) -> &str {
         match &self.proof {
             Some(ApprovalProof::Signature { principal, .. })
@@ -458,33 +467,33 @@ impl Approval {
     }
 }
 
-/// The address in `Name <address>`; all of it where there is none.
+/// Returns the address in `Name <address>`, or the whole string if there is none.
 pub(crate) fn address_of(by: &str) -> &str {
     let inner = by.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
     inner.map_or(by, |(address, _)| address).trim()
 }
 
-/// How it is known who gave an approval.
+/// The proof of who gave an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApprovalProof {
-    /// By their own word, which is enough where `tinyci.approvers` lists nobody.
+    /// No proof. This counts if `tinyci.approvers` is not set.
     Unproven,
-    /// By a signature.
+    /// A signature.
     Signature {
-        /// Whom the allowed signers file gives the key to.
+        /// The owner of the key, by the allowed signers file.
         principal: String,
-        /// The key's fingerprint: `SHA256:…`.
+        /// The fingerprint of the key: `SHA256:…`.
         key: String,
     },
-    /// It was given on this machine, by this account.
+    /// The account on this machine that gave it.
     Account(String),
-    /// The embedding program says so, which runs as this account.
+    /// The statement of an embedding program, which runs as this account.
     Program(String),
 }
 
 impl fmt::Display for ApprovalProof {
-    /// In a few words, for people.
+    /// Writes the proof in a few words, for people.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ApprovalProof::Unproven => f.write_str("unproven"),
@@ -504,7 +513,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_what_stands_in_brackets() {
+    fn the_address_is_between_the_brackets() {
         for (by, address) in [
             ("Grace <grace@example.org>", "grace@example.org"),
             ("grace@example.org", "grace@example.org"),

@@ -1,86 +1,85 @@
-//! What running one commit would do: [`DryRun`].
+//! [`DryRun`]: what a job would do.
 
 use std::fmt;
 
 use super::{commit::CommitId, outcome::Outcome, pipeline::StepName, record::LeftOut};
 
-/// What a run of one commit would do, step by step, if every command passed.
+/// The steps of one commit and their actions, assuming that all commands succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DryRun {
     /// The commit.
     pub commit: CommitId,
-    /// What would become of it: success, skipped, or a failure that needs no command to fail. None
-    /// if that is not known, since the dry_run of a step [`ends`](StepDryRun::ends).
+    /// The expected outcome: success, skipped, or a failure that does not depend on a command.
+    /// `None` if unknown, because the dry run of a step [`ends`](StepDryRun::ends) early.
     pub outcome: Option<Outcome>,
-    /// Why, where the steps do not say it: what would be left out and by what, or what is wrong
-    /// with its config, of which then only `after_all` would run.
+    /// The reason, if the steps do not show it: what leaves the commit out, or an error in its
+    /// config. With an invalid config, only `after_all` would run.
     pub reason: Option<String>,
     /// The builds and tests that would be left out, in order.
     pub left_out: Vec<LeftOut>,
-    /// The steps that would be taken, in their order. Hooks that follow a failure are not among
-    /// them.
+    /// The steps that would run, in order. Hooks that only run after a failure are not included.
     pub steps: Vec<StepDryRun>,
 }
 
-/// What one step would do.
+/// The actions of one step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepDryRun {
-    /// Which phase or hook.
+    /// The phase or hook.
     pub name: StepName,
-    /// How many hooks of the embedding program would be called first. What they do is not known.
+    /// The number of hook callbacks that would run first. Their effects are not known.
     pub hook_callbacks: usize,
-    /// What would become of it, unless its dry run [`ends`](Self::ends). The steps that follow
-    /// are then what would be done if it passed.
+    /// The expected outcome, unless the dry run [`ends`](Self::ends) early. In that case, the
+    /// following steps assume that this one succeeds.
     pub outcome: Option<Outcome>,
-    /// Why it would be skipped or fail.
+    /// The reason why it would be skipped or fail.
     pub reason: Option<String>,
-    /// Why nothing is known from some point on: it depends on what a command prints, which
-    /// `assume` can say, or on what a function gives back; or it would go on for too long.
+    /// The reason why the dry run of this step ends early. It depends on a command's output, which
+    /// `assume` can set, or on the result of a function. Or it would take too long.
     pub ends: Option<String>,
-    /// What it would do, in order; of branches that run at once, one after the other.
+    /// The actions in order. Parallel tasks are listed one after the other.
     pub actions: Vec<Action>,
 }
 
-/// One thing that a step would do, or what it would decide by.
+/// One action or decision of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// A question was asked of the commit, and really answered.
+    /// A condition on the commit, and its actual result.
     Decision {
-        /// The question, such as `changed("src/**")`.
+        /// The condition, such as `changed("src/**")`.
         question: String,
-        /// The answer.
+        /// The result.
         answer: bool,
-        /// The file and line that asks.
+        /// The file and line of the condition.
         at: String,
     },
-    /// A command would run.
+    /// A command that would run.
     Command {
         /// The command in one line.
         command: String,
-        /// The label of its output, in branches and groups.
+        /// The label of its output, in parallel tasks and groups.
         label: Option<String>,
-        /// What the script is told of its output.
+        /// The output that the script gets.
         output: Assumption,
     },
-    /// A function that acts would be called: its name with what it would be given.
+    /// A function with effects that would be called: its name and arguments.
     Call(String),
-    /// Something that the log would say of the commit.
+    /// A message that would be logged.
     Note(String),
 }
 
-/// What a script is told of the output of a command that did not run.
+/// The output of a command that a dry run assumes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Assumption {
-    /// The script does not ask for it, only that the command passed.
+    /// The script does not use the output; the command is assumed to succeed.
     Passed,
-    /// It asks, and nobody knows. Where it only passes the output on, ``⟨output of `command`⟩`` is
-    /// shown; where it looks into it, the dry run of the step ends.
+    /// The script uses the output, which is unknown. If the script only passes it on, ``⟨output of
+    /// `command`⟩`` is shown. If the script examines it, the dry run of the step ends.
     Unknown,
-    /// It asks, and got this text, which the caller assumes.
+    /// The script uses the output and gets this text from the caller's assumptions.
     Given(String),
 }
 

@@ -1,4 +1,4 @@
-//! One opaque error: what kind, where, and why.
+//! [`Error`]: the only error type, with a kind, a position and causes.
 
 use std::{
     error::Error as StdError,
@@ -8,52 +8,52 @@ use std::{
 
 use crate::util::suggestion::hinted;
 
-/// What went wrong, for programs. One to one with the statuses of the C ABI.
+/// The kind of an error, for programs. Each kind corresponds to one code of the C ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// An argument is not usable: a bad glob, an empty name, a malformed hook line.
+    /// An invalid argument, such as a bad glob, an empty name or a malformed hook line.
     InvalidArg,
-    /// A revision, ref, build or file that was named does not exist.
+    /// A named revision, ref, build or file does not exist.
     NotFound,
-    /// The path is not a git repository, or not one that can be read.
+    /// The path is not a git repository, or the repository cannot be read.
     NotARepo,
-    /// A pipeline config is not valid.
+    /// A pipeline config is invalid.
     Config,
-    /// A pipeline script is not valid, or failed.
+    /// A pipeline script is invalid, or failed.
     Script,
-    /// A `<%= … %>` tag cannot be filled in.
+    /// A placeholder `<%= … %>` cannot be filled in.
     Interpolate,
-    /// git's own data could not be read or written.
+    /// git's data could not be read or written.
     Git,
-    /// The file system refused.
+    /// A file system operation failed.
     Io,
     /// A command could not be started.
     Spawn,
-    /// A child's exit status was taken by somebody else in this process.
+    /// Other code in this process took the exit status of a child process.
     ChildLost,
-    /// The work was canceled before it could begin.
+    /// The work was canceled before it started.
     Canceled,
-    /// The embedding program refused a request, or did not answer it: the step fails.
+    /// The embedding program refused a request or did not answer it. The step fails.
     HostAbort,
-    /// The embedding program could not answer a request, because it failed itself: there is no
+    /// The embedding program could not answer a request because it failed itself. There is no
     /// verdict.
     HostFault,
-    /// Another process or thread is at work in this repository, or a deployment was interrupted in the
-    /// middle and nobody has looked since.
+    /// Another process or thread is working in this repository. Or a deployment was interrupted,
+    /// and a person must check the environment first.
     Busy,
-    /// Something that tinyci does not do: named, with the setting that asks for it.
+    /// tinyci does not support this. The message names the setting that asks for it.
     Unsupported,
-    /// A newer version of tinyci wrote the repository's state, or what was read, in a form that this
-    /// version must not read or change; the message says which version it needs.
+    /// A newer version of tinyci wrote this data in a format that this version must not read or
+    /// change. The message names the version needed.
     NewerFormat,
     /// A handle was used in another process than the one that made it.
     WrongProcess,
-    /// The embedding program's code panicked, or tinyci's did.
+    /// The embedding program or tinyci panicked.
     Panic,
 }
 
-/// A place in a text, counted from 1 in lines and characters.
+/// A position in a text. Lines and characters count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Position {
@@ -64,7 +64,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// A place in a text, both counted from 1.
+    /// Creates a position; both numbers count from 1.
     pub fn new(line: usize, column: usize) -> Self {
         Self { line, column }
     }
@@ -76,10 +76,10 @@ impl fmt::Display for Position {
     }
 }
 
-/// Why tinyci could not work.
+/// The reason why tinyci could not do its work.
 ///
-/// Its text is one sentence without a final stop that names the path or revision it met;
-/// [`source`](StdError::source) tells the cause. A failing build is not an error but an
+/// The text is one sentence without a final period, and names the path or revision involved.
+/// [`source`](StdError::source) returns the cause. A failed build is not an error but an
 /// [`Outcome`](crate::Outcome).
 #[derive(thiserror::Error)]
 #[error(transparent)]
@@ -102,10 +102,10 @@ struct Inner {
 }
 
 impl Error {
-    /// An error of this kind with this text.
+    /// Creates an error.
     ///
-    /// Hooks and executors of an embedding program use it to fail a step, and to say that there is
-    /// no verdict because the program itself failed:
+    /// Callbacks and executors of your program return errors. A refusal fails the step; a fault of
+    /// your program leaves the commit without a verdict:
     ///
     /// ```
     /// use tinyci::{Error, ErrorKind};
@@ -131,61 +131,61 @@ impl Error {
         }
     }
 
-    /// The same error with the file or repository that it met.
+    /// Sets the path of the file or repository involved.
     #[must_use]
     pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.inner.path = Some(path.into());
         self
     }
 
-    /// The same error with the place in the text that it met.
+    /// Sets the position in the text.
     #[must_use]
     pub fn with_position(mut self, position: Position) -> Self {
         self.inner.position = Some(position);
         self
     }
 
-    /// The same error with the lines that show its place to a person.
+    /// Sets the source lines around the position, for people.
     pub(crate) fn with_excerpt(mut self, excerpt: String) -> Self {
         self.inner.excerpt = Some(excerpt);
         self
     }
 
-    /// The same error with a hint: a command that helps, in backticks, and what it does.
+    /// Sets a hint: a command that helps, in backticks, and what it does.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.inner.hint = Some(hint.into());
         self
     }
 
-    /// The same error with the number that the host gave to the request that it failed.
+    /// Sets the number that the host gave when it failed the request.
     #[cfg(feature = "capi")]
     pub(crate) fn with_host_code(mut self, code: i32) -> Self {
         self.inner.host_code = code;
         self
     }
 
-    /// That number; 0 where there is none.
+    /// Returns the host's number, or 0 if there is none.
     #[cfg(feature = "capi")]
     pub(crate) fn host_code(&self) -> i32 {
         self.inner.host_code
     }
 
-    /// The same error with its cause.
+    /// Sets the cause.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner.source = Some(source.into());
         self
     }
 
-    /// An error of the file system at this path.
+    /// Creates an error of the file system at this path.
     pub(crate) fn io(what: &str, path: &Path, source: std::io::Error) -> Self {
         Self::new(ErrorKind::Io, format!("cannot {what} `{}`", path.display()))
             .with_path(path)
             .with_source(source)
     }
 
-    /// The same error in other words, which hold its causes and its hint.
+    /// Replaces the message with one that already includes the causes and the hint.
     pub(crate) fn with_message(mut self, message: String) -> Self {
         self.inner.message = message;
         self.inner.hint = None;
@@ -193,13 +193,13 @@ impl Error {
         self
     }
 
-    /// Whether the embedding program failed where it was asked: no fault of the commit's.
+    /// Returns true if the embedding program itself failed, so that the commit is not to blame.
     pub(crate) fn is_host_fault(&self) -> bool {
         matches!(self.kind(), ErrorKind::HostFault | ErrorKind::Panic)
     }
 
-    /// An error about a path that could not be made absolute.
-    pub(crate) fn nowhere(kind: ErrorKind, path: &Path) -> Self {
+    /// Creates an error about a path that could not be made absolute.
+    pub(crate) fn unresolved_path(kind: ErrorKind, path: &Path) -> Self {
         let shown = path.display();
         let message = match path.as_os_str().is_empty() {
             true => "the path is empty".to_owned(),
@@ -211,35 +211,35 @@ impl Error {
         Self::new(kind, message).with_path(path)
     }
 
-    /// What went wrong, for programs.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind
     }
 
-    /// The sentence alone, without place or causes.
+    /// Returns the sentence alone, without position or causes.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
 
-    /// The file or repository that the error met.
+    /// Returns the path of the file or repository involved.
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
     }
 
-    /// The place in a config, script or template that the error met.
+    /// Returns the position in a config, script or template.
     pub fn position(&self) -> Option<Position> {
         self.inner.position
     }
 
-    /// The place of an error in a script, as lines for a person: file, line and column, the line
-    /// itself with a caret under the column, and what called it.
+    /// Returns the source lines of an error in a script, for people. They show file, line and
+    /// column, the line with a caret below the column, and the callers.
     pub fn excerpt(&self) -> Option<&str> {
         self.inner.excerpt.as_deref()
     }
 
-    /// The sentence and its causes, joined by `: `, for a log or a terminal. An error in a script
-    /// comes with its [`excerpt`](Error::excerpt) on the lines below the sentence. If a command
-    /// helps, the last line names it and begins with `hint: `.
+    /// Returns the sentence and its causes, joined by `: `, for a log or a terminal. For an error
+    /// in a script, the [`excerpt`](Error::excerpt) follows on separate lines. If a command helps,
+    /// the last line begins with `hint: ` and names it.
     pub fn report(&self) -> String {
         let text = self.sentence_and_causes();
         self.inner.hint.as_ref().map_or_else(|| text.clone(), |hint| hinted(&text, hint))
@@ -260,7 +260,8 @@ impl Error {
     }
 }
 
-/// `path:line:column: `, as far as it is known. A path without a position stands in the sentence.
+/// Returns `path:line:column: `, with the parts that are known. A path without a position is
+/// already part of the sentence.
 fn place(path: Option<&Path>, position: Option<Position>) -> String {
     match (path, position) {
         (Some(path), Some(position)) => format!("{}:{position}: ", path.display()),

@@ -1,4 +1,4 @@
-//! What a run tells its host while it happens.
+//! The events that a run reports while it happens.
 
 use std::{ops::ControlFlow, path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -12,7 +12,7 @@ use super::{
     record::{Record, StepRecord},
 };
 
-/// One thing that happened in a run: where and when, and what.
+/// One event of a run: time, place and kind.
 ///
 /// An event owns its data: you can keep it, clone it and send it to another thread.
 ///
@@ -31,13 +31,13 @@ use super::{
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
-    /// Where and when it happened.
+    /// The time, and the commit, job and step.
     pub meta: EventMeta,
-    /// What happened.
+    /// The kind of event, with its data.
     pub kind: EventKind,
 }
 
-/// Where and when an event happened.
+/// The time of an event, and the commit, job and step that it belongs to.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct EventMeta {
@@ -56,17 +56,18 @@ pub struct EventMeta {
 }
 
 impl EventMeta {
-    /// Of an event that has no number yet and belongs to no commit.
+    /// Creates the meta of an event without a number, commit or job.
     pub(crate) fn at(time: SystemTime) -> Self {
         Self { sequence: 0, time, commit: None, job_id: None, step: None, label: None }
     }
 }
 
-/// What happened. New kinds, and new fields of a kind, may come: match with `..` and `_`.
+/// The kind of an event, with its data. Later versions may add kinds and fields: match with `..`
+/// and `_`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// The run knows which commits are pending. Comes again when it finds more.
+    /// The run knows which commits are pending. It repeats this event when it finds more.
     #[non_exhaustive]
     Planned {
         /// The jobs, in the order in which they start.
@@ -126,13 +127,13 @@ pub enum EventKind {
         /// One sentence, for people, that says what the run waits for.
         message: String,
     },
-    /// A deployment starts. It is on record by now.
+    /// A deployment starts. Its record is already written.
     #[non_exhaustive]
     DeployStarted {
         /// The deployment as recorded.
         deployment: Box<Deployment>,
     },
-    /// A deployment ended, or waits for a person's approval. It is on record by now.
+    /// A deployment ended, or awaits a person's approval. Its record is already written.
     #[non_exhaustive]
     DeployFinished {
         /// The deployment as recorded.
@@ -151,14 +152,16 @@ impl Event {
         Self { meta, kind }
     }
 
-    /// Returns the lines that the log has for this event, without the time in front. Output has
-    /// none, since the log has the command's own bytes.
+    /// Returns the log lines of this event, without the time prefix. Output has none, because the
+    /// log contains the command's bytes.
     ///
-    /// A terminal that shows these lines and the output shows what the Ruby gem showed.
+    /// If you show these lines and the output, your terminal looks as with TinyCI 0.5, the Ruby
+    /// gem.
     pub fn log_lines(&self) -> Vec<String> {
         match &self.kind {
-            EventKind::JobStarted { commit, retest_reason: again, .. } => {
-                let again = again.iter().map(|why| format!("{} again {why}", commit.id.short()));
+            EventKind::JobStarted { commit, retest_reason, .. } => {
+                let again =
+                    retest_reason.iter().map(|why| format!("{} again {why}", commit.id.short()));
                 let fixed = ["Cleaning...", "Exporting..."].map(str::to_owned);
                 again.chain([format!("Commit: {}", commit.id)]).chain(fixed).collect()
             }
@@ -179,7 +182,7 @@ impl Event {
     }
 }
 
-/// An error in a script comes with the lines that show its place, other texts with their hint.
+/// Splits a text into lines, because an error may have an excerpt or a hint below its sentence.
 fn lines(text: Option<String>) -> Vec<String> {
     text.iter().flat_map(|text| text.lines()).map(str::to_owned).collect()
 }
@@ -188,7 +191,7 @@ fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<Strin
     let phase = match opens {
         Some(Phase::Build) => Some("Building...".to_owned()),
         Some(Phase::Test) => Some("Testing...".to_owned()),
-        // That it begins is said already, with where to.
+        // The event of the deployment has already announced it, with the environment.
         Some(Phase::Deploy) | None => None,
     };
     let hook = match step {
@@ -198,7 +201,7 @@ fn step_started_lines(step: Option<StepName>, opens: Option<Phase>) -> Vec<Strin
     phase.into_iter().chain(hook).collect()
 }
 
-/// What became of it, and what that leaves.
+/// Returns the outcome, and what is deployed now.
 fn deploy_finished_line(deployment: &Deployment) -> String {
     let sentence = deployment.sentence();
     match (deployment.outcome, deployment.previous) {
@@ -208,25 +211,26 @@ fn deploy_finished_line(deployment: &Deployment) -> String {
     }
 }
 
-/// What failed in a step, each failure once, with its label and its place.
+/// Returns one line for each failure of a step, with its label and position.
 fn step_finished_lines(record: &StepRecord) -> Vec<String> {
     let (name, first) = (record.name, record.failures.first());
     let label = first.and_then(|it| it.label.as_ref()).map(|label| format!("{label}: "));
     let report = record.error.as_ref().map(|error| {
-        let label = label.as_deref().filter(|label| !says_label(error, label)).unwrap_or_default();
+        let label =
+            label.as_deref().filter(|label| !contains_label(error, label)).unwrap_or_default();
         format!("{name}: {label}{error}")
     });
-    let told = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));
-    let rest = record.failures.iter().skip(usize::from(told.is_some()));
+    let main = report.or_else(|| Some(format!("{name}: {}", record.failed_command()?)));
+    let rest = record.failures.iter().skip(usize::from(main.is_some()));
     let rest: Vec<String> = rest.map(|failure| format!("{name}: {failure}")).collect();
     let omitted = record.omitted_failures;
     let more = (omitted > 0).then(|| format!("{name}: and {omitted} more failures"));
-    lines(told).into_iter().chain(rest).chain(more).collect()
+    lines(main).into_iter().chain(rest).chain(more).collect()
 }
 
-/// Whether an error begins with the label, also where it says first how many tasks failed. The lines of
-/// the script below may hold anything.
-fn says_label(error: &str, label: &str) -> bool {
+/// Returns true if the error already contains the label at its start, or after the number of failed
+/// tasks. Only the first line counts, because the lines below it quote the script.
+fn contains_label(error: &str, label: &str) -> bool {
     let sentence = error.lines().next().unwrap_or_default();
     sentence.starts_with(label) || sentence.contains(&format!("tasks failed: {label}"))
 }
@@ -240,7 +244,7 @@ fn job_finished_line(record: &Record) -> Option<String> {
             Some(with_reason("Failed", record.commit, record.why().as_deref()))
         }
         (Outcome::Failure | Outcome::TimedOut, None) => {
-            buried(record).then(|| format!("Failed {}", record.commit))
+            has_later_steps(record).then(|| format!("Failed {}", record.commit))
         }
         (Outcome::Skipped, reason) => Some(with_reason("Skipped", record.commit, reason)),
         (Outcome::Canceled, reason) => Some(with_reason("Canceled", record.commit, reason)),
@@ -248,9 +252,9 @@ fn job_finished_line(record: &Record) -> Option<String> {
     }
 }
 
-/// Whether other steps have spoken since the one that failed the commit. Where none has, its own
-/// line is the verdict, as the ancestor had it.
-fn buried(record: &Record) -> bool {
+/// Returns true if other steps ran after the one that failed the commit. If none did, the line of
+/// the failed step already shows the verdict, as in TinyCI 0.5.
+fn has_later_steps(record: &Record) -> bool {
     let decides = |name| match name {
         StepName::Phase(_) => true,
         StepName::Hook(hook) => [Hook::BeforeBuild, Hook::BeforeTest].contains(&hook),
@@ -267,16 +271,17 @@ fn with_reason(what: &str, commit: CommitId, reason: Option<&str>) -> String {
 
 /// Receives the events of a run, on the thread that called [`Engine::run`](crate::Engine::run).
 ///
-/// Closures over `&Event` are observers too, whether they return `ControlFlow<()>` or nothing.
-/// [`ControlFlow::Break`] raises one cancel; events go on coming until the run has ended.
+/// Closures over `&Event` are observers too, and may return `ControlFlow<()>` or nothing.
+/// [`ControlFlow::Break`] cancels the run once; events continue until the run has ended.
 pub trait Observer {
-    /// One event. A slow observer slows the build's output down; it costs no memory.
+    /// Handles one event. A slow observer slows down the commands, but tinyci does not buffer more
+    /// events in memory.
     fn event(&mut self, event: &Event) -> ControlFlow<()>;
 }
 
-/// What a closure that observes may return.
+/// The return types of an observer closure.
 pub trait IntoControlFlow {
-    /// As a [`ControlFlow`].
+    /// Converts to a [`ControlFlow`].
     fn flow(self) -> ControlFlow<()>;
 }
 

@@ -1,18 +1,19 @@
-//! The seam through which every command runs: ours, a test's, or a host's own.
+//! [`Executor`]: the trait that runs every command. tinyci, tests and embedding programs implement
+//! it.
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, time::Instant};
 
 use super::{cancel::CancelView, error::Error, outcome::Exit, request_context::RequestContext};
 
-/// Runs commands. [`LocalExecutor`](crate::executor::LocalExecutor) is the one that comes with the library;
-/// [`EngineBuilder::executor`](crate::EngineBuilder::executor) takes another.
+/// Runs commands. The default is [`LocalExecutor`](crate::executor::LocalExecutor);
+/// [`EngineBuilder::executor`](crate::EngineBuilder::executor) sets another one.
 ///
-/// It is called on a worker thread, several at once where the engine has several jobs.
+/// tinyci calls it on worker threads, several at once if the engine runs several jobs.
 ///
 /// ```
 /// use tinyci::{Error, executor::{CancelView, Command, Executor, Exit, Output}};
 ///
-/// /// Says what it was asked to run, and lets it pass.
+/// /// Prints each command and reports success.
 /// struct Pretend;
 ///
 /// impl Executor for Pretend {
@@ -28,17 +29,17 @@ use super::{cancel::CancelView, error::Error, outcome::Exit, request_context::Re
 /// }
 /// ```
 pub trait Executor: Send + Sync {
-    /// Runs one command to its end, passing on its output as it is produced.
+    /// Runs one command until it ends. Passes on its output as it is produced.
     ///
-    /// It must end by itself soon after `command.deadline` ([`Exit::TimedOut`]) and after
-    /// `cancel.is_canceled()` turns true ([`Exit::Canceled`]), at which it looks at least every
-    /// 50 ms.
+    /// It must return soon after `command.deadline` ([`Exit::TimedOut`]), and soon after
+    /// `cancel.is_canceled()` becomes true ([`Exit::Canceled`]). Check `cancel` at least every 50
+    /// ms.
     ///
     /// # Errors
     ///
-    /// An error says that the machinery failed and not the commit: the run ends without a verdict
-    /// ([`Outcome::Error`](crate::Outcome::Error)). Errors of kind
-    /// [`HostAbort`](crate::ErrorKind::HostAbort) fail the step instead.
+    /// An error says that the executor failed, not the commit. The job ends without a verdict
+    /// ([`Outcome::Error`](crate::Outcome::Error)). An error of the kind
+    /// [`HostAbort`](crate::ErrorKind::HostAbort) fails the step instead.
     fn execute(
         &self,
         command: &Command,
@@ -47,31 +48,30 @@ pub trait Executor: Send + Sync {
     ) -> Result<Exit, Error>;
 }
 
-/// One command, filled in and ready to start.
+/// One command, ready to start.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Command {
-    /// What to run.
+    /// The program or shell command.
     pub program: Program,
-    /// The directory to run it in.
+    /// The working directory.
     pub cwd: PathBuf,
-    /// The whole environment that it gets, and nothing beside it.
+    /// The complete environment. Nothing is inherited.
     pub env: BTreeMap<OsString, OsString>,
-    /// By how much it stands back when others need the processor: 0 to 19, added to the niceness
-    /// of this process.
+    /// The value to add to this process's niceness: 0 to 19, see nice(1).
     pub nice: u8,
-    /// Bytes for its standard input; without them it reads an empty file.
+    /// The standard input. `None` means empty input.
     pub input: Option<Vec<u8>>,
-    /// When it has to have ended: the nearest of all limits around it.
+    /// The time by which it must have ended: the earliest limit that applies.
     pub deadline: Option<Instant>,
-    /// Whether stdout and stderr are kept apart.
+    /// Whether stdout and stderr share one pipe.
     pub output: OutputMode,
-    /// Which commit and step it belongs to, where it is part of a run.
+    /// The commit and step, if it is part of a run.
     pub context: Option<RequestContext>,
 }
 
 impl Command {
-    /// A command with nothing but a program and a directory. Its environment is empty.
+    /// Creates a command with an empty environment and no limits.
     pub fn new(program: Program, cwd: impl Into<PathBuf>) -> Self {
         Self {
             program,
@@ -86,14 +86,14 @@ impl Command {
     }
 }
 
-/// A variable that is set over others, or taken away by `None`.
+/// An environment variable to set, or to remove if the value is `None`.
 pub(crate) type EnvChange = (String, Option<String>);
 
-/// What a [`Command`] runs.
+/// The program of a [`Command`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Program {
-    /// A text for `/bin/sh -c`, passed whole as one argument.
+    /// A command line for `/bin/sh -c`, passed as one argument.
     Shell(String),
     /// A program and its arguments, without a shell.
     Argv(Vec<String>),
@@ -108,17 +108,17 @@ impl std::fmt::Display for Program {
     }
 }
 
-/// How a command's two output streams are read.
+/// The way to read a command's two output streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutputMode {
-    /// One pipe for both: the order is the order in which the command wrote.
+    /// One pipe for both: the order of the output is kept.
     Merged,
-    /// A pipe each: the streams are told apart, their order is not kept.
+    /// One pipe each: the streams are separate, and their relative order is lost.
     Split,
 }
 
-/// The stream that output came from. Merged output says [`Stdout`](Stream::Stdout).
+/// The stream that output came from. Merged output has [`Stdout`](Stream::Stdout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stream {
@@ -128,23 +128,23 @@ pub enum Stream {
     Stderr,
 }
 
-/// A piece of output: any bytes, cut anywhere.
+/// A piece of output. It may be any bytes and may end anywhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
-    /// Where it came from.
+    /// The stream.
     pub stream: Stream,
-    /// What was written.
+    /// The bytes.
     pub bytes: Vec<u8>,
 }
 
 impl Output {
-    /// Output on standard output.
+    /// Creates output on standard output.
     pub fn stdout(bytes: impl Into<Vec<u8>>) -> Self {
         Self { stream: Stream::Stdout, bytes: bytes.into() }
     }
 
-    /// Output on standard error.
+    /// Creates output on standard error.
     pub fn stderr(bytes: impl Into<Vec<u8>>) -> Self {
         Self { stream: Stream::Stderr, bytes: bytes.into() }
     }

@@ -1,4 +1,4 @@
-//! Functions that an embedding program lends to scripts, over values of our own.
+//! Functions that an embedding program registers for scripts, and [`Value`].
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    answer::{HookError, answered},
+    answer::{HookError, call_program},
     error::{Error, ErrorKind},
     request_context::RequestContext,
 };
@@ -33,7 +33,7 @@ use super::{
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
-    /// No value, `()` in scripts.
+    /// No value; `()` in scripts.
     #[default]
     Null,
     /// `true` or `false`.
@@ -51,11 +51,11 @@ pub enum Value {
 }
 
 impl Value {
-    /// The value as a script would write it.
+    /// Returns the value as a script literal.
     pub(crate) fn literal(&self) -> String {
         match self {
             Value::Null => "()".to_owned(),
-            Value::Bool(truth) => truth.to_string(),
+            Value::Bool(value) => value.to_string(),
             Value::Int(number) => number.to_string(),
             Value::Float(number) => number.to_string(),
             Value::String(text) => format!("{text:?}"),
@@ -72,21 +72,22 @@ impl Value {
     }
 }
 
-/// What calling a function does to the world: a plan, which changes nothing, has to know.
+/// The effect of calling a function. A plan must not change anything, so it needs to know this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {
-    /// It computes or looks something up. A plan calls it.
+    /// Computes or looks up something. A plan calls it.
     Pure,
-    /// It directs the script: calls the function it is given, ends the phase. A plan follows it.
+    /// Controls the script: it calls a function that it gets, or ends the phase. A plan executes
+    /// it.
     Control,
-    /// It acts: runs a command, sends a message, stores a value. A plan lists the call and does
-    /// not make it.
+    /// Acts: runs a command, sends a message or stores a value. A plan lists the call but does not
+    /// make it.
     External,
 }
 
 impl Effect {
-    /// The name used in JSON and in tables.
+    /// Returns the name used in JSON and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Effect::Pure => "pure",
@@ -98,8 +99,8 @@ impl Effect {
 
 type Callable = dyn Fn(&FunctionCall<'_>) -> Result<Value, HookError> + Send + Sync;
 
-/// One call of a function that a host lends to scripts: the slice of its arguments, and where it
-/// comes from.
+/// One call of a registered function. It derefs to the arguments; [`context`](Self::context) names
+/// the caller.
 #[derive(Clone, Debug)]
 pub struct FunctionCall<'a> {
     arguments: &'a [Value],
@@ -111,7 +112,7 @@ impl<'a> FunctionCall<'a> {
         Self { arguments, context }
     }
 
-    /// The commit, the step and the limits of the call.
+    /// Returns the commit, the step and the limits of the call.
     pub fn context(&self) -> &RequestContext {
         self.context
     }
@@ -125,24 +126,24 @@ impl Deref for FunctionCall<'_> {
     }
 }
 
-/// One function of an embedding program.
+/// One registered function of an embedding program.
 #[derive(Clone)]
 pub(crate) struct HostFunction {
-    /// `name` or `module::name`.
+    /// The name in scripts: `name` or `module::name`.
     pub(crate) name: String,
-    /// How many arguments it takes.
+    /// The numbers of arguments that it takes.
     pub(crate) arguments: RangeInclusive<usize>,
     pub(crate) effect: Effect,
     pub(crate) doc: String,
     call: Arc<Callable>,
 }
 
-/// The most arguments that a function can take: scripts need no more, and engines register each
-/// number apart.
+/// The most arguments that a function can take. rhai needs a separate registration for each number
+/// of arguments, so they are limited.
 const ARGUMENTS_MAX: usize = 8;
 
 impl HostFunction {
-    /// A function under a name that scripts can spell.
+    /// Creates a function. Fails if scripts cannot write the name or it takes too many arguments.
     pub(crate) fn new(
         name: &str,
         arguments: RangeInclusive<usize>,
@@ -171,9 +172,9 @@ impl HostFunction {
         Ok(Self { name, arguments, effect, doc, call: Arc::new(call) })
     }
 
-    /// Calls it.
+    /// Calls the function.
     pub(crate) fn call(&self, call: &FunctionCall<'_>) -> Result<Value, Error> {
-        answered(&format!("the function `{}`", self.name), || (self.call)(call))
+        call_program(&format!("the function `{}`", self.name), || (self.call)(call))
     }
 }
 

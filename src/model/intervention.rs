@@ -1,39 +1,38 @@
-//! [`Intervention`]: what somebody decided about a commit in place of its steps; and how that is
-//! asked for.
+//! [`Intervention`]: a decision about a commit that replaces its steps, and the requests for it.
 
 use super::{commit::CommitId, outcome::Outcome, selection::Wait};
 
-/// What a person, or a push, decided about a commit, as its [`Record`](crate::Record) keeps it.
+/// A decision of a person or a push about a commit, as its [`Record`](crate::Record) keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Intervention {
-    /// What was decided.
+    /// The decision.
     pub kind: InterventionKind,
-    /// Who decided it, by their own word: a name and an address; or the account that pushed.
+    /// Who decided, as they stated: a name and an address, or the account that pushed.
     pub by: String,
-    /// The account of the machine that acted for them.
+    /// The account on the machine that acted for them.
     pub account: Option<String>,
-    /// Why, as far as that was said.
+    /// The reason, if they gave one.
     pub reason: Option<String>,
 }
 
-/// What was decided about a commit.
+/// The kind of a decision about a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InterventionKind {
-    /// Its job was to end: it was named, or was the only one of a run that was to end. The commit is
-    /// out of attempts until a retry.
+    /// Cancel this job. The request named the commit, or it was the only one of a canceled run. The
+    /// commit is out of attempts until a retry.
     Cancel,
-    /// The run was to end that had it in hand beside others, so that it is due again.
+    /// Cancel the whole run, which was testing several commits. The commit stays pending.
     CancelRun,
-    /// It was not to be tested.
+    /// Do not test the commit.
     Skip,
-    /// The same, said by those who pushed it: `git push -o ci.skip`.
+    /// Do not test the commit, by `git push -o ci.skip`.
     PushOption,
 }
 
 impl InterventionKind {
-    /// Every kind there is.
+    /// All kinds.
     pub const ALL: [InterventionKind; 4] = [
         InterventionKind::Cancel,
         InterventionKind::CancelRun,
@@ -41,7 +40,7 @@ impl InterventionKind {
         InterventionKind::PushOption,
     ];
 
-    /// The name used in JSON: `cancel`, `cancel_run`, `skip` or `push_option`.
+    /// Returns the name used in JSON: `cancel`, `cancel_run`, `skip` or `push_option`.
     pub fn name(self) -> &'static str {
         match self {
             InterventionKind::Cancel => "cancel",
@@ -51,26 +50,26 @@ impl InterventionKind {
         }
     }
 
-    /// Whether the commit is left alone from then on, until somebody has it tested again.
-    pub(crate) fn is_of_the_commit(self) -> bool {
+    /// Returns true if the decision is about the commit itself: tinyci does not test it until a
+    /// retry.
+    pub(crate) fn is_about_commit(self) -> bool {
         self != InterventionKind::CancelRun
     }
 }
 
 impl Intervention {
-    /// Of this kind, by this person or account. Reasons are shown in logs and terminals: they are
-    /// one line.
+    /// Creates a decision. Logs and terminals show the strings, so they become single lines.
     pub(crate) fn new(kind: InterventionKind, by: &str, reason: Option<&str>) -> Self {
         let reason = reason.map(one_line).filter(|reason| !reason.is_empty());
         Self { kind, by: one_line(by), account: None, reason }
     }
 
-    /// The same with the account that acts.
+    /// Sets the account that acts.
     pub(crate) fn with_account(self, account: Option<&str>) -> Self {
         Self { account: account.map(one_line), ..self }
     }
 
-    /// Who and why, as it follows "Canceled …" and "Skipped …" in a log.
+    /// Returns the person and the reason, to follow "Canceled …" and "Skipped …" in a log.
     pub(crate) fn phrase(&self) -> String {
         let of_push = self.kind == InterventionKind::PushOption;
         let how = if of_push { " (git push -o ci.skip)" } else { "" };
@@ -79,13 +78,13 @@ impl Intervention {
     }
 }
 
-/// Without what would break a line, or a terminal.
+/// Replaces control characters, which would break a line or a terminal.
 fn one_line(text: &str) -> String {
     let text: String = text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect();
     text.trim().to_owned()
 }
 
-/// What [`Engine::cancel`](crate::Engine::cancel) is to end, and who says so.
+/// The options of [`Engine::cancel`](crate::Engine::cancel).
 ///
 /// ```
 /// use tinyci::intervention::CancelRequest;
@@ -96,51 +95,52 @@ fn one_line(text: &str) -> String {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CancelRequest {
-    /// The commit whose job is to end, in any of git's revision syntax; none for the whole run.
+    /// The commit whose job to cancel, in any of git's revision syntax. `None` for the whole run.
     pub revision: Option<String>,
-    /// Why: it goes into the record.
+    /// The reason, for the record.
     pub reason: Option<String>,
-    /// Who: a name and an address. Without them git's configuration says it, or the account.
+    /// Name and address of the person. The default is the identity in git's configuration, else the
+    /// account.
     pub by: Option<(String, String)>,
-    /// Kills commands at once, without a grace period and without `after_all`.
+    /// True to kill commands at once, without a grace period and without `after_all`.
     pub kill: bool,
-    /// How long to wait until it has ended.
+    /// How long to wait for the end.
     pub wait: Wait,
 }
 
 impl CancelRequest {
-    /// The job of this commit; the run goes on.
+    /// Cancels the job of this commit; the run continues.
     pub fn revision(revision: impl Into<String>) -> Self {
         Self { revision: Some(revision.into()), ..Self::run() }
     }
 
-    /// The whole run.
+    /// Cancels the whole run.
     pub fn run() -> Self {
         Self { revision: None, reason: None, by: None, kill: false, wait: Wait::Forever }
     }
 
-    /// Says why.
+    /// Sets the reason.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Says who.
+    /// Sets the person who decides.
     #[must_use]
     pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
         self.by = Some((name.into(), address.into()));
         self
     }
 
-    /// Kills at once, as a second cancel does.
+    /// Kills commands at once, as a second cancel does.
     #[must_use]
     pub fn kill(mut self, kill: bool) -> Self {
         self.kill = kill;
         self
     }
 
-    /// Says how long to wait until it has ended. Without it, for as long as that takes.
+    /// Sets how long to wait for the end. The default is [`Wait::Forever`].
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
@@ -148,7 +148,7 @@ impl CancelRequest {
     }
 }
 
-/// What [`Engine::skip`](crate::Engine::skip) is to leave untested, and who says so.
+/// The options of [`Engine::skip`](crate::Engine::skip).
 ///
 /// ```
 /// use tinyci::intervention::SkipRequest;
@@ -160,26 +160,27 @@ impl CancelRequest {
 pub struct SkipRequest {
     /// The commit, in any of git's revision syntax.
     pub revision: String,
-    /// Why: it goes into the record.
+    /// The reason, for the record.
     pub reason: Option<String>,
-    /// Who: a name and an address. Without them git's configuration says it, or the account.
+    /// Name and address of the person. The default is the identity in git's configuration, else the
+    /// account.
     pub by: Option<(String, String)>,
 }
 
 impl SkipRequest {
-    /// This commit.
+    /// Skips this commit.
     pub fn revision(revision: impl Into<String>) -> Self {
         Self { revision: revision.into(), reason: None, by: None }
     }
 
-    /// Says why.
+    /// Sets the reason.
     #[must_use]
     pub fn reason(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Says who.
+    /// Sets the person who decides.
     #[must_use]
     pub fn by(mut self, name: impl Into<String>, address: impl Into<String>) -> Self {
         self.by = Some((name.into(), address.into()));
@@ -187,26 +188,26 @@ impl SkipRequest {
     }
 }
 
-/// What [`Engine::cancel`](crate::Engine::cancel) came to.
+/// The result of [`Engine::cancel`](crate::Engine::cancel).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
-    /// Whether the whole run was to end.
+    /// True if the whole run was canceled.
     pub whole_run: bool,
-    /// The jobs that were in progress, and are to end.
+    /// The jobs that were in progress and were canceled.
     pub jobs: Vec<CanceledJob>,
 }
 
-/// A job that was to end.
+/// A canceled job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CanceledJob {
-    /// Its commit.
+    /// The commit.
     pub commit: CommitId,
-    /// Its id: [`Record::job_id`](crate::Record::job_id).
+    /// The id of the job: [`Record::job_id`](crate::Record::job_id).
     pub job_id: String,
-    /// What became of it: a job that is over before it meets the cancel has its verdict all the
-    /// same. None where it has not ended yet, or left no record.
+    /// The outcome. A job that ends before it notices the cancellation still gets its verdict.
+    /// `None` if it has not ended yet, or left no record.
     pub outcome: Option<Outcome>,
 }
 
@@ -215,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_phrase_is_one_line_whatever_was_said() {
+    fn a_phrase_is_always_one_line() {
         let phrase = |kind, by, reason| Intervention::new(kind, by, reason).phrase();
         let hangs = phrase(InterventionKind::Cancel, "Ada <a@b>", Some("it\nhangs\u{1b}[31m "));
         assert_eq!(hangs, "by Ada <a@b>: it hangs [31m");

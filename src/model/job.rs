@@ -1,55 +1,56 @@
-//! What is going to be run, and why.
+//! [`Job`] and [`Plan`]: the commits that a run tests, and why.
 
 use std::fmt;
 
 use super::commit::{Commit, CommitId, GitString};
 
-/// A commit that will be run, and the reason.
+/// A commit to test, and the trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Job {
     /// The commit.
     pub commit: Commit,
-    /// Why it was picked.
+    /// The reason why the job is started.
     pub trigger: Trigger,
-    /// The tag that it is tested for, without `refs/tags/`: one that was pushed or named.
+    /// The tag that the commit is tested for, without `refs/tags/`: one that was pushed or named.
     pub tag: Option<GitString>,
-    /// Of a commit that is tested again: for which ref, and what was left out before.
+    /// For a commit that is tested again: the ref, and what was left out before.
     pub retest_reason: Option<String>,
 }
 
 impl Job {
-    /// A job that no tag asks for.
-    pub(crate) fn new(commit: Commit, reason: Trigger) -> Self {
-        Self { commit, trigger: reason, tag: None, retest_reason: None }
+    /// Creates a job without a tag.
+    pub(crate) fn new(commit: Commit, trigger: Trigger) -> Self {
+        Self { commit, trigger, tag: None, retest_reason: None }
     }
 }
 
-/// Why a commit was picked.
+/// The reason why a job is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Trigger {
-    /// It has no verdict.
+    /// The commit has no verdict.
     Pending,
-    /// It has no verdict, though an attempt is on record: that one did not finish, was canceled, or
-    /// its verdict was taken away.
+    /// The commit has no verdict although it has a record. That job did not finish, was canceled,
+    /// or its verdict was deleted.
     Unfinished,
-    /// It was named, and has no verdict.
+    /// The caller named the commit, and it has no verdict.
     Named,
-    /// It was named for a retry.
+    /// The caller named the commit for a retry.
     Retry,
-    /// Its verdict is `skipped`, and a ref names it for which a build or test would run that never
-    /// ran.
+    /// The commit's verdict is `skipped`, and a build or test that never ran would run for a new
+    /// ref.
     Retest,
-    /// It has no verdict, and a tag was pushed that names it.
+    /// The commit has no verdict, and a pushed tag names it.
     Tag,
-    /// It is to be deployed, and its build is gone or of another branch. Its verdict stays as it is.
+    /// The commit is about to be deployed, and its build is missing or of another branch. Its
+    /// verdict does not change.
     Rebuild,
 }
 
 impl Trigger {
-    /// The name used in JSON and in `ctx.trigger`: `pending`, `unfinished`, `named`, `retry`,
-    /// `retest`, `tag` or `rebuild`.
+    /// Returns the name used in JSON and in `ctx.trigger`: `pending`, `unfinished`, `named`,
+    /// `retry`, `retest`, `tag` or `rebuild`.
     pub fn name(self) -> &'static str {
         match self {
             Trigger::Pending => "pending",
@@ -77,15 +78,15 @@ impl fmt::Display for Trigger {
     }
 }
 
-/// What a run is going to do.
+/// The jobs that a run would start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Plan {
-    /// The commits to run, in this order.
+    /// The jobs, in order.
     pub jobs: Vec<Job>,
-    /// Commits left alone because they are out of attempts: tried too often without a
-    /// verdict, or canceled by name.
+    /// Commits that are out of attempts: they failed too often to get a verdict, or their job was
+    /// canceled.
     pub out_of_attempts: Vec<CommitId>,
-    /// Commits that the backlog rule leaves to the baseline.
+    /// Commits that become part of the baseline because of the backlog limit.
     pub baselined: Vec<CommitId>,
 }

@@ -2,36 +2,36 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `artifact` | files that jobs keep |
-//! | `failure` | what failed, told in a line |
-//! | `record_size` | how much of a step a record keeps |
 //! | `answer` | answers of the embedding program, and its panics |
-//! | `cancel` | canceling, from outside and seen from inside |
-//! | `check_report` | what is wrong with a config |
-//! | `commit` | commits, ids, text of git that may not be UTF-8 |
-//! | `deployment` | deployments, requests and plans of them, approvals |
+//! | `artifact` | files that jobs keep |
+//! | `cancel` | cancel tokens, and their read-only views |
+//! | `check_report` | errors and warnings of a config |
+//! | `commit` | commits, ids, strings of git that may not be UTF-8 |
+//! | `deployment` | deployments, their requests and plans, approvals |
+//! | `dry_run` | the actions that a job would do |
 //! | `error` | [`Error`](error::Error) and its kinds |
-//! | `event` | what a run tells an observer |
+//! | `event` | events of a run, and their observers |
 //! | `executor` | the trait that runs commands |
-//! | `dry_run` | what a run would do |
+//! | `failure` | one failure in a step |
 //! | `function` | functions of the embedding program, and their values |
 //! | `identity` | the author of what tinyci writes for a person |
-//! | `intervention` | what people decide about a commit |
-//! | `job` | a job of a plan, and why it is started |
-//! | `not_removed` | what could not be removed, and why |
-//! | `outcome` | outcomes, verdicts, ends of commands |
+//! | `intervention` | people's decisions about a commit |
+//! | `job` | a job of a plan, and its trigger |
+//! | `not_removed` | files that could not be removed, and why |
+//! | `outcome` | outcomes, verdicts, exits of commands |
 //! | `pipeline` | a config as data |
-//! | `record` | what is kept of a job |
-//! | `request_context` | where a request to the embedding program comes from |
-//! | `script` | what the engine and a script exchange |
-//! | `selection` | which commits a run is for |
+//! | `record` | the result of a job |
+//! | `record_size` | limits for the size of a record |
+//! | `request_context` | the origin of a request to the embedding program |
+//! | `script` | data that the engine and a script exchange |
+//! | `selection` | the commits that a run is for |
 //! | `setting` | one setting and its values |
-//! | `status` | how the repository is doing |
+//! | `status` | the state of a repository |
 //! | `step` | one step as data, and the traits around it |
-//! | `stored_names` | the names of refs and files that are kept |
-//! | `test_report` | what tests of a pipeline came to |
-//! | `unknown_fields` | what a newer version wrote beside the rest |
-//! | `value` | what a value of scripts holds, and what it is made from |
+//! | `stored_names` | the names of refs and files that tinyci stores |
+//! | `test_report` | results of pipeline tests |
+//! | `unknown_fields` | fields that a newer version wrote |
+//! | `value` | accessors and conversions of script values |
 
 pub(crate) mod answer;
 pub(crate) mod artifact;

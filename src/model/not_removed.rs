@@ -1,19 +1,19 @@
-//! [`NotRemoved`]: what housekeeping passed over.
+//! [`NotRemoved`]: a path that could not be removed.
 
 use std::{fmt, path::PathBuf};
 
 use super::error::Error;
 
-/// Something that was to be removed, or packed and then removed, and is still there.
+/// A build that could not be removed, or packed and then removed.
 ///
-/// It holds up nothing else, and the next call tries again. Of a build whose name ends in
-/// `.removed` a part is gone; it counts as a build no more.
+/// Other builds are not affected, and the next call tries again. A build whose name ends in
+/// `.removed` is partly deleted and no longer counts as a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotRemoved {
-    /// Where it is: a build's folder or archive, or what is left of one.
+    /// The path of the build directory or archive, or of its remains.
     pub path: PathBuf,
-    /// Why, in a sentence that names the file or the mount in its way.
+    /// The reason, in a sentence that names the file or mount that prevents it.
     pub reason: String,
 }
 
@@ -24,7 +24,7 @@ impl NotRemoved {
 }
 
 impl fmt::Display for NotRemoved {
-    /// One sentence, without a final period.
+    /// Writes one sentence, without a final period.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` stays: {}", self.path.display(), self.reason)
     }

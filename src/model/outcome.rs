@@ -1,6 +1,6 @@
-//! How a command ended ([`Exit`]) and what tinyci makes of it ([`Outcome`]).
+//! [`Exit`], [`Outcome`] and [`Verdict`], and the conversions between them.
 //!
-//! This file alone judges: nowhere else does an exit code become a verdict.
+//! Only this file turns an exit code into an outcome and a verdict.
 
 use std::{fmt, str::FromStr};
 
@@ -11,18 +11,18 @@ use crate::util::suggestion::did_you_mean_or_list;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Exit {
-    /// The command ended by itself with this status.
+    /// The command exited with this code.
     Code(i32),
-    /// The command was ended by this signal, which tinyci did not send.
+    /// A signal that tinyci did not send killed the command.
     Signal(i32),
-    /// A deadline passed and tinyci ended the command.
+    /// A deadline passed, and tinyci ended the command.
     TimedOut,
-    /// A cancel was raised and tinyci ended the command.
+    /// The run was canceled, and tinyci ended the command.
     Canceled,
 }
 
 impl Exit {
-    /// What this exit means for the step that ran the command.
+    /// Returns the outcome for the step that ran the command.
     ///
     /// ```
     /// use tinyci::{Outcome, executor::Exit};
@@ -50,28 +50,28 @@ impl fmt::Display for Exit {
     }
 }
 
-/// What became of a commit, or of one step of it.
+/// The outcome of a commit, or of one of its steps.
 ///
-/// A red build is an outcome, not an error. [`Outcome::passed`] is the one test for green.
+/// A failed build is an outcome, not an error. Use [`Outcome::passed`] to test for green.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Everything that had to pass did.
+    /// All required steps succeeded.
     Success,
-    /// A command of the commit failed, or its config is not valid.
+    /// A command of the commit failed, or its config is invalid.
     Failure,
-    /// A time limit passed. Recorded as a failure.
+    /// A time limit passed. The verdict is `failure`.
     TimedOut,
-    /// The pipeline said that there is nothing to do. Settled, but never green.
+    /// The pipeline decided that there is nothing to do. A final verdict, but not green.
     Skipped,
-    /// The machinery failed, not the commit. Nothing is settled.
+    /// tinyci could not run the job. There is no verdict.
     Error,
-    /// Somebody canceled the run. Nothing is settled.
+    /// A person or program canceled the job. There is no verdict.
     Canceled,
 }
 
 impl Outcome {
-    /// Every outcome there is.
+    /// All outcomes.
     pub const ALL: [Outcome; 6] = [
         Outcome::Success,
         Outcome::Failure,
@@ -81,12 +81,12 @@ impl Outcome {
         Outcome::Canceled,
     ];
 
-    /// Whether this is green: the one test that a promotion may rest on.
+    /// Returns true if this is green: the test to use before a deployment.
     pub fn passed(self) -> bool {
         self == Outcome::Success
     }
 
-    /// The word that the note holds, or `None` where nothing is settled.
+    /// Returns the verdict for the note. `None` if there is no verdict.
     pub fn verdict(self) -> Option<Verdict> {
         match self {
             Outcome::Success => Some(Verdict::Success),
@@ -96,7 +96,7 @@ impl Outcome {
         }
     }
 
-    /// The process exit code that stands for this outcome: 0, 1, 4 or 130.
+    /// Returns the process exit code for this outcome: 0, 1, 4 or 130.
     pub fn exit_code(self) -> i32 {
         match self {
             Outcome::Success | Outcome::Skipped => 0,
@@ -106,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// How grave this is: of all that happened in one step the gravest counts.
+    /// Returns the severity. The most severe outcome in a step is the step's outcome.
     pub(crate) fn rank(self) -> u8 {
         match self {
             Outcome::Success => 0,
@@ -118,7 +118,7 @@ impl Outcome {
         }
     }
 
-    /// The name used in JSON and in tables: `success`, `failure`, `timed_out`, `skipped`,
+    /// Returns the name used in JSON and in tables: `success`, `failure`, `timed_out`, `skipped`,
     /// `error` or `canceled`.
     pub fn name(self) -> &'static str {
         match self {
@@ -150,7 +150,7 @@ impl FromStr for Outcome {
     }
 }
 
-/// The one word that a verdict note holds.
+/// The word in a verdict note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -163,7 +163,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word itself.
+    /// Returns the word.
     pub fn as_str(self) -> &'static str {
         match self {
             Verdict::Success => "success",
@@ -172,10 +172,10 @@ impl Verdict {
         }
     }
 
-    /// Reads the word from the text of a note.
+    /// Parses the contents of a note, ignoring white space around it.
     ///
-    /// White space around it is ignored. `None` is no word of ours: such a note settles the
-    /// commit all the same (its author meant something by it), but it is never green.
+    /// Returns `None` for another word. Such a note still settles the commit, since its author
+    /// wrote it deliberately, but it is never green.
     pub fn from_note(note: &[u8]) -> Option<Verdict> {
         match note.trim_ascii() {
             b"success" => Some(Verdict::Success),
@@ -185,7 +185,7 @@ impl Verdict {
         }
     }
 
-    /// The outcome that this word stands for.
+    /// Returns the outcome for this word.
     pub fn outcome(self) -> Outcome {
         match self {
             Verdict::Success => Outcome::Success,

@@ -1,4 +1,5 @@
-//! What a commit asks for: phases and hooks, each a [`Step`] of commands or a function.
+//! [`Pipeline`]: the contents of a config. Each phase or hook is a [`Step`] of commands or a
+//! function.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +12,7 @@ use std::{
 
 use super::error::{Error, ErrorKind, Position};
 
-/// The phases: two of a run, and one that promotes what a run has found green.
+/// The phases: two of a job, and one that deploys a green commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
@@ -19,36 +20,36 @@ pub enum Phase {
     Build,
     /// `test`
     Test,
-    /// `deploy`: no part of a run. It follows when somebody asks for it, or by itself where the
-    /// config says `auto`.
+    /// `deploy`: not part of a run. It starts when a person or program requests it, or after a
+    /// green run if the config says `auto`.
     Deploy,
 }
 
-/// The points around the phases at which a config or an embedding program may act.
+/// The points before and after the phases at which a config or a hook callback can act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Hook {
-    /// Before the build. Failing, it halts the run.
+    /// Before the build. If it fails, the job ends.
     BeforeBuild,
-    /// After a build that passed.
+    /// After a build that succeeded.
     AfterBuildSuccess,
     /// After a build that failed or timed out.
     AfterBuildFailure,
-    /// After every build, behind the two above.
+    /// After every build, following the two above.
     AfterBuild,
-    /// Before the test. Failing, it halts the run.
+    /// Before the test. If it fails, the job ends.
     BeforeTest,
-    /// After a test that passed.
+    /// After a test that succeeded.
     AfterTestSuccess,
     /// After a test that failed or timed out.
     AfterTestFailure,
-    /// After every test, behind the two above.
+    /// After every test, following the two above.
     AfterTest,
-    /// Once, last, always.
+    /// Once at the end of each job, whatever the outcome.
     AfterAll,
 }
 
-/// A phase or a hook: what a [`Step`] is the body of.
+/// The name of a [`Step`]: a phase or a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum StepName {
@@ -59,8 +60,8 @@ pub enum StepName {
 }
 
 impl StepName {
-    /// Every step there is, in the order of a run (of `…_success` and `…_failure` only one runs),
-    /// and `deploy`, which is none of a run's.
+    /// All steps in the order of a job, then `deploy`, which is not part of a job. Of `…_success`
+    /// and `…_failure` only one runs.
     pub const ALL: [StepName; 12] = [
         StepName::Hook(Hook::BeforeBuild),
         StepName::Phase(Phase::Build),
@@ -76,7 +77,7 @@ impl StepName {
         StepName::Phase(Phase::Deploy),
     ];
 
-    /// The name as configs spell it: `before_build`, `build`, …
+    /// Returns the name used in configs: `before_build`, `build`, …
     pub fn as_str(self) -> &'static str {
         match self {
             StepName::Phase(Phase::Build) => "build",
@@ -96,7 +97,8 @@ impl StepName {
 }
 
 impl StepName {
-    /// The phase that this step can leave out or make red: itself, or that of a `before_*` hook.
+    /// Returns the phase that this step can leave out or fail: the phase itself, or that of a
+    /// `before_*` hook.
     pub(crate) fn decides(self) -> Option<Phase> {
         match self {
             StepName::Phase(phase) => Some(phase),
@@ -108,7 +110,7 @@ impl StepName {
 }
 
 impl StepName {
-    /// The phase that this step is, or is a hook of; none of `after_all`.
+    /// Returns the phase of this step, or the phase that it is a hook of. `None` for `after_all`.
     pub(crate) fn phase(self) -> Option<Phase> {
         match self {
             StepName::Phase(phase) => Some(phase),
@@ -158,7 +160,7 @@ impl From<Hook> for StepName {
     }
 }
 
-/// The languages a pipeline can be written in.
+/// The languages of a config.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
@@ -169,10 +171,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every language there is.
+    /// All languages.
     pub const ALL: [Format; 2] = [Format::Yaml, Format::Rhai];
 
-    /// The file that holds it, at the root of a commit's tree.
+    /// Returns the name of the config file, at the root of a commit's tree.
     pub fn file_name(self) -> &'static str {
         match self {
             Format::Yaml => ".tinyci.yml",
@@ -180,7 +182,7 @@ impl Format {
         }
     }
 
-    /// The name used in records: `yaml` or `rhai`.
+    /// Returns the name used in records: `yaml` or `rhai`.
     pub fn name(self) -> &'static str {
         match self {
             Format::Yaml => "yaml",
@@ -189,84 +191,85 @@ impl Format {
     }
 }
 
-/// A text with `<%= … %>` tags, and where it stands in the config.
+/// A string with placeholders `<%= … %>`, and its position in the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Template {
-    /// The text as written.
+    /// The string as written.
     pub text: String,
-    /// Where it begins.
+    /// The position of its first character.
     pub position: Position,
 }
 
 impl Template {
-    /// A text at a place.
+    /// Creates a template.
     pub fn new(text: impl Into<String>, position: Position) -> Self {
         Self { text: text.into(), position }
     }
 }
 
-/// What a [`Step`] does.
+/// The action of a [`Step`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Body {
-    /// Commands, one after the other; the first that fails ends the step.
+    /// Commands, one after the other. The first that fails ends the step.
     Commands(Vec<Template>),
-    /// A function of the script with the step's name, and where it stands.
+    /// The script function with the step's name, and its position.
     Function(Position),
 }
 
-/// One phase or hook of a pipeline, as the config has it: nothing is filled in yet.
+/// One phase or hook of a pipeline, as in the config: placeholders are not yet filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Step {
-    /// Which phase or hook.
+    /// The phase or hook.
     pub name: StepName,
-    /// What it does.
+    /// The action.
     pub body: Body,
-    /// Variables for its commands' environment.
+    /// Environment variables for its commands.
     pub env: BTreeMap<String, Template>,
-    /// The directory to run in, below the export.
+    /// The working directory, below the export.
     pub cwd: Option<Template>,
-    /// How long the whole step may take.
+    /// The time limit of the whole step.
     pub timeout: Option<Duration>,
     /// The conditions under which it runs.
     pub when: When,
-    /// How many times more each command is tried if it fails.
+    /// The number of extra attempts for each command that fails.
     pub retries: u32,
-    /// The secrets that its commands get, each in the variable of its name.
+    /// The secrets that its commands get, each in an environment variable with its name.
     pub secrets: Vec<String>,
 }
 
-/// Conditions for a [`Step`], or for a whole commit: all that are given must hold.
+/// Conditions for a [`Step`], or for a whole commit. All that are set must be true.
 ///
-/// Of a build or test a false one leaves out the whole phase, its hooks included. If that is
-/// `changed`, which is asked first, the phase counts as passed; any other makes the commit
-/// `skipped`. A false one of a hook leaves out that hook alone.
+/// If a condition of a build or test is false, the whole phase is left out, including its hooks. If
+/// that condition is `changed`, which is checked first, the phase counts as passed. With any other
+/// condition, the commit becomes `skipped`. A false condition of a hook leaves out only that hook.
 ///
-/// Each is a list of globs, one of which must match; `!glob` takes matches away. Those of `changed` are
-/// over paths and read as in `.gitignore`; in the others `*` stands for any letters. None of them is one
-/// that can never match: see [`globs`](crate::guide::globs).
+/// Each condition is a list of globs, at least one of which must match; `!glob` excludes matches.
+/// The globs of `changed` match paths as in `.gitignore`. In the others, `*` stands for any
+/// characters. A glob that can never match is an error: see [`globs`](crate::guide::globs).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct When {
-    /// The branch that the commit is judged for.
+    /// Globs for the branch that the commit is tested for.
     pub branch: Vec<String>,
-    /// A tag that names the commit.
+    /// Globs for the tags of the commit.
     pub tag: Vec<String>,
-    /// A path that differs from the nearest green ancestor; every path does where there is none.
+    /// Globs for the paths that differ from the nearest green ancestor. Without such an ancestor,
+    /// every path differs.
     pub changed: Vec<String>,
-    /// The commit's whole message, without white space at its ends.
+    /// Globs for the whole commit message, without white space at its ends.
     pub message: Vec<String>,
 }
 
 impl Step {
-    /// A step of these commands, with nothing else said.
+    /// Creates a step with these commands and no options.
     pub fn new(name: StepName, commands: Vec<Template>) -> Self {
         Self::of(name, Body::Commands(commands))
     }
 
-    /// A step that calls the script's function of its name, which stands at this place.
+    /// Creates a step that calls the script function with its name, at this position.
     pub fn function(name: StepName, position: Position) -> Self {
         Self::of(name, Body::Function(position))
     }
@@ -284,7 +287,7 @@ impl Step {
         }
     }
 
-    /// Its commands; none where it is a function of a script.
+    /// Returns its commands. Empty if it is a function of a script.
     pub fn commands(&self) -> &[Template] {
         match &self.body {
             Body::Commands(commands) => commands,
@@ -293,9 +296,9 @@ impl Step {
     }
 }
 
-/// What a config says of its deployment beside what it does: who may be deployed where, and when.
+/// The rules of a config about its deployment: what may be deployed where, and when.
 ///
-/// Nothing of it is executed to be known.
+/// tinyci knows them without running anything.
 ///
 /// ```
 /// use tinyci::{Format, Pipeline};
@@ -309,39 +312,39 @@ impl Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeployRules {
-    /// The branches whose commits may be deployed, as globs; HEAD's branch alone where none is
-    /// named.
+    /// Globs for the branches whose commits may be deployed. If empty, only HEAD's branch.
     pub branch: Vec<String>,
-    /// The environments that can be deployed to; `production` alone where none is named.
+    /// The environments that can be deployed to. If empty, only `production`.
     pub environment: Vec<String>,
-    /// Whether a person has to approve before it begins.
+    /// True if a person must approve before the deployment starts.
     pub approve: bool,
-    /// Whether it follows a green run by itself.
+    /// True if the deployment starts by itself after a green run.
     pub auto: bool,
 }
 
 impl DeployRules {
-    /// The environment that is meant where none is named.
+    /// The default environment.
     pub const PRODUCTION: &'static str = "production";
 
-    /// The environments that can be deployed to.
+    /// Returns the environments that can be deployed to.
     pub fn environments(&self) -> impl Iterator<Item = &str> {
         let unnamed = self.environment.is_empty().then_some(Self::PRODUCTION);
         self.environment.iter().map(String::as_str).chain(unnamed)
     }
 }
 
-/// Whether a path names something below the export, or the export itself. Links are not looked at.
+/// Returns true if the path stays inside the export, or is the export itself. Does not follow
+/// symbolic links.
 pub(crate) fn stays_below(path: &str) -> bool {
     let stays = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     !path.is_empty() && !path.contains('\0') && Path::new(path).components().all(stays)
 }
 
-/// What an environment can be called, for messages.
+/// The rules for environment names, for messages.
 pub(crate) const ENVIRONMENT_NAME: &str =
     "at most 64 letters, digits, `-`, `_` and `.`, beginning with a letter or digit";
 
-/// Whether this can name an environment: it becomes a part of refs and file names.
+/// Returns true if this is a valid environment name. It becomes a part of refs and file names.
 pub(crate) fn is_environment(name: &str) -> bool {
     let of_name = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
     let begins = name.starts_with(|it: char| it.is_ascii_alphanumeric());
@@ -349,36 +352,37 @@ pub(crate) fn is_environment(name: &str) -> bool {
     begins && is_ref && name.chars().all(of_name) && name.len() <= 64
 }
 
-/// Everything that one config says.
+/// The contents of one config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pipeline {
-    /// The language it was written in.
+    /// The language of the config.
     pub format: Format,
-    /// The name its errors give it.
+    /// The name of the config in errors.
     pub name: String,
-    /// What it says without effect: keys that the ancestor ignored too. `run` shows them,
-    /// `check` refuses them.
+    /// Parts of the config without effect. TinyCI 0.5 ignored these keys too. `run` shows the
+    /// warnings, `check` refuses them.
     pub warnings: Vec<Warning>,
-    /// The conditions of the whole commit: `branch`, `tag` and `message`. A false one makes it
-    /// `skipped` before anything is exported.
+    /// The conditions of the whole commit: `branch`, `tag` and `message`. If one is false, the
+    /// commit becomes `skipped` before it is exported.
     pub when: When,
     steps: BTreeMap<StepName, Step>,
     deploy: DeployRules,
-    /// Where its functions stand, if it is a script.
+    /// The source of its functions, if it is a script.
     pub(crate) script: Option<Arc<ScriptText>>,
 }
 
-/// The text of a script with that of every file it imports, so that it can be run without them.
+/// The source of a script and of all files that it imports. With it, the script runs without these
+/// files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScriptText {
     pub(crate) main: Arc<str>,
-    /// By their paths.
+    /// The imported files by their paths.
     pub(crate) modules: BTreeMap<String, Arc<str>>,
 }
 
 impl Pipeline {
-    /// A pipeline of these steps; a later one replaces an earlier one of the same name.
+    /// Creates a pipeline with these steps. A later step replaces an earlier one of the same name.
     pub(crate) fn new(
         format: Format,
         name: impl Into<String>,
@@ -390,53 +394,53 @@ impl Pipeline {
         Self { format, name: name.into(), warnings, when, steps, deploy, script: None }
     }
 
-    /// The same pipeline with conditions of the whole commit.
+    /// Sets the conditions of the whole commit.
     #[must_use]
     pub(crate) fn with_when(self, when: When) -> Self {
         Self { when, ..self }
     }
 
-    /// The same pipeline with what it says of its deployment.
+    /// Sets the rules of the deployment.
     #[must_use]
     pub(crate) fn with_deploy(self, deploy: DeployRules) -> Self {
         Self { deploy, ..self }
     }
 
-    /// The step of this name, if the config has one.
+    /// Returns the step of this name, if the config has one.
     pub fn step(&self, name: impl Into<StepName>) -> Option<&Step> {
         self.steps.get(&name.into())
     }
 
-    /// What it says of its deployment, if it has one: a step `deploy`.
+    /// Returns the rules of the deployment, if the config has a step `deploy`.
     pub fn deploy(&self) -> Option<&DeployRules> {
         self.steps.contains_key(&Phase::Deploy.into()).then_some(&self.deploy)
     }
 
-    /// True if it is a script that is for some branches or tags alone, as one is that asks for them
-    /// when it runs.
+    /// Returns true if a script declares that it is for some branches or tags only. Then it counts
+    /// as one that depends on the ref.
     pub(crate) fn asks_for_ref(&self) -> bool {
         let When { branch, tag, .. } = &self.when;
         self.format == Format::Rhai && !(branch.is_empty() && tag.is_empty())
     }
 
-    /// Its steps in the order of a run, `deploy` last.
+    /// Returns its steps in the order of a job, `deploy` last.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         StepName::ALL.into_iter().filter_map(|name| self.steps.get(&name))
     }
 }
 
-/// Something a config says without effect.
+/// A part of a config that has no effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// What, in one sentence.
+    /// The description in one sentence.
     pub message: String,
-    /// Where.
+    /// The position.
     pub position: Position,
 }
 
 impl Warning {
-    /// A remark at a place.
+    /// Creates a warning at a position.
     pub fn new(message: impl Into<String>, position: Position) -> Self {
         Self { message: message.into(), position }
     }

@@ -1,4 +1,4 @@
-//! What remains of a run.
+//! [`Record`]: the stored result of a job. [`Summary`]: the result of a run.
 
 use std::{
     collections::BTreeMap,
@@ -19,57 +19,59 @@ use super::{
 
 pub use super::failure::StepFailure;
 
-/// One attempt at one commit, as it is kept in `refs/notes/runs/tinyci`.
+/// The result of one job, as stored in `refs/notes/runs/tinyci`.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Record {
-    /// Names this attempt among all others: `<UTC start>-<random hex>`, also its export's suffix.
+    /// The unique id of the job: `<UTC start>-<random hex>`. It is also the suffix of the job's
+    /// export.
     pub job_id: String,
     /// The commit.
     pub commit: CommitId,
-    /// The tree it holds.
+    /// The id of its tree.
     pub tree: TreeId,
-    /// The branch it was judged for.
+    /// The branch that it was tested for.
     pub branch: Option<GitString>,
     /// The tags that named the commit when the job began, sorted.
     pub tags: Vec<GitString>,
-    /// Why the job was started, in a word: `pending`, `unfinished`, `named`, `retry`, `retest` or
-    /// `tag`. None in records of older versions.
+    /// The trigger of the job: `pending`, `unfinished`, `named`, `retry`, `retest` or `tag`. `None`
+    /// in records of older versions.
     pub trigger: Option<String>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why, where the steps do not say it: an invalid config, a broken executor, a cancel.
+    /// The reason, if the steps do not show it: an invalid config, a broken executor, a
+    /// cancellation.
     pub reason: Option<String>,
-    /// Who ended it, or left the commit untested, and why; none where nobody did.
+    /// The decision that ended the job or skipped the commit, if there was one.
     pub intervention: Option<Intervention>,
-    /// When the attempt began.
+    /// The start time.
     pub started: SystemTime,
-    /// When it ended.
+    /// The end time.
     pub finished: SystemTime,
-    /// How long it took on the monotonic clock.
+    /// The duration, by the monotonic clock.
     pub duration: Duration,
-    /// The machine it ran on.
+    /// The name of the machine that ran it.
     pub machine: String,
-    /// The language of its config, where one could be read.
+    /// The language of its config, if a config could be read.
     pub config_format: Option<Format>,
     /// The steps that ran or were left out, in order.
     pub steps: Vec<StepRecord>,
-    /// The builds and tests that were left out, in order. Unless `changed` left them out, the
+    /// The builds and tests that were left out, in order. Unless `changed` left them all out, the
     /// commit is not green.
     pub left_out: Vec<LeftOut>,
-    /// True if its script asked for the branch or the tags, so that it may do something else for
-    /// another ref.
+    /// True if its script read the branch or the tags, so that it may act differently for another
+    /// ref.
     pub asked_for_ref: bool,
-    /// What its script remembered, by key.
+    /// The values that its script stored with `remember`, by key.
     pub remembered: BTreeMap<String, Value>,
     /// The files that its script kept beyond the export.
     pub artifacts: Vec<Artifact>,
-    /// All that was kept, if `artifacts` lists only the first files.
+    /// The total of all kept files, if `artifacts` lists only the first ones.
     pub artifact_total: Option<ArtifactTotal>,
-    /// False if the outcome is not the commit's verdict: of a commit that was built again for a
-    /// deployment, and did not confirm what was found before.
+    /// False if the outcome is not the commit's verdict. This happens if a rebuild for a deployment
+    /// does not confirm the earlier verdict.
     pub counts: bool,
-    /// What a newer version wrote beside this.
+    /// Fields that a newer version of tinyci wrote.
     pub(crate) unknown_fields: UnknownFields,
 }
 
@@ -79,34 +81,34 @@ pub struct Record {
 pub struct LeftOut {
     /// The phase.
     pub step: StepName,
-    /// What left it out.
+    /// The cause.
     pub by: LeftOutBy,
 }
 
-/// What leaves a build or test out.
+/// The cause for leaving out a build or test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeftOutBy {
-    /// Nothing that it is for changed since the nearest green ancestor: it counts as passed.
+    /// No relevant path changed since the nearest green ancestor. The phase counts as passed.
     Changed,
-    /// The branch that the commit is judged for.
+    /// The condition `branch`.
     Branch,
-    /// The commit lacks a tag.
+    /// The condition `tag`: the commit has no matching tag.
     Tag,
-    /// The commit's message.
+    /// The condition `message`.
     Message,
-    /// The script's `skip()`.
+    /// A call of `skip()` in the script.
     Skip,
-    /// It names a secret that the commit's ref may not have.
+    /// A secret that the commit's ref may not have.
     Secret,
-    /// `git push -o ci.skip`.
+    /// The push option `git push -o ci.skip`.
     PushOption,
-    /// A person, with `tinyci skip`.
+    /// A person's `tinyci skip`.
     Person,
 }
 
 impl LeftOutBy {
-    /// Every cause there is.
+    /// All causes.
     pub const ALL: [LeftOutBy; 8] = [
         LeftOutBy::Changed,
         LeftOutBy::Branch,
@@ -118,7 +120,7 @@ impl LeftOutBy {
         LeftOutBy::Person,
     ];
 
-    /// The name used in JSON: `changed`, `branch`, `tag`, `message`, `skip`, `secret`,
+    /// Returns the name used in JSON: `changed`, `branch`, `tag`, `message`, `skip`, `secret`,
     /// `push_option` or `person`.
     pub fn name(self) -> &'static str {
         match self {
@@ -133,18 +135,18 @@ impl LeftOutBy {
         }
     }
 
-    /// True if the phase counts as passed all the same: what it would look at is what a green
-    /// ancestor had.
+    /// Returns true if the phase still counts as passed: its input is the same as that of a green
+    /// ancestor.
     pub fn counts_as_passed(self) -> bool {
         self == LeftOutBy::Changed
     }
 }
 
 impl Record {
-    /// The record of a commit of which nothing is known yet but whose job begins at this time.
-    pub(crate) fn begun(run: String, commit: &Commit, started: SystemTime) -> Self {
+    /// Creates the record of a job that starts at this time, without any results yet.
+    pub(crate) fn begun(job_id: String, commit: &Commit, started: SystemTime) -> Self {
         Self {
-            job_id: run,
+            job_id,
             commit: commit.id,
             tree: commit.tree,
             branch: commit.branch.clone(),
@@ -169,35 +171,37 @@ impl Record {
         }
     }
 
-    /// Whether this run is green, and that is the commit's verdict.
+    /// Returns true if the job was green and its outcome is the commit's verdict.
     pub fn passed(&self) -> bool {
         self.counts && self.outcome.passed()
     }
 
-    /// The verdict that rests on this record; none if it did not finish, or does not count.
+    /// Returns the verdict that this record justifies. `None` if the job did not finish or does not
+    /// count.
     pub fn verdict(&self) -> Option<Verdict> {
         self.outcome.verdict().filter(|_| self.counts)
     }
 
-    /// Whether somebody ended this attempt by the commit's name: it is to be left alone from then on.
-    pub(crate) fn is_withdrawn(&self) -> bool {
-        let by_name = self.intervention.as_ref().is_some_and(|by| by.kind.is_of_the_commit());
-        self.outcome == Outcome::Canceled && by_name
+    /// Returns true if a request canceled this job by its commit. tinyci does not test the commit
+    /// again by itself.
+    pub(crate) fn is_canceled_by_commit(&self) -> bool {
+        let by_commit = self.intervention.as_ref().is_some_and(|by| by.kind.is_about_commit());
+        self.outcome == Outcome::Canceled && by_commit
     }
 
-    /// The record of this step, if it ran.
+    /// Returns the record of this step, if it ran.
     pub fn step(&self, name: impl Into<StepName>) -> Option<&StepRecord> {
         let name = name.into();
         self.steps.iter().find(|step| step.name == name)
     }
 }
 
-/// How many failures of a step are told in one line.
-const TOLD_MAX: usize = 3;
+/// The most failures of a step to show in one line.
+const SHOWN_FAILURES_MAX: usize = 3;
 
 impl Record {
-    /// Why it is not green, in one line: its reason, else what failed in its steps. None if neither
-    /// is known.
+    /// Returns why it is not green, in one line: its reason, else the failures of its steps. `None`
+    /// if neither is known.
     ///
     /// ```
     /// let line = concat!(
@@ -225,8 +229,8 @@ impl Record {
         (!failed.is_empty()).then(|| failed.join("; "))
     }
 
-    /// True if more than one thing failed, or a task of a `parallel`: then the line of the step that
-    /// failed does not say all of it.
+    /// Returns true if a parallel task failed, or several things did. The line of the failed step
+    /// then does not show all failures.
     pub fn failed_in_parts(&self) -> bool {
         let mut failures = self.steps.iter().flat_map(|step| &step.failures);
         let first = failures.next();
@@ -234,33 +238,34 @@ impl Record {
     }
 }
 
-/// What became of one step.
+/// The result of one step.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StepRecord {
-    /// Which phase or hook.
+    /// The phase or hook.
     pub name: StepName,
-    /// What became of it. `Skipped` says that it did not run because somebody said so.
+    /// The outcome. `Skipped` means that the step decided not to run.
     pub outcome: Outcome,
-    /// Why, where no command says it: a host's error, a tag that could not be filled in.
+    /// The error, if no command shows it: a fault of the host, or a placeholder that could not be
+    /// filled in.
     pub error: Option<String>,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
-    /// Its commands that were started or refused, in order, as far as they are kept.
+    /// The commands that ran or were refused, in order. A long step keeps only some of them.
     pub commands: Vec<CommandRecord>,
-    /// All that failed in it, the gravest first: of a script, what failed in each task. Empty if it
-    /// passed; what a script caught is not here.
+    /// All failures, the most severe first; in a script, those of each task. Empty if the step
+    /// succeeded. Failures that the script caught are not included.
     pub failures: Vec<StepFailure>,
-    /// How many more commands there were. A record keeps the first, the last, and those between that
-    /// failed.
+    /// The number of commands that are not in `commands`. A record keeps the first, the last, and
+    /// those between that failed.
     pub omitted_commands: usize,
-    /// How many more failures there were.
+    /// The number of failures that are not in `failures`.
     pub omitted_failures: usize,
 }
 
 impl StepRecord {
-    /// The command that ended it, and how, if that is all there is to say. A script may go on after one
-    /// that failed.
+    /// Returns the command that ended the step and its exit, if no more needs to be said. A script
+    /// may continue after a failed command.
     pub(crate) fn failed_command(&self) -> Option<String> {
         let last = self.commands.last()?;
         let exit = last.exit?;
@@ -269,62 +274,63 @@ impl StepRecord {
         ended_it.then(|| format!("`{}` {exit}", last.command))
     }
 
-    /// What failed, in one line.
+    /// Returns the failures in one line.
     pub(crate) fn why(&self) -> Option<String> {
-        let told = self.failures.iter().take(TOLD_MAX).map(StepFailure::brief);
-        let told = told.collect::<Vec<_>>().join("; ");
+        let shown = self.failures.iter().take(SHOWN_FAILURES_MAX).map(StepFailure::brief);
+        let shown = shown.collect::<Vec<_>>().join("; ");
         match self.failures.len() + self.omitted_failures {
             0 => None,
-            1 => Some(format!("{}: {told}", self.name)),
-            count if count <= TOLD_MAX => Some(format!("{}: {count} failures: {told}", self.name)),
+            1 => Some(format!("{}: {shown}", self.name)),
+            count if count <= SHOWN_FAILURES_MAX => {
+                Some(format!("{}: {count} failures: {shown}", self.name))
+            }
             count => {
-                let more = count - TOLD_MAX;
-                Some(format!("{}: {count} failures: {told}; and {more} more", self.name))
+                let more = count - SHOWN_FAILURES_MAX;
+                Some(format!("{}: {count} failures: {shown}; and {more} more", self.name))
             }
         }
     }
 }
 
-/// What became of one command.
+/// The result of one command.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CommandRecord {
-    /// The command as it was run, with its tags filled in.
+    /// The command as run, with its placeholders filled in.
     pub command: String,
-    /// How it ended; none where it could not be started.
+    /// The exit. `None` if the command could not be started.
     pub exit: Option<Exit>,
-    /// True if its exit code is not 0 and the script allows it.
+    /// True if its exit code is not 0 but the script allows it.
     pub allowed: bool,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
 }
 
-/// What one call of [`Engine::run`](crate::Engine::run) did.
+/// The result of one call of [`Engine::run`](crate::Engine::run).
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// The attempts of this call, in the order in which they ended.
+    /// The jobs of this call, in the order in which they ended.
     pub records: Vec<Record>,
-    /// Commits that were named or pushed and have a verdict which this call did not make.
+    /// Commits that were named or pushed and already had a verdict, with its outcome.
     pub already_tested: Vec<(CommitId, Outcome)>,
-    /// Commits that were named and have no config: nothing was run and nothing recorded.
+    /// Commits that were named but have no config. Nothing was run or recorded.
     pub unconfigured: Vec<CommitId>,
-    /// Commits left for `--retry` because they are out of attempts: tried too often without a
-    /// verdict, or canceled by name.
+    /// Commits that are out of attempts and need `--retry`: they failed too often to get a verdict,
+    /// or their job was canceled.
     pub out_of_attempts: Vec<CommitId>,
-    /// How many commits became part of the baseline, and so are not run.
+    /// The number of commits that became part of the baseline and are not tested.
     pub baselined: usize,
-    /// Whether the run was canceled before it had done all that was due.
+    /// True if the run was canceled before it had tested all pending commits.
     pub canceled: bool,
-    /// What followed the push by itself, because a config says `auto`.
+    /// The deployments that the run made because a config says `auto`.
     pub deployments: Vec<Deployment>,
-    /// Why the run had to stop before it had done all that was due: nothing more could be stored.
+    /// The reason why the run stopped early, if it could not store anything more.
     pub error: Option<String>,
 }
 
 impl Summary {
-    /// The worst outcome of this call: the first of canceled, no verdict, failure, success that
-    /// occurred.
+    /// Returns the worst outcome: the first of canceled, error, failure and success that occurred.
     pub fn worst(&self) -> Outcome {
         match self.exit_code() {
             130 => Outcome::Canceled,
@@ -334,14 +340,13 @@ impl Summary {
         }
     }
 
-    /// The exit code of a program that ran this: the first of 130, 4, 1, 0 that occurred. A commit
-    /// that is held has no verdict, so that a program that asked for it does not go on as if it
-    /// were green.
+    /// Returns the exit code for a program: the first of 130, 4, 1 and 0 that applies. Commits that
+    /// are out of attempts give 4, because they have no verdict and must not pass as green.
     pub fn exit_code(&self) -> i32 {
         let records = self.records.iter().map(|record| record.outcome);
-        let settled = self.already_tested.iter().map(|(_, outcome)| *outcome);
-        let mut codes: Vec<i32> = records.chain(settled).map(Outcome::exit_code).collect();
-        // One that waits for a person is nothing that went wrong.
+        let tested = self.already_tested.iter().map(|(_, outcome)| *outcome);
+        let mut codes: Vec<i32> = records.chain(tested).map(Outcome::exit_code).collect();
+        // A deployment that awaits approval is not a failure.
         let deployments = self.deployments.iter().map(|it| it.outcome);
         let failed = deployments.filter(|it| *it != DeployOutcome::AwaitingApproval);
         codes.extend(failed.map(DeployOutcome::exit_code));

@@ -1,4 +1,4 @@
-//! How much of a step a record keeps, whatever the step does: a note is read by `git log`.
+//! Limits for the size of a step in a record. Records are notes, and `git log` shows notes.
 
 use std::collections::VecDeque;
 
@@ -7,19 +7,18 @@ use super::{
     record::{CommandRecord, StepFailure},
 };
 
-/// How many commands are kept of the beginning of a step, of its end, and of those between that
-/// failed.
+/// The most commands kept of the start of a step, of its end, and of the failed ones between.
 const FIRST_MAX: usize = 100;
 const LAST_MAX: usize = 100;
 const FAILED_MAX: usize = 100;
 
-/// How many failures are kept.
+/// The most failures kept.
 const FAILURES_MAX: usize = 100;
 
-/// How many bytes of one text are kept.
+/// The most bytes kept of one text.
 const TEXT_BYTES_MAX: usize = 4 << 10;
 
-/// How many bytes the texts of a step's commands have together, and those of its failures.
+/// The most bytes of the texts of a step's commands together, and of its failures together.
 const TEXTS_BYTES_MAX: usize = 32 << 10;
 
 /// The commands of a step that its record keeps.
@@ -32,7 +31,7 @@ pub(crate) struct KeptCommands {
 }
 
 impl KeptCommands {
-    /// Adds one that has ended.
+    /// Adds a command that has ended.
     pub(crate) fn push(&mut self, command: CommandRecord) {
         if self.first.len() < FIRST_MAX {
             return self.first.push(command);
@@ -49,7 +48,7 @@ impl KeptCommands {
         }
     }
 
-    /// Those that are kept, in the order in which they ended, and how many are not.
+    /// Returns the kept commands, in the order in which they ended, and the number of the others.
     pub(crate) fn all(&self) -> (Vec<CommandRecord>, usize) {
         let all = self.first.iter().chain(&self.failed).chain(&self.last);
         (all.cloned().collect(), self.omitted)
@@ -60,7 +59,7 @@ fn has_failed(command: &CommandRecord) -> bool {
     command.exit != Some(Exit::Code(0)) && !command.allowed
 }
 
-/// The failures that are kept, the gravest first, and how many are not.
+/// Returns the kept failures, the most severe first, and the number of the others.
 pub(crate) fn kept_failures<'a>(
     failures: impl ExactSizeIterator<Item = &'a StepFailure>,
 ) -> (Vec<StepFailure>, usize) {
@@ -68,20 +67,20 @@ pub(crate) fn kept_failures<'a>(
     (failures.take(FAILURES_MAX).cloned().collect(), omitted)
 }
 
-/// How many bytes of each of these texts are kept, by their lengths: all have the same share of what
-/// there is room for. They are cut when they are written and not before, since no mask knows a part of
-/// a secret.
+/// Returns how many bytes to keep of each text, given all lengths. Long texts share equally what
+/// the short ones leave. Callers shorten texts only when they write them, after masking: a mask
+/// does not recognize a part of a secret.
 pub(crate) fn share(lengths: impl Iterator<Item = usize>) -> usize {
     let mut lengths: Vec<usize> = lengths.map(|length| length.min(TEXT_BYTES_MAX)).collect();
     lengths.sort_unstable();
-    let (mut room, mut left) = (TEXTS_BYTES_MAX, lengths.len());
+    let (mut remaining, mut count) = (TEXTS_BYTES_MAX, lengths.len());
     for length in lengths {
-        let share = room / left;
+        let share = remaining / count;
         if length > share {
             return share;
         }
-        room -= length;
-        left -= 1;
+        remaining -= length;
+        count -= 1;
     }
     TEXT_BYTES_MAX
 }

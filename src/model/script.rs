@@ -1,4 +1,4 @@
-//! What the engine and a script exchange, in builds with scripts and in those without.
+//! Data that the engine and a script exchange. Builds without scripts use it too.
 
 use std::collections::BTreeMap;
 
@@ -13,56 +13,56 @@ use super::{
 
 /// The files of a commit.
 pub(crate) trait Tree {
-    /// What stands at a path, whose parts are separated by `/`.
+    /// Returns the file at a path, whose parts are separated by `/`.
     fn entry(&self, path: &str) -> Result<TreeFile, Error>;
 
-    /// What is said of an import whose file is absent.
+    /// Returns the message for an import whose file is absent.
     fn lacks(&self, path: &str) -> String {
         format!("cannot import `{path}`: the commit has no such file")
     }
 }
 
-/// What a path of a tree leads to.
+/// The contents of a path in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TreeFile {
     /// A regular file.
     File(Vec<u8>),
-    /// A symbolic link, at the end of the path or on the way.
+    /// A symbolic link, as the last part of the path or an earlier one.
     Link,
-    /// Nothing, or nothing that can be read as a file: a directory, a submodule, more than 1 MiB.
+    /// Not a readable file: missing, a directory, a submodule, or larger than 1 MiB.
     Absent,
 }
 
 /// The result of a phase.
 #[derive(Debug)]
-pub(crate) struct PhaseEnd {
+pub(crate) struct ScriptEnd {
     pub(crate) outcome: Outcome,
-    /// Why it failed.
+    /// The error, if it failed.
     pub(crate) error: Option<Error>,
-    /// Why it was skipped, or what it waits for.
+    /// The reason why it was skipped, or the question to the approver.
     pub(crate) reason: Option<String>,
-    /// Whether it waits for an approval.
-    pub(crate) waits: bool,
-    /// What left it out.
+    /// True if it awaits approval.
+    pub(crate) awaits_approval: bool,
+    /// The cause, if it was left out.
     pub(crate) left_out: Option<LeftOutBy>,
-    /// What failed, the gravest first.
+    /// All failures, the most severe first.
     pub(crate) failures: Vec<Failed>,
 }
 
-/// The steps that a call of a test runs.
+/// The steps that a call in a pipeline test runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TestSteps {
-    /// One of them.
+    /// One step.
     One(StepName),
-    /// All of a run, in their order.
+    /// All steps of a job, in order.
     All,
 }
 
-/// The result of a call of a test.
+/// The result of a call in a pipeline test.
 pub(crate) struct TestEnd {
     pub(crate) outcome: Outcome,
-    /// Of a run, why it is skipped.
+    /// The reason, if the job is skipped.
     pub(crate) reason: Option<String>,
-    /// Each step, with what was remembered when it had ended.
+    /// Each step, with the values that were stored by `remember` when it ended.
     pub(crate) steps: Vec<(StepResult, BTreeMap<String, Value>)>,
 }

@@ -1,4 +1,4 @@
-//! Which commits a caller means, and how a call behaves that meets another run.
+//! [`Selection`]: which commits a call is for, and what it does if another run is active.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
     pipeline::Pipeline,
 };
 
-/// Which commits to look at.
+/// The commits that a call is for.
 ///
 /// ```
 /// use tinyci::Selection;
@@ -20,23 +20,23 @@ use super::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Selection {
-    /// What was named; empty means all that is pending.
+    /// The named commits. If empty, all pending commits.
     pub selectors: Vec<Selector>,
-    /// Runs named commits again that have a verdict, and any that are out of attempts.
+    /// True to test named commits again that have a verdict, and commits that are out of attempts.
     pub retry: bool,
-    /// Lets a retry make the build anew of a commit that is deployed, in the place of what runs.
+    /// True to allow a retry to rebuild a deployed commit, which replaces the deployed files.
     pub replace_live: bool,
-    /// What was said with the push: `git push -o OPTION`.
+    /// The push options: `git push -o OPTION`.
     pub push_options: Vec<String>,
-    /// Looks under the baseline too.
+    /// True to include history below the baseline.
     pub all_history: bool,
-    /// What to do when another run holds the repository.
+    /// What to do if another run is active.
     pub wait: Wait,
-    /// Judges every commit by this pipeline in place of its own config.
+    /// The pipeline to use instead of each commit's config.
     pub pipeline: Option<Pipeline>,
 }
 
-/// One thing that was named.
+/// A named commit, range or ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selector {
@@ -44,71 +44,73 @@ pub enum Selector {
     Revision(String),
     /// `a..b`, `a...b` or `^a b`: commits in git's range syntax.
     Range(String),
-    /// A ref that was pushed.
+    /// A pushed ref.
     RefUpdate(RefUpdate),
 }
 
-/// One line of what git tells a `post-receive` hook.
+/// One line of the standard input of a `post-receive` hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RefUpdate {
-    /// What the ref named before; none for a new ref.
+    /// The object that the ref named before. `None` for a new ref.
     pub old: Option<CommitId>,
-    /// What it names now; none for a deleted one. Any object: tags are peeled by the engine.
+    /// The object that the ref names now, of any type; the engine resolves tags. `None` for a
+    /// deleted ref.
     pub new: Option<CommitId>,
-    /// The ref's full name.
+    /// The full name of the ref.
     pub reference: GitString,
 }
 
-/// What a call does that meets another run in the same repository.
+/// What a call does if another run is active in the repository.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Wait {
-    /// Returns an error of kind [`Busy`](ErrorKind::Busy) at once. The other run is told to look
-    /// again before it ends, so that nothing is missed.
+    /// Return an error of the kind [`Busy`](ErrorKind::Busy) at once. The other run scans again
+    /// before it ends, so no commit is lost.
     #[default]
     Never,
-    /// Follows the other run until the selected commits have a verdict, or for this long.
+    /// Follow the other run until the selected commits have a verdict, or this time has passed.
     AtMost(Duration),
-    /// Follows the other run until the selected commits have a verdict.
+    /// Follow the other run until the selected commits have a verdict.
     Forever,
 }
 
 impl Selection {
-    /// All that is due: reachable from the selected refs, without a verdict, not under the
+    /// Selects all pending commits: reachable from the selected refs, without a verdict, above the
     /// baseline, with a config.
     pub fn pending() -> Self {
         Self::default()
     }
 
-    /// One commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short id.
+    /// Selects one commit, in any of git's revision syntax: `HEAD`, `main~3`, a tag, a short id.
     pub fn revision(revision: impl Into<String>) -> Self {
         Self { selectors: vec![Selector::Revision(revision.into())], ..Self::default() }
     }
 
-    /// The commits of a range in git's syntax, such as `v1.0..main`.
+    /// Selects the commits of a range in git's syntax, such as `v1.0..main`.
     pub fn range(range: impl Into<String>) -> Self {
         Self { selectors: vec![Selector::Range(range.into())], ..Self::default() }
     }
 
-    /// What a `post-receive` hook reads on its standard input: lines of `old new ref`.
+    /// Selects the refs of a push, from the standard input of a `post-receive` hook: lines of `old
+    /// new ref`.
     ///
-    /// The pushed refs say whose verdicts the caller waits for; the run covers all selected refs.
-    /// The backlog rule holds: see [`guide`](crate::guide).
+    /// The caller waits for the verdicts of the pushed refs; the run tests all selected refs. The
+    /// backlog limit applies: see [`guide`](crate::guide).
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) with the line number, where a line is not of that form.
+    /// Returns [`InvalidArg`](ErrorKind::InvalidArg) with the line number if a line is malformed.
     pub fn hook_lines(lines: impl AsRef<[u8]>) -> Result<Self, Error> {
         let updates = parse_updates(lines.as_ref())?.into_iter().map(Selector::RefUpdate);
         Ok(Self { selectors: updates.collect(), ..Self::default() })
     }
 
-    /// What was said with the push, as git tells it a `post-receive` hook (`GIT_PUSH_OPTION_*`).
+    /// Adds the push options, which git passes to a `post-receive` hook in `GIT_PUSH_OPTION_*`.
     ///
-    /// `ci.skip` gives the commits that the push brought the verdict `skipped`, as far as they have
-    /// none and no job of theirs has begun; what another selected ref reaches too was there before.
-    /// That holds at once, whoever holds the repository. It means nothing where nothing was pushed.
+    /// `ci.skip` gives the verdict `skipped` to the commits that are new with this push. Commits
+    /// that have a verdict, a started job or another selected ref keep their state. This happens at
+    /// once, even if another run is active. Without pushed refs, the option has no effect.
     ///
     /// ```
     /// use tinyci::Selection;
@@ -124,58 +126,58 @@ impl Selection {
         self
     }
 
-    /// Adds a commit by its revision.
+    /// Adds a commit, in any of git's revision syntax.
     #[must_use]
     pub fn and_revision(mut self, revision: impl Into<String>) -> Self {
         self.selectors.push(Selector::Revision(revision.into()));
         self
     }
 
-    /// Runs again what has a verdict (where it is named) or is out of attempts.
+    /// Tests commits again that are out of attempts, and named commits that have a verdict.
     #[must_use]
     pub fn retry(mut self, retry: bool) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Lets a [`retry`](Selection::retry) make the build anew of a commit that is deployed, in the
-    /// place of what an environment runs; without it such a retry is refused. If what was deployed
-    /// is gone, nothing is replaced, and no leave is needed.
+    /// Allows a [`retry`](Selection::retry) to rebuild a deployed commit, which replaces the
+    /// deployed files. Without this, tinyci refuses such a retry. If the deployed files no longer
+    /// exist, the retry is allowed anyway.
     #[must_use]
     pub fn replace_live(mut self, replace_live: bool) -> Self {
         self.replace_live = replace_live;
         self
     }
 
-    /// Looks under the baseline too, and switches the backlog rule off.
+    /// Includes history below the baseline, and ignores the backlog limit.
     #[must_use]
     pub fn all_history(mut self, all_history: bool) -> Self {
         self.all_history = all_history;
         self
     }
 
-    /// Says what to do when another run holds the repository.
+    /// Sets what to do if another run is active.
     #[must_use]
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = wait;
         self
     }
 
-    /// Judges commits by this pipeline instead of the config that each of them holds, or lacks.
+    /// Tests commits with this pipeline instead of their configs.
     ///
-    /// Every selected commit then counts as configured, whatever stands in its tree, and what
-    /// becomes of it is its verdict as any other is: word and record are written, and it is not due
-    /// again. The tree is exported as it is; imports of a script are those it was parsed with.
+    /// Every selected commit then counts as configured, even if its tree has no config. The outcome
+    /// is an ordinary verdict: the note and the record are written, and the commit is no longer
+    /// pending. The tree is exported unchanged. Imports of a script are those from when it was
+    /// parsed.
     ///
-    /// With [`pending`](Selection::pending) all commits that the selected refs reach are due that
-    /// have no verdict and are not under the baseline: in a repository whose commits have no config,
-    /// its whole history, looked at anew by each call. What is meant are mostly named commits, a
-    /// range, or [`hook_lines`](Selection::hook_lines), whose backlog rule holds here too.
+    /// With [`pending`](Selection::pending), all reachable commits without a verdict above the
+    /// baseline are pending. In a repository without configs, this is the whole history, and each
+    /// call scans it again. So use this with named commits, a range, or
+    /// [`hook_lines`](Selection::hook_lines), to which the backlog limit applies.
     ///
-    /// Another run that holds the repository knows nothing of this pipeline, and judges by their own
-    /// configs the commits that it runs: where it matters, [`wait`](Selection::wait). What this run
-    /// does for callers that find the repository busy after it has named commits of its own, it does
-    /// by their configs.
+    /// Another active run does not know this pipeline and tests its commits with their configs. If
+    /// that matters, use [`wait`](Selection::wait). If other callers find the repository busy, this
+    /// run tests their commits too, with their configs.
     ///
     /// ```
     /// use tinyci::{Format, Pipeline, Selection};
@@ -192,7 +194,7 @@ impl Selection {
     }
 }
 
-/// The lines that a `post-receive` hook reads.
+/// Parses the standard input of a `post-receive` hook.
 pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<RefUpdate>, Error> {
     let lines = lines.split(|byte| *byte == b'\n').enumerate();
     let lines = lines.filter(|(_, line)| !line.is_empty());
@@ -210,7 +212,7 @@ pub(crate) fn parse_updates(lines: &[u8]) -> Result<Vec<RefUpdate>, Error> {
 }
 
 impl RefUpdate {
-    /// The line that a `post-receive` hook reads for it.
+    /// Returns the line that a `post-receive` hook reads for this update.
     pub(crate) fn line(&self) -> Vec<u8> {
         let id = |id: Option<CommitId>| id.map_or_else(|| "0".repeat(40), |id| id.to_string());
         let ids = format!("{} {} ", id(self.old), id(self.new));
@@ -232,7 +234,7 @@ fn parse_update(line: &[u8]) -> Option<RefUpdate> {
     })
 }
 
-/// `Some(None)` for the all-zero id that stands for "no object".
+/// Parses an id. Returns `Some(None)` for the all-zero id, which means "no object".
 fn parse_id(digits: &[u8]) -> Option<Option<CommitId>> {
     let id: CommitId = std::str::from_utf8(digits).ok()?.parse().ok()?;
     Some((id.as_bytes() != &[0; 20]).then_some(id))

@@ -1,4 +1,4 @@
-//! [`Status`]: how a repository stands, at one look.
+//! [`Status`]: the current state of a repository.
 
 use std::time::SystemTime;
 
@@ -8,68 +8,69 @@ use super::{
     outcome::Outcome,
 };
 
-/// How a repository stands, as [`Engine::status`](crate::Engine::status) found it.
+/// The state of a repository, as [`Engine::status`](crate::Engine::status) returns it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Status {
-    /// The run that is in progress.
+    /// The active run.
     pub running: Option<ActiveRun>,
-    /// The commits that are due and not in hand, oldest first.
+    /// The pending commits that are not being tested now, oldest first.
     pub pending: Vec<Commit>,
-    /// Of those, the ones whose last run left no verdict: it was killed, canceled or could not go on.
+    /// Those pending commits whose last job ended without a verdict: it was killed, canceled or
+    /// failed with an error.
     pub unfinished: Vec<CommitId>,
-    /// Of those that are due, the ones that a remote has judged, as it was last fetched:
-    /// [`Engine::merge_results`](crate::Engine::merge_results) makes that verdict one's own.
+    /// Those pending commits that have a verdict of a remote, as of the last fetch.
+    /// [`Engine::merge_results`](crate::Engine::merge_results) imports these verdicts.
     pub tested_by_remote: Vec<CommitId>,
-    /// The commits that are out of attempts, and wait for `tinyci run --retry`.
+    /// The commits that are out of attempts, until `tinyci run --retry`.
     pub out_of_attempts: Vec<CommitId>,
-    /// Every branch, HEAD's first.
+    /// All branches, HEAD's first.
     pub branches: Vec<BranchStatus>,
-    /// Every environment, by name.
+    /// All environments, by name.
     pub environments: Vec<EnvironmentStatus>,
-    /// How many bytes are free on the disk that holds the builds; none where it is not known.
+    /// The free bytes on the file system of the builds directory. `None` if not known.
     pub free_bytes: Option<u64>,
-    /// What should be looked at, a sentence each.
+    /// Problems that need attention, one sentence each.
     pub warnings: Vec<String>,
 }
 
-/// A run in progress, as far as it said.
+/// The active run, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActiveRun {
-    /// Its process, on its host.
+    /// The process id, on its machine.
     pub pid: u32,
-    /// The machine.
+    /// The name of the machine.
     pub machine: String,
-    /// When it took the repository.
+    /// The time at which it acquired the run lock.
     pub since: SystemTime,
-    /// The commits in hand.
+    /// The commits that it tests now.
     pub commits: Vec<RunningCommit>,
 }
 
-/// A commit in hand.
+/// A commit that is being tested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunningCommit {
     /// The commit.
     pub commit: CommitId,
-    /// The first line of its message; empty for one that is gone.
+    /// The first line of its message. Empty if the commit no longer exists.
     pub subject: GitString,
-    /// When it was begun.
+    /// The start time of its job.
     pub since: SystemTime,
-    /// The step that is done now; none before the first.
+    /// The current step. `None` before the first step.
     pub step: Option<String>,
 }
 
-/// What became of a branch.
+/// The state of a branch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BranchStatus {
-    /// Its name, without `refs/heads/`.
+    /// The name, without `refs/heads/`.
     pub name: GitString,
-    /// Its newest commit.
+    /// The newest commit.
     pub tip: CommitId,
-    /// Its newest commit that has a verdict; none where the newest thousand have none.
+    /// The newest commit that has a verdict. `None` if the newest 1,000 commits have none.
     pub latest: Option<LatestVerdict>,
 }
 
@@ -81,31 +82,32 @@ pub struct LatestVerdict {
     pub commit: CommitId,
     /// The first line of its message.
     pub subject: GitString,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// When its run ended; none where only the word is known.
+    /// The end time of its job. `None` if it has no record.
     pub finished: Option<SystemTime>,
 }
 
-/// What is deployed to an environment, and what could be.
+/// The state of an environment: what is deployed, and what could be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EnvironmentStatus {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// The remote whose environment it is, as it was last fetched; none of one's own.
+    /// The remote that the environment belongs to, as of the last fetch. `None` for this
+    /// repository.
     pub remote: Option<String>,
-    /// What is deployed.
+    /// The current deployment.
     pub deployed: Option<Deployment>,
-    /// The newest deployment, where it is another one: it failed, waits, or is under way; or that the
-    /// environment was retired.
+    /// The newest deployment, if it is not the current one: it failed, awaits approval or is in
+    /// progress. Also the retirement of the environment.
     pub latest: Option<Deployment>,
-    /// The newest green commit that `deploy` would take, where that is not what is deployed.
+    /// The newest green commit that `deploy` would choose, if it is not deployed.
     pub next: Option<Commit>,
 }
 
 impl EnvironmentStatus {
-    /// Whether the environment was retired, and nobody has deployed there since.
+    /// Returns true if the environment was retired and not deployed to since.
     pub fn is_retired(&self) -> bool {
         self.latest.as_ref().is_some_and(|latest| latest.outcome == DeployOutcome::Retired)
     }

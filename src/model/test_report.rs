@@ -1,10 +1,10 @@
-//! What tests of a pipeline came to: [`TestReport`].
+//! [`TestReport`]: the results of pipeline tests.
 
 use std::{path::PathBuf, time::Duration};
 
 use super::error::{Error, Position};
 
-/// Which tests to run, and what to find out.
+/// The tests to run, and their options.
 ///
 /// ```
 /// use tinyci::script::TestOptions;
@@ -15,51 +15,51 @@ use super::error::{Error, Position};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TestOptions {
-    /// Where the pipeline and its tests stand.
+    /// The commit or directory with the pipeline and its tests.
     pub source: TestSource,
-    /// Only tests whose names hold one of these; all where there is none.
+    /// Runs only tests whose names contain one of these strings. If empty, all tests.
     pub filters: Vec<String>,
-    /// Finds out which lines of the pipeline neither a test nor the plan of the commit enters.
+    /// True to find the lines of the pipeline that neither a test nor the commit's plan executes.
     pub coverage: bool,
 }
 
-/// Where a pipeline and its tests stand.
+/// The place of a pipeline and its tests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TestSource {
-    /// In a commit, by its revision.
+    /// A commit, in any of git's revision syntax.
     Revision(String),
-    /// In a folder, while they are edited. The plan that counts for its coverage is that of `HEAD`
-    /// by the folder's pipeline, where there is a commit.
+    /// A directory with files that are being edited. For coverage, the plan of `HEAD` with this
+    /// pipeline also counts, if there is a commit.
     Directory(PathBuf),
 }
 
 impl TestOptions {
-    /// All tests of a commit, without coverage.
+    /// Runs all tests of a commit, without coverage.
     pub fn revision(revision: impl Into<String>) -> Self {
         Self::of(TestSource::Revision(revision.into()))
     }
 
-    /// All tests of a folder, without coverage. A relative path is made absolute here.
-    pub fn directory(folder: impl Into<PathBuf>) -> Self {
-        let folder = folder.into();
-        // Without a current directory it stays what it is, and the tests say that they cannot be
-        // found.
-        Self::of(TestSource::Directory(std::path::absolute(&folder).unwrap_or(folder)))
+    /// Runs all tests of a directory, without coverage. Makes a relative path absolute.
+    pub fn directory(dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        // If there is no current directory, the path stays relative. The tests then fail with a
+        // clear error.
+        Self::of(TestSource::Directory(std::path::absolute(&dir).unwrap_or(dir)))
     }
 
     fn of(source: TestSource) -> Self {
         Self { source, filters: Vec::new(), coverage: false }
     }
 
-    /// Only tests whose names hold this text, or that of another filter.
+    /// Adds a filter: only tests whose names contain a filter run.
     #[must_use]
     pub fn filter(mut self, part: impl Into<String>) -> Self {
         self.filters.push(part.into());
         self
     }
 
-    /// Finds out which lines are never entered.
+    /// Finds lines that are never executed.
     #[must_use]
     pub fn coverage(mut self, coverage: bool) -> Self {
         self.coverage = coverage;
@@ -67,47 +67,47 @@ impl TestOptions {
     }
 }
 
-/// What tests of a pipeline came to.
+/// The results of pipeline tests.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TestReport {
-    /// Each test that was run, in the order of the file.
+    /// The result of each test that ran, in the order of the file.
     pub tests: Vec<TestResult>,
-    /// How many tests the filters left out.
+    /// The number of tests that the filters excluded.
     pub filtered_out: usize,
-    /// Which lines were entered, where that was asked for.
+    /// The coverage, if requested.
     pub coverage: Option<Coverage>,
 }
 
 impl TestReport {
-    /// Whether every test passed that was run.
+    /// Returns true if all tests that ran passed.
     pub fn passed(&self) -> bool {
         self.tests.iter().all(TestResult::passed)
     }
 }
 
-/// What one test came to.
+/// The result of one test.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct TestResult {
-    /// The name of its function.
+    /// The name of the test function.
     pub name: String,
-    /// Where that begins.
+    /// The position of that function.
     pub position: Position,
-    /// Why it failed; none where it passed.
+    /// The failure. `None` if the test passed.
     pub failure: Option<Error>,
-    /// How long it took.
+    /// The duration.
     pub duration: Duration,
 }
 
 impl TestResult {
-    /// Whether it passed.
+    /// Returns true if it passed.
     pub fn passed(&self) -> bool {
         self.failure.is_none()
     }
 }
 
-/// Which lines of a pipeline were entered.
+/// The lines of a pipeline that were executed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Coverage {
@@ -115,38 +115,38 @@ pub struct Coverage {
     pub files: Vec<FileCoverage>,
 }
 
-/// Which lines of one file were entered. Only lines count on which a statement of a function
-/// begins.
+/// The lines of one file that were executed. Only the first line of each statement in a function
+/// counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileCoverage {
-    /// Its path.
+    /// The path.
     pub file: String,
-    /// How many lines count.
+    /// The number of lines that count.
     pub lines: usize,
-    /// How many of them were entered.
+    /// The number of these lines that were executed.
     pub covered: usize,
-    /// Those that were not, in their order.
+    /// The lines that were not executed, in order.
     pub uncovered: Vec<UncoveredLines>,
 }
 
 impl FileCoverage {
-    /// The entered lines in percent, rounded down, so that 100 means all.
+    /// Returns the executed lines in percent, rounded down, so that 100 means all.
     ///
-    /// A file without a line that counts is entered as far as it can be.
+    /// A file without lines that count has 100 percent.
     pub fn percent(&self) -> usize {
         (self.covered * 100).checked_div(self.lines).unwrap_or(100)
     }
 }
 
-/// Lines that were never entered, with none between them that was.
+/// A block of lines that were never executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UncoveredLines {
-    /// The first, from 1.
+    /// The first line, from 1.
     pub first: usize,
-    /// The last.
+    /// The last line.
     pub last: usize,
-    /// Their text.
+    /// The source of these lines.
     pub source: String,
 }

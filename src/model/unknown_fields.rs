@@ -1,8 +1,8 @@
-//! [`UnknownFields`]: what a newer version wrote beside the fields that this version knows.
+//! [`UnknownFields`]: JSON fields that a newer version wrote.
 
 use std::collections::BTreeMap;
 
-/// Fields of a JSON object that this version does not know: the text of each value, by its name.
-/// They are written again with the rest, so that nothing of a newer version is lost.
+/// Fields of a JSON object that this version does not know: each name with the JSON of its value.
+/// tinyci writes them back, so that no data of a newer version is lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnknownFields(pub(crate) BTreeMap<String, String>);

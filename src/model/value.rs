@@ -1,4 +1,4 @@
-//! What a [`Value`] holds, and what it is made from.
+//! Accessors and conversions of [`Value`].
 
 use std::{
     borrow::Cow,
@@ -11,7 +11,7 @@ use super::{
 };
 
 impl Value {
-    /// Returns true for no value.
+    /// Returns true if this is null.
     ///
     /// ```
     /// assert!(tinyci::Value::from(()).is_null());
@@ -21,7 +21,7 @@ impl Value {
         matches!(self, Value::Null)
     }
 
-    /// Returns the truth value of a bool.
+    /// Returns the value of a bool.
     ///
     /// ```
     /// assert_eq!(tinyci::Value::from(true).as_bool(), Some(true));
@@ -29,12 +29,12 @@ impl Value {
     /// ```
     pub fn as_bool(&self) -> Option<bool> {
         match self {
-            Value::Bool(truth) => Some(*truth),
+            Value::Bool(value) => Some(*value),
             _ => None,
         }
     }
 
-    /// Returns the number of an integer. A float is none, even without a fraction.
+    /// Returns the value of an integer. Returns `None` for a float, even without a fraction.
     ///
     /// ```
     /// assert_eq!(tinyci::Value::from(42).as_int(), Some(42));
@@ -47,7 +47,7 @@ impl Value {
         }
     }
 
-    /// Returns the number of a float or an integer. An integer of more than 53 bits is rounded.
+    /// Returns the value of a float or an integer. An integer of more than 53 bits is rounded.
     ///
     /// ```
     /// assert_eq!(tinyci::Value::from(0.5).as_float(), Some(0.5));
@@ -61,7 +61,7 @@ impl Value {
         }
     }
 
-    /// Returns the text of a string.
+    /// Returns the value of a string.
     ///
     /// ```
     /// assert_eq!(tinyci::Value::from("main").as_str(), Some("main"));
@@ -99,7 +99,8 @@ impl Value {
         }
     }
 
-    /// Returns the value under a key of a map. Returns `None` if it is no map, or has no such key.
+    /// Returns the value for a key of a map. Returns `None` if this is not a map or has no such
+    /// key.
     ///
     /// ```
     /// let value: tinyci::Value = [("jobs", 2)].into_iter().collect();
@@ -109,7 +110,7 @@ impl Value {
         self.as_map()?.get(key)
     }
 
-    /// Returns the text of a string, without a copy.
+    /// Returns the value of a string, without a copy.
     ///
     /// ```
     /// assert_eq!(tinyci::Value::from("main").into_string().as_deref(), Some("main"));
@@ -179,7 +180,7 @@ impl From<()> for Value {
     }
 }
 
-/// Every integer type that an `i64` can hold, and both float types.
+/// Implements `From` for the integer types that fit into an `i64`, and for both float types.
 macro_rules! from_numbers {
     ($($number:ty => $variant:ident),+) => {$(
         impl From<$number> for Value {
@@ -259,7 +260,7 @@ impl<K: Into<String>, T: Into<Value>> FromIterator<(K, T)> for Value {
     }
 }
 
-/// An integer that may not fit into an `i64`.
+/// Implements `TryFrom` for integer types that may not fit into an `i64`.
 macro_rules! try_from_large {
     ($($number:ty),+) => {$(
         impl TryFrom<$number> for Value {
@@ -278,15 +279,16 @@ macro_rules! try_from_large {
 
 try_from_large!(u64, usize);
 
-/// What a value converts to, with an error of the kind `InvalidArg` for a value of another type.
+/// Implements `TryFrom` for the types that a value converts to. The error is of the kind
+/// `InvalidArg`.
 macro_rules! try_into {
     ($($target:ty, $expected:literal, $value:ident => $taken:expr;)+) => {$(
         impl TryFrom<Value> for $target {
             type Error = Error;
 
             fn try_from($value: Value) -> Result<Self, Error> {
-                let mistaken = $value.is_not($expected);
-                $taken.ok_or(mistaken)
+                let type_error = $value.is_not($expected);
+                $taken.ok_or(type_error)
             }
         }
     )+};

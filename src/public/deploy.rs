@@ -1,8 +1,8 @@
 //! Deployments: requesting, planning and approving them, and their records.
 //!
-//! The calls are those of an engine: [`deploy`](crate::Engine::deploy),
+//! The calls are methods of an engine: [`deploy`](crate::Engine::deploy),
 //! [`deploy_plan`](crate::Engine::deploy_plan), [`approve`](crate::Engine::approve),
-//! [`rollback`](crate::Engine::rollback), [`deploys`](crate::Engine::deployments).
+//! [`rollback`](crate::Engine::rollback), [`deployments`](crate::Engine::deployments).
 //!
 //! ```no_run
 //! use tinyci::{CancelToken, Engine, Event, deploy::{DeployOutcome, DeployRequest}};

@@ -1,4 +1,4 @@
-//! Where an error is.
+//! Positions of errors in configs and scripts.
 //!
 //! [`Error`](crate::Error) and [`ErrorKind`](crate::ErrorKind) are at the root of the crate.
 //!

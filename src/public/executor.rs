@@ -1,8 +1,8 @@
-//! Running commands elsewhere than on the local machine.
+//! Executors: run commands in another way, such as on another machine.
 //!
 //! Implement [`Executor`] and pass it to
-//! [`EngineBuilder::executor`](crate::EngineBuilder::executor). [`LocalExecutor`] is what an engine uses
-//! otherwise.
+//! [`EngineBuilder::executor`](crate::EngineBuilder::executor). The default is
+//! [`LocalExecutor`].
 //!
 //! ```
 //! use tinyci::{Error, executor::{CancelView, Command, Executor, Exit, Output}};

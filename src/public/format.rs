@@ -1,6 +1,6 @@
-//! Sizes, durations and times as text, in the forms that settings and logs use.
+//! Sizes, durations and times as strings, in the forms that settings and logs use.
 //!
-//! A parser returns `None` for a text that is not valid.
+//! A parser returns `None` for a string that is not valid.
 //!
 //! ```
 //! use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a run would do: its jobs, and the actions of their steps.
 //!
 //! [`Engine::plan`](crate::Engine::plan) returns a [`Plan`], and
-//! [`Engine::dry_run`](crate::Engine::dry_run) what the steps of one commit would do. Neither runs a
+//! [`Engine::dry_run`](crate::Engine::dry_run) returns what the steps of one commit would do. Neither runs a
 //! command.
 //!
 //! ```no_run

@@ -1,4 +1,4 @@
-//! What tinyci keeps of jobs: the results of their steps and commands, and logs.
+//! Records of jobs: the results of their steps and commands, and logs.
 //!
 //! [`Record`](crate::Record), [`Summary`](crate::Summary), [`Outcome`](crate::Outcome) and
 //! [`Verdict`](crate::Verdict) are at the root of the crate.

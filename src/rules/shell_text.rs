@@ -22,9 +22,18 @@ const QUESTIONS: [&str; 6] = ["[", "[[", "command", "grep", "test", "which"];
 /// The maximum nesting depth.
 const DEPTH_MAX: usize = 32;
 
+/// Returns the warning for a text whose shell goes on after a command that failed, if it does.
+pub(crate) fn lost_failure_warning(text: &str) -> Option<String> {
+    let lost = lost_failure(text)?.replace(UNKNOWN, "…");
+    Some(format!(
+        "if `{lost}` fails, the shell still runs the next line and the failure is lost; write `set \
+         -e` as the first line"
+    ))
+}
+
 /// Returns the first line of the first command that may fail without ending the script. The text
 /// may contain placeholders.
-pub(crate) fn lost_failure(text: &str) -> Option<String> {
+fn lost_failure(text: &str) -> Option<String> {
     if !text.trim().contains('\n') {
         return None;
     }

@@ -18,23 +18,22 @@
 //
 // | directory | contents |
 // |---|---|
-// | `text` | texts of scripts, and texts that are searched |
-// | `api` | what scripts find beside the language, as tables |
-// | `values` | values of scripts, and errors as values |
+// | `text` | the text of scripts, and searches in strings |
+// | `api` | the functions, objects and constants of scripts, as tables |
+// | `values` | script values, and errors as values |
 // | `syntax` | parsed scripts |
-// | `errors` | what `catch` gets, and what people read of it |
-// | `language` | the language with its limits |
-// | `load` | from bytes to a script |
-// | `session` | what the functions of a running phase share |
+// | `errors` | the error that `catch` gets, and error reports |
+// | `language` | the rhai engine with its limits |
+// | `load` | from bytes to a parsed script |
+// | `session` | the state that the functions of a running step share |
 // | `functions` | the functions that scripts call |
-// | `run` | one phase |
+// | `run` | running one step |
 // | `testing` | tests of a pipeline |
-// | `check` | what is wrong, found before anything runs |
+// | `check` | checks of a script before it runs |
 // | `definitions` | the reference of the script API |
 //
-// Absent here: git, child processes, files. A script is loaded through a
-// `Tree` and acts through
-// a `Host`, both given by the caller.
+// These modules do not use git, child processes or files. The caller provides a `Tree` to load a
+// script from and a `Host` to act on.
 
 mod api;
 mod check;
@@ -60,7 +59,7 @@ pub(crate) use self::{
     language::engine::probe,
     load::last::LastScript,
     run::{
-        phase::{PhaseCall, run},
+        step::{StepCall, run},
         template::interpolate_template,
     },
     syntax::{hits::Hits, script::Script},

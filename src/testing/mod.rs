@@ -1,11 +1,10 @@
-//! What the tests of the library share with those in `tests/`, which mount this directory.
+//! Helpers that the unit tests share with the tests in `tests/`, which include this directory.
 //!
-//! It is below `src/` so that the package of the registry, which has all of `src/`, can run the tests
-//! of the library.
+//! It is in `src/` because the unit tests are there too.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `mounts` | file systems that only one test sees |
+//! | `mounts` | mounts that only one test sees |
 //! | `repository` | a repository, made by the real `git` |
 //! | `waiting` | waiting for a condition or the end of a process |
 

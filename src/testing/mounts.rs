@@ -1,15 +1,14 @@
-//! File systems that only one test sees.
+//! Mounts that only one test sees.
 
 use std::{process::Command, thread};
 
 use super::repository::succeed;
 
-/// Runs a test on a thread whose mounts, and those of the programs that it starts, nobody else sees
-/// and are gone with it. Only root may do so on a thread of its own; otherwise the test says that it
-/// was left out.
+/// Runs a test on a thread with private mounts. Other processes do not see them, and they end with
+/// the thread. This needs root; otherwise the test is skipped with a message.
 pub(crate) fn with_own_mounts(test: impl FnOnce() + Send) {
     let own = || {
-        // SAFETY: the call takes a number, and changes nothing but this thread.
+        // SAFETY: the call takes a number, and changes only this thread.
         if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
             eprintln!("left out: {}", std::io::Error::last_os_error());
             return;
@@ -23,7 +22,7 @@ pub(crate) fn with_own_mounts(test: impl FnOnce() + Send) {
     });
 }
 
-/// Runs `mount`, which has to work.
+/// Runs `mount`, which must succeed.
 pub(crate) fn mount(args: &[&str]) {
     let output = Command::new("mount").args(args).output().expect("mount is installed");
     succeed(&format!("mount {args:?}"), &output);

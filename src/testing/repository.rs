@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// A repository in a folder of its own, gone with this value.
+/// A repository in a temporary directory, deleted with this value.
 pub(crate) struct TestRepo {
     dir: TempDir,
     path: PathBuf,
@@ -16,41 +16,41 @@ pub(crate) struct TestRepo {
 }
 
 impl TestRepo {
-    /// A repository with a work tree, on branch `main`.
+    /// Creates a repository with a working tree, on branch `main`.
     pub(crate) fn new() -> Self {
         Self::init(&["init", "-q", "-b", "main"], "work")
     }
 
-    /// A bare repository whose HEAD names `main`.
+    /// Creates a bare repository whose HEAD names `main`.
     pub(crate) fn bare() -> Self {
         Self::init(&["init", "-q", "--bare", "-b", "main"], "bare.git")
     }
 
     fn init(args: &[&str], name: &str) -> Self {
-        let dir = TempDir::new().expect("a temporary folder");
+        let dir = TempDir::new().expect("a temporary directory");
         let path = dir.path().canonicalize().expect("its real path").join(name);
-        std::fs::create_dir(&path).expect("a folder for the repository");
+        std::fs::create_dir(&path).expect("a directory for the repository");
         let repo = Self { dir, path, clock: AtomicI64::new(1_500_000_000) };
         repo.git(args);
         repo
     }
 
-    /// The repository's own folder.
+    /// Returns the directory of the repository.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// A folder around it, for clones and scratch files.
+    /// Returns the directory that contains the repository, for clones and scratch files.
     pub(crate) fn outside(&self) -> PathBuf {
-        self.path.parent().expect("a folder around").to_path_buf()
+        self.path.parent().expect("a parent directory").to_path_buf()
     }
 
-    /// The `git` program in this repository, deaf to the machine's own configuration.
+    /// Returns a `git` command for this repository, which ignores the machine's configuration.
     pub(crate) fn command(&self) -> Command {
         self.command_in(&self.path)
     }
 
-    /// The same in another folder.
+    /// Returns the same for another directory.
     pub(crate) fn command_in(&self, dir: &Path) -> Command {
         let mut command = Command::new("git");
         let date = format!("{} +0000", self.clock.load(Ordering::Relaxed));
@@ -70,25 +70,26 @@ impl TestRepo {
         command
     }
 
-    /// Runs git and returns its trimmed output; panics with git's own words if it fails.
+    /// Runs git and returns its trimmed output. Panics with git's output if it fails.
     pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = self.command().args(args).output().expect("git is installed");
         succeed(&format!("git {args:?}"), &output)
     }
 
-    /// Runs git where it may fail.
+    /// Runs git and allows it to fail.
     pub(crate) fn try_git(&self, args: &[&str]) -> Output {
         self.command().args(args).output().expect("git is installed")
     }
 
-    /// Writes a file of the work tree, with its folders.
+    /// Writes a file of the working tree. Creates its directories.
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) {
         let path = self.path.join(name);
-        std::fs::create_dir_all(path.parent().expect("a folder")).expect("its folders");
+        std::fs::create_dir_all(path.parent().expect("a parent directory"))
+            .expect("its directories");
         std::fs::write(path, text).expect("the file");
     }
 
-    /// Commits everything in the work tree a minute after the commit before; returns the full id.
+    /// Commits all changes, one minute after the previous commit. Returns the full id.
     pub(crate) fn commit(&self, message: &str) -> String {
         self.clock.fetch_add(60, Ordering::Relaxed);
         self.git(&["add", "-A"]);
@@ -102,7 +103,7 @@ impl TestRepo {
         self.commit("config")
     }
 
-    /// The word in a commit's verdict note, as git itself reads it.
+    /// Returns the word in a commit's verdict note, as git reads it.
     pub(crate) fn verdict(&self, commit: &str) -> Option<String> {
         let args = ["notes", "--ref", "tinyci-result", "show", commit];
         let output = self.try_git(&args);
@@ -110,7 +111,7 @@ impl TestRepo {
     }
 }
 
-/// Its trimmed standard output; panics with both streams if the program failed.
+/// Returns the trimmed standard output. Panics with both streams if the program failed.
 pub(crate) fn succeed(what: &str, output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     let (out, err) = (String::from_utf8_lossy(out), String::from_utf8_lossy(err));

@@ -1,4 +1,4 @@
-//! Waiting for what a test has started.
+//! Waiting for processes and conditions in tests.
 
 use std::{
     fmt::Display,
@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Long enough for any machine, short enough to notice that something hangs.
+/// Long enough for slow machines, short enough to notice a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until a condition holds.
+/// Waits until the condition is true.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -19,7 +19,7 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Whether the process with this number runs. A zombie does not.
+/// Returns true if the process with this id is running. A zombie does not count.
 pub(crate) fn is_alive(process: impl Display) -> bool {
     let stat = fs::read(format!("/proc/{}/stat", process.to_string().trim()));
     stat.is_ok_and(|stat| {

@@ -1,8 +1,8 @@
-//! Nothing is logged in a build without the feature `tracing`.
+//! The replacement for the bridge in a build without the feature `tracing`: logs nothing.
 
 use crate::model::event::Event;
 
-/// Drops every event.
+/// Ignores every event.
 #[derive(Default)]
 pub(crate) struct EventTracer {}
 
@@ -10,5 +10,5 @@ impl EventTracer {
     pub(crate) fn event(&mut self, _event: &Event) {}
 }
 
-/// Does not even collect the warnings.
+/// Ignores the warnings without collecting them.
 pub(crate) fn warnings(_collect: impl FnOnce() -> Vec<String>) {}

@@ -1,4 +1,4 @@
-//! Events as spans and records of the crate `tracing`.
+//! Sends events as spans and records to the crate `tracing`.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,30 +18,29 @@ use crate::model::{
     record::{Record, StepRecord},
 };
 
-/// The target of every record but those of output.
+/// The target of all records except output.
 const TARGET: &str = "tinyci";
 
-/// The target of the lines that commands write, so that a host can filter them by themselves.
+/// The target of output lines, so that a host can filter them separately.
 const OUTPUT_TARGET: &str = "tinyci::output";
 
 /// Logs the events of one call, in the order in which the observer gets them.
 ///
-/// It runs on the thread that called the engine. So the span in which the host made the call is the
-/// parent of all that is logged, and a subscriber of that thread alone receives it.
+/// It runs on the thread that called the engine. So the caller's current span becomes the parent,
+/// and a subscriber of only that thread works too.
 #[derive(Default)]
 pub(crate) struct EventTracer {
-    /// By the id of the job or deployment.
+    /// The open spans, by the id of the job or deployment.
     open: HashMap<Arc<str>, OpenSpans>,
 }
 
-/// The spans of a job or a deployment that is in progress.
+/// The spans of a job or deployment in progress.
 struct OpenSpans {
-    whole: Span,
+    root: Span,
     step: Option<Span>,
 }
 
-/// Where a record belongs. A field is set only if no enabled span says it, so that each record says
-/// everything once.
+/// The span of a record, and fields that no enabled span already has.
 struct Place<'a> {
     span: Span,
     job_id: Option<&'a str>,
@@ -50,7 +49,7 @@ struct Place<'a> {
     label: Option<&'a str>,
 }
 
-/// Logs a record at its place. Fields are evaluated only if a subscriber wants the record.
+/// Logs a record in its span. Evaluates the fields only if a subscriber wants the record.
 macro_rules! log_at {
     ($place:expr, $target:expr, $level:expr, $($fields:tt)+) => {{
         let Place { span, job_id, commit, step, label } = $place;
@@ -67,8 +66,14 @@ impl EventTracer {
         self.open_spans(event);
         let place = &self.place(meta);
         match &event.kind {
-            EventKind::JobStarted { retest_reason: again, .. } => {
-                log_at!(place, TARGET, Level::INFO, again = again.as_deref(), "job started");
+            EventKind::JobStarted { retest_reason, .. } => {
+                log_at!(
+                    place,
+                    TARGET,
+                    Level::INFO,
+                    again = retest_reason.as_deref(),
+                    "job started"
+                );
             }
             EventKind::JobFinished { record, .. } => job_finished(place, record),
             EventKind::StepStarted { .. } => log_at!(place, TARGET, Level::DEBUG, "step started"),
@@ -107,18 +112,18 @@ impl EventTracer {
             }
             EventKind::StepStarted { .. } => {
                 if let (Some(spans), Some(step)) = (self.open.get_mut(id), meta.step) {
-                    spans.step = Some(step_span(&spans.whole, step));
+                    spans.step = Some(step_span(&spans.root, step));
                 }
             }
             _ => {}
         }
     }
 
-    fn open(&mut self, id: &Arc<str>, whole: Span) {
-        self.open.insert(id.clone(), OpenSpans { whole, step: None });
+    fn open(&mut self, id: &Arc<str>, root: Span) {
+        self.open.insert(id.clone(), OpenSpans { root, step: None });
     }
 
-    /// A span gets its outcome last, so that no record inside it repeats the outcome.
+    /// Records the outcome of a span last, so that no record inside it repeats the outcome.
     fn close_spans(&mut self, event: &Event) {
         let Some(id) = &event.meta.job_id else { return };
         match &event.kind {
@@ -128,11 +133,13 @@ impl EventTracer {
             }
             EventKind::JobFinished { record, .. } => {
                 let spans = self.open.remove(id);
-                spans.inspect(|it| end(&it.whole, record.outcome.name(), Some(record.duration)));
+                spans.inspect(|it| end(&it.root, record.outcome.name(), Some(record.duration)));
             }
             EventKind::DeployFinished { deployment, .. } => {
                 let spans = self.open.remove(id);
-                spans.inspect(|it| end(&it.whole, deployment.outcome.name(), taken(deployment)));
+                spans.inspect(|it| {
+                    end(&it.root, deployment.outcome.name(), duration_of(deployment))
+                });
             }
             _ => {}
         }
@@ -141,12 +148,12 @@ impl EventTracer {
     fn place<'a>(&self, meta: &'a EventMeta) -> Place<'a> {
         let spans = meta.job_id.as_ref().and_then(|id| self.open.get(id));
         let is_on = |span: &&Span| !span.is_disabled();
-        let whole = spans.map(|spans| &spans.whole).filter(is_on);
+        let root = spans.map(|spans| &spans.root).filter(is_on);
         let step = spans.and_then(|spans| spans.step.as_ref()).filter(is_on);
         Place {
-            span: step.or(whole).cloned().unwrap_or_else(Span::none),
-            job_id: meta.job_id.as_deref().filter(|_| whole.is_none()),
-            commit: meta.commit.filter(|_| whole.is_none()).map(display),
+            span: step.or(root).cloned().unwrap_or_else(Span::none),
+            job_id: meta.job_id.as_deref().filter(|_| root.is_none()),
+            commit: meta.commit.filter(|_| root.is_none()).map(display),
             step: meta.step.filter(|_| step.is_none()).map(display),
             label: meta.label.as_deref(),
         }
@@ -168,9 +175,9 @@ fn deployment_span(deployment: &Deployment) -> Span {
     )
 }
 
-fn step_span(whole: &Span, step: StepName) -> Span {
+fn step_span(root: &Span, step: StepName) -> Span {
     let span = || info_span!(target: TARGET, "step", %step, outcome = Empty, duration_ms = Empty);
-    whole.in_scope(span)
+    root.in_scope(span)
 }
 
 fn end(span: &Span, outcome: &str, duration: Option<Duration>) {
@@ -180,7 +187,8 @@ fn end(span: &Span, outcome: &str, duration: Option<Duration>) {
     }
 }
 
-/// A red commit is an outcome. Only a job that tinyci could not run is an error.
+/// Logs a failed commit as information, because failure is a normal outcome. Only a job that tinyci
+/// could not run is an error.
 fn job_finished(place: &Place<'_>, record: &Record) {
     let duration_ms = milliseconds(record.duration);
     let outcome = record.outcome.name();
@@ -219,13 +227,13 @@ fn deployment_finished(place: &Place<'_>, deployment: &Deployment) {
         Level::INFO,
         environment = deployment.environment,
         outcome = deployment.outcome.name(),
-        duration_ms = taken(deployment).map(milliseconds),
+        duration_ms = duration_of(deployment).map(milliseconds),
         reason = deployment.reason,
         "deployment finished"
     );
 }
 
-/// One record a line.
+/// Logs each line as one record.
 fn output(place: &Place<'_>, stream: Stream, bytes: &[u8]) {
     let stream = match stream {
         Stream::Stdout => "stdout",
@@ -237,7 +245,7 @@ fn output(place: &Place<'_>, stream: Stream, bytes: &[u8]) {
     }
 }
 
-fn taken(deployment: &Deployment) -> Option<Duration> {
+fn duration_of(deployment: &Deployment) -> Option<Duration> {
     deployment.finished?.duration_since(deployment.started).ok()
 }
 
@@ -245,7 +253,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Logs what is odd about a repository that was opened.
+/// Logs the warnings about an opened repository.
 pub(crate) fn warnings(collect: impl FnOnce() -> Vec<String>) {
     for message in collect() {
         warn!(target: TARGET, "{message}");

@@ -1,13 +1,13 @@
-//! The events of an engine as records of the host's log, by the crate `tracing`: the only module
-//! that names it.
+//! A bridge from events to the host's log, with the crate `tracing`. No other module uses that
+//! crate.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `bridge` | [`EventTracer`] and [`warnings`], with the feature `tracing` |
-//! | `absent` | the same interface without it: nothing is logged |
+//! | `absent` | the same interface without the feature: logs nothing |
 //!
-//! Absent on purpose: a subscriber, a filter, a format and a file, which are the host's. Nothing
-//! here masks anything, because events are masked before they are sent.
+//! Subscribers, filters, formats and files are up to the host. This module masks nothing, because
+//! events are already masked.
 
 #[cfg(not(feature = "tracing"))]
 #[path = "absent.rs"]

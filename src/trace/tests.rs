@@ -1,4 +1,4 @@
-//! What a real subscriber receives of real runs.
+//! Tests with a real subscriber and real runs.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by a panic too")]
 
@@ -17,7 +17,7 @@ use crate::{
     deploy::DeployRequest, event::Observer, testing::TestRepo,
 };
 
-/// What a subscriber writes.
+/// The output of a subscriber.
 #[derive(Clone, Default)]
 struct Capture(Arc<Mutex<Vec<u8>>>);
 
@@ -42,7 +42,7 @@ impl Capture {
     }
 }
 
-/// Does the work with a subscriber that writes JSON, as a service would.
+/// Runs the work with a subscriber that writes JSON, as a service would.
 fn captured<T>(level: Level, work: impl FnOnce() -> T) -> (T, Capture) {
     let capture = Capture::default();
     let writer = capture.clone();
@@ -51,7 +51,7 @@ fn captured<T>(level: Level, work: impl FnOnce() -> T) -> (T, Capture) {
     (with_default(subscriber, work), capture)
 }
 
-/// The records with this message.
+/// Returns the records with this message.
 fn with_message<'a>(records: &'a [Value], message: &str) -> Vec<&'a Value> {
     records.iter().filter(|record| record["fields"]["message"] == message).collect()
 }
@@ -62,7 +62,7 @@ fn one<'a>(records: &'a [Value], message: &str) -> &'a Value {
     found[0]
 }
 
-/// The names of the spans around a record, from the outside in.
+/// Returns the names of the spans around a record, the outermost first.
 fn spans(record: &Value) -> Vec<&str> {
     let spans = record["spans"].as_array().map(Vec::as_slice).unwrap_or_default();
     spans.iter().map(|span| span["name"].as_str().unwrap()).collect()
@@ -109,7 +109,7 @@ fn a_run_is_logged_in_spans_of_jobs_and_steps() {
     assert_eq!(steps[1]["span"]["step"], "test");
     assert_eq!(steps[1]["level"], "DEBUG");
 
-    // Each line is one record, and says nothing that its spans say.
+    // Each line is one record, without the fields of its spans.
     let output: Vec<_> = records.iter().filter(|it| it["target"] == "tinyci::output").collect();
     let line = |record: &Value| record["fields"].clone();
     let expected =
@@ -221,7 +221,7 @@ fn a_deployment_has_a_span_of_its_own() {
     assert_eq!(finished["fields"]["outcome"], "success");
 }
 
-/// A subscriber sees what the observer sees, whatever the observer does.
+/// Even if the observer panics, the subscriber gets all events.
 #[test]
 fn the_observer_of_the_host_is_independent() {
     let repo = TestRepo::new();

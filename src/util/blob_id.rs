@@ -1,9 +1,9 @@
-//! [`BlobId`]: the id that git gives the contents of a file, made as they pass by. libgit2 has it
-//! only of a whole file at a path, which nothing can interrupt.
+//! [`BlobId`]: computes the id that git gives to the contents of a file, piece by piece. libgit2
+//! computes it only for a whole file at a path, and that call cannot be interrupted.
 
 use sha1_smol::Sha1;
 
-/// The id of contents whose length is known beforehand.
+/// Computes the blob id of contents whose length is known beforehand.
 pub(crate) struct BlobId(Sha1);
 
 impl BlobId {
@@ -13,7 +13,7 @@ impl BlobId {
         Self(hash)
     }
 
-    /// The id of contents that are at hand.
+    /// Returns the blob id of these contents.
     pub(crate) fn of(contents: &[u8]) -> String {
         let mut id = Self::new(contents.len() as u64);
         id.update(contents);
@@ -24,7 +24,7 @@ impl BlobId {
         self.0.update(piece);
     }
 
-    /// What `git hash-object` prints.
+    /// Returns the id as `git hash-object` prints it: 40 hexadecimal digits.
     pub(crate) fn hex(&self) -> String {
         self.0.digest().to_string()
     }
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_what_git_says() {
+    fn it_is_the_id_of_git() {
         assert_eq!(BlobId::of(b""), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
         let mut id = BlobId::new(6);
         id.update(b"hel");

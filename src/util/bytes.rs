@@ -1,7 +1,7 @@
-//! Sizes as people write them and read them.
+//! Sizes in bytes: parsing and formatting.
 
-/// Reads `512k`, `64m`, `10g`, in powers of 1024, or a plain number of bytes, as settings and
-/// options have it.
+/// Parses a size such as `512k`, `64m` or `10g`, in powers of 1024, or a plain number of bytes.
+/// Returns `None` for any other string.
 ///
 /// ```
 /// assert_eq!(tinyci::format::parse_bytes("64m"), Some(64 * 1024 * 1024));
@@ -16,7 +16,7 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok().filter(|_| plain)?.checked_mul(size)
 }
 
-/// A number of bytes for people.
+/// Formats a number of bytes for people, in powers of 1024.
 ///
 /// ```
 /// assert_eq!(tinyci::format::format_bytes(1536), "1.5 KiB");

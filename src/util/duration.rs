@@ -1,14 +1,15 @@
-//! Lengths of time as people write them: in configs, in settings, on the command line.
+//! Durations as people write them: in configs, in settings and on the command line.
 
 use std::time::Duration;
 
-/// A year. What is longer is a slip, and deadlines far beyond it overflow the system's clocks.
+/// One year. A longer duration is probably a mistake, and much longer ones overflow the system's
+/// clocks.
 const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Reads `500ms`, `90s`, `10m`, `1h`, `2d`, or a plain number of seconds.
+/// Parses a duration such as `500ms`, `90s`, `10m`, `1h` or `2d`, or a plain number of seconds.
 ///
-/// `None` is anything else, and what is longer than a year. Zero is a length too: the caller
-/// says what it means.
+/// Returns `None` for any other string and for durations over one year. Zero is valid; the caller
+/// decides what it means.
 ///
 /// ```
 /// use std::time::Duration;

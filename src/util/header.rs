@@ -1,4 +1,4 @@
-//! The first lines of text files that have a version, such as `tinyci refs 1`.
+//! Versions in the first line of text files, such as `tinyci refs 1`.
 
 use std::{
     fs::File,
@@ -6,10 +6,11 @@ use std::{
     path::Path,
 };
 
-/// No first line is longer.
+/// The number of bytes to read at most. Every valid first line is shorter.
 const LINE_BYTES_MAX: u64 = 1024;
 
-/// Whether a file has the same header with a higher number. An older program leaves it as it is.
+/// Returns true if the file has the same header with a higher version number. A newer tinyci wrote
+/// it then, and this one leaves the file unchanged.
 pub(crate) fn is_newer_file(path: &Path, header: &str) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let mut line = String::new();

@@ -1,26 +1,26 @@
-//! Bytes as hexadecimal digits: ids, and in JSON what is not UTF-8.
+//! Bytes as hexadecimal digits: for ids, and in JSON for bytes that are not UTF-8.
 
 use std::fmt::Write;
 
-/// Two digits for each byte, in small letters.
+/// Returns two lowercase digits for each byte.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
     }
     digits
 }
 
-/// The bytes of these digits, in letters of either case; none if there is anything else among
-/// them, or half a byte.
+/// Returns the bytes for these digits, in either case. Returns `None` for any other character and
+/// for an odd number of digits.
 pub(crate) fn decode(digits: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = vec![0; digits.len() / 2];
     decode_into(digits, &mut bytes)?;
     Some(bytes)
 }
 
-/// Like [`decode`], into a place that the bytes must fill.
+/// Decodes like [`decode`], into a slice that the bytes must fill exactly.
 pub(crate) fn decode_into(digits: &[u8], bytes: &mut [u8]) -> Option<()> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, rest) = digits.as_chunks::<2>();

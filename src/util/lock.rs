@@ -1,16 +1,16 @@
-//! Locks after a panic.
+//! Mutexes that stay usable after a panic.
 
 use std::sync::{LockResult, Mutex, MutexGuard, PoisonError};
 
-/// Locks a mutex, also if a thread panicked while it held it.
+/// Locks a mutex, even if a thread panicked while it had the lock.
 ///
-/// Whoever held the lock changed its data in one assignment or not at all, so that a panic leaves
-/// nothing half done.
+/// All users of these mutexes change the data in one assignment. So a panic never leaves it half
+/// changed.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     unpoisoned(mutex.lock())
 }
 
-/// Returns what a lock or a wait gave, also after such a panic.
+/// Returns the guard of a lock or a wait, even after such a panic.
 pub(crate) fn unpoisoned<T>(result: LockResult<T>) -> T {
     result.unwrap_or_else(PoisonError::into_inner)
 }
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_of_another_thread_does_not_keep_a_lock_from_others() {
+    fn a_lock_stays_usable_after_a_panic() {
         let mutex = Mutex::new(1);
         let panicked = std::thread::scope(|scope| {
             let holder = scope.spawn(|| {

@@ -1,14 +1,14 @@
-//! What knows nothing of tinyci: text, numbers, time, files.
+//! General helpers that do not depend on tinyci: strings, numbers, time, files.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `blob_id` | the id that git gives to contents |
-//! | `bytes` | sizes such as `10m`, read and shown |
-//! | `clock` | what time it is, and the prefix of log lines |
-//! | `duration` | times such as `90s` |
+//! | `bytes` | sizes such as `10m`, parsed and formatted |
+//! | `clock` | the current time, and the prefix of log lines |
+//! | `duration` | durations such as `90s` |
 //! | `header` | the version in the first line of a text file |
 //! | `hex` | bytes as hexadecimal digits |
-//! | `lock` | locks after a panic |
+//! | `lock` | mutexes that stay usable after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
 //! | `suggestion` | "did you mean", and `hint:` lines |
 //! | `threads` | threads with a large stack, and the text of a panic |

@@ -1,8 +1,8 @@
-//! [`Sharing`]: which other accounts may use what tinyci writes, as git's `core.sharedRepository`
-//! says.
+//! [`Sharing`]: which other accounts may use the files that tinyci writes. git's setting
+//! `core.sharedRepository` decides.
 //!
-//! git changes the modes of what it makes, after it made it, and so does this. Nothing here asks for
-//! the umask or sets it: it belongs to the whole process.
+//! Like git, this module changes the mode of a file after it was created. It neither reads nor sets
+//! the umask, because the umask belongs to the whole process.
 
 use std::{
     fs,
@@ -17,59 +17,60 @@ use rustix::{
 };
 use tempfile::NamedTempFile;
 
-/// What git grants for `group` and `all`.
+/// The permissions that git grants for `group` and for `all`.
 const GROUP: u32 = 0o660;
-const EVERYBODY: u32 = 0o664;
+const ALL: u32 = 0o664;
 
-/// What a folder's entries take its group from. BSD systems do that without it.
+/// The bit that makes new entries of a directory inherit its group. BSD systems do that without it.
 const SET_GROUP_ID: u32 = if cfg!(target_os = "linux") { 0o2000 } else { 0 };
 
-/// What `core.sharedRepository` asks for.
+/// The value of `core.sharedRepository`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Sharing {
-    /// What the umask leaves.
+    /// Only the permissions that the umask leaves.
     #[default]
     Umask,
-    /// At least these permissions, beside what the umask leaves.
+    /// At least these permissions, in addition to those that the umask leaves.
     AtLeast(u32),
-    /// These permissions, whatever the umask is.
+    /// Exactly these permissions, independent of the umask.
     Exactly(u32),
 }
 
 impl Sharing {
-    /// Reads a value as git's own `git_config_perm` does; `None` for a key that has none. Gives
-    /// nothing for what makes git itself refuse the repository.
+    /// Parses a value as git's `git_config_perm` does. `None` as a value is a key without a value.
+    /// Returns `None` if git would refuse the repository because of this value.
     pub(crate) fn parse(value: Option<&str>) -> Option<Sharing> {
         let Some(value) = value else { return Some(Sharing::AtLeast(GROUP)) };
         match value {
             "umask" => return Some(Sharing::Umask),
             "group" => return Some(Sharing::AtLeast(GROUP)),
-            "all" | "world" | "everybody" => return Some(Sharing::AtLeast(EVERYBODY)),
+            "all" | "world" | "everybody" => return Some(Sharing::AtLeast(ALL)),
             _ => {}
         }
         if value.is_empty() {
             return Some(Sharing::Umask);
         }
-        let Some(mode) = octal(value) else {
-            return truth(value)
-                .map(|is| if is { Sharing::AtLeast(GROUP) } else { Sharing::Umask });
+        let Some(mode) = parse_octal(value) else {
+            return parse_bool(value)
+                .map(|on| if on { Sharing::AtLeast(GROUP) } else { Sharing::Umask });
         };
         match mode {
             0 => Some(Sharing::Umask),
             1 => Some(Sharing::AtLeast(GROUP)),
-            2 => Some(Sharing::AtLeast(EVERYBODY)),
-            // Others never get to write, and who may enter a folder follows from who may read it.
+            2 => Some(Sharing::AtLeast(ALL)),
+            // git never lets others write. The right to enter a directory follows from the right to
+            // read it.
             mode if mode & 0o600 == 0o600 => u32::try_from(mode & 0o666).ok().map(Sharing::Exactly),
             _ => None,
         }
     }
 
-    /// Gives a file or folder that tinyci has just made, or opened as its own, to those who are to
-    /// have it. Of another account it is as that account left it.
+    /// Applies the permissions to a file or directory that tinyci has just created or opened.
+    /// Leaves a file of another account unchanged.
     ///
     /// # Errors
     ///
-    /// Those of the system, where it is this account's and its mode cannot be changed.
+    /// Fails if this account owns the file and its mode cannot be changed.
     pub(crate) fn adjust_open(self, file: impl AsFd) -> io::Result<()> {
         if self == Sharing::Umask {
             return Ok(());
@@ -77,7 +78,7 @@ impl Sharing {
         let mode = fstat(&file)?.st_mode;
         let is_dir = FileType::from_raw_mode(mode) == FileType::Directory;
         let before = Mode::from_raw_mode(mode);
-        // The fields have other widths on other systems.
+        // The width of this field differs between systems.
         #[allow(clippy::unnecessary_cast, reason = "systems differ in the width of this field")]
         let after = Mode::from_bits_retain(self.applied(before.bits() as u32, is_dir) as _);
         if after == before {
@@ -85,16 +86,16 @@ impl Sharing {
         }
         match fchmod(&file, after) {
             Err(Errno::PERM) => Ok(()),
-            done => Ok(done?),
+            result => Ok(result?),
         }
     }
 
-    /// The same for what stands at this path, and is neither there any more nor a link: neither
-    /// is an error.
+    /// Does the same for the file or directory at this path. Ignores a missing path and a symbolic
+    /// link.
     ///
     /// # Errors
     ///
-    /// As [`adjust_open`](Self::adjust_open).
+    /// Same as [`adjust_open`](Self::adjust_open).
     pub(crate) fn adjust(self, path: &Path) -> io::Result<()> {
         if self == Sharing::Umask {
             return Ok(());
@@ -102,44 +103,45 @@ impl Sharing {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match openat(CWD, path, flags, Mode::empty()) {
             Ok(file) => self.adjust_open(file),
-            // What this account may not even read is another's.
+            // A file that this account may not even read belongs to another account.
             Err(Errno::NOENT | Errno::LOOP | Errno::MLINK | Errno::ACCESS) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// A new file in this folder, to be written and then put in its place whole.
+    /// Creates a temporary file in this directory. The caller writes it and renames it to its final
+    /// name.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Fails if the file cannot be created or its mode cannot be changed.
     pub(crate) fn new_file_in(self, dir: &Path, prefix: &str) -> io::Result<NamedTempFile> {
-        let as_umask_says = fs::Permissions::from_mode(0o666);
+        let as_umask_allows = fs::Permissions::from_mode(0o666);
         let mut builder = tempfile::Builder::new();
-        let file = builder.prefix(prefix).permissions(as_umask_says).tempfile_in(dir)?;
+        let file = builder.prefix(prefix).permissions(as_umask_allows).tempfile_in(dir)?;
         self.adjust_open(file.as_file())?;
         Ok(file)
     }
 
-    /// Makes a folder and those above it that are missing. A folder that was there stays as it is.
+    /// Creates a directory and its missing parents. Leaves existing directories unchanged.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Fails if a directory cannot be created or its mode cannot be changed.
     pub(crate) fn create_dir_all(self, dir: &Path) -> io::Result<()> {
         if self == Sharing::Umask || dir.is_dir() {
             return fs::create_dir_all(dir);
         }
-        if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
-            self.create_dir_all(above)?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            self.create_dir_all(parent)?;
         }
         match fs::create_dir(dir) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
-            made => made.and_then(|()| self.adjust(dir)),
+            result => result.and_then(|()| self.adjust(dir)),
         }
     }
 
-    /// The mode that git would give to what has this one.
+    /// Returns the mode that git would give to a file or directory with this mode.
     fn applied(self, mode: u32, is_dir: bool) -> u32 {
         let (granted, exactly) = match self {
             Sharing::Umask => return mode,
@@ -162,20 +164,20 @@ impl Sharing {
     }
 }
 
-/// A whole text as C's `strtol` reads it in base 8.
-fn octal(text: &str) -> Option<i64> {
+/// Parses a whole string as C's `strtol` does in base 8.
+fn parse_octal(text: &str) -> Option<i64> {
     let text = text.trim_start();
     let (digits, sign) = match text.strip_prefix('-') {
         Some(digits) => (digits, -1),
         None => (text.strip_prefix('+').unwrap_or(text), 1),
     };
     let is_octal = !digits.is_empty() && digits.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
-    // What does not fit git cuts to all ones.
+    // git truncates a number that does not fit to one with all bits set.
     is_octal.then(|| i64::from_str_radix(digits, 8).map_or(-1, |number| sign * number))
 }
 
-/// A text as git reads a boolean: a word, or a number.
-fn truth(text: &str) -> Option<bool> {
+/// Parses a boolean as git does: a word or a number.
+fn parse_bool(text: &str) -> Option<bool> {
     let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
     if is(&["true", "yes", "on"]) {
         return Some(true);
@@ -187,7 +189,8 @@ fn truth(text: &str) -> Option<bool> {
     let digits = digits.strip_suffix(['k', 'K', 'm', 'M', 'g', 'G']).unwrap_or(digits);
     let number = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         Some(digits) => u64::from_str_radix(digits, 16),
-        // With a leading zero it would be octal, and was found not to be.
+        // A leading zero means an octal number, and the caller has already found that this is not
+        // one.
         None if digits.starts_with('0') && digits.len() > 1 => return None,
         None => digits.parse(),
     };
@@ -200,7 +203,7 @@ mod tests {
 
     use super::*;
 
-    /// The values that git knows, and some that it refuses.
+    /// Values that git accepts, and some that it refuses.
     const VALUES: [&str; 28] = [
         "umask",
         "group",
@@ -236,8 +239,9 @@ mod tests {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
     }
 
-    /// Folders and files of a new repository of git's with these settings: the modes that git gives.
-    fn by_git(dir: &Path, value: &str, umask: &str) -> Option<(u32, u32, u32)> {
+    /// Creates a repository with git and these settings. Returns the modes of a directory, an
+    /// object and a ref in it.
+    fn modes_of_git(dir: &Path, value: &str, umask: &str) -> Option<(u32, u32, u32)> {
         let script = format!(
             "umask {umask} && git init -q --bare r && cd r && git config core.sharedRepository \
              '{value}' && id=$(echo x | git hash-object -w --stdin) && git -c user.name=a -c \
@@ -257,12 +261,12 @@ mod tests {
         for umask in [0o022, 0o077, 0o002] {
             for value in VALUES {
                 let dir = tempfile::tempdir().unwrap();
-                let expected = by_git(dir.path(), value, &format!("{umask:03o}"));
-                let ours = Sharing::parse(Some(value)).map(|sharing| {
+                let expected = modes_of_git(dir.path(), value, &format!("{umask:03o}"));
+                let granted = Sharing::parse(Some(value)).map(|sharing| {
                     let applied = |mode: u32, is_dir| sharing.applied(mode & !umask, is_dir);
                     (applied(0o777, true), applied(0o444, false), applied(0o666, false))
                 });
-                assert_eq!(ours, expected, "{value} with umask {umask:03o}");
+                assert_eq!(granted, expected, "{value} with umask {umask:03o}");
             }
         }
         assert_eq!(Sharing::parse(None), Some(Sharing::AtLeast(GROUP)));
@@ -273,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn folders_that_were_there_and_what_links_lead_to_stay_as_they_are() {
+    fn existing_directories_and_targets_of_links_stay_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let (old, file) = (dir.path().join("old"), dir.path().join("file"));
         fs::create_dir(&old).unwrap();

@@ -1,25 +1,27 @@
-//! What a message suggests: the known word most like an unknown one, or a command that helps.
+//! Suggestions in messages: the known word closest to an unknown one, or a command that helps.
 
-/// A longer word is no slip of the fingers, and comparing costs the product of both lengths.
+/// The longest word to compare. A longer one is not a typo, and comparing costs the product of both
+/// lengths.
 const WORD_LENGTH_MAX: usize = 40;
 
-/// `; did you mean …?` as the end of a sentence, or nothing where no known word is near.
+/// Returns `; did you mean …?` to append to a sentence, or an empty string if no known word is
+/// similar.
 ///
-/// Case and `-` for `_` count as no difference, two swapped letters as one.
+/// Ignores case, and the difference between `-` and `_`. Two swapped letters count as one typo.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = nearest(word, known);
     nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default()
 }
 
-/// The same, or all that is known where no word of it is near.
+/// Does the same, but lists all known words if none is similar.
 pub(crate) fn did_you_mean_or_list(word: &str, known: &[&str]) -> String {
     let hint = did_you_mean(word, known.iter().copied());
     if hint.is_empty() { format!(" (there are {})", known.join(", ")) } else { hint }
 }
 
-/// A message with a command that helps, on a line of its own.
+/// Appends a hint, a command that helps, to a message on a separate line.
 ///
-/// Every hint is made here, so that a terminal, a log, JSON and C show the same text.
+/// All hints are made here, so that a terminal, a log, JSON and C show the same text.
 pub(crate) fn hinted(message: &str, hint: &str) -> String {
     format!("{message}\nhint: {hint}")
 }
@@ -31,11 +33,11 @@ fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&
     }
     let plain = |word: &str| word.to_lowercase().replace('-', "_");
     let word = plain(word);
-    let slips_max = (length / 3).max(1);
+    let typos_max = (length / 3).max(1);
     let distances =
         known.into_iter().map(|known| (strsim::damerau_levenshtein(&word, &plain(known)), known));
-    let near = distances.filter(|(slips, known)| *slips <= slips_max && *slips < known.len());
-    near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
+    let near = distances.filter(|(typos, known)| *typos <= typos_max && *typos < known.len());
+    near.min_by_key(|(typos, _)| *typos).map(|(_, known)| known)
 }
 
 #[cfg(test)]
@@ -43,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slips_of_the_fingers_are_recognized_and_other_words_are_not() {
+    fn typos_are_recognized_and_other_words_are_not() {
         let known = ["build", "test", "before_build", "after_build_success"];
         let cases = [
             ("biuld", Some("build")),

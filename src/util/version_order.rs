@@ -1,20 +1,22 @@
-//! The order of versions by their names: `v1.10` is newer than `v1.9`.
+//! Comparing version names: `v1.10` is newer than `v1.9`.
 
 use std::cmp::Ordering;
 
-/// The newest of these names.
+/// Returns the newest of these names.
 pub(crate) fn newest<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     names.max_by(|one, other| compare(one, other))
 }
 
-/// Compares two names part by part: numbers as numbers, all else letter by letter. Where one name
-/// ends, the other is newer, unless it goes on with `-` or `~`: `v1.0-rc1` comes before `v1.0`.
+/// Compares two names part by part: digits by their value, other characters one by one. If one name
+/// is a prefix of the other, the longer one is newer. Exception: `-` or `~` marks a prerelease, so
+/// `v1.0-rc1` is older than `v1.0`.
 fn compare(one: &str, other: &str) -> Ordering {
     let (mut one, mut other) = (one, other);
     loop {
         let (number, rest) = split_number(one);
         let (other_number, other_rest) = split_number(other);
-        // Equal but for zeros in front, so that different names are never equal.
+        // This is equal only if both numbers have the same leading zeros. So different names are
+        // never equal.
         let order = by_value(number, other_number);
         if order != Ordering::Equal {
             return order;
@@ -29,20 +31,20 @@ fn compare(one: &str, other: &str) -> Ordering {
     }
 }
 
-/// The digits that a text begins with, and what follows.
+/// Splits the string after its leading digits.
 fn split_number(text: &str) -> (&str, &str) {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     text.split_at(end)
 }
 
-/// Numbers of any length: the longer one is greater, without zeros in front.
+/// Compares numbers of any length: without leading zeros, the longer one is greater.
 fn by_value(one: &str, other: &str) -> Ordering {
     let (plain, other_plain) = (one.trim_start_matches('0'), other.trim_start_matches('0'));
     let lengths = plain.len().cmp(&other_plain.len());
     lengths.then(plain.cmp(other_plain)).then(one.len().cmp(&other.len()))
 }
 
-/// A mark of what comes before a release, then the end, then anything else.
+/// Orders prerelease marks first, then the end of the name, then other characters.
 fn rank(letter: Option<char>) -> u8 {
     match letter {
         Some('-' | '~') => 0,

@@ -1,4 +1,4 @@
-//! What jobs kept: in records, in the list beside the files, and for `tinyci artifacts --json`.
+//! Artifacts as JSON: in records, in the list beside the files, and for `tinyci artifacts --json`.
 
 use std::str::FromStr;
 
@@ -53,12 +53,12 @@ impl ArtifactTotalJson {
     }
 }
 
-/// The list of all that a job kept, a line for each file.
+/// Returns the full list of a job's artifacts, one line for each file.
 pub(crate) fn artifact_lines(artifacts: &[Artifact]) -> String {
     artifacts.iter().map(|artifact| json(&ArtifactJson::of(artifact)) + "\n").collect()
 }
 
-/// Reads such a list. A line that is none is passed over.
+/// Parses such a list. Ignores malformed lines.
 pub(crate) fn read_artifact_lines(text: &str) -> Vec<Artifact> {
     let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
     lines.map(ArtifactJson::into_artifact).collect()
@@ -77,9 +77,11 @@ struct ArtifactListJson {
 }
 
 impl ArtifactList {
-    /// As one line of JSON: `commit`, `job_id`, `outcome`, `place` (`build`, `archive` or `gone`);
-    /// `files` and `bytes`, which the job kept in all; and `artifacts`, each with `path`, `bytes`,
-    /// `blob` and, if it is true, `executable`.
+    /// Returns one line of JSON.
+    ///
+    /// The keys are `commit`, `job_id`, `outcome`, `place` (`build`, `archive` or `missing`),
+    /// `files`, `bytes` and `artifacts`. `files` and `bytes` are the totals of the job. Each
+    /// artifact has `path`, `bytes`, `blob` and, if true, `executable`.
     ///
     /// ```no_run
     /// use tinyci::{Engine, artifact::ArtifactOptions};
@@ -100,7 +102,7 @@ impl ArtifactList {
         })
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Parses the result of [`to_json`](Self::to_json).
     ///
     /// ```
     /// let line = concat!(
@@ -114,8 +116,8 @@ impl ArtifactList {
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a text that is not such a line,
-    /// [`NewerFormat`](ErrorKind::NewerFormat) for one of a later version (`v`).
+    /// Returns [`InvalidArg`](ErrorKind::InvalidArg) if the line is malformed, and
+    /// [`NewerFormat`](ErrorKind::NewerFormat) if its version (`v`) is newer.
     pub fn from_json(line: &str) -> Result<Self, Error> {
         let read: ArtifactListJson = serde_json::from_str(line).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "not a list of artifacts").with_source(source)

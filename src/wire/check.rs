@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl CheckReport {
-    /// As one line of JSON, which `tinyci check --json` prints: each of `problems` has a `severity`,
-    /// `error` or `warning`. Excerpts are for people, and left out.
+    /// Returns one line of JSON, as `tinyci check --json` prints it. Each of `problems` has a
+    /// `severity`: `error` or `warning`. Excerpts are not included, because they are for people.
     pub fn to_json(&self) -> String {
         json(&ReportJson {
             v: VERSION,

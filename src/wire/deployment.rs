@@ -1,4 +1,5 @@
-//! Deployments, plans of them and approvals: in the messages of their commits, and for `--json`.
+//! Deployments, their plans and approvals as JSON: in commit messages of their refs, and for
+//! `--json`.
 
 use std::borrow::Cow;
 
@@ -7,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     dry_run::StepJson,
     record::{
-        CommitJson, FailureJson, Time, failure_mirrors, json, lenient, lenient_list, short,
-        whole_ms,
+        CommitJson, FailureJson, Time, failures_json, json, lenient, lenient_list, short, whole_ms,
     },
     unknown,
     version::VERSION,
@@ -24,16 +24,16 @@ use crate::model::{
     outcome::Outcome,
 };
 
-/// What an export is called as a rule.
-const USUAL_EXPORT: &str = "export";
+/// The default name of an export.
+const DEFAULT_EXPORT: &str = "export";
 
 impl Deployment {
-    /// As one line of JSON, the form in which `refs/tinyci/deployments/<environment>` keeps it.
+    /// Returns one line of JSON, as `refs/tinyci/deployments/<environment>` stores it.
     ///
-    /// `from` and `approved_by` are null where there is none, `finished` where it has not ended.
-    /// `approval_proof` says how it is known who approved: its `kind` is `signature` (with `principal`
-    /// and `key`), `account` or `program` (with `account`), or `word`.
-    /// `bare` is there if it is true, `export` if the export has a name of its own.
+    /// `previous` and `approved_by` may be null. `finished` is null if the deployment has not
+    /// ended. The `kind` of `approval_proof` is `signature` (with `principal` and `key`), `account`
+    /// or `program` (with `account`), or `unproven`. `bare` is only present if true, `export` only
+    /// if the export does not have the default name.
     ///
     /// ```
     /// let line = concat!(
@@ -51,52 +51,54 @@ impl Deployment {
         json(&DeploymentJson::of(self))
     }
 
-    /// Reads a deployment, also one that a newer tinyci wrote: unknown fields are kept, an unknown
-    /// outcome is a failure.
+    /// Parses a deployment, even if a newer tinyci wrote it. Keeps unknown fields; an unknown
+    /// outcome becomes a failure.
     ///
     /// # Errors
     ///
-    /// [`NewerFormat`](ErrorKind::NewerFormat) for a deployment of a later version (`v`);
-    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says what was
-    /// deployed to where, when it began, and what came of it.
+    /// Returns [`NewerFormat`](ErrorKind::NewerFormat) if its version (`v`) is newer. Returns
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object with the required
+    /// fields: commit, environment, outcome, `started` and `id`.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let read = serde_json::from_str(text).map_err(|source| foreign("deployment", source));
-        let mirror: DeploymentJson<'_> = read?;
-        unknown::check_version("deployment", mirror.v)?;
+        let read = serde_json::from_str(text).map_err(|source| not_a("deployment", source));
+        let parsed: DeploymentJson<'_> = read?;
+        unknown::check_version("deployment", parsed.v)?;
         let id = |text: &str| text.parse::<CommitId>();
-        let outcome = mirror.outcome.parse::<DeployOutcome>();
-        let unknown = || format!("unknown outcome `{}` of a newer tinyci", mirror.outcome);
+        let outcome = parsed.outcome.parse::<DeployOutcome>();
+        let unknown = || format!("unknown outcome `{}` of a newer tinyci", parsed.outcome);
         let unknown = outcome.is_err().then(unknown);
         Ok(Self {
-            commit: id(&mirror.commit)?,
-            previous: mirror.previous.as_deref().map(id).transpose()?,
+            commit: id(&parsed.commit)?,
+            previous: parsed.previous.as_deref().map(id).transpose()?,
             outcome: outcome.unwrap_or(DeployOutcome::Failure),
-            reason: mirror.reason.map(Cow::into_owned).or(unknown),
-            failures: mirror.failures.into_iter().map(FailureJson::into_failure).collect(),
-            environment: mirror.environment.into_owned(),
-            forced: mirror.forced,
-            rollback: mirror.rollback,
-            bare: mirror.bare,
-            export: mirror.export.map_or_else(|| USUAL_EXPORT.to_owned(), Cow::into_owned),
-            approved_by: mirror.approved_by.map(Cow::into_owned),
-            approval_proof: mirror.approval_proof.and_then(ProofJson::proof),
-            config_blob: mirror.config_blob.into_owned(),
-            started: mirror.started.0,
-            finished: mirror.finished.map(|time| time.0),
-            deployed_by: mirror.deployed_by.into_owned(),
-            account: mirror.account.map(Cow::into_owned),
-            id: mirror.id.into_owned(),
-            remote: mirror.remote.map(Cow::into_owned),
-            unknown_fields: unknown::kept(mirror.unknown),
+            reason: parsed.reason.map(Cow::into_owned).or(unknown),
+            failures: parsed.failures.into_iter().map(FailureJson::into_failure).collect(),
+            environment: parsed.environment.into_owned(),
+            forced: parsed.forced,
+            rollback: parsed.rollback,
+            bare: parsed.bare,
+            export: parsed.export.map_or_else(|| DEFAULT_EXPORT.to_owned(), Cow::into_owned),
+            approved_by: parsed.approved_by.map(Cow::into_owned),
+            approval_proof: parsed.approval_proof.and_then(ProofJson::proof),
+            config_blob: parsed.config_blob.into_owned(),
+            started: parsed.started.0,
+            finished: parsed.finished.map(|time| time.0),
+            deployed_by: parsed.deployed_by.into_owned(),
+            account: parsed.account.map(Cow::into_owned),
+            id: parsed.id.into_owned(),
+            remote: parsed.remote.map(Cow::into_owned),
+            unknown_fields: unknown::kept(parsed.unknown),
         })
     }
 }
 
 impl DeployPlan {
-    /// As one line of JSON. `approval` is `not_needed`, `given`, `awaited` or `unknown`; `uncounted`
-    /// holds approvals, each with its `problem`. `build` is `present`, `missing`, `other_branch`,
-    /// `none`, `discarded` or `bare`. `build_took_ms` is the duration of the last job of a build that
-    /// must be made again. `steps` are as in [`DryRun::to_json`](crate::plan::DryRun::to_json).
+    /// Returns one line of JSON.
+    ///
+    /// `approval` is `not_needed`, `given`, `awaiting_approval` or `unknown`. `uncounted` lists
+    /// approvals, each with its `problem`. `build` is `present`, `missing`, `other_branch`, `none`,
+    /// `discarded` or `bare`. If tinyci must build the commit, `build_took_ms` is the duration of
+    /// its last job. `steps` are as in [`DryRun::to_json`](crate::plan::DryRun::to_json).
     pub fn to_json(&self) -> String {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
@@ -120,7 +122,7 @@ impl DeployPlan {
                 }
                 _ => None,
             },
-            ineligible: self.ineligible.iter().map(PassedOverJson::of).collect(),
+            ineligible: self.ineligible.iter().map(IneligibleJson::of).collect(),
             approval,
             approved_by: given.map(Approval::approver),
             approval_proof: given.and_then(|it| it.proof.as_ref()).map(ProofJson::of),
@@ -137,32 +139,32 @@ impl DeployPlan {
 
 #[cfg(feature = "capi")]
 impl DeployPlan {
-    /// Reads from a plan's JSON where it leads to, and the request that carries it out.
+    /// Returns the environment of a plan in JSON, and the request that carries it out.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is no plan.
+    /// Returns [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a plan.
     pub(crate) fn request_from_json(text: &str) -> Result<(String, DeployRequest), Error> {
-        let read = serde_json::from_str(text).map_err(|source| foreign("plan", source));
-        let mirror: PlannedJson = read?;
-        unknown::check_version("plan", mirror.v)?;
+        let read = serde_json::from_str(text).map_err(|source| not_a("plan", source));
+        let parsed: PlannedJson = read?;
+        unknown::check_version("plan", parsed.v)?;
         let id = |commit: &PlannedCommit| commit.id.parse::<CommitId>();
-        let running = mirror.deployed.as_ref().map(|it| it.commit.parse::<CommitId>());
+        let deployed = parsed.deployed.as_ref().map(|it| it.commit.parse::<CommitId>());
         let request = DeployRequest {
-            revision: Some(id(&mirror.commit)?.to_string()),
-            rollback: mirror.rollback,
-            force: mirror.forced,
-            bare: mirror.build == BuildState::Bare.name(),
+            revision: Some(id(&parsed.commit)?.to_string()),
+            rollback: parsed.rollback,
+            force: parsed.forced,
+            bare: parsed.build == BuildState::Bare.name(),
             by: None,
             assume: Vec::new(),
-            expected: Some(running.transpose()?),
+            expected: Some(deployed.transpose()?),
         };
-        Ok((mirror.environment, request))
+        Ok((parsed.environment, request))
     }
 }
 
-/// What a plan says of the deployment that is to follow it. All of it has to be there: a plan
-/// without `running` must not be taken for one that found nothing deployed.
+/// The fields of a plan that its deployment needs. All are required: a plan without `deployed` must
+/// not look like one for an empty environment.
 #[cfg(feature = "capi")]
 #[derive(Deserialize)]
 struct PlannedJson {
@@ -171,7 +173,7 @@ struct PlannedJson {
     environment: String,
     commit: PlannedCommit,
     #[serde(deserialize_with = "Option::deserialize")]
-    deployed: Option<PlannedRunning>,
+    deployed: Option<PlannedDeployed>,
     forced: bool,
     rollback: bool,
     build: String,
@@ -185,33 +187,34 @@ struct PlannedCommit {
 
 #[cfg(feature = "capi")]
 #[derive(Deserialize)]
-struct PlannedRunning {
+struct PlannedDeployed {
     commit: String,
 }
 
 impl Approval {
-    /// As one line of JSON: what is kept, and how it is known who gave it (`proof`), or why it does
-    /// not count (`problem`).
+    /// Returns one line of JSON: the stored fields, `signed`, and `proof` or, if the approval does
+    /// not count, `problem`.
     pub fn to_json(&self) -> String {
         json(&ApprovalJson::of(self))
     }
 
-    /// As the commit of its ref has it. What it is worth is found out anew wherever it is looked at.
+    /// Returns the JSON that is stored in the commit of its ref. It has no proof, because every
+    /// reader verifies the approval again.
     pub(crate) fn to_stored_json(&self) -> String {
-        json(&StoredJson::of(self))
+        json(&StoredApprovalJson::of(self))
     }
 
-    /// Reads what the commit of an approval's ref says.
+    /// Parses the message of the commit of an approval's ref.
     pub(crate) fn from_json(text: &str, reference: &str) -> Result<Self, Error> {
-        let read = serde_json::from_str(text).map_err(|source| foreign("approval", source));
-        let mirror: StoredJson<'_> = read?;
+        let read = serde_json::from_str(text).map_err(|source| not_a("approval", source));
+        let parsed: StoredApprovalJson<'_> = read?;
         Ok(Self {
             reference: reference.to_owned(),
-            environment: mirror.environment.into_owned(),
-            commit: mirror.commit.parse()?,
-            config_blob: mirror.config_blob.into_owned(),
-            approved_by: mirror.approved_by.into_owned(),
-            time: mirror.time.0,
+            environment: parsed.environment.into_owned(),
+            commit: parsed.commit.parse()?,
+            config_blob: parsed.config_blob.into_owned(),
+            approved_by: parsed.approved_by.into_owned(),
+            time: parsed.time.0,
             signed: false,
             proof: None,
             problem: None,
@@ -219,7 +222,7 @@ impl Approval {
     }
 }
 
-fn foreign(what: &str, source: serde_json::Error) -> Error {
+fn not_a(what: &str, source: serde_json::Error) -> Error {
     let message = format!("not a tinyci {what}");
     Error::new(ErrorKind::InvalidArg, message).with_source(source)
 }
@@ -261,7 +264,7 @@ pub(super) struct DeploymentJson<'a> {
     config_blob: Cow<'a, str>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     remote: Option<Cow<'a, str>>,
-    /// What a newer version wrote.
+    /// Fields that a newer version of tinyci wrote.
     #[serde(flatten)]
     unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -285,10 +288,10 @@ impl<'a> DeploymentJson<'a> {
             rollback: deployment.rollback,
             bare: deployment.bare,
             export: Some(deployment.export.as_str())
-                .filter(|export| *export != USUAL_EXPORT)
+                .filter(|export| *export != DEFAULT_EXPORT)
                 .map(Cow::from),
             reason: deployment.reason.as_deref().map(short),
-            failures: failure_mirrors(&deployment.failures),
+            failures: failures_json(&deployment.failures),
             config_blob: deployment.config_blob.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
             unknown: unknown::written(&deployment.unknown_fields),
@@ -309,7 +312,7 @@ struct PlanJson<'a> {
     build: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     build_took_ms: Option<u64>,
-    ineligible: Vec<PassedOverJson<'a>>,
+    ineligible: Vec<IneligibleJson<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -326,21 +329,21 @@ struct PlanJson<'a> {
 }
 
 #[derive(Serialize)]
-struct PassedOverJson<'a> {
+struct IneligibleJson<'a> {
     commit: String,
     reason: &'a str,
 }
 
-impl<'a> PassedOverJson<'a> {
+impl<'a> IneligibleJson<'a> {
     fn of((commit, reason): &'a (CommitId, String)) -> Self {
         Self { commit: commit.to_string(), reason }
     }
 }
 
-/// What the commit of an approval says. Nothing more is ever read from there: whoever wrote it does
-/// not say what it is worth.
+/// The stored fields of an approval. Its author must not decide whether it counts, so nothing else
+/// is read from there.
 #[derive(Serialize, Deserialize)]
-struct StoredJson<'a> {
+struct StoredApprovalJson<'a> {
     commit: Cow<'a, str>,
     environment: Cow<'a, str>,
     config_blob: Cow<'a, str>,
@@ -350,7 +353,7 @@ struct StoredJson<'a> {
     reference: Option<Cow<'a, str>>,
 }
 
-impl<'a> StoredJson<'a> {
+impl<'a> StoredApprovalJson<'a> {
     fn of(approval: &'a Approval) -> Self {
         Self {
             commit: approval.commit.to_string().into(),
@@ -366,7 +369,7 @@ impl<'a> StoredJson<'a> {
 #[derive(Serialize)]
 struct ApprovalJson<'a> {
     #[serde(flatten)]
-    stored: StoredJson<'a>,
+    stored: StoredApprovalJson<'a>,
     signed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     proof: Option<ProofJson<'a>>,
@@ -377,7 +380,7 @@ struct ApprovalJson<'a> {
 impl<'a> ApprovalJson<'a> {
     fn of(approval: &'a Approval) -> Self {
         Self {
-            stored: StoredJson::of(approval),
+            stored: StoredApprovalJson::of(approval),
             signed: approval.signed,
             proof: approval.proof.as_ref().map(ProofJson::of),
             problem: approval.problem.as_deref(),
@@ -385,7 +388,7 @@ impl<'a> ApprovalJson<'a> {
     }
 }
 
-/// How it is known who approved.
+/// The proof of who approved.
 #[derive(Serialize, Deserialize)]
 struct ProofJson<'a> {
     kind: Cow<'a, str>,
@@ -402,8 +405,8 @@ impl<'a> ProofJson<'a> {
         let (mut principal, mut key, mut account) = (None, None, None);
         let kind = match proof {
             ApprovalProof::Unproven => "unproven",
-            ApprovalProof::Signature { principal: who, key: of } => {
-                (principal, key) = (Some(who.as_str().into()), Some(of.as_str().into()));
+            ApprovalProof::Signature { principal: name, key: fingerprint } => {
+                (principal, key) = (Some(name.as_str().into()), Some(fingerprint.as_str().into()));
                 "signature"
             }
             ApprovalProof::Account(name) => {
@@ -418,7 +421,7 @@ impl<'a> ProofJson<'a> {
         Self { kind: kind.into(), principal, key, account }
     }
 
-    /// None where this version does not know it.
+    /// Returns `None` if this version does not know the kind of proof.
     fn proof(self) -> Option<ApprovalProof> {
         let account = self.account.map(Cow::into_owned);
         match &*self.kind {

@@ -1,4 +1,4 @@
-//! What running a commit would do, as `plan --json` prints it.
+//! Dry runs as JSON, for `plan --json`.
 
 use serde::Serialize;
 
@@ -9,16 +9,22 @@ use crate::model::{
 };
 
 impl DryRun {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
-    /// It has `v`, `commit`, `outcome`, `reason` where it would be skipped or its config is not
-    /// valid, `left_out` as in a record, and `steps`, each with `name`, `outcome`, `hook_callbacks` (how
-    /// many hooks of the embedding program come first), `reason` where it would be skipped or fail,
-    /// `ends` where nothing is known of it from some point on, and why, and `actions`, in their order. An action is a `decision`, with `question`, `answer` and the `file`
-    /// and `line` that ask; a `command`, with `command`, perhaps `label`, what the script is told of
-    /// its `output` (`passed` if it only asks for that, `unknown`, or `given`) and that `text`; a
-    /// `call`, with the `call` as a script would write it; or a `note` that the log would have too.
-    /// The `outcome` of a step that `ends`, and then of the commit, is `unknown`.
+    /// The keys are `v`, `commit`, `outcome`, `reason` (if it would be skipped or its config is
+    /// invalid), `left_out` as in a record, and `steps`.
+    ///
+    /// A step has `name`, `outcome`, `hook_callbacks` (the number of hook callbacks that come
+    /// first) and `actions`. It has a `reason` if it would be skipped or fail. If its dry run ends
+    /// early, `ends` is the reason, and the `outcome` of the step and the commit is `unknown`.
+    ///
+    /// The `action` of an action is one of:
+    ///
+    /// - `decision`, with `question`, `answer`, and the `file` and `line` of the condition;
+    /// - `command`, with `command`, an optional `label`, and the assumed `output`. That is `passed`
+    ///   if the script does not use it, `unknown`, or `given` with the `text`;
+    /// - `call`, with the `call` as a script would write it;
+    /// - `note`, with a `note` as in the log.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -26,9 +32,9 @@ impl DryRun {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        let mirror = Versioned { v: VERSION, dry_run: DryRunJson::of(self) };
-        // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
-        serde_json::to_string(&mirror).unwrap_or_default()
+        let json = Versioned { v: VERSION, dry_run: DryRunJson::of(self) };
+        // Serialization cannot fail: the types contain only strings, numbers and arrays.
+        serde_json::to_string(&json).unwrap_or_default()
     }
 }
 
@@ -59,12 +65,12 @@ pub(super) struct StepJson<'a> {
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ends: Option<&'a str>,
-    actions: Vec<ActJson<'a>>,
+    actions: Vec<ActionJson<'a>>,
 }
 
 #[derive(Serialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
-enum ActJson<'a> {
+enum ActionJson<'a> {
     Decision {
         question: &'a str,
         answer: bool,
@@ -100,7 +106,7 @@ impl<'a> DryRunJson<'a> {
     }
 }
 
-/// The outcome's name, or that nobody knows it.
+/// Returns the name of the outcome, or `unknown`.
 fn outcome_name(outcome: Option<Outcome>) -> &'static str {
     outcome.map_or("unknown", Outcome::name)
 }
@@ -113,17 +119,17 @@ impl<'a> StepJson<'a> {
             hook_callbacks: step.hook_callbacks,
             reason: step.reason.as_deref(),
             ends: step.ends.as_deref(),
-            actions: step.actions.iter().map(ActJson::of).collect(),
+            actions: step.actions.iter().map(ActionJson::of).collect(),
         }
     }
 }
 
-impl<'a> ActJson<'a> {
-    fn of(act: &'a Action) -> Self {
-        match act {
+impl<'a> ActionJson<'a> {
+    fn of(action: &'a Action) -> Self {
+        match action {
             Action::Decision { question, answer, at } => {
                 let (file, line) = at.rsplit_once(':').unwrap_or((at, ""));
-                ActJson::Decision { question, answer: *answer, file, line: line.parse().ok() }
+                ActionJson::Decision { question, answer: *answer, file, line: line.parse().ok() }
             }
             Action::Command { command, label, output } => {
                 let (output, text) = match output {
@@ -131,10 +137,10 @@ impl<'a> ActJson<'a> {
                     Assumption::Unknown => ("unknown", None),
                     Assumption::Given(text) => ("given", Some(text.as_str())),
                 };
-                ActJson::Command { command, label: label.as_deref(), output, text }
+                ActionJson::Command { command, label: label.as_deref(), output, text }
             }
-            Action::Call(call) => ActJson::Call { call },
-            Action::Note(note) => ActJson::Note { note },
+            Action::Call(call) => ActionJson::Call { call },
+            Action::Note(note) => ActionJson::Note { note },
         }
     }
 }
@@ -148,7 +154,7 @@ mod tests {
     };
 
     #[test]
-    fn every_kind_of_act_has_its_keys() {
+    fn every_kind_of_action_has_its_keys() {
         let decision = Action::Decision {
             question: "changed(\"a\")".into(),
             answer: true,
@@ -159,19 +165,19 @@ mod tests {
             label: label.map(str::to_owned),
             output,
         };
-        let acts = vec![
+        let actions = vec![
             decision,
             command(Some("api"), Assumption::Passed),
             command(None, Assumption::Given("v1".into())),
             Action::Call("warn(\"w\")".into()),
         ];
-        let step = |name, outcome, reason: Option<&str>, acts| StepDryRun {
+        let step = |name, outcome, reason: Option<&str>, actions| StepDryRun {
             name,
             hook_callbacks: 1,
             outcome: Some(outcome),
             reason: reason.map(str::to_owned),
             ends: None,
-            actions: acts,
+            actions,
         };
         let dry_run = DryRun {
             commit: CommitId::from_bytes([0; 20]),
@@ -179,7 +185,7 @@ mod tests {
             reason: None,
             left_out: Vec::new(),
             steps: vec![
-                step(Phase::Build.into(), Outcome::Success, None, acts),
+                step(Phase::Build.into(), Outcome::Success, None, actions),
                 step(Hook::AfterAll.into(), Outcome::Skipped, Some("no need"), Vec::new()),
             ],
         };

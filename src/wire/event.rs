@@ -1,4 +1,4 @@
-//! Events, as `--json` prints them.
+//! Events as JSON, for `--json`.
 
 use std::path::Path;
 
@@ -16,18 +16,24 @@ use crate::model::{
 };
 
 impl Event {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
-    /// Every event has `event` (its kind), `v`, `sequence` and `time`, and as far as they apply
-    /// `commit`, `run`, `step` and `label`. The rest depends on the kind: `jobs` of `planned`; `details` of
-    /// `job_started`; `dir` of `exported`; `opens` of `step_started`; `stream` and `text` of
-    /// `output` (with the bytes as `text_hex` where they are not UTF-8); `record` of
-    /// `step_finished` and `job_finished`; `message` of `warning` and `waiting`; `deployment`
-    /// of `deploy_started` and `deploy_finished`; `outcome` of `finished`.
+    /// All events have `event` (the kind), `v`, `sequence` and `time`, and, if they apply,
+    /// `commit`, `job_id`, `step` and `label`. The other keys depend on the kind:
+    ///
+    /// - `planned`: `jobs`;
+    /// - `job_started`: `details` and, if the commit is tested again, `retest_reason`;
+    /// - `exported`: `dir`;
+    /// - `step_started`: `opens`;
+    /// - `output`: `stream` and `text`, with the bytes as `text_hex` if they are not UTF-8;
+    /// - `step_finished` and `job_finished`: `record`;
+    /// - `warning` and `waiting`: `message`;
+    /// - `deploy_started` and `deploy_finished`: `deployment`;
+    /// - `finished`: `outcome`.
     pub fn to_json(&self) -> String {
-        let mirror = EventJson::of(self);
-        // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
-        serde_json::to_string(&mirror).unwrap_or_default()
+        let json = EventJson::of(self);
+        // Serialization cannot fail: the types contain only strings, numbers and arrays.
+        serde_json::to_string(&json).unwrap_or_default()
     }
 }
 
@@ -92,14 +98,14 @@ enum Body<'a> {
 
 impl<'a> EventJson<'a> {
     fn of(event: &'a Event) -> Self {
-        let EventMeta { sequence, time, commit, job_id: run, step, label } = &event.meta;
+        let EventMeta { sequence, time, commit, job_id, step, label } = &event.meta;
         Self {
             event: kind(&event.kind),
             v: VERSION,
             sequence: *sequence,
             time: Time(*time),
             commit: commit.map(|id| id.to_string()),
-            job_id: run.as_deref(),
+            job_id: job_id.as_deref(),
             step: step.map(StepName::as_str),
             label: label.as_deref(),
             body: Body::of(&event.kind),
@@ -130,9 +136,9 @@ impl<'a> Body<'a> {
             EventKind::Planned { jobs, .. } => {
                 Body::Planned { jobs: jobs.iter().map(JobJson::of).collect() }
             }
-            EventKind::JobStarted { commit, retest_reason: again, .. } => Body::JobStarted {
+            EventKind::JobStarted { commit, retest_reason, .. } => Body::JobStarted {
                 details: CommitJson::of(commit),
-                retest_reason: again.as_deref(),
+                retest_reason: retest_reason.as_deref(),
             },
             EventKind::Exported { dir, .. } => Body::Exported { dir: lossy(dir) },
             EventKind::StepStarted { opens, .. } => Body::StepStarted {

@@ -1,4 +1,4 @@
-//! What somebody decided about a commit, and what came of a cancel.
+//! Interventions and cancellations as JSON.
 
 use std::borrow::Cow;
 
@@ -30,7 +30,7 @@ impl<'a> InterventionJson<'a> {
         }
     }
 
-    /// Nothing for a kind that this version does not know.
+    /// Returns `None` if this version does not know the kind.
     pub(super) fn into_intervention(self) -> Option<Intervention> {
         let kind = InterventionKind::ALL.into_iter().find(|kind| kind.name() == self.kind)?;
         let (by, reason) = (self.by.into_owned(), self.reason.map(Cow::into_owned));
@@ -62,7 +62,7 @@ impl<'a> CanceledJobJson<'a> {
 }
 
 impl Cancellation {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
     /// ```
     /// let nothing = tinyci::intervention::Cancellation::default();

@@ -1,23 +1,24 @@
-//! JSON: how a record is kept in a note, and what programs get from `--json` and the C ABI.
+//! JSON: the format of records in notes, of `--json` and of the C ABI.
 //!
-//! Readers outlive writers: each form is a mirror of its word with a fixed order of keys and a
-//! version, absent values are left out, and unknown fields are kept. Nothing unknown
-//! is ever green. Times are RFC 3339 in UTC with milliseconds, durations whole milliseconds.
+//! Old and new versions of tinyci read each other's JSON. So each type of the model has a type
+//! `*Json` here, with a fixed order of keys and a version. Absent values are omitted, and unknown
+//! fields are kept. An unknown outcome is never green. Times are RFC 3339 in UTC with milliseconds,
+//! durations whole milliseconds.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `deployment` | deployments, plans of them, approvals |
-//! | `check` | what is wrong with a config |
-//! | `artifact` | what jobs kept |
+//! | `deployment` | deployments, their plans, approvals |
+//! | `check` | errors and warnings of a config |
+//! | `artifact` | files that jobs kept |
 //! | `record` | records, plans and summaries |
 //! | `event` | events of a run |
-//! | `intervention` | what somebody decided about a commit, and what came of a cancel |
-//! | `dry_run` | what running a commit would do |
-//! | `test_report` | what tests of a pipeline came to |
+//! | `intervention` | people's decisions about a commit, and cancellations |
+//! | `dry_run` | the actions that a job would do |
+//! | `test_report` | results of pipeline tests |
 //! | `request` | requests to a host, for C |
-//! | `status` | settings, how the repository is doing, and what housekeeping passed over |
-//! | `state_format` | which versions of tinyci may use the state |
-//! | `unknown` | what only a newer version knows |
+//! | `status` | settings, the state of a repository, and files that could not be removed |
+//! | `state_format` | the versions of tinyci that may use the state |
+//! | `unknown` | fields and versions that only a newer version knows |
 //! | `value` | values of scripts |
 //! | `version` | the version of the JSON |
 

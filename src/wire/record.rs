@@ -1,4 +1,4 @@
-//! Records, and what a run is planned and summed up as.
+//! Records, summaries, plans and commits as JSON.
 
 use std::{
     borrow::Cow,
@@ -32,19 +32,19 @@ use crate::{
     },
 };
 
-/// How many bytes of one reason or error are kept: a note is read by `git log`.
+/// The most bytes of one reason or error, because `git log` shows notes.
 const TEXT_BYTES_MAX: usize = 4096;
 
 impl Record {
-    /// As one line of JSON, the form in which `refs/notes/runs/tinyci` keeps it.
+    /// Returns one line of JSON, as `refs/notes/runs/tinyci` stores it.
     ///
-    /// `counts` is there, and false, if the outcome is not the commit's verdict.
+    /// `counts` is only present if false: then the outcome is not the commit's verdict.
     ///
-    /// Of a step that ran many commands the first and last are kept and those that failed;
-    /// `omitted_commands` says how many are not, `omitted_failures` the same of failures. A command,
-    /// reason or error of more than 4 KiB is cut and says so at its end, and commands are cut shorter if
-    /// those of a step have more than 32 KiB together. Times are cut
-    /// to milliseconds. A branch that is not UTF-8 comes with U+FFFD, and its bytes as `branch_hex`.
+    /// A step with many commands keeps the first, the last and the failed ones. `omitted_commands`
+    /// and `omitted_failures` are the numbers of the others. A command, reason or error is cut at 4
+    /// KiB, with a note at its end. Commands are cut shorter if those of a step have more than 32
+    /// KiB together. Times are truncated to milliseconds. A branch that is not UTF-8 has U+FFFD in
+    /// `branch`, and its bytes in `branch_hex`.
     ///
     /// ```
     /// let line = concat!(
@@ -62,33 +62,32 @@ impl Record {
         json(&RecordJson::of(self))
     }
 
-    /// Reads a record, also one that a newer tinyci wrote, as far as it can be understood: unknown
-    /// steps and ends of commands are passed over, an unknown outcome is
-    /// [`Error`](Outcome::Error). Unknown fields are kept: [`to_json`](Record::to_json) writes
-    /// them again.
+    /// Parses a record, even if a newer tinyci wrote it. Ignores unknown steps and exits; an
+    /// unknown outcome becomes [`Error`](Outcome::Error). Keeps unknown fields:
+    /// [`to_json`](Record::to_json) writes them again.
     ///
     /// # Errors
     ///
-    /// [`NewerFormat`](ErrorKind::NewerFormat) for a record of a later version (`v`);
-    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object that says which run
-    /// of which commit and tree had which outcome, and when it finished.
+    /// Returns [`NewerFormat`](ErrorKind::NewerFormat) if its version (`v`) is newer. Returns
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not a JSON object with the required
+    /// fields: `job_id`, `commit`, `tree`, `outcome` and `finished`.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let mirror: RecordJson = serde_json::from_str(text).map_err(|source| {
+        let value: RecordJson = serde_json::from_str(text).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "not a tinyci record").with_source(source)
         })?;
-        mirror.into_record()
+        value.into_record()
     }
 }
 
 impl StepRecord {
-    /// As one line of JSON, as it stands in a [`Record`].
+    /// Returns one line of JSON, in the same form as in a [`Record`].
     pub fn to_json(&self) -> String {
         json(&StepJson::of(self))
     }
 }
 
 impl Summary {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
     /// ```
     /// let summary = tinyci::Summary::default();
@@ -104,26 +103,27 @@ impl Summary {
 }
 
 impl Commit {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
-    /// `time` is in seconds since 1970, as in the names of build folders. Text that is not UTF-8
-    /// comes with U+FFFD; of a branch the bytes are given too, as `branch_hex`.
+    /// `time` is in seconds since 1970, as in the names of build directories. Strings that are not
+    /// UTF-8 have U+FFFD. For a branch, `branch_hex` has the bytes.
     pub fn to_json(&self) -> String {
         json(&CommitJson::of(self))
     }
 }
 
 impl Job {
-    /// As one line of JSON: the commit, as `reason` one of `pending`, `unfinished`, `named`,
-    /// `retry`, `retest`, `tag` and `rebuild`, and, if it is tested for a tag, that `tag`. `retest` says
-    /// for which ref a commit is tested again, and why.
+    /// Returns one line of JSON.
+    ///
+    /// The keys are `trigger` and `commit`. `tag` is the tag that the commit is tested for, if any.
+    /// If the commit is tested again, `retest_reason` has the ref and the reason.
     pub fn to_json(&self) -> String {
         json(&JobJson::of(self))
     }
 }
 
 impl Plan {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
     /// ```
     /// let plan = tinyci::plan::Plan::default();
@@ -133,8 +133,8 @@ impl Plan {
         json(&PlanJson::of(self))
     }
 
-    /// The same with `dry_runs`: what running these commits would do, step by step, each without
-    /// its own `v` and otherwise as [`DryRun::to_json`](crate::plan::DryRun::to_json) tells it.
+    /// Returns the same with `dry_runs`: the actions of these commits' steps. Each has the form of
+    /// [`DryRun::to_json`](crate::plan::DryRun::to_json), without `v`.
     ///
     /// ```
     /// let plan = tinyci::plan::Plan::default();
@@ -192,10 +192,10 @@ pub(super) struct RecordJson<'a> {
     artifacts: Vec<ArtifactJson>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     artifact_total: Option<ArtifactTotalJson>,
-    /// There only if it is false: most records are their commit's verdict.
+    /// Only written if false, because most records are their commit's verdict.
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     counts: Option<bool>,
-    /// What a newer version wrote.
+    /// Fields that a newer version of tinyci wrote.
     #[serde(flatten)]
     unknown: serde_json::Map<String, serde_json::Value>,
 }
@@ -224,7 +224,7 @@ pub(super) struct StepJson<'a> {
     omitted_failures: usize,
 }
 
-/// One thing that failed in a step. What ended a command is said as of a command.
+/// One failure in a step. The exit has the same keys as that of a command.
 #[derive(Serialize, Deserialize)]
 pub(super) struct FailureJson<'a> {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -249,7 +249,7 @@ struct CommandJson<'a> {
     duration_ms: u64,
 }
 
-/// How a command ended: at most one of the four; none where it could not be started.
+/// The exit of a command: at most one of the four. None is set if the command could not be started.
 #[derive(Serialize, Deserialize)]
 struct ExitJson {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
@@ -267,7 +267,7 @@ struct SummaryJson<'a> {
     v: u32,
     exit_code: i32,
     records: Vec<RecordJson<'a>>,
-    already_tested: Vec<SettledJson>,
+    already_tested: Vec<TestedJson>,
     unconfigured: Vec<String>,
     out_of_attempts: Vec<String>,
     baselined: usize,
@@ -279,7 +279,7 @@ struct SummaryJson<'a> {
 }
 
 #[derive(Serialize)]
-struct SettledJson {
+struct TestedJson {
     commit: String,
     outcome: &'static str,
 }
@@ -416,7 +416,7 @@ impl LeftOutJson<'_> {
         Self { step: left_out.step.as_str().into(), by: left_out.by.name().into() }
     }
 
-    /// A cause that this version does not know is the strictest: nothing is tested again for it.
+    /// Treats an unknown cause as the strictest one, so that nothing is tested again because of it.
     fn left_out(&self) -> Option<LeftOut> {
         let known = LeftOutBy::ALL.into_iter().find(|by| by.name() == self.by);
         let step = self.step.parse().ok()?;
@@ -431,14 +431,14 @@ impl<'a> StepJson<'a> {
             outcome: step.outcome.name().into(),
             error: step.error.as_deref().map(short),
             duration_ms: whole_ms(step.duration),
-            commands: command_mirrors(&step.commands),
+            commands: commands_json(&step.commands),
             omitted_commands: step.omitted_commands,
-            failures: failure_mirrors(&step.failures),
+            failures: failures_json(&step.failures),
             omitted_failures: step.omitted_failures,
         }
     }
 
-    /// Nothing for a step that this version does not know.
+    /// Returns `None` if this version does not know the step.
     fn into_step(self) -> Option<StepRecord> {
         let (outcome, unknown) = read_outcome(&self.outcome);
         Some(StepRecord {
@@ -494,17 +494,17 @@ impl<'a> FailureJson<'a> {
     }
 }
 
-fn command_mirrors(commands: &[CommandRecord]) -> Vec<CommandJson<'_>> {
+fn commands_json(commands: &[CommandRecord]) -> Vec<CommandJson<'_>> {
     let share = share(commands.iter().map(|command| command.command.len()));
     commands.iter().map(|command| CommandJson::of(command, share)).collect()
 }
 
-/// Failures as they are kept.
-pub(super) fn failure_mirrors(failures: &[StepFailure]) -> Vec<FailureJson<'_>> {
-    let texts = failures.iter().flat_map(|it| {
+/// Returns failures in the form that is stored.
+pub(super) fn failures_json(failures: &[StepFailure]) -> Vec<FailureJson<'_>> {
+    let strings = failures.iter().flat_map(|it| {
         [&it.label, &it.place, &it.command].into_iter().flatten().chain([&it.message])
     });
-    let share = share(texts.map(String::len));
+    let share = share(strings.map(String::len));
     failures.iter().map(|failure| FailureJson::of(failure, share)).collect()
 }
 
@@ -531,7 +531,7 @@ impl ExitJson {
 
 impl<'a> SummaryJson<'a> {
     fn of(summary: &'a Summary) -> Self {
-        let settled = summary.already_tested.iter().map(|(commit, outcome)| SettledJson {
+        let tested = summary.already_tested.iter().map(|(commit, outcome)| TestedJson {
             commit: commit.to_string(),
             outcome: outcome.name(),
         });
@@ -539,7 +539,7 @@ impl<'a> SummaryJson<'a> {
             v: VERSION,
             exit_code: summary.exit_code(),
             records: summary.records.iter().map(RecordJson::of).collect(),
-            already_tested: settled.collect(),
+            already_tested: tested.collect(),
             unconfigured: ids(&summary.unconfigured),
             out_of_attempts: ids(&summary.out_of_attempts),
             baselined: summary.baselined,
@@ -577,12 +577,12 @@ impl<'a> CommitJson<'a> {
     }
 }
 
-/// A moment, as RFC 3339 in UTC with milliseconds.
+/// A time, as RFC 3339 in UTC with milliseconds.
 pub(crate) struct Time(pub(crate) SystemTime);
 
 impl Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // A clock outside of the years that RFC 3339 can write is wrong anyway.
+        // A clock outside the years that RFC 3339 supports is wrong anyway.
         let time = Timestamp::try_from(self.0).unwrap_or(Timestamp::UNIX_EPOCH);
         serializer.collect_str(&format_args!("{time:.3}"))
     }
@@ -596,7 +596,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// A value that may be of a form that only a newer version knows: then it counts as absent.
+/// Deserializes a value. If its form is unknown, because a newer version wrote it, the value counts
+/// as absent.
 pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -606,7 +607,7 @@ where
     Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
-/// The same for each element of a list.
+/// Does the same for each element of an array.
 pub(super) fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -616,9 +617,9 @@ where
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
-/// The mirrors hold text, numbers and lists, which always can be written.
-pub(crate) fn json(mirror: &impl Serialize) -> String {
-    serde_json::to_string(mirror).unwrap_or_default()
+/// Serializes to one line. This cannot fail: the types contain only strings, numbers and arrays.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 pub(super) fn read_outcome(name: &str) -> (Outcome, Option<String>) {
@@ -635,12 +636,13 @@ fn parse_format(name: &str) -> Option<Format> {
     Format::ALL.into_iter().find(|format| format.name() == name)
 }
 
-/// Cut at a character, the cut included in the limit, so that what was cut once stays as it is.
+/// Shortens a text to the limit, including the note about its length. So shortening twice changes
+/// nothing.
 pub(super) fn short(text: &str) -> Cow<'_, str> {
     shortened(text, TEXT_BYTES_MAX)
 }
 
-/// As much of a text as fits, which says how long it was.
+/// Returns as much of a text as fits, with a note about its whole length.
 fn shortened(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
         return Cow::Borrowed(text);
@@ -666,7 +668,8 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// What lossy text leaves out: the bytes themselves, in case that they are not UTF-8.
+/// Returns the bytes in hexadecimal if they are not UTF-8, because the lossy string does not
+/// preserve them.
 pub(super) fn hex_unless_utf8(bytes: &[u8]) -> Option<String> {
     std::str::from_utf8(bytes).is_err().then(|| hex::encode(bytes))
 }
@@ -767,7 +770,7 @@ mod tests {
         }
     }
 
-    /// One of a task's command, and one that no command says.
+    /// Returns a failure of a command in a task, and one without a command.
     fn failures() -> Vec<StepFailure> {
         let of_task = StepFailure {
             label: Some("db=my".to_owned()),
@@ -935,10 +938,10 @@ mod tests {
         );
         assert_eq!(plan.to_json(), expected);
 
-        let settled = vec![(id, Outcome::Success)];
+        let tested = vec![(id, Outcome::Success)];
         let line = record.to_json();
         let summary =
-            Summary { records: vec![record], already_tested: settled, ..Summary::default() };
+            Summary { records: vec![record], already_tested: tested, ..Summary::default() };
         let json = summary.to_json();
         let rest = format!(r#""already_tested":[{{"commit":"{id}","outcome":"success"}}]"#);
         let expected = format!(r#"{{"v":1,"exit_code":1,"records":[{line}],{rest},"unconfigured""#);

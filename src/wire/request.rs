@@ -1,4 +1,4 @@
-//! Requests to a host, as the C ABI writes them; and the values that cross it.
+//! Requests to a host and script values as JSON, for the C ABI.
 
 use std::{
     borrow::Cow,
@@ -24,7 +24,7 @@ use crate::{
     util::hex,
 };
 
-/// A request among the events of a run.
+/// A request, in the sequence of a run's events.
 #[derive(Serialize)]
 pub(crate) struct RequestJson<'a> {
     event: &'static str,
@@ -37,14 +37,14 @@ pub(crate) struct RequestJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<&'a str>,
     export_dir: String,
-    /// How long an answer is waited for, from the time on.
+    /// The remaining time for an answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_ms: Option<u64>,
     #[serde(flatten)]
     body: RequestBody<'a>,
 }
 
-/// What is asked for.
+/// The kind of request, with its data.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum RequestBody<'a> {
@@ -87,30 +87,30 @@ impl<'a> RequestJson<'a> {
             step: context.step.as_str(),
             label: context.label.as_deref(),
             export_dir: context.export_dir.to_string_lossy().into_owned(),
-            timeout_ms: context.deadline.map(left_ms),
+            timeout_ms: context.deadline.map(remaining_ms),
             body,
         }
     }
 
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     pub(crate) fn to_json(&self) -> String {
         json(self)
     }
 }
 
-/// A command that a host is to run.
+/// A command for the host to run.
 #[derive(Serialize)]
 pub(crate) struct CommandJson<'a> {
-    /// A text for `/bin/sh -c`.
+    /// A command line for `/bin/sh -c`.
     #[serde(skip_serializing_if = "Option::is_none")]
     shell: Option<&'a str>,
-    /// Or a program and its arguments.
+    /// A program and its arguments, instead of `shell`.
     #[serde(skip_serializing_if = "Option::is_none")]
     argv: Option<&'a [String]>,
     cwd: String,
-    /// The whole environment.
+    /// The complete environment.
     env: BTreeMap<&'a str, Cow<'a, str>>,
-    /// The variables of it whose name or value is not UTF-8: both in hex.
+    /// The variables whose name or value is not UTF-8: both in hexadecimal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     env_hex: Vec<[String; 2]>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -132,19 +132,19 @@ impl<'a> CommandJson<'a> {
         };
         let input = command.input.as_deref();
         let named = command.env.iter().filter_map(|(name, value)| Some((name.to_str()?, value)));
-        let texts = named.map(|(name, value)| (name, value.to_string_lossy()));
+        let strings = named.map(|(name, value)| (name, value.to_string_lossy()));
         let pairs = command.env.iter().map(|(name, value)| [name, value]);
         let others = pairs.filter(|pair| pair.iter().any(|text| text.to_str().is_none()));
         Self {
             shell,
             argv,
             cwd: command.cwd.to_string_lossy().into_owned(),
-            env: texts.collect(),
+            env: strings.collect(),
             env_hex: others.map(|pair| pair.map(|text| hex::encode(text.as_bytes()))).collect(),
             nice: command.nice,
             input: input.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
             input_hex: input.and_then(hex_unless_utf8),
-            timeout_ms: command.deadline.map(left_ms),
+            timeout_ms: command.deadline.map(remaining_ms),
             output: match command.output {
                 OutputMode::Merged => "merged",
                 OutputMode::Split => "split",
@@ -159,13 +159,13 @@ fn is_zero(nice: &u8) -> bool {
 }
 
 impl Command {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     pub(crate) fn to_json(&self) -> String {
         json(&CommandJson::of(self))
     }
 }
 
-fn left_ms(deadline: Instant) -> u64 {
+fn remaining_ms(deadline: Instant) -> u64 {
     whole_ms(deadline.saturating_duration_since(Instant::now()))
 }
 
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_says_how_to_run_it() {
+    fn a_command_has_all_that_is_needed_to_run_it() {
         let mut command = Command::new(Program::Shell("make".to_owned()), "/tmp/x");
         command.env = BTreeMap::from([("A".into(), "1".into())]);
         let bytes = |bytes: &'static [u8]| OsStr::from_bytes(bytes).to_owned();

@@ -1,84 +1,90 @@
-//! [`StateFormat`]: which versions of tinyci may read and write a repository's state.
+//! [`StateFormat`]: the versions of tinyci that may read and write a repository's state.
 //!
-//! The text of the file `format` in the state directory. Its first lines never change their form,
-//! since the oldest program has to read what the newest one writes.
+//! It is stored in the file `format` of the state directory. The form of its first lines never
+//! changes, because the oldest version must be able to read what the newest one writes.
 
 use std::fmt::Write as _;
 
 use crate::model::error::{Error, ErrorKind};
 
-/// The number of the format that this program reads and writes.
+/// The format number that this version reads and writes.
 pub(crate) const FORMAT: u32 = 1;
 
-/// The release in which that format came.
+/// The first release with that format.
 const RELEASE: &str = "0.1.0";
 
 const HEADER: &str = "tinyci format";
 
-/// What a program has to know to use a repository.
+/// The requirements for using a repository's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StateFormat {
     /// To read the state.
-    read: Needed,
-    /// To write it.
-    write: Needed,
+    read: Requirement,
+    /// To write the state.
+    write: Requirement,
 }
 
-/// A number of the format, and the first release that knows it.
+/// A format number, and the first release that supports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Needed {
+struct Requirement {
     format: u32,
     release: String,
 }
 
 impl StateFormat {
-    /// What this program writes where there is no such file.
+    /// Returns the format that this version writes if the file is missing.
     pub(crate) fn current() -> Self {
-        let needed = Needed { format: FORMAT, release: RELEASE.to_owned() };
-        Self { read: needed.clone(), write: needed }
+        let requirement = Requirement { format: FORMAT, release: RELEASE.to_owned() };
+        Self { read: requirement.clone(), write: requirement }
     }
 
-    /// Reads the file's text; none if it is damaged. Further lines are those of a newer version.
+    /// Parses the text of the file. Returns `None` if it is damaged. Ignores further lines, which a
+    /// newer version may write.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines();
-        let is_ours = lines.next() == Some(HEADER);
-        let mut needed = |key: &str| {
+        let is_format = lines.next() == Some(HEADER);
+        let mut requirement = |key: &str| {
             let mut words = lines.next()?.split(' ');
             let is_key = words.next() == Some(key);
             let format = words.next()?.parse().ok()?;
-            is_key.then_some(Needed { format, release: words.next()?.to_owned() })
+            is_key.then_some(Requirement { format, release: words.next()?.to_owned() })
         };
-        let (read, write) = (needed("read")?, needed("write")?);
-        is_ours.then_some(Self { read, write })
+        let (read, write) = (requirement("read")?, requirement("write")?);
+        is_format.then_some(Self { read, write })
     }
 
-    /// The file's text.
+    /// Returns the text of the file.
     pub(crate) fn text(&self) -> String {
         let mut text = format!("{HEADER}\n");
-        for (key, Needed { format, release }) in [("read", &self.read), ("write", &self.write)] {
-            // Writing to a string does not fail.
+        for (key, Requirement { format, release }) in [("read", &self.read), ("write", &self.write)]
+        {
+            // Writing to a string cannot fail.
             let _ = writeln!(text, "{key} {format} {release}");
         }
         text
     }
 
+    /// Checks that this version can read the state.
+    ///
     /// # Errors
     ///
-    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can read the state.
+    /// Returns [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can read it.
     pub(crate) fn check_read(&self, repository: &str) -> Result<(), Error> {
         self.read.check("read", repository)
     }
 
+    /// Checks that this version can read and write the state.
+    ///
     /// # Errors
     ///
-    /// [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can write the state.
+    /// Returns [`NewerFormat`](ErrorKind::NewerFormat) if only a newer version can do so.
     pub(crate) fn check_write(&self, repository: &str) -> Result<(), Error> {
         self.check_read(repository)?;
         self.write.check("change", repository)
     }
 }
 
-impl Needed {
+impl Requirement {
     fn check(&self, what: &str, repository: &str) -> Result<(), Error> {
         if self.format <= FORMAT {
             return Ok(());
@@ -127,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_is_no_format() {
+    fn damaged_text_is_not_a_format() {
         let whole = StateFormat::current().text();
         let bad = ["", "tinyci format\n", "tinyci format\nread 1 0.1.0\n", "read 1 0.1.0\n"];
         for text in bad.into_iter().map(str::to_owned).chain([

@@ -1,5 +1,5 @@
-//! What the person who looks after a server asks for: settings, how the repository stands, and what
-//! housekeeping passed over.
+//! JSON for server administration: settings, the state of a repository, and files that could not be
+//! removed.
 
 use std::borrow::Cow;
 
@@ -45,8 +45,8 @@ struct SettingJson<'a> {
 }
 
 impl Status {
-    /// As one line of JSON: `running`, `due`, `interrupted`, `tested_by_remote`, `held`, `branches`,
-    /// `environments`, `free_bytes` and `warnings`, as the fields are documented. Ids are full, times RFC 3339.
+    /// Returns one line of JSON. The keys are the fields of [`Status`]; ids are full, times RFC
+    /// 3339.
     ///
     /// ```
     /// let expected = concat!(
@@ -111,11 +111,11 @@ struct BranchJson<'a> {
     name_hex: Option<String>,
     tip: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    latest: Option<JudgedJson<'a>>,
+    latest: Option<LatestVerdictJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct JudgedJson<'a> {
+struct LatestVerdictJson<'a> {
     commit: String,
     subject: Cow<'a, str>,
     outcome: &'a str,
@@ -136,7 +136,7 @@ struct EnvironmentJson<'a> {
     next: Option<CommitJson<'a>>,
 }
 
-/// What housekeeping passed over.
+/// A path that could not be removed.
 #[derive(Serialize)]
 pub(crate) struct NotRemovedJson<'a> {
     path: Cow<'a, str>,
@@ -145,9 +145,9 @@ pub(crate) struct NotRemovedJson<'a> {
 
 impl<'a> NotRemovedJson<'a> {
     pub(crate) fn list(all: &'a [NotRemoved]) -> Vec<Self> {
-        let mirror =
+        let json =
             |it: &'a NotRemoved| Self { path: it.path.to_string_lossy(), reason: &it.reason };
-        all.iter().map(mirror).collect()
+        all.iter().map(json).collect()
     }
 }
 
@@ -170,7 +170,7 @@ impl<'a> RunningJson<'a> {
 
 impl<'a> BranchJson<'a> {
     fn of(branch: &'a BranchStatus) -> Self {
-        let judged = branch.latest.as_ref().map(|it| JudgedJson {
+        let latest = branch.latest.as_ref().map(|it| LatestVerdictJson {
             commit: it.commit.to_string(),
             subject: it.subject.to_str_lossy(),
             outcome: it.outcome.name(),
@@ -180,7 +180,7 @@ impl<'a> BranchJson<'a> {
             name: branch.name.to_str_lossy(),
             name_hex: hex_unless_utf8(branch.name.as_bytes()),
             tip: branch.tip.to_string(),
-            latest: judged,
+            latest,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What tests of a pipeline came to, as `test-pipeline --json` prints it.
+//! Results of pipeline tests as JSON, for `test-pipeline --json`.
 
 use serde::Serialize;
 
@@ -9,23 +9,23 @@ use crate::model::{
 };
 
 impl TestReport {
-    /// As one line of JSON.
+    /// Returns one line of JSON.
     ///
-    /// It has `v`, `passed`, `tests`, `left_out` and, where it was asked for, `coverage`. A test has
-    /// `name`, `line`, `passed`, `duration_ms` and, where it failed, `failure` with `message`,
-    /// `file`, `line`, `column` and `report`, the lines for a person. Coverage has `files`, each with
-    /// `file`, `lines`, `entered`, `percent` and `missed`: ranges of lines with `first`, `last` and
-    /// `source`.
+    /// The keys are `v`, `passed`, `tests`, `filtered_out` and, if requested, `coverage`. A test
+    /// has `name`, `line`, `passed`, `duration_ms` and, if it failed, `failure`. A failure has
+    /// `message`, `file`, `line`, `column`, and as `report` the lines for people. Coverage has
+    /// `files`, each with `file`, `lines`, `covered`, `percent` and `uncovered`: blocks of lines
+    /// with `first`, `last` and `source`.
     pub fn to_json(&self) -> String {
-        let mirror = ReportJson {
+        let json = ReportJson {
             v: VERSION,
             passed: self.passed(),
             tests: self.tests.iter().map(TestJson::of).collect(),
             filtered_out: self.filtered_out,
             coverage: self.coverage.as_ref().map(CoverageJson::of),
         };
-        // Mirrors hold nothing that JSON cannot: texts, numbers, lists.
-        serde_json::to_string(&mirror).unwrap_or_default()
+        // Serialization cannot fail: the types contain only strings, numbers and arrays.
+        serde_json::to_string(&json).unwrap_or_default()
     }
 }
 
@@ -72,11 +72,11 @@ struct FileJson<'a> {
     lines: usize,
     covered: usize,
     percent: usize,
-    uncovered: Vec<MissedJson<'a>>,
+    uncovered: Vec<UncoveredJson<'a>>,
 }
 
 #[derive(Serialize)]
-struct MissedJson<'a> {
+struct UncoveredJson<'a> {
     first: usize,
     last: usize,
     source: &'a str,
@@ -114,14 +114,14 @@ impl<'a> CoverageJson<'a> {
 
 impl<'a> FileJson<'a> {
     fn of(file: &'a FileCoverage) -> Self {
-        let missed = file.uncovered.iter();
+        let uncovered = file.uncovered.iter();
         Self {
             file: &file.file,
             lines: file.lines,
             covered: file.covered,
             percent: file.percent(),
-            uncovered: missed
-                .map(|it| MissedJson { first: it.first, last: it.last, source: &it.source })
+            uncovered: uncovered
+                .map(|it| UncoveredJson { first: it.first, last: it.last, source: &it.source })
                 .collect(),
         }
     }

@@ -1,4 +1,4 @@
-//! Fields and forms that only a newer version knows: kept as they are.
+//! Fields and versions that only a newer version of tinyci knows.
 
 use serde_json::{Map, Value};
 
@@ -8,22 +8,22 @@ use crate::model::{
     unknown_fields::UnknownFields,
 };
 
-/// The fields that were read, as they are kept.
+/// Converts unknown fields to the form that the model keeps.
 pub(crate) fn kept(fields: Map<String, Value>) -> UnknownFields {
     UnknownFields(fields.into_iter().map(|(name, value)| (name, value.to_string())).collect())
 }
 
-/// The fields that were kept, as they are written again.
+/// Converts kept fields to the form for writing.
 pub(crate) fn written(fields: &UnknownFields) -> Map<String, Value> {
     let read = |text: &String| serde_json::from_str(text).ok();
     fields.0.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect()
 }
 
-/// Refuses what has a version that this program does not know: its fields mean something else.
+/// Refuses a version that this program does not know, because its fields may have another meaning.
 ///
 /// # Errors
 ///
-/// [`NewerFormat`](ErrorKind::NewerFormat) with both versions.
+/// Returns [`NewerFormat`](ErrorKind::NewerFormat) with both versions.
 pub(crate) fn check_version(what: &str, v: u32) -> Result<(), Error> {
     if v <= VERSION {
         return Ok(());

@@ -6,7 +6,7 @@ use crate::model::{
 };
 
 impl Value {
-    /// Returns the value as one line of JSON. A float that JSON cannot write becomes `null`.
+    /// Returns the value as one line of JSON. A float that JSON cannot represent becomes `null`.
     ///
     /// ```
     /// let value: tinyci::Value = [("jobs", 2)].into_iter().collect();
@@ -16,7 +16,7 @@ impl Value {
         value_json(self).to_string()
     }
 
-    /// Parses any JSON. An integer that 64 bits cannot hold becomes a float.
+    /// Parses any JSON. An integer that does not fit into 64 bits becomes a float.
     ///
     /// ```
     /// use tinyci::Value;
@@ -28,7 +28,7 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) if the text is not valid JSON.
+    /// Returns [`InvalidArg`](ErrorKind::InvalidArg) if the text is not valid JSON.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let value: serde_json::Value = serde_json::from_str(text).map_err(|source| {
             Error::new(ErrorKind::InvalidArg, "invalid JSON").with_source(source)
@@ -37,11 +37,11 @@ impl Value {
     }
 }
 
-/// A value as JSON. A number that JSON cannot write is nothing.
+/// Converts a value to JSON. A number that JSON cannot represent becomes null.
 pub(super) fn value_json(value: &Value) -> serde_json::Value {
     match value {
         Value::Null => serde_json::Value::Null,
-        Value::Bool(truth) => (*truth).into(),
+        Value::Bool(value) => (*value).into(),
         Value::Int(number) => (*number).into(),
         Value::Float(number) => (*number).into(),
         Value::String(text) => text.clone().into(),
@@ -55,7 +55,7 @@ pub(super) fn value_json(value: &Value) -> serde_json::Value {
 pub(super) fn read_value(value: serde_json::Value) -> Value {
     match value {
         serde_json::Value::Null => Value::Null,
-        serde_json::Value::Bool(truth) => Value::Bool(truth),
+        serde_json::Value::Bool(value) => Value::Bool(value),
         serde_json::Value::Number(number) => match number.as_i64() {
             Some(number) => Value::Int(number),
             None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),

@@ -1,4 +1,4 @@
 //! The version of the JSON.
 
-/// Raised when a key changes its meaning; new keys do not raise it.
+/// The version. It only increases if a key changes its meaning, not for new keys.
 pub(crate) const VERSION: u32 = 1;

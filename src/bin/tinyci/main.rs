@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match dispatch(&args, &matches) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            terminal::complain(&failure);
+            terminal::print_error(&failure);
             ExitCode::from(failure.code())
         }
     }

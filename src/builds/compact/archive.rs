@@ -1,8 +1,8 @@
-//! A folder as a `tar.gz`: everything in it as it is, or an error. Left out is an old export that is
-//! being removed.
+//! Packing a directory as a `tar.gz`: everything in it, unchanged, or an error. Only old exports
+//! that are being removed are remaining out.
 //!
-//! Folders are walked by open handles, and no link is followed and no mount entered on the way: a
-//! build can have left anything behind, and what it left may still be changing it.
+//! Directories are opened by handle, and symbolic links and mounts are not followed. A build may
+//! leave any files, and processes of the build may still be changing them.
 
 use std::{
     collections::HashMap,
@@ -32,40 +32,57 @@ use crate::{
     workspace::{SameMount, is_old_export, mounted},
 };
 
-/// As many bytes as a tar header has for the target of a link.
+/// The number of bytes for a link target in a tar header.
 const LINK_NAME_LENGTH_MAX: usize = 100;
 
-/// Writes the folder `name` in `parent` to `file`; its entries are named `<name>/…`.
+/// The file of a new archive.
+pub(super) struct ArchiveFile<'a> {
+    pub(super) file: File,
+    /// The path of the file, for errors.
+    pub(super) path: &'a Path,
+    /// A text for the header, which can be read without unpacking.
+    pub(super) comment: Option<String>,
+}
+
+/// The directory to pack.
+pub(super) struct SourceDir<'a> {
+    /// The directory that contains it.
+    pub(super) parent: &'a File,
+    /// The path of `parent`, for errors.
+    pub(super) parent_path: &'a Path,
+    pub(super) name: &'a str,
+}
+
+/// Writes a directory to an archive, whose entries are named `<name>/…`.
 ///
-/// `comment` goes into the header, where it is read without unpacking. `parent_path` and `file_path`
-/// are what errors call the two. Returns the file, all written but
-/// not yet on disk, and the paths of sockets and devices, which an archive does not hold.
+/// Returns the file, written but not yet synced, and the paths of sockets and devices, which an
+/// archive cannot contain.
 pub(super) fn write(
-    (file, file_path): (File, &Path),
-    (parent, parent_path): (&File, &Path),
-    name: &str,
-    comment: Option<String>,
+    archive_file: ArchiveFile<'_>,
+    source: &SourceDir<'_>,
     cancel: &CancelView,
 ) -> Result<(File, Vec<PathBuf>), Error> {
-    let failed = |source| Error::io("write the archive", file_path, source);
+    let ArchiveFile { file, path, comment } = archive_file;
+    let failed = |error| Error::io("write the archive", path, error);
     let header = comment.into_iter().fold(GzBuilder::new(), GzBuilder::comment);
     let encoder = header.write(BufWriter::new(file), Compression::default());
     let mut archive = Archive {
         tar: Builder::new(encoder),
-        parent_path,
-        mount: SameMount::of(parent.as_fd()).map_err(|error| failed(error.into()))?,
+        parent_path: source.parent_path,
+        mount: SameMount::of(source.parent.as_fd()).map_err(|error| failed(error.into()))?,
         cancel,
         levels: Vec::new(),
         linked: HashMap::new(),
-        skipped: Vec::new(),
+        omitted: Vec::new(),
     };
-    let name = CString::new(name).map_err(|error| failed(error.into()))?;
-    archive.enter(parent.as_fd(), &name, PathBuf::from(OsStr::from_bytes(name.as_bytes())))?;
+    let name = CString::new(source.name).map_err(|error| failed(error.into()))?;
+    let path = PathBuf::from(OsStr::from_bytes(name.as_bytes()));
+    archive.enter(source.parent.as_fd(), &name, path)?;
     archive.walk()?;
-    let Archive { tar, skipped, .. } = archive;
+    let Archive { tar, omitted, .. } = archive;
     let buffer = tar.into_inner().and_then(GzEncoder::finish).map_err(failed)?;
     let file = buffer.into_inner().map_err(|error| failed(error.into_error()))?;
-    Ok((file, skipped))
+    Ok((file, omitted))
 }
 
 struct Archive<'a> {
@@ -73,19 +90,21 @@ struct Archive<'a> {
     parent_path: &'a Path,
     mount: SameMount,
     cancel: &'a CancelView,
-    /// The folders that are open, from the build's own down to the one in hand: a list, because
-    /// trees can be deeper than stacks.
+    /// The open directories, from the build directory down to the current one. A list and not
+    /// recursion, because trees can be deeper than the stack.
     levels: Vec<Level>,
-    /// Files with several names, by device and inode: each is stored once.
+    /// The first name of each file with several names, by device and inode: its contents are stored
+    /// once.
     linked: HashMap<(u64, u64), PathBuf>,
-    skipped: Vec<PathBuf>,
+    /// The sockets and devices, which an archive cannot contain.
+    omitted: Vec<PathBuf>,
 }
 
 struct Level {
     dir: Rc<OwnedFd>,
-    /// Its name in the archive.
+    /// The path in the archive.
     path: PathBuf,
-    /// What is still to be stored of it, the last first.
+    /// The names of the entries still to store, the last first.
     names: Vec<CString>,
 }
 
@@ -104,7 +123,7 @@ impl Archive<'_> {
         Ok(())
     }
 
-    /// Stores one entry of a folder, whatever it is.
+    /// Stores one entry of a directory.
     fn add(&mut self, dir: BorrowedFd<'_>, name: &CStr, path: PathBuf) -> Result<(), Error> {
         let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|source| self.error(&path, source))?;
@@ -121,24 +140,24 @@ impl Archive<'_> {
                 self.append(&mut header, &path, io::empty())
             }
             _ => {
-                self.skipped.push(self.parent_path.join(path));
+                self.omitted.push(self.parent_path.join(path));
                 Ok(())
             }
         }
     }
 
-    /// Stores a folder's own entry and makes it the one in hand.
+    /// Stores the entry of a directory and makes it the current one.
     fn enter(&mut self, parent: BorrowedFd<'_>, name: &CStr, path: PathBuf) -> Result<(), Error> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = self.mount.open(parent, name, flags).and_then(|dir| {
-            // What stands aside in the build's own folder could be another user's, and unreadable.
+            // Old exports in the build directory may belong to another user and be unreadable.
             let is_top = self.levels.is_empty();
             let mut names = Vec::new();
             for entry in Dir::read_from(&dir)? {
                 let entry = entry?;
                 let name = entry.file_name().to_bytes();
-                let is_left_out = is_top && is_old_export(OsStr::from_bytes(name));
-                if !is_left_out && !matches!(name, b"." | b"..") {
+                let is_omitted = is_top && is_old_export(OsStr::from_bytes(name));
+                if !is_omitted && !matches!(name, b"." | b"..") {
                     names.push(entry.file_name().to_owned());
                 }
             }
@@ -155,7 +174,7 @@ impl Archive<'_> {
     }
 
     fn add_file(&mut self, dir: BorrowedFd<'_>, name: &CStr, path: PathBuf) -> Result<(), Error> {
-        // Without NONBLOCK, a FIFO that has just taken the file's place would hang the call.
+        // Without NONBLOCK, a FIFO that has just replaced the file would block this call.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let opened = openat(dir, name, flags | OFlags::NOCTTY, Mode::empty())
             .and_then(|file| Ok((fstat(&file)?, File::from(file))));
@@ -167,14 +186,14 @@ impl Archive<'_> {
             return self.add_link(EntryType::Link, &stat, &path, first.as_os_str().as_bytes());
         }
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let contents = Contents { file: &file, left: size, cancel: self.cancel };
+        let contents = Contents { file: &file, remaining: size, cancel: self.cancel };
         self.append(&mut header(EntryType::Regular, &stat, size), &path, contents)?;
         let after = fstat(&file).map_err(|source| self.error(&path, source))?;
         let content = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
         if content(&stat) == content(&after) { Ok(()) } else { Err(self.changed(&path)) }
     }
 
-    /// The name under which a file with several names is stored already; this one otherwise.
+    /// Returns the name under which this file is already stored. Otherwise remembers this name.
     fn first_name(&mut self, stat: &Stat, path: &Path) -> Option<PathBuf> {
         if stat.st_nlink < 2 {
             return None;
@@ -186,7 +205,7 @@ impl Archive<'_> {
         known
     }
 
-    /// Stores a link with its target as it is, byte for byte, which tar's own call would tidy up.
+    /// Stores a link with its exact target. The method of the crate `tar` would normalize it.
     fn add_link(
         &mut self,
         kind: EntryType,
@@ -195,7 +214,7 @@ impl Archive<'_> {
         target: &[u8],
     ) -> Result<(), Error> {
         let mut link = header(kind, stat, 0);
-        let named = if target.len() <= LINK_NAME_LENGTH_MAX {
+        let result = if target.len() <= LINK_NAME_LENGTH_MAX {
             link.set_link_name_literal(target)
         } else {
             let mut long = Header::new_gnu();
@@ -205,7 +224,7 @@ impl Archive<'_> {
             long.set_cksum();
             name.and_then(|()| self.tar.append(&long, target.chain(io::repeat(0).take(1))))
         };
-        named.map_err(|source| self.error(path, source))?;
+        result.map_err(|source| self.error(path, source))?;
         self.append(&mut link, path, io::empty())
     }
 
@@ -243,7 +262,7 @@ fn canceled() -> Error {
     Error::new(ErrorKind::Canceled, "compacting was canceled")
 }
 
-/// Why the contents of a file ended early.
+/// The reason why the contents of a file ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Interruption {
     #[error("compacting was canceled")]
@@ -252,10 +271,10 @@ enum Interruption {
     Shrunk,
 }
 
-/// A file's first `left` bytes, exactly: the archive has said how many will follow.
+/// Reads exactly the first `remaining` bytes of a file, because the header already states the size.
 struct Contents<'a> {
     file: &'a File,
-    left: u64,
+    remaining: u64,
     cancel: &'a CancelView,
 }
 
@@ -264,11 +283,11 @@ impl Read for Contents<'_> {
         if self.cancel.is_canceled() {
             return Err(io::Error::other(Interruption::Canceled));
         }
-        let read = self.file.take(self.left).read(buffer)?;
-        if read == 0 && self.left > 0 && !buffer.is_empty() {
+        let read = self.file.take(self.remaining).read(buffer)?;
+        if read == 0 && self.remaining > 0 && !buffer.is_empty() {
             return Err(io::Error::other(Interruption::Shrunk));
         }
-        self.left -= read as u64;
+        self.remaining -= read as u64;
         Ok(read)
     }
 }
@@ -279,7 +298,7 @@ fn header(kind: EntryType, stat: &Stat, size: u64) -> Header {
     header.set_mode(permissions(stat));
     header.set_uid(stat.st_uid.into());
     header.set_gid(stat.st_gid.into());
-    // The format knows no time before 1970.
+    // The format does not support times before 1970.
     header.set_mtime(u64::try_from(stat.st_mtime).unwrap_or(0));
     header.set_size(size);
     header
@@ -301,16 +320,16 @@ mod tests {
     use crate::model::cancel::CancelToken;
 
     #[test]
-    fn contents_have_the_length_that_was_promised_or_fail() {
+    fn contents_have_the_stated_length_or_fail() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         std::fs::write(&path, "12345").unwrap();
         let token = CancelToken::new();
         let cancel = CancelView::new(&token, 1);
-        let read = |left| {
+        let read = |remaining| {
             let file = File::open(&path).unwrap();
             let mut text = String::new();
-            let mut contents = Contents { file: &file, left, cancel: &cancel };
+            let mut contents = Contents { file: &file, remaining, cancel: &cancel };
             contents.read_to_string(&mut text).map(|_| text)
         };
         let why = |error: io::Error| error.downcast::<Interruption>().unwrap();

@@ -1,17 +1,17 @@
-//! Old builds become archives: `builds/<name>/` becomes `builds/<name>.tar.gz`.
+//! Compacting: old builds become archives, `builds/<name>/` becomes `builds/<name>.tar.gz`.
 //!
-//! At no moment is a build neither there nor in a whole archive. The archive is written beside its
-//! place (`….tar.gz.new`), brought to disk and renamed; then the folder is renamed aside
-//! (`….removed`), and only then taken apart: a half-removed folder under a build's own name would
-//! be archived over the good archive by the next call. What a killed call leaves under those two
-//! names, and what did not go, the next one clears away. No other name below `builds/` is touched.
+//! At every moment, a build exists as a directory or as a complete archive. First, the archive is
+//! written to `….tar.gz.new`, synced and renamed. Then the directory is renamed to `….removed`, and
+//! only then deleted. Otherwise the next call could pack a half-deleted directory over the good
+//! archive. The next call removes files with these two suffixes that an interrupted call left. No
+//! other name in `builds/` is touched.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `packed_artifacts` | artifacts in an archive |
-//! | `pack` | which builds, and one build packed |
-//! | `archive` | the bytes of an archive |
-//! | `restore` | a build out of its archive again |
+//! | `pack` | selecting builds, and packing one |
+//! | `archive` | writing an archive |
+//! | `restore` | unpacking a build |
 
 mod archive;
 mod pack;

@@ -1,6 +1,6 @@
-//! Builds, packed.
+//! Selecting and packing old builds.
 
-use super::archive;
+use super::archive::{self, ArchiveFile, SourceDir};
 use crate::{
     model::{
         cancel::CancelView,
@@ -18,35 +18,35 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Which builds to leave as they are.
+/// The builds to keep unpacked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactOptions {
-    /// How many of the newest builds to leave. 1 unless said.
+    /// The number of newest builds to keep. The default is 1.
     pub keep: usize,
-    /// More builds to leave: each a folder's name, a path of or in such a folder, a link to one, or
-    /// a commit's full or short id.
+    /// More builds to keep. Each is the name of a build directory, a path in it, a symbolic link to
+    /// it, or a full or short commit id.
     pub keep_builds: Vec<String>,
 }
 
 impl CompactOptions {
-    /// Leaves the newest build and packs all others.
+    /// Keeps the newest build and packs all others.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Leaves this many of the newest builds.
+    /// Sets the number of newest builds to keep.
     #[must_use]
     pub fn keep(mut self, newest: usize) -> Self {
         self.keep = newest;
         self
     }
 
-    /// Leaves this build too.
+    /// Keeps this build too.
     #[must_use]
     pub fn keep_build(mut self, build: impl Into<String>) -> Self {
         let build = build.into();
-        // A name alone is that of a build, wherever the program is.
+        // A name without a slash is the name of a build, not a relative path.
         let path = build.contains('/').then(|| std::path::absolute(&build).ok()).flatten();
         let path = path.and_then(|path| path.to_str().map(str::to_owned));
         self.keep_builds.push(path.unwrap_or(build));
@@ -60,22 +60,21 @@ impl Default for CompactOptions {
     }
 }
 
-/// What compacting did.
+/// The result of compacting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactReport {
-    /// The builds that are archives now, oldest first.
+    /// The packed builds, oldest first.
     pub compacted: Vec<CompactedBuild>,
-    /// Of [`CompactOptions::keep_builds`], what names no build that is there.
+    /// The entries of [`CompactOptions::keep_builds`] that match no build.
     pub unmatched: Vec<String>,
-    /// What was to be packed, or was packed and then to go, and is still there, and why. The rest
-    /// went on.
+    /// The builds that could not be packed or removed, and why. The others were still packed.
     pub not_removed: Vec<NotRemoved>,
 }
 
 impl CompactReport {
-    /// As one line of JSON: `compacted`, each with `name`, `archive` and `omitted`; `unmatched`,
-    /// and `not_removed`, each with `path` and `reason`.
+    /// Returns one line of JSON. `compacted` lists `name`, `archive` and `omitted`; `not_removed`
+    /// lists `path` and `reason`. The other key is `unmatched`.
     ///
     /// ```
     /// let expected = r#"{"v":1,"compacted":[],"unmatched":[],"not_removed":[]}"#;
@@ -117,125 +116,126 @@ impl<'a> CompactedJson<'a> {
     }
 }
 
-/// A build that is an archive now.
+/// A packed build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompactedBuild {
-    /// The name of the folder that it was.
+    /// The name of its former directory.
     pub name: String,
-    /// The archive.
+    /// The path of the archive.
     pub archive: PathBuf,
-    /// Sockets and devices that the build held: no archive can.
+    /// The sockets and devices in the build, which an archive cannot contain.
     pub omitted: Vec<PathBuf>,
 }
 
-/// Archives old builds and removes their folders. A builds folder that is not there holds none.
+/// Packs old builds and removes their directories. A missing builds directory counts as empty.
 ///
-/// `kept` says which builds stay, old or not; it is asked again before each. A build that a run or
-/// a deployment works in is passed over, and none can begin in one that is being packed. A second
-/// call in the same folder is refused.
+/// `kept` returns the builds to keep, and is called again before each build. Builds that a run or
+/// deployment is using are ignored, and none can start in a build that is being packed. A second
+/// call in the same directory is refused.
 ///
-/// A build of which a file cannot be read or changes meanwhile, or in which something is mounted, is
-/// left as it was, and told.
+/// A build stays unchanged if a file cannot be read, changes meanwhile, or something is mounted in
+/// it. The report lists it.
 ///
 /// # Errors
 ///
-/// [`Busy`](crate::ErrorKind::Busy) if another call is at work in this folder,
-/// [`Canceled`](crate::ErrorKind::Canceled), or [`Io`](crate::ErrorKind::Io) if the folder cannot be
-/// read. The builds before a cancel are compacted.
+/// Returns [`Busy`](crate::ErrorKind::Busy) if another call works in this directory,
+/// [`Canceled`](crate::ErrorKind::Canceled), or [`Io`](crate::ErrorKind::Io) if the directory
+/// cannot be read. Builds packed before a cancellation stay packed.
 pub(crate) fn compact(
     workspace: &Workspace,
     options: &CompactOptions,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
 ) -> Result<CompactReport, Error> {
-    let leave: Vec<String> = options.keep_builds.iter().map(|word| resolved(word)).collect();
-    let Some(folder) = workspace.builds_folder()? else {
-        let unmatched = leave.into_iter().filter(|word| !word.trim().is_empty()).collect();
+    let keep_builds: Vec<String> =
+        options.keep_builds.iter().map(|word| resolve_links(word)).collect();
+    let Some(builds_dir) = workspace.builds_folder()? else {
+        let unmatched = keep_builds.into_iter().filter(|word| !word.trim().is_empty()).collect();
         return Ok(CompactReport { unmatched, ..CompactReport::default() });
     };
-    let not_removed = folder.clear_leftovers()?;
-    let names = folder.build_names()?;
+    let not_removed = builds_dir.clear_leftovers()?;
+    let names = builds_dir.build_names()?;
     let dated = names.iter().map(|name| (name.as_str(), workspace.build(name).last_run()));
-    let retention = retention(dated, options.keep, &leave, &kept()?);
+    let retention = retention(dated, options.keep, &keep_builds, &kept()?);
     let unmatched = retention.unmatched.into_iter().map(str::to_owned).collect();
-    let mut done = CompactReport { compacted: Vec::new(), unmatched, not_removed };
+    let mut report = CompactReport { compacted: Vec::new(), unmatched, not_removed };
     for build in retention.old {
         let build = workspace.build(build.as_str());
-        let left = replace(&folder, &build, kept, cancel, &mut done.compacted)?;
-        done.not_removed.extend(left);
+        let left = replace_with_archive(&builds_dir, &build, kept, cancel, &mut report.compacted)?;
+        report.not_removed.extend(left);
     }
-    Ok(done)
+    Ok(report)
 }
 
-/// Puts an archive in the place of a build's folder, unless somebody works in that or it has to stay.
-/// Returns what does not go. Only a cancel is an error, and not to know which builds stay.
-pub(super) fn replace(
-    folder: &BuildsFolder<'_>,
+/// Replaces a build directory with an archive, unless it is in use or must be kept. Returns what
+/// could not be removed. Fails only if canceled, or if it is not known which builds to keep.
+pub(super) fn replace_with_archive(
+    builds_dir: &BuildsFolder<'_>,
     build: &Build,
     kept: &mut dyn FnMut() -> Result<Kept, Error>,
     cancel: &CancelView,
     compacted: &mut Vec<CompactedBuild>,
 ) -> Result<Option<NotRemoved>, Error> {
-    let stays = |error: &Error| Ok(Some(NotRemoved::new(build.dir(), error)));
-    let _taken = match build.take() {
-        Ok(Some(taken)) => taken,
+    let not_removed = |error: &Error| Ok(Some(NotRemoved::new(build.dir(), error)));
+    let _lock = match build.take() {
+        Ok(Some(lock)) => lock,
         Ok(None) => return Ok(None),
-        Err(error) => return stays(&error),
+        Err(error) => return not_removed(&error),
     };
     if is_unfinished(build) || kept()?.has(build.name()) {
         return Ok(None);
     }
-    if let Err(left) = folder.refuse_mounts(build.name()) {
+    if let Err(left) = builds_dir.refuse_mounts(build.name()) {
         return Ok(Some(left));
     }
-    match pack(folder, build, cancel) {
+    match pack(builds_dir, build, cancel) {
         Err(error) if error.kind() == ErrorKind::Canceled => Err(error),
-        Err(error) => stays(&error),
+        Err(error) => not_removed(&error),
         Ok(packed) => {
             compacted.push(packed);
-            Ok(folder.remove_build(build.name()).err())
+            Ok(builds_dir.remove_build(build.name()).err())
         }
     }
 }
 
-/// Whether a job is at an end that left no whole build, while the archive holds the one before: it
-/// must not take the place of that.
+/// Returns true if the last job left no complete build and an archive with the previous build
+/// exists. The directory must not replace it.
 pub(super) fn is_unfinished(build: &Build) -> bool {
     let stamp = build.stamp().filter(|_| build.archive_path().exists());
     stamp.is_some_and(|stamp| stamp.finished.is_none())
 }
 
-/// A path without the links in it, since a deployment's link leads to the build that it names.
-pub(super) fn resolved(word: &str) -> String {
+/// Resolves symbolic links in a path, because a deployment's link leads to the build to keep.
+pub(super) fn resolve_links(word: &str) -> String {
     let path = word.contains('/').then(|| fs::canonicalize(word).ok()).flatten();
     path.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or_else(|| word.to_owned())
 }
 
-/// Makes an archive of this build, beside its folder.
+/// Packs this build into an archive beside its directory.
 pub(super) fn pack(
-    folder: &BuildsFolder<'_>,
+    builds_dir: &BuildsFolder<'_>,
     build: &Build,
     cancel: &CancelView,
 ) -> Result<CompactedBuild, Error> {
     let (archive, name) = (build.archive_path(), build.name());
-    let unfinished = folder.unfinished_archive(name);
-    let written = write(folder, build, &unfinished, cancel).and_then(|skipped| {
+    let unfinished = builds_dir.unfinished_archive(name);
+    let written = write(builds_dir, build, &unfinished, cancel).and_then(|omitted| {
         rename(&unfinished, &archive)?;
-        Ok(skipped)
+        Ok(omitted)
     });
-    let skipped = written.inspect_err(|_| {
-        // The error that is told is the first; this file goes with the next call at the latest.
+    let omitted = written.inspect_err(|_| {
+        // The first error matters more. The next call removes this file.
         let _ = fs::remove_file(&unfinished);
     })?;
-    folder.sync()?;
-    Ok(CompactedBuild { name: name.to_owned(), archive, omitted: skipped })
+    builds_dir.sync()?;
+    Ok(CompactedBuild { name: name.to_owned(), archive, omitted })
 }
 
-/// Writes a build's archive to this path and brings it to disk. It is as old as the build: of one
-/// that no job wrote its time into, that is all that tells.
+/// Writes the archive of a build to this path and syncs it. It gets the modification time of the
+/// build. Without a recorded time, this is the only date of a build.
 pub(super) fn write(
-    folder: &BuildsFolder<'_>,
+    builds_dir: &BuildsFolder<'_>,
     build: &Build,
     path: &Path,
     cancel: &CancelView,
@@ -245,13 +245,18 @@ pub(super) fn write(
     let file = File::create_new(path).map_err(failed)?;
     build.sharing().adjust_open(&file).map_err(failed)?;
     let stamp = build.stamp_text();
-    let (parent, name) = ((folder.handle(), folder.path()), build.name());
-    let (file, skipped) = archive::write((file, path), parent, name, stamp, cancel)?;
+    let archive_file = ArchiveFile { file, path, comment: stamp };
+    let source = SourceDir {
+        parent: builds_dir.handle(),
+        parent_path: builds_dir.path(),
+        name: build.name(),
+    };
+    let (file, omitted) = archive::write(archive_file, &source, cancel)?;
     if let Some(time) = last_written {
         file.set_modified(time).map_err(failed)?;
     }
     file.sync_all().map_err(failed)?;
-    Ok(skipped)
+    Ok(omitted)
 }
 
 pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! What a packed build kept, read from its archive in one pass.
+//! Reading artifacts of a packed build from its archive, in one pass.
 
 use std::{
     fs::File,
@@ -19,13 +19,13 @@ use crate::{
     workspace::{ArtifactStore, Build, read_list},
 };
 
-/// Gives out artifacts of a packed build, which come in the order of the archive: directory by
-/// directory. Nothing is unpacked.
+/// Calls `each` with artifacts of a packed build, without unpacking it. The artifacts must be in
+/// the order of the archive: directory by directory.
 ///
 /// # Errors
 ///
-/// [`Io`](ErrorKind::Io) if the archive cannot be read or lacks one,
-/// [`Canceled`](ErrorKind::Canceled), and what `each` returns.
+/// Returns [`Io`](ErrorKind::Io) if the archive cannot be read or lacks an artifact,
+/// [`Canceled`](ErrorKind::Canceled), and any error of `each`.
 pub(crate) fn each_packed(
     build: &Build,
     artifacts: &[Artifact],
@@ -39,10 +39,10 @@ pub(crate) fn each_packed(
     };
     let [_, kept, _] = ArtifactStore::names();
     let top = Path::new(build.name()).join(kept);
-    let mut wanted = artifacts.iter().peekable();
+    let mut requested = artifacts.iter().peekable();
     let mut tar = open(build, cancel).map_err(failed)?;
     for entry in tar.entries().map_err(failed)? {
-        let Some(artifact) = wanted.peek() else { return Ok(()) };
+        let Some(artifact) = requested.peek() else { return Ok(()) };
         let mut entry = entry.map_err(failed)?;
         if entry.path().map_err(failed)? != top.join(&artifact.path) {
             continue;
@@ -51,22 +51,23 @@ pub(crate) fn each_packed(
             break;
         }
         each(artifact, &mut ArtifactReader::new(artifact, &mut entry))?;
-        wanted.next();
+        requested.next();
     }
-    match wanted.next() {
+    match requested.next() {
         None => Ok(()),
-        Some(lacking) => {
+        Some(missing) => {
             let message = format!(
                 "the archive `{}` does not contain `{}` as the job kept it",
                 path.display(),
-                lacking.path.escape_debug()
+                missing.path.escape_debug()
             );
             Err(Error::new(ErrorKind::Io, message).with_path(&path))
         }
     }
 }
 
-/// The list of all that a job kept, of this blob id; none if the archive has no such list.
+/// Returns the full list of the job's artifacts with this blob id. `None` if the archive has no
+/// such list.
 pub(crate) fn packed_list(build: &Build, id: &str) -> Option<Vec<Artifact>> {
     let [list, ..] = ArtifactStore::names();
     let path = Path::new(build.name()).join(list);

@@ -1,4 +1,4 @@
-//! A build that was packed, taken out of its archive again.
+//! Restoring a packed build from its archive.
 
 use std::{
     fs::{self, File},
@@ -18,24 +18,24 @@ use crate::{
     workspace::{ArtifactStore, Build, ExportPlace, remove},
 };
 
-/// Puts export, artifacts and log of a packed build back into its folder, which the caller has to
-/// itself; the archive stays. What is in the folder already is newer and stays.
+/// Restores the export, artifacts and log of a packed build into its directory. The caller must
+/// have the build locked. The archive stays. Existing files are newer and are kept.
 ///
 /// # Errors
 ///
-/// [`Io`](ErrorKind::Io) where the archive cannot be read or its files not be written,
-/// [`Canceled`](ErrorKind::Canceled). The build's parts are then as they were.
-pub(crate) fn restore(build: &Build, run: &str, cancel: &CancelView) -> Result<(), Error> {
+/// Returns [`Io`](ErrorKind::Io) if the archive cannot be read or files cannot be written, and
+/// [`Canceled`](ErrorKind::Canceled). In both cases, the build is unchanged.
+pub(crate) fn restore(build: &Build, job_id: &str, cancel: &CancelView) -> Result<(), Error> {
     let archive = build.archive_path();
     let file = match File::open(&archive) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };
-    let beside = build.packed_temp(run);
-    let done = unpack(build, file, &beside, cancel).and_then(|()| take_over(&beside, build));
-    // What does not go, also of a killed call, has a name that the next run clears away, or tells.
-    let _ = remove(&beside);
-    done
+    let temp = build.packed_temp(job_id);
+    let result = unpack(build, file, &temp, cancel).and_then(|()| move_parts(&temp, build));
+    // If this fails, or the process is killed, the next run removes the directory by its name.
+    let _ = remove(&temp);
+    result
 }
 
 fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(), Error> {
@@ -56,22 +56,21 @@ fn unpack(build: &Build, file: File, to: &Path, cancel: &CancelView) -> Result<(
     })
 }
 
-/// Moves the parts over, the export last: it is what says that all is there. The stamp goes with
-/// it, in the place of one
-/// that belongs to what is in the folder.
-fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
-    let packed = beside.join(build.name());
-    let is_there = |path: &Path| fs::symlink_metadata(path).is_ok();
+/// Moves the parts into the build directory, the export last, because an export means that the
+/// build is complete. The stamp comes with it and replaces the current one.
+fn move_parts(temp: &Path, build: &Build) -> Result<(), Error> {
+    let packed = temp.join(build.name());
+    let exists = |path: &Path| fs::symlink_metadata(path).is_ok();
     for part in ArtifactStore::names().into_iter().chain([builds::LOG]) {
         let (from, to) = (packed.join(part), build.dir().join(part));
-        if is_there(&from) && !is_there(&to) {
+        if exists(&from) && !exists(&to) {
             fs::rename(&from, &to).map_err(|source| Error::io("restore", &to, source))?;
         }
     }
     let stamp = build.packed_stamp();
     let name = stamp.as_ref().map_or(ExportPlace::USUAL, |stamp| stamp.export.name());
     let (from, to) = (packed.join(name), build.dir().join(name));
-    if !is_there(&from) || is_there(&to) {
+    if !exists(&from) || exists(&to) {
         return Ok(());
     }
     match build.packed_stamp_text() {
@@ -81,7 +80,7 @@ fn take_over(beside: &Path, build: &Build) -> Result<(), Error> {
     fs::rename(&from, &to).map_err(|source| Error::io("restore", &to, source))
 }
 
-/// A reader that a cancel ends.
+/// A reader that fails once the run is canceled.
 pub(super) struct Interruptible<'a, R> {
     pub(super) inner: R,
     pub(super) cancel: &'a CancelView,

@@ -1,4 +1,4 @@
-//! Whole configs, from text to pipeline or error.
+//! Tests of whole configs, from text to a pipeline or an error.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ fn parse(text: impl AsRef<[u8]>) -> Result<Pipeline, Error> {
     Pipeline::parse(text, Format::Yaml, ".tinyci.yml")
 }
 
-/// Every command with its step, in the order of a run.
+/// Returns all commands with their steps, in the order of a job.
 fn commands(pipeline: &Pipeline) -> Vec<(&'static str, &str)> {
     let commands = |step: &crate::pipeline::Step| step.commands().len();
     assert!(pipeline.steps().all(|step| commands(step) > 0), "no step is without a command");
@@ -21,7 +21,7 @@ fn commands(pipeline: &Pipeline) -> Vec<(&'static str, &str)> {
         .collect()
 }
 
-/// The one config says what the other says, and neither has anything without effect.
+/// Checks the commands of a config without warnings.
 #[track_caller]
 fn check(text: &str, expected: &[(&str, &str)]) {
     let pipeline = parse(text).unwrap();
@@ -53,7 +53,7 @@ fn check_warnings(text: &str, expected: &[(usize, usize, &str)]) -> Pipeline {
 }
 
 #[test]
-fn configs_that_users_of_the_ancestor_committed_load() {
+fn configs_of_tinyci_0_5_load() {
     check(
         "build: VERSION=<%= commit %> docker-compose build --force-rm test\n\
          test: export VERSION=<%= commit %> && docker-compose run --rm test && docker-compose down\n\
@@ -101,7 +101,7 @@ fn configs_that_users_of_the_ancestor_committed_load() {
 }
 
 #[test]
-fn the_example_project_says_the_same_in_both_spellings() {
+fn both_syntaxes_give_the_same_pipeline() {
     let expected = [
         ("build", "./build.sh"),
         ("after_build_success", "./after_build_success.sh"),
@@ -164,7 +164,7 @@ fn commands_stay_as_they_are_written() {
 }
 
 #[test]
-fn the_mapping_form_says_more() {
+fn the_mapping_form_has_options() {
     let pipeline = parse(
         "build:\n  run:\n    - ./configure\n    - make\n  cwd: sub/dir\n  timeout: 10m\n  env:\n    \
          CC: clang\n    PORT: 8080\n    VERSION: 1.10\n    DEBUG: true\n    AT: <%= commit %>\n\
@@ -246,7 +246,7 @@ fn unknown_keys_on_old_levels_are_warnings() {
 }
 
 #[test]
-fn of_two_spellings_or_two_equal_keys_the_later_holds() {
+fn the_later_of_two_spellings_or_equal_keys_applies() {
     let verbose = "builder: {class: ScriptBuilder, config: {command: verbose}}\n";
     let warning = "`builder` overrides `build` above";
     let pipeline = check_warnings(&format!("build: terse\n{verbose}"), &[(2, 1, warning)]);
@@ -403,7 +403,7 @@ fn marks_and_line_ends_of_other_systems_are_read() {
     check_error("\u{feff}build: 5\r\n", 1, 8, "expected a command");
 }
 
-/// Each of these would fill the memory, or keep a careless reader busy for hours.
+/// Without limits, each of these configs would fill the memory or take hours to parse.
 #[test]
 fn hostile_configs_end_soon() {
     let begin = Instant::now();
@@ -426,7 +426,7 @@ fn hostile_configs_end_soon() {
     assert!(begin.elapsed() < Duration::from_secs(60));
 }
 
-/// Whatever the text, there is an answer, and errors stand inside it.
+/// Every text gives a result, and the positions of errors are inside the text.
 #[test]
 fn damaged_configs_never_panic() {
     let text = "build: &b\n  run: [a, 'b', \"c\\n\"]\n  env: {A: 1.5, B: é}\ntest: |2-\n    x\n\

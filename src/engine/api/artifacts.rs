@@ -1,4 +1,4 @@
-//! What jobs kept: listed, read, and bounded on record.
+//! Artifacts: lists, reads and copies the files that jobs kept.
 
 use std::io::Read;
 
@@ -24,9 +24,9 @@ use crate::{
 };
 
 impl Engine {
-    /// The files that a job kept with `artifact`: those of the newest job of a commit that kept any,
-    /// or of a job that is named. A build that was removed has no files anymore; its record still
-    /// lists them.
+    /// Returns the files that a job kept with `artifact`. Without a job id, it is the newest job
+    /// of the commit that kept any. The list remains after its build is removed, but the files do
+    /// not.
     ///
     /// ```no_run
     /// use tinyci::{Engine, artifact::ArtifactOptions};
@@ -40,36 +40,36 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, a commit or job that
-    /// kept nothing, and a path that matches nothing; [`InvalidArg`](ErrorKind::InvalidArg) for a
-    /// path that is not valid; [`Git`](ErrorKind::Git) if the records cannot be read.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision, a commit or job without
+    /// artifacts, and a path that matches nothing; [`InvalidArg`](ErrorKind::InvalidArg) for an
+    /// invalid path; [`Git`](ErrorKind::Git) if the records cannot be read.
     pub fn artifacts(&self, options: &ArtifactOptions) -> Result<ArtifactList, Error> {
-        Ok(found(&self.shared, options)?.0)
+        Ok(find(&self.shared, options)?.0)
     }
 
     /// Reads files that a job kept, in the order of [`artifacts`](Engine::artifacts), also from a
-    /// packed build. `each` gets one at a time, and has to read it to its end to know that it is
-    /// what the job kept.
+    /// packed build. Calls `each` for one file at a time. Only reading a file to its end verifies
+    /// its contents.
     ///
     /// # Errors
     ///
     /// As [`artifacts`](Engine::artifacts), and `NotFound` if the build was removed;
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a record whose paths lead elsewhere;
-    /// [`Io`](ErrorKind::Io) for a file that is not there or was changed;
-    /// [`Canceled`](ErrorKind::Canceled); and what `each` returns.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a record with paths outside of the directory;
+    /// [`Io`](ErrorKind::Io) for a missing or changed file; [`Canceled`](ErrorKind::Canceled); and
+    /// any error that `each` returns.
     pub fn read_artifacts(
         &self,
         options: &ArtifactOptions,
         cancel: &CancelToken,
         each: &mut dyn FnMut(&Artifact, &mut dyn Read) -> Result<(), Error>,
     ) -> Result<ArtifactList, Error> {
-        let (list, build) = found(&self.shared, options)?;
-        readable(&list)?;
+        let (list, build) = find(&self.shared, options)?;
+        check_readable(&list)?;
         read(&list, &build, &CancelView::new(cancel, 1), each)?;
         Ok(list)
     }
 
-    /// Copies files that a job kept to a directory. A file is written whole or not at all.
+    /// Copies files that a job kept to a directory. Each file is written completely or not at all.
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, artifact::{ArtifactOptions, ArtifactWriter}};
@@ -82,16 +82,16 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`read_artifacts`](Engine::read_artifacts) and [`ArtifactWriter::write`]. Files that exist
-    /// are refused before the first one is written.
+    /// As [`read_artifacts`](Engine::read_artifacts) and [`ArtifactWriter::write`]. If a target
+    /// file exists, nothing is written.
     pub fn copy_artifacts(
         &self,
         options: &ArtifactOptions,
         writer: &ArtifactWriter,
         cancel: &CancelToken,
     ) -> Result<ArtifactList, Error> {
-        let (list, build) = found(&self.shared, options)?;
-        readable(&list)?;
+        let (list, build) = find(&self.shared, options)?;
+        check_readable(&list)?;
         writer.check(&list.artifacts)?;
         let view = CancelView::new(cancel, 1);
         read(&list, &build, &view, &mut |artifact, contents| {
@@ -101,11 +101,11 @@ impl Engine {
     }
 }
 
-/// What is meant, and the build that has it.
-fn found(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Build), Error> {
+/// Returns the selected artifacts and the build that contains them.
+fn find(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Build), Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(&options.revision)?;
-    let record = job(&repo, id, options.job_id.as_deref())?;
+    let record = job_record(&repo, id, options.job_id.as_deref())?;
     let build = shared.workspace().build(&repo.commit_for(id, None)?.build_name());
     let place = match () {
         () if build.artifacts().exists() => ArtifactPlace::Build,
@@ -131,28 +131,28 @@ fn found(shared: &Shared, options: &ArtifactOptions) -> Result<(ArtifactList, Bu
     Ok((list, build))
 }
 
-/// Directory by directory, as archives have it.
+/// Returns a key that sorts by directory, as in archives.
 fn path_order(artifact: &Artifact) -> Vec<&str> {
     artifact.path.split('/').collect()
 }
 
-/// The record of the job whose artifacts are meant.
-fn job(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error> {
+/// Returns the record of the selected job.
+fn job_record(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error> {
     let kept = |remotes: &[String]| {
         let records = records_of(repo, remotes, id, true)?.into_iter();
         let kept =
             records.filter(|record| !record.job_id.is_empty() && !record.artifacts.is_empty());
         Ok::<Vec<Record>, Error>(kept.collect())
     };
-    let own = kept(&[])?;
-    let ids: Vec<String> = own.iter().map(|record| record.job_id.clone()).collect();
-    let wanted = |record: &Record| job_id.is_none_or(|job_id| record.job_id == job_id);
-    if let Some(record) = own.into_iter().find(wanted) {
+    let local = kept(&[])?;
+    let ids: Vec<String> = local.iter().map(|record| record.job_id.clone()).collect();
+    let matches = |record: &Record| job_id.is_none_or(|job_id| record.job_id == job_id);
+    if let Some(record) = local.into_iter().find(matches) {
         return Ok(record);
     }
     let short = id.short();
-    let elsewhere = kept(&repo.tracked_remotes()?)?.iter().any(wanted);
-    if elsewhere {
+    let is_in_remote = kept(&repo.tracked_remotes()?)?.iter().any(matches);
+    if is_in_remote {
         let message = format!("the artifacts of commit {short} are in another repository");
         return Err(Error::new(ErrorKind::NotFound, message)
             .with_hint("`tinyci -r artifacts` lists and fetches those of the remote `origin`"));
@@ -168,23 +168,23 @@ fn job(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error>
     Err(Error::new(ErrorKind::NotFound, message))
 }
 
-/// The artifacts that these paths, directories and globs name; all without any.
+/// Returns the artifacts that match these paths, directories and globs, or all if there are none.
 fn select(artifacts: Vec<Artifact>, paths: &[String]) -> Result<Vec<Artifact>, Error> {
     if paths.is_empty() {
         return Ok(artifacts);
     }
-    let mut wanted = vec![false; artifacts.len()];
+    let mut selected = vec![false; artifacts.len()];
     for path in paths {
-        // A file may be called like a glob.
+        // A file name may contain glob characters.
         let pattern = match artifacts.iter().any(|artifact| artifact.path == *path) {
             true => None,
             false => Some(ArtifactPattern::parse(path).map_err(invalid)?),
         };
         let adds = pattern.as_ref().is_none_or(|pattern| !pattern.removes());
         let mut found = false;
-        for (wanted, artifact) in wanted.iter_mut().zip(&artifacts) {
+        for (is_selected, artifact) in selected.iter_mut().zip(&artifacts) {
             if pattern.as_ref().map_or(artifact.path == *path, |it| it.matches(&artifact.path)) {
-                (*wanted, found) = (adds, true);
+                (*is_selected, found) = (adds, true);
             }
         }
         if !found {
@@ -193,7 +193,7 @@ fn select(artifacts: Vec<Artifact>, paths: &[String]) -> Result<Vec<Artifact>, E
             return Err(Error::new(ErrorKind::NotFound, message));
         }
     }
-    let chosen = artifacts.into_iter().zip(wanted).filter(|(_, wanted)| *wanted);
+    let chosen = artifacts.into_iter().zip(selected).filter(|(_, is_selected)| *is_selected);
     Ok(chosen.map(|(artifact, _)| artifact).collect())
 }
 
@@ -201,8 +201,8 @@ fn invalid(message: String) -> Error {
     Error::new(ErrorKind::InvalidArg, message)
 }
 
-/// Refuses a list whose files are not there, or lead elsewhere.
-fn readable(list: &ArtifactList) -> Result<(), Error> {
+/// Fails if the files were removed, or if a path leads out of the directory.
+fn check_readable(list: &ArtifactList) -> Result<(), Error> {
     let short = list.commit.short();
     if list.place == ArtifactPlace::Missing {
         let message = format!("the artifacts of commit {short} were removed with its build");
@@ -220,7 +220,7 @@ fn readable(list: &ArtifactList) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads what is listed, from the build or from its archive.
+/// Reads the listed files from the build or from its archive.
 fn read(
     list: &ArtifactList,
     build: &Build,

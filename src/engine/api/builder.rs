@@ -1,4 +1,4 @@
-//! [`EngineBuilder`]: what a host sets before it opens an engine.
+//! [`EngineBuilder`]: the options of an engine, before it is opened.
 
 use std::{
     ffi::OsString,
@@ -26,10 +26,10 @@ use crate::{
     repo::{Given, Settings},
 };
 
-/// Sets up an [`Engine`].
+/// Builder of an [`Engine`].
 ///
-/// What is set here wins over the repository's own settings (`git config tinyci.*`); of what is set
-/// twice, by whichever method, the last counts.
+/// Options override the repository's own settings (`git config tinyci.*`). If an option is set
+/// twice, by any method, the last value counts.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -44,41 +44,41 @@ use crate::{
 /// ```
 #[must_use = "a builder does nothing until it is opened"]
 pub struct EngineBuilder {
-    /// Absolute, unless there was no current directory to take a relative one from.
+    /// An absolute path, unless the process had no current directory.
     pub(in crate::engine) path: PathBuf,
     pub(in crate::engine) options: Options,
 }
 
 impl EngineBuilder {
     pub(in crate::engine) fn new(path: PathBuf) -> Self {
-        // Now, not when it is opened: the program may be in another directory then.
+        // Resolved here, because the program may change its directory before it opens the engine.
         let path = std::path::absolute(&path).unwrap_or(path);
         Self { path, options: Options::default() }
     }
 
-    /// The path that was given, as an absolute one.
+    /// Returns the repository's path as an absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Selects refs by globs such as `refs/heads/*`; `*` matches across slashes. Notes and tinyci's
+    /// Selects refs by globs such as `refs/heads/*`. `*` also matches slashes. Notes and tinyci's
     /// own refs cannot be selected.
     ///
-    /// The default is `tinyci.refs`, else all of `refs/heads/*`.
+    /// The default is `tinyci.refs`, or else `refs/heads/*`.
     pub fn refs<S: Into<String>>(mut self, globs: impl IntoIterator<Item = S>) -> Self {
         let globs = globs.into_iter().map(Into::into).collect();
         self.options.settings.push(Given::Refs(globs));
         self
     }
 
-    /// How many commits are worked on at once. The default is `tinyci.jobs`, else 1.
+    /// Sets how many jobs run at once. The default is `tinyci.jobs`, or else 1.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.require(jobs > 0, || "invalid number of jobs: expected at least 1".to_owned());
         self.options.settings.push(Given::Jobs(jobs));
         self
     }
 
-    /// How long one commit may take, `after_all` not counted. The default is `tinyci.jobTimeout`,
+    /// Sets the time limit of a job, without `after_all`. The default is `tinyci.jobTimeout`, or
     /// else no limit.
     pub fn job_timeout(mut self, limit: Duration) -> Self {
         self.check_limit(limit, "a commit");
@@ -86,28 +86,29 @@ impl EngineBuilder {
         self
     }
 
-    /// How long one command may take. The default is `tinyci.commandTimeout`, else no limit.
+    /// Sets the time limit of each command. The default is `tinyci.commandTimeout`, or else no
+    /// limit.
     pub fn command_timeout(mut self, limit: Duration) -> Self {
         self.check_limit(limit, "a command");
         self.options.settings.push(Given::CommandTimeout(limit));
         self
     }
 
-    /// How long a command that must end has between TERM and KILL. The default is
-    /// `tinyci.gracePeriod`, else 10 seconds.
+    /// Sets the grace period between SIGTERM and SIGKILL when tinyci stops a command. The default
+    /// is `tinyci.gracePeriod`, or else 10 seconds.
     pub fn grace_period(mut self, grace: Duration) -> Self {
         self.options.settings.push(Given::Grace(grace));
         self
     }
 
-    /// Where build folders stand, below the repository's folder unless absolute. The default is
-    /// `tinyci.buildsDir`, else `builds`.
+    /// Sets the builds directory. A relative path is resolved against the repository's directory.
+    /// The default is `tinyci.buildsDir`, or else `builds`.
     pub fn builds_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         let dir = dir.into();
         self.require(!dir.as_os_str().is_empty(), || {
             "invalid builds directory: it has no name".to_owned()
         });
-        // No command could be told of it.
+        // Placeholders could not pass such a path to a command.
         self.require(dir.to_str().is_some(), || {
             format!("invalid builds directory `{}`: its path is not UTF-8", dir.display())
         });
@@ -115,17 +116,17 @@ impl EngineBuilder {
         self
     }
 
-    /// How many bytes of one build's output its log keeps, beside the last 64 KiB. The default is
-    /// `tinyci.logLimit`, else 128 MiB.
+    /// Sets how many bytes of a job's output its log keeps, in addition to the last 64 KiB. The
+    /// default is `tinyci.logLimit`, or else 128 MiB.
     pub fn log_limit(mut self, limit: u64) -> Self {
         self.require(limit > 0, || "invalid log limit: expected more than 0 bytes".to_owned());
         self.options.settings.push(Given::LogLimit(limit));
         self
     }
 
-    /// Sets what `git config tinyci.<key>` would, for this engine only: any key, in any case, with a
-    /// value as it would stand there. Of a key with many values, such as `refs`, each call adds one,
-    /// and those of the repository do not hold.
+    /// Sets `tinyci.<key>` for this engine only, with a value as in git's configuration. Keys are
+    /// case-insensitive. For a key with several values, such as `refs`, each call adds one; the
+    /// repository's values are then ignored.
     ///
     /// ```
     /// use tinyci::Engine;
@@ -144,24 +145,22 @@ impl EngineBuilder {
         self
     }
 
-    /// Passes this process's environment on to commands, but for what is git's (`GIT_*`), what
-    /// another run has set (`TINYCI_*`), and output directories of tools such as `CARGO_TARGET_DIR`,
-    /// which all commits would share.
+    /// Lets commands inherit the environment of this process. Excluded are git's variables
+    /// (`GIT_*`), those of another run (`TINYCI_*`), and output directories of tools such as
+    /// `CARGO_TARGET_DIR`, which all commits would share.
     ///
-    /// Without it commands get `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE LC_*` and what
-    /// [`env`](EngineBuilder::env) sets: an embedding program's environment may be full of secrets
-    /// that are no business of whoever pushes. The setting `env` changes either, see
-    /// `git config tinyci.passEnv`.
+    /// By default, commands only inherit `PATH HOME USER LOGNAME SHELL TMPDIR TZ LANG LANGUAGE
+    /// LC_*`, because a program's environment may contain secrets. [`env`](EngineBuilder::env)
+    /// adds variables. The setting `tinyci.passEnv` changes the list in both cases.
     pub fn pass_all_env(mut self) -> Self {
         self.options.settings.push(Given::PassAllEnv);
         self
     }
 
-    /// Takes these variables for the environment of this process, which is then never read.
+    /// Uses these variables in place of the environment of this process, which is then never read.
     ///
-    /// Without it each call that runs commands, or tells what they would be, reads it when it
-    /// begins, on the thread that makes the call and on no other. So this is for a program that
-    /// makes such calls on one thread and changes its environment on another.
+    /// By default, each call that needs the environment reads it at its beginning, on the calling
+    /// thread only. Use this method if another thread of your program changes the environment.
     pub fn process_env(
         mut self,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -177,31 +176,31 @@ impl EngineBuilder {
         self
     }
 
-    /// Sets a variable in the environment of every command.
+    /// Sets an environment variable of all commands.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.options.registrations.env(name.into(), Some(value.into()));
         self
     }
 
-    /// Takes a variable out of the environment of every command.
+    /// Removes an environment variable from all commands.
     pub fn env_remove(mut self, name: impl Into<String>) -> Self {
         self.options.registrations.env(name.into(), None);
         self
     }
 
-    /// Sets a variable that every command can use as `<%= name %>`.
+    /// Sets a variable that all commands can use as `<%= name %>`.
     pub fn var(mut self, name: impl AsRef<str>, value: impl Into<String>) -> Self {
         self.options.registrations.var(name.as_ref(), value.into());
         self
     }
 
-    /// Calls this closure at a point of every run, on the worker that runs the commit.
+    /// Registers a callback for a hook of every job. It is called on the worker thread of the job.
     ///
-    /// Several hooks at one point are called in the order in which they were added, all of them
-    /// before the config's own. An error fails the step, as a command that fails does; but one of the
-    /// kind [`HostFault`](crate::ErrorKind::HostFault), or a panic, is no fault of the commit's: the attempt
-    /// ends without a verdict ([`Outcome::Error`](crate::Outcome::Error)), after its
-    /// `after_all`. The observer has seen before what came earlier ([`RequestContext`]).
+    /// Several callbacks for one hook run in the order of their registration, before the config's
+    /// own hook. An error fails the step, like a failed command. An error of the kind
+    /// [`HostFault`](crate::ErrorKind::HostFault), or a panic, is not the commit's fault: the job
+    /// ends without a verdict ([`Outcome::Error`](crate::Outcome::Error)), after its `after_all`.
+    /// The observer receives all earlier events first ([`RequestContext`]).
     pub fn hook(
         mut self,
         hook: Hook,
@@ -211,11 +210,11 @@ impl EngineBuilder {
         self
     }
 
-    /// Answers for secrets: the value of the one of this name, or `None` where there is none, and
-    /// the folder of `tinyci.secretsDir` is looked into.
+    /// Registers a callback that returns the value of a secret. If it returns `None`, the
+    /// directory of `tinyci.secretsDir` is searched.
     ///
-    /// Only commits on refs that `tinyci.secretRefs` names are ever given any. An error fails the step;
-    /// a [`HostFault`](crate::ErrorKind::HostFault) and a panic leave no verdict, as for a
+    /// Only commits on refs that `tinyci.secretRefs` lists can use secrets. An error fails the
+    /// step. A [`HostFault`](crate::ErrorKind::HostFault) or a panic leaves no verdict, as for a
     /// [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
@@ -237,11 +236,12 @@ impl EngineBuilder {
         self
     }
 
-    /// Says who deploys, approves, unlocks, cancels and skips through this engine. Without it, that is whom git's
-    /// configuration names; [`DeployRequest::by`](crate::deploy::DeployRequest::by) says it of one
-    /// deployment.
+    /// Sets the person who deploys, approves, unlocks, cancels and skips through this engine. The
+    /// default is the identity in git's configuration.
+    /// [`DeployRequest::by`](crate::deploy::DeployRequest::by) sets it for one deployment.
     ///
-    /// It is this program's word: records keep it beside the account that the program runs as.
+    /// tinyci does not verify this name. Records also contain the account that the program runs
+    /// as.
     ///
     /// ```
     /// let builder = tinyci::Engine::builder("/srv/git/app.git").by("Ada", "ada@example.org");
@@ -252,13 +252,15 @@ impl EngineBuilder {
         self
     }
 
-    /// Answers whether a deployment may go on: who approves, or `None` where nobody has yet.
+    /// Registers a callback for approvals. It returns the name of the approver, or `None` without
+    /// approval.
     ///
-    /// It is asked only where the config or the settings want an approval and the repository holds none
-    /// that counts ([`Engine::approve`]), and where `tinyci.approvers` lists somebody only if this
-    /// process runs as one of the accounts there. Without an answer the deployment ends as
-    /// [`AwaitingApproval`](crate::deploy::DeployOutcome::AwaitingApproval). Where the approval is wanted beforehand, an error keeps
-    /// the deployment from beginning; where a script asks, it fails the deployment.
+    /// It is called only if an approval is required and the repository contains none that counts
+    /// ([`Engine::approve`]). If `tinyci.approvers` is set, this process must run as one of its
+    /// accounts. Without an approval, the deployment ends as
+    /// [`AwaitingApproval`](crate::deploy::DeployOutcome::AwaitingApproval). If the approval is
+    /// required in advance, an error keeps the deployment from beginning; if a script asks for it,
+    /// an error fails the deployment.
     ///
     /// ```no_run
     /// use tinyci::Engine;
@@ -279,14 +281,14 @@ impl EngineBuilder {
         self
     }
 
-    /// Lends a function to scripts (`.tinyci.rhai`), under `name` or `module::name`.
+    /// Registers a function for scripts (`.tinyci.rhai`), as `name` or `module::name`.
     ///
-    /// It takes as many arguments as the range says, 8 at most. `effect` tells a plan whether it
-    /// may call the function; `doc` stands in the reference that `tinyci defs` writes. It is called
-    /// on the worker that runs the commit, or on the thread of a `parallel` branch; an error fails the
-    /// phase with the place of the call, unless the script catches it. A
-    /// [`HostFault`](crate::ErrorKind::HostFault) and a panic cannot be caught, and leave no verdict, as for
-    /// a [`hook`](EngineBuilder::hook).
+    /// `arguments` is the allowed number of arguments, at most 8. `effect` decides whether a plan
+    /// may call the function. `doc` appears in the output of `tinyci defs`. The function is called
+    /// on the worker thread of the job, or on the thread of a `parallel` task. An error fails the
+    /// step with the position of the call, unless the script catches it. A
+    /// [`HostFault`](crate::ErrorKind::HostFault) or a panic cannot be caught and leaves no
+    /// verdict, as for a [`hook`](EngineBuilder::hook).
     ///
     /// ```no_run
     /// use tinyci::{Engine, Value, callback::Effect};
@@ -311,14 +313,14 @@ impl EngineBuilder {
         self
     }
 
-    /// Runs commands with this executor instead of on the local machine.
+    /// Sets the executor that runs commands, in place of the local one.
     pub fn executor(mut self, executor: impl Executor + 'static) -> Self {
         self.options.executor = Some(Arc::new(executor));
         self
     }
 
-    /// The first mistake made so far, which opening would report. Mistakes that only the repository
-    /// can show are not among them.
+    /// Returns the first invalid call of this builder, which opening would report. Errors that
+    /// depend on the repository are not included.
     pub fn mistake(&self) -> Option<&Error> {
         self.options.registrations.mistake.as_ref()
     }
@@ -327,15 +329,16 @@ impl EngineBuilder {
     ///
     /// # Errors
     ///
-    /// [`NotARepo`](crate::ErrorKind::NotARepo) where there is none, [`Unsupported`](crate::ErrorKind::Unsupported)
-    /// for SHA-256 and reftable repositories, [`NewerFormat`](crate::ErrorKind::NewerFormat) if only a newer
-    /// version of tinyci can read the repository's state, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the
-    /// first mistake made in this builder or in the repository's settings.
+    /// [`NotARepo`](crate::ErrorKind::NotARepo) if the path is not a repository,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for SHA-256 and reftable repositories,
+    /// [`NewerFormat`](crate::ErrorKind::NewerFormat) if only a newer version of tinyci can read
+    /// the repository's state, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake
+    /// in this builder or in the repository's settings.
     pub fn open(self) -> Result<Engine, Error> {
         Engine::from_builder(self, crate::repo::Repo::open)
     }
 
-    /// Opens the repository that the builder's path lies in.
+    /// Opens the repository that contains the builder's path.
     ///
     /// # Errors
     ///
@@ -344,7 +347,7 @@ impl EngineBuilder {
         Engine::from_builder(self, crate::repo::Repo::discover)
     }
 
-    /// A limit of nothing would make every commit red.
+    /// A limit of zero would make every commit fail.
     fn check_limit(&mut self, limit: Duration, what: &str) {
         self.require(!limit.is_zero(), || {
             format!("invalid time limit for {what}: expected more than 0")

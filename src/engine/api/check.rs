@@ -1,4 +1,4 @@
-//! What is wrong with a config, found without running it: before it is committed, and in a commit.
+//! Checks configs without running them: before they are committed, and in a commit.
 
 use super::{check_warnings, checker::Checker, folder::Folder, handle::Engine};
 use crate::{
@@ -17,28 +17,28 @@ use crate::{
 };
 
 impl Checker {
-    /// Finds what is wrong with a config without running anything, in the order of its lines.
+    /// Checks a config without running anything. The problems are sorted by line.
     ///
-    /// A script's imports are read below the checker's directory. All of it is looked at, whatever a run would come to: functions that do not exist or take other
-    /// arguments (those registered by [`function`](Checker::function) are known), members that
-    /// `ctx` does not have, misspelled phases, constants and options, and what the language takes
-    /// without a word and means otherwise than people do. In YAML it finds what
-    /// [`warnings`](Pipeline::warnings) and [`check_placeholders`](Pipeline::check_placeholders) tell, and what is
-    /// wrong with the expressions in tags.
+    /// Imports of a script are read below the checker's directory. The check covers all code, even
+    /// if a run would not reach it. It finds unknown functions and wrong arguments (functions
+    /// registered by [`function`](Checker::function) are known), unknown members of `ctx`, and
+    /// misspelled phases, constants and options. It also finds valid code that usually means
+    /// something else. For YAML, it reports [`warnings`](Pipeline::warnings),
+    /// [`check_placeholders`](Pipeline::check_placeholders), and errors in the expressions of
+    /// placeholders.
     ///
-    /// What is valid and perhaps not meant is a [`Warning`](crate::check::Severity::Warning): build and
-    /// test that can never run for one and the same ref, a placeholder `tag` where no condition
-    /// asks for a tag, the first place of a script that reads the branch or the tags, so that its
-    /// verdict holds for one ref, and a shell text of several lines that goes on after a command
-    /// that failed.
+    /// Valid but probably unintended parts are a [`Warning`](crate::check::Severity::Warning).
+    /// Examples: build and test never run for the same ref; a placeholder `tag` without a
+    /// condition on tags; a script that uses the branch or the tags, so that its verdict is only
+    /// valid for one ref; a shell text of several lines that continues after a failed command.
     ///
-    /// A script whose name ends with `.test.rhai` is one of tests, which have `t` and no phases.
+    /// A name that ends with `.test.rhai` is a script of tests, which has `t` and no phases.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where what a script imports cannot be read,
-    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake made in this checker.
+    /// [`Io`](ErrorKind::Io) if an import cannot be read, [`Unsupported`](ErrorKind::Unsupported)
+    /// for scripts if the library was built without the feature `rhai`,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake in this checker.
     ///
     /// ```
     /// use tinyci::{Format, check::Checker};
@@ -71,14 +71,15 @@ impl Checker {
 }
 
 impl Engine {
-    /// Finds what is wrong with the config of a commit without running anything, as
-    /// [`Checker::check`] does for one that is not committed yet.
+    /// Checks the config of a commit without running anything, as [`Checker::check`] does for one
+    /// that is not committed.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit or one without a
-    /// config, [`Git`](ErrorKind::Git) where the repository cannot be read,
-    /// [`Unsupported`](ErrorKind::Unsupported) for scripts where the library was built without.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision or a commit without a config,
+    /// [`Git`](ErrorKind::Git) if the repository cannot be read,
+    /// [`Unsupported`](ErrorKind::Unsupported) for scripts if the library was built without the
+    /// feature `rhai`.
     pub fn check(&self, revision: &str) -> Result<CheckReport, Error> {
         on_big_thread("tinyci check", || {
             let found = check_commit(&self.shared, revision)?;
@@ -86,12 +87,12 @@ impl Engine {
         })
     }
 
-    /// Finds what is wrong with a config that might take the place of a commit's: what a script
-    /// imports is read from the commit. `name` is what the report calls it.
+    /// Checks a config that could replace the one of a commit. Imports of a script are read from
+    /// the commit. `name` is the name of the config in the report.
     ///
     /// # Errors
     ///
-    /// As [`check`](Engine::check), but that the commit needs no config.
+    /// As [`check`](Engine::check), except that the commit needs no config.
     pub fn check_text(
         &self,
         revision: &str,
@@ -155,7 +156,7 @@ fn located(it: &Warning, name: &str) -> Error {
     Error::new(ErrorKind::Config, &*it.message).with_path(name).with_position(it.position)
 }
 
-/// What the names of scripts end with that test a pipeline.
+/// The end of the names of scripts that test a pipeline.
 const TESTS_SUFFIX: &str = ".test.rhai";
 
 fn check_script(

@@ -1,5 +1,5 @@
-//! What is valid in a config and perhaps not meant: warnings of `tinyci check`, which change no
-//! verdict and no exit code.
+//! Warnings of `tinyci check` about configs that are valid but probably unintended. They change
+//! neither verdicts nor exit codes.
 
 use crate::engine::step::tag_condition;
 use crate::{
@@ -10,65 +10,61 @@ use crate::{
     rules::{glob, interpolate::uses_tag, shell_text},
 };
 
-/// What a pipeline in YAML says that is perhaps not meant, in the order of its lines.
+/// Returns the warnings about a YAML pipeline, sorted by line.
 pub(in crate::engine) fn of_pipeline(pipeline: &Pipeline) -> Vec<Warning> {
-    let mut warnings: Vec<Warning> = never_together(pipeline).into_iter().collect();
+    let mut warnings: Vec<Warning> = never_on_same_branch(pipeline).into_iter().collect();
     warnings.extend(pipeline.steps().filter_map(|step| tag_without_condition(pipeline, step)));
     let commands = pipeline.steps().flat_map(Step::commands);
-    warnings.extend(commands.filter_map(goes_on_after_failure));
+    warnings.extend(commands.filter_map(continues_after_failure));
     warnings.sort_by_key(|warning| (warning.position.line, warning.position.column));
     warnings
 }
 
-/// Build and test that no ref would run both of: such a commit can never be green. Only branches
-/// are compared, of which a commit is tested for one; it can have any number of tags.
-fn never_together(pipeline: &Pipeline) -> Option<Warning> {
+/// Warns if build and test never run for the same branch, so that no commit can be green. Tags are
+/// not compared, because a commit can have several of them, but is tested for one branch.
+fn never_on_same_branch(pipeline: &Pipeline) -> Option<Warning> {
     let phase = |phase: Phase| pipeline.step(phase);
     let (build, test) = (phase(Phase::Build), phase(Phase::Test));
-    let whole = &pipeline.when.branch;
+    let pipeline_branches = &pipeline.when.branch;
     let excluded = [build, test]
         .into_iter()
         .flatten()
-        .find(|step| glob::texts_are_disjoint(whole, &step.when.branch));
+        .find(|step| glob::texts_are_disjoint(pipeline_branches, &step.when.branch));
     if let Some(step) = excluded {
         let message = format!(
             "`{}` can never run: the `when` of the whole config excludes all of its branches",
             step.name
         );
-        return Some(Warning::new(message, place(step)));
+        return Some(Warning::new(message, position_of(step)));
     }
     let (build, test) = build.zip(test)?;
     let message = "no commit can be green: `build` and `test` never run on the same branch";
-    let apart = glob::texts_are_disjoint(&build.when.branch, &test.when.branch);
-    apart.then(|| Warning::new(message, place(test)))
+    let are_disjoint = glob::texts_are_disjoint(&build.when.branch, &test.when.branch);
+    are_disjoint.then(|| Warning::new(message, position_of(test)))
 }
 
-/// A placeholder `tag` in a step for which no condition asks for a tag.
+/// Warns about a placeholder `tag` in a step without a condition on tags.
 fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
     if tag_condition(pipeline, step.name).is_some() {
         return None;
     }
     let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
-    let named = texts.into_iter().find(|text| uses_tag(&text.text))?;
+    let with_placeholder = texts.into_iter().find(|text| uses_tag(&text.text))?;
     let message = format!(
         "`{}` uses the placeholder `tag` and fails if no tag was pushed; add a condition such as \
          `when: {{tag: 'v*'}}`",
         step.name
     );
-    Some(Warning::new(message, named.position))
+    Some(Warning::new(message, with_placeholder.position))
 }
 
-/// A command of several lines that goes on after one that failed.
-fn goes_on_after_failure(command: &Template) -> Option<Warning> {
-    let lost = shell_text::lost_failure(&command.text)?;
-    let message = format!(
-        "a failure of `{lost}` is ignored, because the next line runs anyway; write `set -e` as \
-         the first line"
-    );
+/// Warns about a shell text of several lines that continues after a failed command.
+fn continues_after_failure(command: &Template) -> Option<Warning> {
+    let message = shell_text::lost_failure_warning(&command.text)?;
     Some(Warning::new(message, command.position))
 }
 
-fn place(step: &Step) -> Position {
+fn position_of(step: &Step) -> Position {
     step.commands().first().map_or(Position::new(1, 1), |command| command.position)
 }
 
@@ -84,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn branches_are_compared_only_where_the_answer_is_sure() {
+    fn branches_are_compared_only_if_the_answer_is_certain() {
         let config = |build: &str, test: &str| {
             let when = |branch: &str| match branch {
                 "" => String::new(),
@@ -119,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_several_lines_ends_at_a_failure_or_is_told_of() {
+    fn a_text_of_several_lines_that_continues_after_a_failure_is_reported() {
         let lines = found("build: |\n  make\n  make test\n");
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert!(lines[0].contains("a failure of `make` is ignored"), "{lines:?}");
@@ -137,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_named_where_a_condition_asks_for_one() {
+    fn a_placeholder_tag_needs_a_condition_on_tags() {
         assert_eq!(found("build: echo <%= tags %> <%% tag %> tag\n"), [""; 0]);
         assert_eq!(found("build: {run: 'echo <%= tag %>', when: {tag: v*}}\n"), [""; 0]);
         assert_eq!(found("when: {tag: v*}\nbuild: echo <%= tag %>\n"), [""; 0]);

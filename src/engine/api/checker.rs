@@ -1,4 +1,4 @@
-//! [`Checker`]: configs and scripts without a repository. What it does is in `check`, `parser`,
+//! [`Checker`]: configs and scripts without a repository. Its operations are in `check`, `parser`,
 //! `definitions` and `suites`.
 
 use std::{
@@ -33,7 +33,7 @@ use crate::model::{
 /// # Ok::<(), tinyci::Error>(())
 /// ```
 pub struct Checker {
-    /// Absolute, unless there was no current directory to take a relative one from.
+    /// An absolute path, unless the process had no current directory.
     pub(in crate::engine) dir: PathBuf,
     registrations: Registrations,
 }
@@ -85,10 +85,10 @@ impl Checker {
         self
     }
 
-    /// What was registered, or the first mistake made with that.
+    /// Returns the registrations, or the first invalid call.
     pub(in crate::engine) fn registrations(&self) -> Result<&Registrations, Error> {
         match &self.registrations.mistake {
-            // Mistakes in calls have no other cause and no place.
+            // An error of an invalid call only has a kind and a message, so this copy is complete.
             Some(mistake) => Err(Error::new(mistake.kind(), mistake.message())),
             None => Ok(&self.registrations),
         }

@@ -1,26 +1,27 @@
-//! [`Checker::definitions`]: the reference of what scripts can use.
+//! [`Checker::definitions`]: the reference of the script API.
 
 use super::checker::Checker;
 use crate::{model::error::Error, script::definitions};
 
-/// The forms that the reference of the script API has.
+/// A format of the script API reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DefinitionsFormat {
     /// One line of JSON, for editors and other programs.
     Json,
-    /// A page of Markdown, for people.
+    /// A Markdown page, for people.
     Markdown,
-    /// A file of definitions, `.d.rhai`, for the language server of Rhai.
+    /// A definition file (`.d.rhai`) for the Rhai language server.
     Rhai,
 }
 
 impl Checker {
-    /// The reference of the script API: phases, constants, functions with what they take and give
-    /// back, options, what `ctx` holds, the language's own functions, and what tests find.
+    /// Returns the reference of the script API. It contains steps, constants, functions with
+    /// their parameters and results, options, the members of `ctx`, the functions of the language,
+    /// and the API of tests.
     ///
-    /// It is written from the tables that scripts run by, and holds what
-    /// [`function`](Checker::function) registers, so that it is never behind either.
+    /// The reference is generated from the same tables that scripts run with, and includes the
+    /// functions that [`function`](Checker::function) registered. So it is always current.
     ///
     /// ```
     /// use tinyci::{Value, callback::Effect, check::{Checker, DefinitionsFormat}};
@@ -37,9 +38,8 @@ impl Checker {
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) in a program that was built without the
-    /// feature `rhai`, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake made in this
-    /// checker.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if the library was built without the feature
+    /// `rhai`, [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake in this checker.
     pub fn definitions(&self, format: DefinitionsFormat) -> Result<String, Error> {
         let definitions = definitions(&self.registrations()?.functions)?;
         Ok(match format {

@@ -1,4 +1,4 @@
-//! The calls of an engine about deployments.
+//! The deployment calls of an engine.
 
 use super::handle::Engine;
 use crate::{
@@ -31,14 +31,14 @@ use crate::{
 use std::{cmp::Reverse, collections::HashSet};
 
 impl Engine {
-    /// Deploys a commit: runs the `deploy` of its config in its export, and keeps what came of it
-    /// on `refs/tinyci/deployments/<environment>`.
+    /// Deploys a commit: runs the `deploy` phase of its config in its export, and records the
+    /// result on `refs/tinyci/deployments/<environment>`.
     ///
-    /// A revision is a request; [`DeployRequest::newest`] takes the newest green commit of the
-    /// environment's branch that contains what is deployed. The export is the one that the commit's run left; it is made
-    /// again where it is gone. A deployment that fails leaves the environment's pointer where it
-    /// was. One that needs an approval which nobody has given does nothing and is
-    /// [`Waiting`](DeployOutcome::AwaitingApproval).
+    /// A revision is a request. [`DeployRequest::newest`] selects the newest green commit of the
+    /// environment's branch that contains the deployed one. The export is the one of the commit's
+    /// job; if it is missing, it is made again. A failed deployment does not change what counts as
+    /// deployed. If a required approval is missing, nothing is done and the outcome is
+    /// [`AwaitingApproval`](DeployOutcome::AwaitingApproval).
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, Event};
@@ -52,17 +52,17 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Nothing was begun: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that is not green, not on a branch that
-    /// is deployed, or whose config knows no such environment, and if a commit has to be named:
-    /// several are as new as each other, or what is deployed would be lost; [`Busy`](ErrorKind::Busy) while
-    /// another deployment to this environment runs, and after one that was interrupted
-    /// ([`unlock_deployments`](Engine::unlock_deployments)). Only where its end cannot be recorded has
-    /// something happened.
+    /// An error means that nothing was begun, unless only the result could not be recorded.
+    /// [`NotFound`](ErrorKind::NotFound) if there is nothing to deploy.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that is not green, is on no deployable
+    /// branch, or whose config does not list the environment. `InvalidArg` also if the commit must
+    /// be named, because several are equally new or the deployed one would be lost.
+    /// [`Busy`](ErrorKind::Busy) while another deployment to this environment is in progress, and
+    /// after one was interrupted ([`unlock_deployments`](Engine::unlock_deployments)).
     ///
     /// # Panics
     ///
-    /// If the observer panics: the deployment is canceled first.
+    /// Panics if the observer panics; the deployment is canceled first.
     pub fn deploy(
         &self,
         environment: &str,
@@ -77,8 +77,8 @@ impl Engine {
         })
     }
 
-    /// Deploys what was deployed before the deployment that is there now, with the same checks and
-    /// the same record. Doing it again goes back further.
+    /// Deploys the commit that was deployed before the current one, with the same checks and the
+    /// same kind of record. Each further rollback goes back one more deployment.
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, Event};
@@ -90,7 +90,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`deploy`](Engine::deploy); [`NotFound`](ErrorKind::NotFound) where nothing was deployed
+    /// As [`deploy`](Engine::deploy); [`NotFound`](ErrorKind::NotFound) if nothing was deployed
     /// before.
     ///
     /// # Panics
@@ -105,8 +105,8 @@ impl Engine {
         self.deploy(environment, DeployRequest::rollback(), cancel, observer)
     }
 
-    /// What [`deploy`](Engine::deploy) would do. A plan is a request too: it deploys exactly this,
-    /// and only if nothing else was deployed meanwhile.
+    /// Returns what [`deploy`](Engine::deploy) would do. A plan is also a request: it deploys
+    /// exactly this commit, and only if nothing else was deployed meanwhile.
     ///
     /// ```no_run
     /// use tinyci::{Engine, deploy::DeployRequest};
@@ -119,7 +119,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`deploy`](Engine::deploy), except that a plan can be made while something is deployed.
+    /// As [`deploy`](Engine::deploy), except that a plan can be made during a deployment.
     pub fn deploy_plan(
         &self,
         environment: &str,
@@ -139,16 +139,16 @@ impl Engine {
         };
         let call = EngineCall { shared, env: &shared.process_env() };
         let dry_run = dry_run(call, &repo, &candidate, environment, &request.assume)?;
-        let is_wanted = candidate.rules.approve || shared.settings.approvals.wants(environment);
-        let wanted = if is_wanted { Some(true) } else { dry_run.asks_for_approval };
-        let approval = approve::state(shared, &repo, environment, &candidate, wanted)?;
+        let is_required = candidate.rules.approve || shared.settings.approvals.wants(environment);
+        let is_required = if is_required { Some(true) } else { dry_run.asks_for_approval };
+        let approval = approve::state(shared, &repo, environment, &candidate, is_required)?;
         let rollback = request.rollback;
         let parts = PlanParts { candidate, dry_run, approval, build, interrupted, rollback };
         plan(&repo, environment, parts, &ledger)
     }
 
-    /// What was deployed, the newest first: to this environment, or to all; here, and where remotes
-    /// have deployed as it was last fetched.
+    /// Returns the deployments to this environment, or to all, newest first. Includes the
+    /// deployments of remotes, as of the last fetch.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -160,8 +160,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name,
-    /// [`Git`](ErrorKind::Git) where the refs cannot be read.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for an invalid environment name,
+    /// [`Git`](ErrorKind::Git) if the refs cannot be read.
     pub fn deployments(&self, environment: Option<&str>) -> Result<DeploymentList, Error> {
         let repo = self.shared.repo()?;
         let environments = match environment {
@@ -174,7 +174,7 @@ impl Engine {
         let mut found = DeploymentList::default();
         for name in &environments {
             let (mut history, is_live) = match self.history(&repo, name) {
-                // One environment that somebody spoiled does not hide the others.
+                // One damaged environment does not hide the others.
                 Err(error) if environment.is_none() => {
                     found.warnings.push(error.report());
                     continue;
@@ -207,18 +207,17 @@ impl Engine {
         Ok(found)
     }
 
-    /// The deployment that is there now, if anything was deployed to this environment.
+    /// Returns the current deployment of this environment, if there is one.
     ///
     /// # Errors
     ///
-    /// As [`deploys`](Engine::deployments).
+    /// As [`deployments`](Engine::deployments).
     pub fn deployed(&self, environment: &str) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
         Ok(self.shared.repo()?.deploy_history(environment)?.history.running().cloned())
     }
 
-    /// An environment's history, and whether its newest deployment, which has no end, runs at this
-    /// moment.
+    /// Returns the history of an environment, and true if its newest deployment is in progress.
     fn history(&self, repo: &Repo, environment: &str) -> Result<(StoredHistory, bool), Error> {
         let history = repo.deploy_history(environment)?;
         if history.history.interrupted().is_none() {
@@ -227,17 +226,17 @@ impl Engine {
         if self.shared.workspace().is_deploying(environment)? {
             return Ok((history, true));
         }
-        // It may have ended before we looked whether somebody holds the environment.
+        // The deployment may have ended before the check of its lock.
         repo.deploy_history(environment).map(|history| (history, false))
     }
 
-    /// Approves of one commit, in one environment, with the config that it has. The approval is a
-    /// ref of its own, [`Approval::reference`]: from a clone it is pushed.
+    /// Approves the deployment of a commit to an environment, with its current config. The
+    /// approval is a ref of its own, [`Approval::reference`]. In a clone, push that ref.
     ///
-    /// Where git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), it is signed,
-    /// by a `git` that is started for it, which may ask for a passphrase. Where it is given on the
-    /// server itself, it is kept there which account did so. [`Approval::problem`] says whether it
-    /// counts in this repository.
+    /// If git's configuration signs with ssh keys (`gpg.format`, `user.signingKey`), a `git`
+    /// process signs the approval and may ask for a passphrase. On the server itself, the
+    /// approving account is stored too. [`Approval::problem`] says why it does not count in this
+    /// repository, if it does not.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -248,10 +247,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for one whose config does not deploy there,
-    /// [`Unsupported`](ErrorKind::Unsupported) where nobody says who approves,
-    /// [`Git`](ErrorKind::Git) where it cannot be signed.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if its config does not deploy there,
+    /// [`Unsupported`](ErrorKind::Unsupported) if the approver's identity is unknown,
+    /// [`Git`](ErrorKind::Git) if it cannot be signed.
     pub fn approve(&self, environment: &str, revision: &str) -> Result<Approval, Error> {
         check_environment(environment)?;
         let repo = self.shared.writable_repo()?;
@@ -260,13 +259,14 @@ impl Engine {
         approve::approve(&self.shared, &repo, environment, commit)
     }
 
-    /// Says that somebody has looked at an environment whose last deployment was interrupted, and
-    /// why it can go on. Gives back that deployment; none where there is nothing to unlock.
+    /// Unlocks an environment whose last deployment was interrupted, after a person has checked
+    /// it. `reason` is recorded. Returns that deployment, or `None` if the environment is not
+    /// locked.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) while something is being deployed there,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) without a reason.
+    /// [`Busy`](ErrorKind::Busy) while a deployment to it is in progress,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the reason is empty.
     pub fn unlock_deployments(
         &self,
         environment: &str,
@@ -305,10 +305,10 @@ impl Engine {
 }
 
 impl Engine {
-    /// Puts on record that nothing runs in an environment any more, as when a review is over. Its
-    /// builds are no longer pinned, and a rollback leads nowhere; the next deployment revives it.
-    /// Runs nothing: taking down what runs there is up to you. Gives back the entry; none where it is
-    /// retired already.
+    /// Records that nothing is deployed to an environment anymore, for example after a review. Its
+    /// builds are no longer protected, and it has no rollback; the next deployment revives it.
+    /// This runs nothing, so remove the deployed program yourself. Returns the entry, or `None` if
+    /// the environment is already retired.
     ///
     /// ```no_run
     /// let engine = tinyci::Engine::open("/srv/git/app.git")?;
@@ -318,9 +318,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for an environment that nothing was ever deployed to,
-    /// [`Busy`](ErrorKind::Busy) while something is being deployed there,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for what cannot be an environment's name.
+    /// [`NotFound`](ErrorKind::NotFound) if nothing was ever deployed to the environment,
+    /// [`Busy`](ErrorKind::Busy) while a deployment to it is in progress,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for an invalid environment name.
     pub fn retire(&self, environment: &str) -> Result<Option<Deployment>, Error> {
         check_environment(environment)?;
         self.shared.writable_repo()?;

@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl Engine {
-    /// What a run of this commit would do, step by step, if every command passed: which commands,
-    /// and the questions about the commit that decided. Nothing is run, written or sent, and hooks
-    /// of the embedding program are not called.
+    /// Returns what a run of this commit would do, step by step, if every command passed: the
+    /// commands, and the conditions that decided about them. It runs, writes and sends nothing,
+    /// and calls no hook callbacks.
     ///
-    /// `assume` gives the output of commands that the script asks for: a glob over the command, in
-    /// one line, and the text; the first that matches holds.
+    /// `assume` contains the output of commands that the script reads: pairs of a glob over the
+    /// command, in one line, and its output. The first matching pair counts.
     ///
     /// ```no_run
     /// use tinyci::Engine;
@@ -31,9 +31,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](crate::ErrorKind::NotFound) for a revision that names no commit or one without a
-    /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) where that is not
-    /// valid and has no `after_all` that would run all the same, [`Git`](crate::ErrorKind::Git) where the repository cannot be read.
+    /// [`NotFound`](crate::ErrorKind::NotFound) for an unknown revision or a commit without a
+    /// config, [`Config`](crate::ErrorKind::Config) and [`Script`](crate::ErrorKind::Script) if
+    /// the config is invalid and has no valid `after_all`, [`Git`](crate::ErrorKind::Git) if the
+    /// repository cannot be read.
     pub fn dry_run(&self, revision: &str, assume: &[(String, String)]) -> Result<DryRun, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci plan", || {
@@ -41,8 +42,7 @@ impl Engine {
         })
     }
 
-    /// The same for a job of a [`Plan`](crate::plan::Plan): for the tag that it is tested for, and as a
-    /// retry if it is one.
+    /// Returns the same for a job of a [`Plan`](crate::plan::Plan), with its tag and its trigger.
     ///
     /// # Errors
     ///

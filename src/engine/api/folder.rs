@@ -1,4 +1,4 @@
-//! The files of a directory, as a commit of them would have them.
+//! The files of a directory on disk, as a [`Tree`].
 
 use std::{fs, io, path::PathBuf};
 
@@ -7,7 +7,8 @@ use crate::model::{
     script::{Tree, TreeFile},
 };
 
-/// More than a module may have; what is longer is refused by its length.
+/// Maximum number of bytes that are read. It exceeds the limit for modules, so a longer file is
+/// refused for its length.
 const BYTES_MAX: u64 = 1 << 20;
 
 /// A directory on disk.
@@ -25,7 +26,7 @@ impl Folder {
 impl Tree for Folder {
     fn entry(&self, path: &str) -> Result<TreeFile, Error> {
         if !self.path.is_absolute() {
-            return Err(Error::nowhere(ErrorKind::Io, &self.path));
+            return Err(Error::unresolved_path(ErrorKind::Io, &self.path));
         }
         let mut whole = self.path.clone();
         for part in path.split('/') {
@@ -37,7 +38,7 @@ impl Tree for Folder {
                 Err(error) => return Err(Error::io("read", &whole, error)),
             }
         }
-        // A pipe or a device would never end.
+        // Reading a pipe or a device would never end.
         if !whole.is_file() {
             return Ok(TreeFile::Absent);
         }

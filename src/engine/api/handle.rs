@@ -1,4 +1,4 @@
-//! [`Engine`]: every public call. What they do stands in the files beside this one.
+//! [`Engine`]: its public calls. Larger ones are implemented in the other files of this directory.
 
 use crate::{
     builds::{
@@ -49,11 +49,11 @@ use jiff::tz::TimeZone;
 
 use super::{builder::EngineBuilder, retention, running};
 
-/// One repository's continuous integration: finds the commits without a verdict, runs them, and
-/// keeps what became of them in git notes.
+/// Continuous integration of one repository. It finds commits without a verdict, tests them, and
+/// stores the results in git notes.
 ///
-/// An engine is a path and settings. It is cheap to clone, can be used from any number of threads
-/// at once, and holds no lock and no open file between calls.
+/// An engine consists of a path and settings. It is cheap to clone, can be used from several
+/// threads at once, and keeps no lock and no open file between calls.
 ///
 /// ```no_run
 /// use tinyci::{CancelToken, Engine, Event, Selection};
@@ -75,21 +75,22 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens exactly this repository: a bare one, the top of a work tree, or a `.git` folder.
+    /// Opens exactly this repository: a bare one, the top of a working tree, or a `.git`
+    /// directory.
     ///
-    /// Work trees that are linked to one repository share its verdicts, its builds and its lock;
-    /// `HEAD` is that of the work tree which was opened.
+    /// Linked working trees of one repository share its verdicts, its builds and its lock. `HEAD`
+    /// is that of the opened working tree.
     ///
     /// # Errors
     ///
-    /// [`NotARepo`](ErrorKind::NotARepo) where there is none, [`Unsupported`](ErrorKind::Unsupported)
-    /// for SHA-256 and reftable repositories, [`InvalidArg`](ErrorKind::InvalidArg) for a setting
-    /// of the repository's that makes no sense.
+    /// [`NotARepo`](ErrorKind::NotARepo) if the path is not a repository,
+    /// [`Unsupported`](ErrorKind::Unsupported) for SHA-256 and reftable repositories,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for an invalid setting of the repository.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::builder(path.as_ref()).open()
     }
 
-    /// Opens the repository that this folder lies in.
+    /// Opens the repository that contains this directory.
     ///
     /// # Errors
     ///
@@ -98,10 +99,11 @@ impl Engine {
         Self::builder(path.as_ref()).discover()
     }
 
-    /// Sets up an engine before it is opened: refs, jobs, limits, hooks, an executor.
+    /// Returns a builder, which sets options before the engine is opened: refs, jobs, limits,
+    /// hooks, an executor.
     ///
-    /// A relative path is made absolute here. A program that changes its directory later, before or
-    /// after the engine is opened, has an engine of the same repository.
+    /// A relative path is made absolute here, so later changes of the current directory have no
+    /// effect.
     pub fn builder(path: impl Into<PathBuf>) -> EngineBuilder {
         EngineBuilder::new(path.into())
     }
@@ -116,7 +118,7 @@ impl Engine {
         }
         Scripts::check_host(&options.registrations)?;
         if !path.is_absolute() {
-            return Err(Error::nowhere(ErrorKind::NotARepo, &path));
+            return Err(Error::unresolved_path(ErrorKind::NotARepo, &path));
         }
         let repo = open(&path)?;
         let root = repo.root().to_path_buf();
@@ -143,16 +145,16 @@ impl Engine {
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
         let engine = Self { shared: Arc::new(shared) };
-        // A host that does not ask for them would never see them.
+        // A host that does not call these methods would never see the warnings.
         trace::warnings(|| {
-            let asked = engine.path_warning().into_iter().chain(engine.builds_warning());
-            engine.warnings().iter().cloned().chain(asked).collect()
+            let path_warnings = engine.path_warning().into_iter().chain(engine.builds_warning());
+            engine.warnings().iter().cloned().chain(path_warnings).collect()
         });
         Ok(engine)
     }
 
-    /// The same engine with what this builder answers. What was opened stays what it was, wherever
-    /// the process is now, and whatever path and settings lead to meanwhile.
+    /// Returns the same engine with the callbacks of this builder. The repository and its settings
+    /// stay as they were when the engine was opened.
     #[cfg(feature = "capi")]
     pub(crate) fn answered_by(&self, builder: EngineBuilder) -> Result<Self, Error> {
         let EngineBuilder { mut options, .. } = builder;
@@ -175,12 +177,13 @@ impl Engine {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The folder that holds `builds/`: the bare repository, or the main work tree's top.
+    /// Returns the directory that contains `builds/`: the bare repository, or the top of the main
+    /// working tree.
     pub fn path(&self) -> &Path {
         &self.shared.root
     }
 
-    /// Whether this process lets exit statuses be known at all.
+    /// Fails if this process ignores SIGCHLD, so that exit codes of commands cannot be known.
     #[cfg(feature = "capi")]
     pub(crate) fn check_statuses(&self) -> Result<(), Error> {
         if !crate::process::sigchld_is_ignored() {
@@ -191,25 +194,25 @@ impl Engine {
             .with_hint("`signal(SIGCHLD, SIG_DFL)` before a run"))
     }
 
-    /// How long a command that must end has between TERM and KILL.
+    /// Returns the grace period between SIGTERM and SIGKILL.
     #[cfg(feature = "capi")]
     pub(crate) fn grace(&self) -> std::time::Duration {
         self.shared.settings.grace_period
     }
 
-    /// Whether the repository has no work tree.
+    /// Returns true if the repository has no working tree.
     pub fn is_bare(&self) -> bool {
         self.shared.bare
     }
 
-    /// What is odd about the repository without being wrong: unknown `tinyci.*` keys, and that it was
-    /// moved away from where its folder of builds knew it to be.
+    /// Returns warnings about the repository: unknown `tinyci.*` keys, and a repository that was
+    /// moved since its builds were made.
     pub fn warnings(&self) -> &[String] {
         &self.shared.warnings
     }
 
-    /// What there is to say of the repository's path, or that of its builds, if placeholders such as
-    /// `<%= export %>` cannot put it into a command: such commands do not run.
+    /// Returns a warning if placeholders such as `<%= export %>` cannot insert the path of the
+    /// repository or of its builds into a command. Commands with such placeholders fail.
     ///
     /// ```no_run
     /// if let Some(warning) = tinyci::Engine::open("/srv/my sites/app.git")?.path_warning() {
@@ -231,13 +234,13 @@ impl Engine {
         })
     }
 
-    /// What there is to say of the settings of approvals: who is listed and can approve of nothing.
+    /// Returns warnings about the approval settings, such as approvers who cannot approve.
     pub(in crate::engine) fn approval_warnings(&self, repo: &Repo) -> Result<Vec<String>, Error> {
         self.shared.approvals(&self.shared.process_env()).warnings(repo)
     }
 
-    /// Why nothing can be run, deployed, packed or pruned here, if the folder of builds
-    /// (`tinyci.buildsDir`) is another repository's. What only reads goes on.
+    /// Returns a warning if the builds directory (`tinyci.buildsDir`) belongs to another
+    /// repository. Then nothing can be run, deployed, packed or pruned; reading calls still work.
     ///
     /// ```no_run
     /// if let Some(warning) = tinyci::Engine::open("/srv/git/app.git")?.builds_warning() {
@@ -249,7 +252,8 @@ impl Engine {
         self.shared.workspace().builds_warning()
     }
 
-    /// Lists every setting, with its values in this repository. `git config tinyci.KEY VALUE` sets one.
+    /// Lists every setting, with its values in this repository. `git config tinyci.KEY VALUE` sets
+    /// one.
     ///
     /// ```no_run
     /// for setting in tinyci::Engine::open("/srv/git/app.git")?.settings()? {
@@ -260,86 +264,86 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where git's configuration cannot be read.
+    /// [`Git`](ErrorKind::Git) if git's configuration cannot be read.
     pub fn settings(&self) -> Result<Vec<Setting>, Error> {
         self.shared.repo()?.setting_list()
     }
 
-    /// The commit that a revision names, in any of git's revision syntax.
+    /// Returns the commit that a revision refers to, in any of git's revision syntax.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where it names none.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision.
     pub fn resolve(&self, revision: &str) -> Result<CommitId, Error> {
         self.shared.repo()?.resolve(revision)
     }
 
-    /// What git knows of the commit that a revision names.
+    /// Returns the commit that a revision refers to, with its author, message and parents.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where it names none.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision.
     pub fn commit(&self, revision: &str) -> Result<Commit, Error> {
         let repo = self.shared.repo()?;
         repo.commit(repo.resolve(revision)?)
     }
 
-    /// What git knows of these commits, in their order; none of one that is not there any more.
-    /// Of many this is far cheaper than to ask for each.
+    /// Returns these commits in the given order, with `None` for missing ones. This is much
+    /// cheaper than one call for each.
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the repository cannot be read.
+    /// [`Git`](ErrorKind::Git) if the repository cannot be read.
     pub fn commits(&self, ids: &[CommitId]) -> Result<Vec<Option<Commit>>, Error> {
         let repo = self.shared.repo()?;
-        let mut there = Vec::new();
+        let mut existing = Vec::new();
         for id in ids {
-            there.extend(repo.peel(*id)?.filter(|commit| commit == id));
+            existing.extend(repo.peel(*id)?.filter(|commit| commit == id));
         }
-        let mut commits = repo.commits(&there)?.into_iter().peekable();
+        let mut commits = repo.commits(&existing)?.into_iter().peekable();
         Ok(ids.iter().map(|id| commits.next_if(|commit| commit.id == *id)).collect())
     }
 
-    /// The commits that are due, oldest first.
+    /// Returns the pending commits, oldest first.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
-    /// where the repository cannot be read.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision, [`Git`](ErrorKind::Git) if the
+    /// repository cannot be read.
     pub fn pending_commits(&self, selection: &Selection) -> Result<Vec<Commit>, Error> {
-        let due = pending::due(&self.shared, selection)?;
-        Ok(due.into_iter().map(|due| due.job.commit).collect())
+        let pending = pending::pending(&self.shared, selection)?;
+        Ok(pending.into_iter().map(|pending| pending.job.commit).collect())
     }
 
-    /// What [`run`](Engine::run) would do, and why.
+    /// Returns the jobs that [`run`](Engine::run) would start, with their triggers.
     ///
     /// # Errors
     ///
-    /// As [`scan`](Engine::pending_commits).
+    /// As [`pending_commits`](Engine::pending_commits).
     pub fn plan(&self, selection: &Selection) -> Result<Plan, Error> {
         pending::plan_of(&self.shared, selection)
     }
 
-    /// Runs the commits that are due, one after the other or as many at once as the engine has
-    /// jobs, and looks again until nothing is due. A commit is attempted at most once.
+    /// Tests the pending commits, as many at once as the engine has jobs, and scans again until
+    /// none is left. A run attempts each commit at most once.
     ///
-    /// The observer gets every [`Event`](crate::Event) on this thread. A red build is an outcome
-    /// in the summary, not an error, and so is a fault of the machinery once the run has begun.
+    /// The observer receives every [`Event`](crate::Event) on this thread. A red commit is not an
+    /// error but an outcome in the summary. So is an internal error after the run has begun.
     ///
-    /// Where the selection is a push ([`Selection::hook_lines`]) and the config of its newest green
-    /// commit says `auto`, that is deployed in the end.
+    /// If the selection is a push ([`Selection::hook_lines`]) and the config of its newest green
+    /// commit says `auto`, the run deploys that commit at the end.
     ///
     /// # Errors
     ///
-    /// The run could not begin: [`Busy`](ErrorKind::Busy) where another run holds the repository
-    /// and the selection does not wait (that run is told to look again, so nothing is missed),
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
-    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
-    /// and what keeps the repository from being read.
+    /// An error means that the run could not begin. [`Busy`](ErrorKind::Busy) if another run is
+    /// active and the selection does not wait; that run scans again before it ends, so no commit
+    /// is missed. [`NotFound`](ErrorKind::NotFound) for an unknown revision.
+    /// [`Unsupported`](ErrorKind::Unsupported) if the builds directory belongs to another
+    /// repository. Other errors while the repository is read.
     ///
     /// # Panics
     ///
-    /// If the observer panics: the run is canceled first, and ends in order.
+    /// Panics if the observer panics; the run is canceled first, and ends in order.
     pub fn run(
         &self,
         selection: &Selection,
@@ -348,17 +352,17 @@ impl Engine {
     ) -> Result<Summary, Error> {
         let env = self.shared.process_env();
         self.pumped(cancel, observer, |cancel, events| {
-            let drive = RunDriver::new(&self.shared, &env, selection, cancel, events)?;
-            running::run(&self.shared, &env, drive)
+            let driver = RunDriver::new(&self.shared, &env, selection, cancel, events)?;
+            running::run(&self.shared, &env, driver)
         })
     }
 
-    /// Passes on what a run in another process, or on another thread, writes to the log, until
-    /// that run ends or the selected commits have a verdict. Runs nothing itself.
+    /// Shows the log of the active run, in this or another process, until it ends or the selected
+    /// commits have a verdict. Runs nothing itself.
     ///
     /// # Errors
     ///
-    /// As [`scan`](Engine::pending_commits).
+    /// As [`pending_commits`](Engine::pending_commits).
     pub fn follow(
         &self,
         selection: &Selection,
@@ -370,16 +374,16 @@ impl Engine {
         })
     }
 
-    /// Does the work on a thread of its own and pumps its events here.
+    /// Runs `work` on a new thread and delivers its events on this one.
     pub(in crate::engine) fn pumped<T: Send>(
         &self,
         cancel: &CancelToken,
         observer: &mut dyn Observer,
         work: impl FnOnce(CancelView, pump::Sender) -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
-        // An observer stops this run alone, not all else that the host's token stops.
-        let own = cancel.child();
-        let view = CancelView::new(&own, 1);
+        // A child token, so that the observer only stops this run.
+        let child = cancel.child();
+        let view = CancelView::new(&child, 1);
         let (events, receiver) = pump::channel();
         let (result, panic) = thread::scope(|scope| {
             let worker = big_thread("tinyci").spawn_scoped(scope, move || work(view, events));
@@ -387,7 +391,7 @@ impl Engine {
                 Error::new(ErrorKind::Spawn, "cannot start a thread for the run")
                     .with_source(source)
             });
-            let panic = Pump::new(observer, &own).run(&receiver);
+            let panic = Pump::new(observer, &child).run(&receiver);
             (worker.map(|worker| worker.join()), panic)
         });
         if let Some(panic) = panic {
@@ -396,17 +400,17 @@ impl Engine {
         result?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    /// Writes a commit's tree to a folder, which must not exist or be empty.
+    /// Writes a commit's tree to a directory, which must be empty or not exist.
     ///
-    /// The result is what `git archive` packs, except that `export-ignore` leaves nothing out.
+    /// The result is what `git archive` packs, except that `export-ignore` has no effect.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a folder that is not empty,
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a directory that is not empty,
     /// [`Git`](ErrorKind::Git) for a tree that cannot be read or must not be written,
-    /// [`Io`](ErrorKind::Io) where the folder cannot be made or the disk is full. Nothing of the
-    /// folder's is left behind then.
+    /// [`Io`](ErrorKind::Io) if the directory cannot be created or the disk is full. After an
+    /// error, the written files are removed.
     pub fn export(
         &self,
         revision: &str,
@@ -414,23 +418,28 @@ impl Engine {
         cancel: &CancelToken,
     ) -> Result<Export, Error> {
         let dir = dir.as_ref();
-        // An export takes its time, and another thread may change the directory meanwhile.
-        let dir =
-            std::path::absolute(dir).map_err(|_| Error::nowhere(ErrorKind::InvalidArg, dir))?;
+        // Made absolute here, because another thread may change the directory during the export.
+        let dir = std::path::absolute(dir)
+            .map_err(|_| Error::unresolved_path(ErrorKind::InvalidArg, dir))?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
         let view = CancelView::new(cancel, 1);
         let options = ExportOptions::default();
-        let done = export::export(&repo, commit, &dir, &options, &view)?;
-        Ok(Export { commit, files: done.files, bytes: done.bytes, warnings: done.warnings })
+        let exported = export::export(&repo, commit, &dir, &options, &view)?;
+        Ok(Export {
+            commit,
+            files: exported.files,
+            bytes: exported.bytes,
+            warnings: exported.warnings,
+        })
     }
 
-    /// The pipeline that a commit's config asks for.
+    /// Returns the pipeline of a commit's config.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where the commit has no config,
-    /// [`Config`](ErrorKind::Config) where it is not valid.
+    /// [`NotFound`](ErrorKind::NotFound) if the commit has no config,
+    /// [`Config`](ErrorKind::Config) if the config is invalid.
     pub fn pipeline(&self, revision: &str) -> Result<Pipeline, Error> {
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
@@ -438,18 +447,18 @@ impl Engine {
         LoadedPipeline::load(&self.shared, &repo, &commit).map(|it| it.pipeline)
     }
 
-    /// What is kept of earlier runs, newest commit first.
+    /// Returns the records of earlier runs, newest commit first.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a range that names no commit, [`Git`](ErrorKind::Git)
-    /// where the notes cannot be read.
+    /// [`NotFound`](ErrorKind::NotFound) for a range with an unknown revision,
+    /// [`Git`](ErrorKind::Git) if the notes cannot be read.
     pub fn records(&self, filter: &RecordFilter) -> Result<Vec<Record>, Error> {
         reports::records(&self.shared, filter)
     }
 
-    /// The lines among a commit's records that tinyci cannot read: damaged ones, another program's,
-    /// or forged ones. They are kept, and count for nothing.
+    /// Returns the lines among a commit's records that tinyci cannot read: damaged ones, those of
+    /// other programs, and forged ones. They are kept and ignored.
     ///
     /// # Errors
     ///
@@ -458,60 +467,59 @@ impl Engine {
         reports::unrecognized_lines(&self.shared, revision)
     }
 
-    /// Merges the verdicts and records that were last fetched of a remote into this repository's
-    /// own, so that nothing of either is lost: all records are kept, and of two verdicts the one
-    /// holds whose run finished last. Commits that the remote has judged are due no more.
+    /// Merges the fetched verdicts and records of a remote into this repository's own. All records
+    /// are kept. If two verdicts differ, the run that finished last wins. Commits with a verdict
+    /// of the remote are no longer pending.
     ///
-    /// [`records`](Engine::records) shows what was fetched without this call. It is for
-    /// repositories that run commits themselves, and push what they found.
+    /// [`records`](Engine::records) shows fetched results without this call. Use it in
+    /// repositories that run commits themselves and push their results.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, or nothing of it was
-    /// fetched, [`Git`](ErrorKind::Git) where notes cannot be read or written.
+    /// [`NotFound`](ErrorKind::NotFound) if the remote does not exist or nothing of it was
+    /// fetched, [`Git`](ErrorKind::Git) if notes cannot be read or written.
     pub fn merge_results(&self, remote: &str) -> Result<MergeReport, Error> {
         self.shared.writable_repo()?.merge_results(remote)
     }
 
-    /// Has `git fetch` bring a remote's verdicts, records and deployments, and `git log` show the
-    /// verdicts, by lines in the repository's own git configuration.
+    /// Configures the repository so that `git fetch` fetches a remote's verdicts, records and
+    /// deployments, and `git log` shows the verdicts.
     ///
-    /// What is fetched stands under names of the remote's own (`refs/notes/remotes/<remote>/`,
-    /// `refs/tinyci/remotes/<remote>/`) and overwrites nothing.
+    /// Fetched refs have names of their own (`refs/notes/remotes/<remote>/`,
+    /// `refs/tinyci/remotes/<remote>/`) and overwrite nothing.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote, [`Git`](ErrorKind::Git) where
+    /// [`NotFound`](ErrorKind::NotFound) if the remote does not exist, [`Git`](ErrorKind::Git) if
     /// the configuration cannot be written.
     pub fn setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
         install::setup_remote(&self.shared.writable_repo()?, remote)
     }
 
-    /// Takes the lines of [`setup_remote`](Engine::setup_remote) out again. What was fetched stays.
+    /// Removes the configuration of [`setup_remote`](Engine::setup_remote). Fetched refs stay.
     ///
     /// # Errors
     ///
-    /// As [`setup_remote`](Engine::setup_remote), but the remote need not be there any more.
+    /// As [`setup_remote`](Engine::setup_remote), except that the remote need not exist anymore.
     pub fn undo_setup_remote(&self, remote: &str) -> Result<RemoteSetup, Error> {
         install::undo_setup_remote(&self.shared.writable_repo()?, remote)
     }
 
-    /// Takes a commit's verdict away, so that it is due again. Its records stay. Says whether
-    /// there was one.
+    /// Deletes a commit's verdict, so that it is pending again. Its records stay. Returns true if
+    /// it had a verdict.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, [`Git`](ErrorKind::Git)
-    /// where the notes cannot be written.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision, [`Git`](ErrorKind::Git) if the
+    /// notes cannot be written.
     pub fn forget(&self, revision: &str) -> Result<bool, Error> {
         let repo = self.shared.writable_repo()?;
         repo.remove_verdict(repo.resolve(revision)?)
     }
 
-    /// Forgets the verdicts and records of all commits, so that all are due again that the baseline
-    /// does not hide. What others deleted of tinyci's refs, which each run restores, is given up for
-    /// good, deployments too. Deployments, approvals and the baseline that are there stay, and so
-    /// does what was fetched of remotes.
+    /// Deletes the verdicts and records of all commits. All commits above the baseline are then
+    /// pending again. Refs of tinyci that were deleted from outside, including deployments, are no
+    /// longer restored. Existing deployments, approvals, the baseline and fetched results stay.
     ///
     /// ```no_run
     /// let forgotten = tinyci::Engine::open("/srv/git/app.git")?.forget_all()?;
@@ -521,24 +529,24 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Git`](ErrorKind::Git) where the refs cannot be removed, [`Io`](ErrorKind::Io) where the
+    /// [`Git`](ErrorKind::Git) if the refs cannot be removed, [`Io`](ErrorKind::Io) if the
     /// repository's state cannot be written.
     pub fn forget_all(&self) -> Result<ForgetReport, Error> {
         self.shared.writable_repo()?.forget_results()
     }
 
-    /// Packs old builds into `.tar.gz` files, never one that a run is working on or that is pinned
-    /// ([`PruneReport::protected`]).
+    /// Packs old builds into `.tar.gz` files. Builds that are in use or protected
+    /// ([`PruneReport::protected`]) are left alone.
     ///
-    /// A build that cannot be packed is left as it is; [`CompactReport::not_removed`] names it, and the
-    /// rest goes on.
+    /// If a build cannot be packed, it stays, and [`CompactReport::not_removed`] contains it; the
+    /// other builds are still packed.
     ///
     /// # Errors
     ///
-    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
-    /// or a folder of `tinyci.pin` cannot be read: then nothing is packed.
+    /// [`Busy`](ErrorKind::Busy) if another call packs or removes builds,
+    /// [`Unsupported`](ErrorKind::Unsupported) if the builds directory belongs to another
+    /// repository, [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) if the builds or a
+    /// directory of `tinyci.pin` cannot be listed; then nothing is packed.
     pub fn compact(
         &self,
         options: &CompactOptions,
@@ -547,13 +555,13 @@ impl Engine {
         retention::compact(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Removes old builds, folders and archives, never one that a run is working on or that is pinned
-    /// ([`PruneReport::protected`]). Verdicts and records stay.
+    /// Removes old builds, their directories and archives. Builds that are in use or protected
+    /// ([`PruneReport::protected`]) stay, and so do verdicts and records.
     ///
-    /// A build in which something is mounted is left as it is, and of one that holds what this user
-    /// may not remove the rest goes. [`PruneReport::not_removed`] names them.
+    /// If something is mounted in a build, the whole build stays. If this user may not remove a
+    /// part of it, that part stays. [`PruneReport::not_removed`] contains both.
     ///
-    /// Options without a rule mean the rules of the repository's settings.
+    /// If the options have no rule, the rules of the settings apply.
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, builds::PruneOptions};
@@ -566,11 +574,11 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) where neither options nor settings have a rule,
-    /// [`Busy`](ErrorKind::Busy) where another call packs or removes builds,
-    /// [`Unsupported`](ErrorKind::Unsupported) where the folder of builds is another repository's,
-    /// [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) where the builds cannot be listed,
-    /// or a folder of `tinyci.pin` cannot be read: then nothing was removed.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if neither options nor settings have a rule,
+    /// [`Busy`](ErrorKind::Busy) if another call packs or removes builds,
+    /// [`Unsupported`](ErrorKind::Unsupported) if the builds directory belongs to another
+    /// repository, [`Canceled`](ErrorKind::Canceled), and [`Io`](ErrorKind::Io) if the builds or a
+    /// directory of `tinyci.pin` cannot be listed; then nothing is removed.
     pub fn prune(
         &self,
         options: &PruneOptions,
@@ -579,15 +587,15 @@ impl Engine {
         retention::prune(&self.shared, options, &CancelView::new(cancel, 1))
     }
 
-    /// Installs the hook that runs what is pushed, beside hooks that are there. Where a remote's
-    /// refspecs have a fetch replace or delete tinyci's refs, as in a mirror, adds negative ones; the
-    /// notes say which.
+    /// Installs the git hook that runs pushed commits, and keeps existing hooks. If a remote's
+    /// refspecs replace or delete tinyci's refs, as in a mirror, it adds negative refspecs. The
+    /// notes of the report list them.
     ///
     /// # Errors
     ///
-    /// [`Unsupported`](ErrorKind::Unsupported) for a hook that nothing can be added to, with the
-    /// line to add by hand, and for builds to be taken over whose owner is not known to be gone;
-    /// [`Io`](ErrorKind::Io) where the file cannot be written.
+    /// [`Unsupported`](ErrorKind::Unsupported) for a hook that cannot be extended, with the line
+    /// to add by hand, and for builds whose owner may still exist; [`Io`](ErrorKind::Io) if the
+    /// file cannot be written.
     pub fn install(&self, options: &InstallOptions) -> Result<InstallReport, Error> {
         let (repo, env) = (self.shared.writable_repo()?, self.shared.process_env());
         let workspace = self.shared.workspace();
@@ -608,22 +616,21 @@ impl Engine {
         Ok(installed)
     }
 
-    /// Takes the hook and the refspecs out again that an install added, and leaves every other byte as
-    /// it is.
+    /// Removes the hook and the refspecs that an install added, and changes nothing else.
     ///
     /// # Errors
     ///
-    /// [`Io`](ErrorKind::Io) where the file cannot be written.
+    /// [`Io`](ErrorKind::Io) if the file cannot be written.
     pub fn uninstall(&self) -> Result<InstallReport, Error> {
         install::uninstall(&self.shared.writable_repo()?)
     }
 
-    /// Gives out lines of the log: of all runs, or of one commit's build.
+    /// Passes the lines of a log to `line`: of all runs, or of one commit's build.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a commit that has no log, [`Io`](ErrorKind::Io) where
-    /// it cannot be read.
+    /// [`NotFound`](ErrorKind::NotFound) for a commit without a log, [`Io`](ErrorKind::Io) if it
+    /// cannot be read.
     pub fn log(
         &self,
         options: &LogOptions,
@@ -633,11 +640,11 @@ impl Engine {
         reports::log(&self.shared, options, &CancelView::new(cancel, 1), line)
     }
 
-    /// The URL to push to of one of the repository's remotes.
+    /// Returns the push URL of a remote.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where there is no such remote.
+    /// [`NotFound`](ErrorKind::NotFound) if the remote does not exist.
     pub fn remote_url(&self, name: &str) -> Result<String, Error> {
         self.shared.repo()?.remote_url(name)
     }
@@ -649,16 +656,17 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// What [`Engine::export`] wrote.
+/// The result of [`Engine::export`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
-    /// The commit.
+    /// The exported commit.
     pub commit: CommitId,
-    /// How many files and links.
+    /// The number of files and links.
     pub files: u64,
-    /// How many bytes they hold.
+    /// The size of the files in bytes.
     pub bytes: u64,
-    /// What was left as it is: filters that never run, placeholders that are not known.
+    /// Warnings about contents that were left unchanged: filters that tinyci never runs, unknown
+    /// placeholders.
     pub warnings: Vec<String>,
 }

@@ -4,7 +4,9 @@ use super::handle::Engine;
 use crate::{
     engine::{
         deploy::Identity,
-        run::interventions::{Active, ended, not_in_progress, refuse_settled, write_skip},
+        run::interventions::{
+            CancelTarget, canceled_job, not_in_progress, refuse_if_verdict, write_skip,
+        },
     },
     model::{
         cancel::{CancelToken, CancelView},
@@ -19,16 +21,16 @@ use crate::{
 };
 
 impl Engine {
-    /// Ends the job of a commit, or a whole run, in whatever process it is, and waits until it has
-    /// ended.
+    /// Cancels the job of a commit, or a whole run, in this or another process, and waits until it
+    /// has ended.
     ///
-    /// A job that ends so runs its `after_all`, and the run goes on with the next commit. The commit
-    /// has no verdict and is out of attempts: only a retry tests it again. The commits of a run that
-    /// is ended as a whole are due again, unless there is just one in progress, which counts as
-    /// named. A second cancel kills, as [`CancelRequest::kill`] does. A deployment is no job, and is
-    /// never ended by this.
+    /// A canceled job runs its `after_all`, and the run continues with the next commit. The commit
+    /// has no verdict and is out of attempts, so only a retry tests it again. If the whole run is
+    /// canceled, its commits stay pending. If it has only one active job, that job counts as
+    /// named. A second cancel kills, as [`CancelRequest::kill`] does. Deployments are not jobs and
+    /// are never canceled by this.
     ///
-    /// The observer of a run keeps it from ending as long as it waits here: there, do not wait
+    /// The run cannot end while its own observer waits in this call. Do not wait there
     /// ([`CancelRequest::wait`]).
     ///
     /// ```no_run
@@ -44,10 +46,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, and where nothing of
-    /// the kind is in progress; [`Io`](ErrorKind::Io) where this account may not ask for it;
-    /// [`Busy`](ErrorKind::Busy) where the run does not see the request;
-    /// [`Canceled`](ErrorKind::Canceled) where `cancel` ended the wait.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision, and if no such job or run is
+    /// active; [`Io`](ErrorKind::Io) if this account may not request it; [`Busy`](ErrorKind::Busy)
+    /// if the run does not see the request; [`Canceled`](ErrorKind::Canceled) if `cancel` ended
+    /// the wait.
     pub fn cancel(
         &self,
         request: &CancelRequest,
@@ -56,18 +58,19 @@ impl Engine {
         let repo = self.shared.writable_repo()?;
         let named = request.revision.as_deref().map(|it| repo.resolve(it)).transpose()?;
         let (kind, reason) = (InterventionKind::Cancel, request.reason.as_deref());
-        let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
-        let Some(active) = Active::find(&self.shared, named)? else {
+        let intervention = self.intervention_by(&repo, request.by.as_ref(), kind, reason);
+        let Some(active) = CancelTarget::find(&self.shared, named)? else {
             return Err(not_in_progress(&self.shared, &repo, named)?);
         };
         let view = CancelView::new(cancel, 1);
-        active.end(&intervention, request.kill, request.wait, &view)?;
-        let jobs = active.jobs.iter().map(|job| ended(&repo, job)).collect::<Result<_, _>>()?;
+        active.cancel(&intervention, request.kill, request.wait, &view)?;
+        let jobs =
+            active.jobs.iter().map(|job| canceled_job(&repo, job)).collect::<Result<_, _>>()?;
         Ok(Cancellation { whole_run: named.is_none(), jobs })
     }
 
-    /// Gives a commit the verdict `skipped`, so that it is not tested; gives back the record of it.
-    /// A job of it that is in progress is ended first.
+    /// Gives a commit the verdict `skipped`, so that it is not tested, and returns its record. An
+    /// active job of the commit is canceled first.
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, intervention::SkipRequest};
@@ -79,44 +82,45 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit,
-    /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit that has a verdict, which
-    /// [`forget`](Engine::forget) takes away; [`Git`](ErrorKind::Git) where notes cannot be written;
-    /// and those of [`cancel`](Engine::cancel) where a job is in progress.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision,
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a commit with a verdict, which
+    /// [`forget`](Engine::forget) deletes; [`Git`](ErrorKind::Git) if notes cannot be written; and
+    /// those of [`cancel`](Engine::cancel) if a job is active.
     pub fn skip(&self, request: &SkipRequest, cancel: &CancelToken) -> Result<Record, Error> {
         let repo = self.shared.writable_repo()?;
         let commit = repo.commit(repo.resolve(&request.revision)?)?;
         let (kind, reason) = (InterventionKind::Skip, request.reason.as_deref());
-        let intervention = self.decided_by(&repo, request.by.as_ref(), kind, reason);
+        let intervention = self.intervention_by(&repo, request.by.as_ref(), kind, reason);
         let view = CancelView::new(cancel, 1);
-        refuse_settled(&repo, commit.id)?;
-        self.end_job_of(commit.id, &intervention, &view)?;
+        refuse_if_verdict(&repo, commit.id)?;
+        self.cancel_job_of(commit.id, &intervention, &view)?;
         let Some(record) = write_skip(&self.shared, &repo, &commit, &intervention)? else {
-            refuse_settled(&repo, commit.id)?;
+            refuse_if_verdict(&repo, commit.id)?;
             let message =
                 format!("another process is changing the verdict of {}; try again", commit.id);
             return Err(Error::new(ErrorKind::Busy, message));
         };
-        // A run may have taken it up before the word stood, which its end leaves as it is.
-        self.end_job_of(commit.id, &intervention, &view)?;
+        // A run may have started the job before the verdict was written. Its end does not change
+        // the verdict.
+        self.cancel_job_of(commit.id, &intervention, &view)?;
         Ok(record)
     }
 
-    fn end_job_of(
+    fn cancel_job_of(
         &self,
         id: CommitId,
         intervention: &Intervention,
         cancel: &CancelView,
     ) -> Result<(), Error> {
-        match Active::find(&self.shared, Some(id))? {
-            Some(active) => active.end(intervention, false, Wait::Forever, cancel),
+        match CancelTarget::find(&self.shared, Some(id))? {
+            Some(active) => active.cancel(intervention, false, Wait::Forever, cancel),
             None => Ok(()),
         }
     }
 
-    /// What is decided, and by whom: whom the request names, else the engine, else git's
-    /// configuration, else the account.
-    fn decided_by(
+    /// Returns the intervention. Its author is the person in the request, else the engine's, else
+    /// git's, else the account.
+    fn intervention_by(
         &self,
         repo: &Repo,
         named: Option<&(String, String)>,

@@ -1,4 +1,4 @@
-//! Pipelines from texts that stand in no commit: [`Pipeline::parse`].
+//! [`Pipeline::parse`]: pipelines from text that is in no commit.
 
 use super::{checker::Checker, folder::Folder};
 use crate::{
@@ -15,13 +15,13 @@ use crate::{
 };
 
 impl Pipeline {
-    /// Reads a config. `name` is what errors call it, such as `.tinyci.yml`.
+    /// Parses a config. `name` is its name in errors, such as `.tinyci.yml`.
     ///
-    /// What has no effect, such as an unknown key, is kept in
-    /// [`warnings`](Pipeline::warnings). Tags (`<%= … %>`) are left as they are.
+    /// Parts without effect, such as unknown keys, are reported in
+    /// [`warnings`](Pipeline::warnings). Placeholders (`<%= … %>`) are not filled in.
     ///
-    /// A script stands for itself here: it can neither import files nor call functions in a module
-    /// of the embedding program, which [`Checker::parse`] knows.
+    /// A script cannot import files here, nor call functions in modules of the embedding program.
+    /// Use [`Checker::parse`] for that.
     ///
     /// ```
     /// use tinyci::{Format, Pipeline, pipeline::Phase};
@@ -38,11 +38,11 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Config`](crate::ErrorKind::Config) with the position of what is wrong, if the text is not
-    /// valid in its format, says something that has no meaning, says nothing at all, or is larger
-    /// than a config can reasonably be (256 KiB, or 2,000 values once aliases are expanded).
-    /// [`Script`](crate::ErrorKind::Script) for a script that cannot be read, and
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) for any where this program was built without.
+    /// [`Config`](crate::ErrorKind::Config) with the position, if the text is invalid or empty,
+    /// contains a key or value without a meaning, or is too large (256 KiB, or 2,000 values with
+    /// aliases expanded). [`Script`](crate::ErrorKind::Script) for an invalid script.
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) for any script if the library was built
+    /// without the feature `rhai`.
     pub fn parse(text: impl AsRef<[u8]>, format: Format, name: &str) -> Result<Self, Error> {
         let text = text.as_ref();
         on_big_thread("tinyci parse", || match format {
@@ -51,13 +51,13 @@ impl Pipeline {
         })
     }
 
-    /// Finds the tags that no run could fill in, with their places. `own` are
-    /// the variables that hooks or the builder of an embedding program set. `environment` exists in
-    /// the step `deploy` only.
+    /// Returns the placeholders that no run could fill in, with their positions. `own` contains
+    /// the variables of hooks or of the builder of an embedding program. `environment` only exists
+    /// in the step `deploy`.
     ///
-    /// Whether a value may stand in a command is known only when there is one. A tag that holds
-    /// more than a name is read by [`Engine::check`](crate::Engine::check), which knows the script
-    /// language.
+    /// Whether a value may be inserted into a command is only known once there is a value.
+    /// Placeholders that contain more than a name are checked by
+    /// [`Engine::check`](crate::Engine::check), which supports the script language.
     ///
     /// ```
     /// use tinyci::{Format, Pipeline, Vars};
@@ -73,7 +73,7 @@ impl Pipeline {
 
 impl Checker {
     /// Parses a config as [`Pipeline::parse`] does. A script can import files below the checker's
-    /// directory, and call the functions that are registered.
+    /// directory and call the registered functions.
     ///
     /// ```
     /// use tinyci::{Format, Value, callback::Effect, check::Checker, pipeline::Phase};
@@ -89,7 +89,7 @@ impl Checker {
     /// # Errors
     ///
     /// As [`Pipeline::parse`]; [`Io`](crate::ErrorKind::Io) for a module that cannot be read;
-    /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake made in this checker.
+    /// [`InvalidArg`](crate::ErrorKind::InvalidArg) for the first mistake in this checker.
     pub fn parse(
         &self,
         text: impl AsRef<[u8]>,
@@ -116,7 +116,7 @@ fn parse_script(
     Script::load(text, name, tree, functions).map(|script| script.pipeline())
 }
 
-/// Around a text on its own there is nothing.
+/// The empty directory of a script without files.
 struct NoFiles;
 
 impl Tree for NoFiles {

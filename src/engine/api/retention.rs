@@ -1,4 +1,4 @@
-//! Old builds: what is packed and removed by hand, and after a run if the settings say so.
+//! Packs and removes old builds: on request, and after a run according to the settings.
 
 use crate::engine::{context::shared::Shared, deploy::kept::Keeper};
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Packs old builds, none that a [`Keeper`] keeps.
+/// Packs old builds, except those that a [`Keeper`] protects.
 pub(in crate::engine) fn compact(
     shared: &Shared,
     options: &CompactOptions,
@@ -24,7 +24,8 @@ pub(in crate::engine) fn compact(
     compact::compact(&shared.workspace(), options, &mut || keeper.kept(), cancel)
 }
 
-/// Removes old builds, none that a [`Keeper`] keeps, by the settings' rules where none is given.
+/// Removes old builds, except those that a [`Keeper`] protects. Without a rule in the options, the
+/// rules of the settings apply.
 pub(in crate::engine) fn prune(
     shared: &Shared,
     options: &PruneOptions,
@@ -32,7 +33,7 @@ pub(in crate::engine) fn prune(
 ) -> Result<PruneReport, Error> {
     let mut options = options.clone();
     if !options.has_rule() {
-        let settings = by_settings(shared);
+        let settings = rules_of_settings(shared);
         options = PruneOptions { dry_run: options.dry_run, ..settings };
     }
     if !options.has_rule() {
@@ -46,36 +47,35 @@ pub(in crate::engine) fn prune(
     prune::prune(&shared.workspace(), &options, &mut || keeper.kept(), cancel)
 }
 
-/// Does after a run what the settings say, and tries again what did not go before, whatever they
-/// say. The verdicts are stored: what goes wrong here is a warning each, and so is each build that
-/// does not go.
+/// Packs and removes builds after a run, according to the settings. Also retries what could not be
+/// removed before. All errors become warnings, because the verdicts are already stored.
 pub(in crate::engine) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<String> {
-    let (mut warnings, mut told) = (Vec::<String>::new(), Vec::new());
-    let mut tell = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
-        // Somebody else is at it.
+    let (mut warnings, mut messages) = (Vec::<String>::new(), Vec::new());
+    let mut report = |what: &str, result: Result<Vec<NotRemoved>, Error>| match result {
+        // Another process is packing or removing builds.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
         Err(error) => warnings.push(format!("cannot {what} old builds: {}", error.report())),
-        Ok(left) => {
-            let new = left.iter().map(NotRemoved::to_string);
+        Ok(not_removed) => {
+            let new = not_removed.iter().map(NotRemoved::to_string);
             let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
             warnings.extend(new);
         }
     };
-    let rules = by_settings(shared);
+    let rules = rules_of_settings(shared);
     let pruned = match rules.has_rule() {
         false => clear_leftovers(shared),
         true => prune(shared, &rules, cancel).map(|done| {
-            told.extend(done.warnings);
+            messages.extend(done.warnings);
             done.not_removed
         }),
     };
-    tell("remove", pruned);
+    report("remove", pruned);
     if let Some(newest) = shared.settings.compact_keep {
         let options = CompactOptions::new().keep(newest);
-        tell("pack", compact(shared, &options, cancel).map(|done| done.not_removed));
+        report("pack", compact(shared, &options, cancel).map(|done| done.not_removed));
     }
-    told.extend(warnings);
-    told
+    messages.extend(warnings);
+    messages
 }
 
 fn clear_leftovers(shared: &Shared) -> Result<Vec<NotRemoved>, Error> {
@@ -87,7 +87,7 @@ fn clear_leftovers(shared: &Shared) -> Result<Vec<NotRemoved>, Error> {
     folder.map_or(Ok(Vec::new()), |folder| folder.clear_leftovers())
 }
 
-fn by_settings(shared: &Shared) -> PruneOptions {
+fn rules_of_settings(shared: &Shared) -> PruneOptions {
     let settings = &shared.settings;
     PruneOptions {
         keep: settings.prune_keep,

@@ -1,4 +1,4 @@
-//! [`Engine::run_step`]: steps of one commit by hand, for debugging. Nothing is recorded.
+//! [`Engine::run_step`]: runs single steps of a commit, for debugging. Nothing is recorded.
 
 use crate::{
     engine::{
@@ -7,7 +7,7 @@ use crate::{
             pump::Sender, shared::Shared,
         },
         run::{
-            attempt::{JobContext, JobSource, StepInputs, host_name, no_room, run_id},
+            attempt::{JobContext, JobSource, StepInputs, host_name, low_disk_space, new_id},
             driver::prepare_builds,
             reports::record_of,
         },
@@ -37,7 +37,7 @@ use std::{
 
 use super::handle::Engine;
 
-/// Which steps [`Engine::run_step`] runs.
+/// Options of [`Engine::run_step`].
 ///
 /// ```
 /// use tinyci::pipeline::StepOptions;
@@ -47,28 +47,28 @@ use super::handle::Engine;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepOptions {
-    /// The commit.
+    /// The revision of the commit.
     pub revision: String,
-    /// The names of the steps, in the order in which they run: phases and hooks, but not `deploy`.
+    /// The names of the steps in the order in which they run: phases and hooks, except `deploy`.
     pub steps: Vec<String>,
-    /// Leaves the export for a day, to look at.
+    /// True to keep the export for a day.
     pub keep: bool,
 }
 
 impl StepOptions {
-    /// Steps of this commit.
+    /// Creates options without steps for this commit.
     pub fn new(revision: impl Into<String>) -> Self {
         Self { revision: revision.into(), steps: Vec::new(), keep: false }
     }
 
-    /// Runs this step, after those that were named before.
+    /// Adds a step after the earlier ones.
     #[must_use]
     pub fn step(mut self, name: impl Into<String>) -> Self {
         self.steps.push(name.into());
         self
     }
 
-    /// Leaves the export for a day, to look at.
+    /// Sets whether the export is kept for a day.
     #[must_use]
     pub fn keep(mut self, keep: bool) -> Self {
         self.keep = keep;
@@ -77,13 +77,13 @@ impl StepOptions {
 }
 
 impl Engine {
-    /// Runs steps of a commit by hand, in an export of their own, until one fails. Each command is
-    /// shown before it runs, as by `set -x`. Conditions leave nothing out; `recall` knows what the
-    /// commit's last job remembered.
+    /// Runs steps of a commit in an export of their own, until one fails. Each command is printed
+    /// before it runs, as by `set -x`. Conditions are ignored. `recall` returns what the commit's
+    /// last job remembered.
     ///
-    /// Nothing becomes of it: no verdict, no record, no line in a log, and what is kept with
-    /// `artifact` goes with the export. It takes no lock that a run or a deployment needs. The one
-    /// record of the summary says how the steps ended.
+    /// Nothing is stored: no verdict, no record and no log. Files kept with `artifact` are removed
+    /// with the export. It takes no lock that runs or deployments need. The summary contains one
+    /// record with the results of the steps.
     ///
     /// ```no_run
     /// use tinyci::{CancelToken, Engine, Event, pipeline::StepOptions};
@@ -97,14 +97,14 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, or one without a
-    /// config; [`InvalidArg`](ErrorKind::InvalidArg) for a step that the config does not have, and
-    /// for `deploy`; [`Unsupported`](ErrorKind::Unsupported) if the directory of builds is another
-    /// repository's; [`Io`](ErrorKind::Io) if the export cannot be written.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision or a commit without a config;
+    /// [`InvalidArg`](ErrorKind::InvalidArg) for a step that the config does not have, and for
+    /// `deploy`; [`Unsupported`](ErrorKind::Unsupported) if the builds directory belongs to
+    /// another repository; [`Io`](ErrorKind::Io) if the export cannot be written.
     ///
     /// # Panics
     ///
-    /// If the observer panics: the steps are canceled first.
+    /// Panics if the observer panics; the steps are canceled first.
     pub fn run_step(
         &self,
         options: &StepOptions,
@@ -127,45 +127,46 @@ fn run_step(
     let names = step_names(&options.steps)?;
     let repo = shared.writable_repo()?;
     let job = job_of(&repo, &options.revision)?;
-    let (workspace, run) = (shared.workspace(), run_id());
+    let (workspace, job_id) = (shared.workspace(), new_id());
     workspace.own_builds()?;
-    let by_hand = ByHand { shared, env, repo: &repo, job: &job, names: &names, run: &run };
+    let single_steps =
+        SingleSteps { shared, env, repo: &repo, job: &job, names: &names, job_id: &job_id };
     let loaded = match LoadedPipeline::load(shared, &repo, &job.commit) {
         Ok(loaded) => loaded,
-        Err(error) if is_of_config(&error) => return Ok(by_hand.invalid(&error, events)),
+        Err(error) if is_config_error(&error) => return Ok(single_steps.invalid(&error, events)),
         Err(error) => return Err(error),
     };
-    by_hand.refuse_missing(&loaded.pipeline)?;
-    if let Some(reason) = no_room(shared, &workspace) {
+    single_steps.refuse_missing(&loaded.pipeline)?;
+    if let Some(reason) = low_disk_space(shared, &workspace) {
         return Err(Error::new(ErrorKind::Io, reason));
     }
     prepare_builds(shared, &workspace, &repo)?;
-    let scratch = workspace.scratch(&run, &|| cancel.is_canceled())?;
+    let scratch = workspace.scratch(&job_id, &|| cancel.is_canceled())?;
     let guard = Arc::new(Guard::new(Some(scratch.share()?)));
     let logs = shared.logs(&workspace, false);
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let done = by_hand.run(&site, &scratch, &loaded);
-    // What it holds of the directory, nobody needs anymore.
+    let done = single_steps.run(&context, &scratch, &loaded);
+    // The guard shares the lock of the export, so it must end before the export is removed.
     guard.finish();
-    let mut voice = by_hand.voice(events);
+    let mut reporter = single_steps.reporter(events);
     if options.keep && done.is_ok() {
         scratch.keep()?;
-    } else if let Some(left) = scratch.remove() {
-        voice.warn(left.to_string());
+    } else if let Some(not_removed) = scratch.remove() {
+        reporter.warn(not_removed.to_string());
     }
     let record = done?;
-    voice.end(&record);
-    Ok(summed_up(record, cancel.is_canceled(), events))
+    reporter.end(&record);
+    Ok(finish(record, cancel.is_canceled(), events))
 }
 
-fn summed_up(record: Record, canceled: bool, events: &Sender) -> Summary {
+fn finish(record: Record, canceled: bool, events: &Sender) -> Summary {
     let summary = Summary { records: vec![record], canceled, ..Summary::default() };
     events.emit(EventKind::Finished { outcome: summary.worst() });
     summary
 }
 
-/// The steps of these names.
+/// Parses the names of the steps.
 fn step_names(names: &[String]) -> Result<Vec<StepName>, Error> {
     let all = StepName::ALL.map(StepName::as_str);
     let mut steps = Vec::new();
@@ -187,7 +188,7 @@ fn step_names(names: &[String]) -> Result<Vec<StepName>, Error> {
     }
 }
 
-/// The job that a run of this revision would be.
+/// Returns the job that a run of this revision would start.
 fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
     let commit = repo.commit(repo.resolve(revision)?)?;
     let named = repo.ref_named(revision);
@@ -195,53 +196,53 @@ fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
     Ok(Job { tag, ..Job::new(commit, Trigger::Named) })
 }
 
-/// Whether a commit fails by this error before its first step.
-fn is_of_config(error: &Error) -> bool {
+/// Returns true if this error makes a commit fail before its first step.
+fn is_config_error(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script)
 }
 
-/// What is run, and of what.
-struct ByHand<'a> {
+/// The steps to run, and their commit.
+struct SingleSteps<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
     repo: &'a Repo,
     job: &'a Job,
     names: &'a [StepName],
-    run: &'a str,
+    job_id: &'a str,
 }
 
-impl ByHand<'_> {
+impl SingleSteps<'_> {
     fn commit(&self) -> &Commit {
         &self.job.commit
     }
 
-    fn voice(&self, events: &Sender) -> JobReporter {
-        JobReporter::without_log(events, self.commit(), self.run)
+    fn reporter(&self, events: &Sender) -> JobReporter {
+        JobReporter::without_log(events, self.commit(), self.job_id)
     }
 
-    /// Refuses steps of which there is nothing to do.
+    /// Fails for a step without a config and without hook callbacks.
     fn refuse_missing(&self, pipeline: &Pipeline) -> Result<(), Error> {
         let hooks = &self.shared.options.hooks;
         let has = |name: &StepName| pipeline.step(*name).is_some() || hooks.count(*name) > 0;
         let Some(missing) = self.names.iter().find(|name| !has(name)) else { return Ok(()) };
-        let there = StepName::ALL.into_iter().filter(|name| *name != Phase::Deploy.into());
-        let there: Vec<String> = there.filter(has).map(|name| format!("`{name}`")).collect();
-        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        let existing = StepName::ALL.into_iter().filter(|name| *name != Phase::Deploy.into());
+        let existing: Vec<String> = existing.filter(has).map(|name| format!("`{name}`")).collect();
+        let existing = if existing.is_empty() { "none".to_owned() } else { existing.join(", ") };
         let message = format!(
-            "the config of commit {} has no step `{missing}` (there are: {there})",
+            "the config of commit {} has no step `{missing}` (there are: {existing})",
             self.commit().id.short()
         );
         Err(Error::new(ErrorKind::InvalidArg, message))
     }
 
-    /// A commit whose config is not valid fails, as in a run.
+    /// Returns the summary for an invalid config, which fails the commit as in a run.
     fn invalid(&self, error: &Error, events: &Sender) -> Summary {
-        let mut voice = self.voice(events);
-        voice.begin(self.job);
+        let mut reporter = self.reporter(events);
+        reporter.begin(self.job);
         let (outcome, reason) = (Outcome::Failure, Some(error.report()));
         let record = Record { outcome, reason, ..self.record() };
-        voice.end(&record);
-        summed_up(record, false, events)
+        reporter.end(&record);
+        finish(record, false, events)
     }
 
     fn record(&self) -> Record {
@@ -250,28 +251,28 @@ impl ByHand<'_> {
             outcome: Outcome::Success,
             machine: host_name(),
             counts: false,
-            ..Record::begun(self.run.to_owned(), self.commit(), SystemTime::now())
+            ..Record::begun(self.job_id.to_owned(), self.commit(), SystemTime::now())
         }
     }
 
     /// Exports the commit and runs its steps.
     fn run(
         &self,
-        site: &JobContext<'_>,
+        context: &JobContext<'_>,
         scratch: &Scratch,
         loaded: &LoadedPipeline,
     ) -> Result<Record, Error> {
         let (clock, mut record, build) = (Instant::now(), self.record(), scratch.build());
         record.config_format = Some(loaded.pipeline.format);
-        let mut voice = self.voice(site.events);
-        voice.begin(self.job);
-        self.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        self.export(site, build, &mut voice)?;
-        let source = JobSource { forced: true, ..JobSource::of_job(self.run, self.job) };
+        let mut reporter = self.reporter(context.events);
+        reporter.begin(self.job);
+        self.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
+        self.export(context, build, &mut reporter)?;
+        let source = JobSource { forced: true, ..JobSource::of_job(self.job_id, self.job) };
         record.tags = source.tags(self.repo, self.commit());
-        let (commit, desk) = (self.commit(), None);
-        let inputs = StepInputs { commit, loaded, build, source, desk };
-        let mut steps = site.steps(self.repo, &voice, inputs);
+        let (commit, approval_gate) = (self.commit(), None);
+        let inputs = StepInputs { commit, loaded, build, source, approval_gate };
+        let mut steps = context.steps(self.repo, &reporter, inputs);
         steps.by_hand = true;
         let last = record_of(self.repo, self.commit().id)?;
         if let Some(last) = &last {
@@ -305,15 +306,15 @@ impl ByHand<'_> {
 
     fn export(
         &self,
-        site: &JobContext<'_>,
+        context: &JobContext<'_>,
         build: &Build,
-        voice: &mut JobReporter,
+        reporter: &mut JobReporter,
     ) -> Result<(), Error> {
         let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
         let to = build.export_dir();
-        let exported = export::export(self.repo, self.commit().id, &to, &options, site.cancel)?;
-        exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
-        voice.say(EventKind::Exported { dir: to });
+        let exported = export::export(self.repo, self.commit().id, &to, &options, context.cancel)?;
+        exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
+        reporter.emit(EventKind::Exported { dir: to });
         Ok(())
     }
 }

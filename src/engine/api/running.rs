@@ -1,4 +1,4 @@
-//! A run, and what follows it: what a push deploys, and the builds that are to go.
+//! A run with what follows it: automatic deployments, and the removal of old builds.
 
 use super::retention;
 use crate::engine::{
@@ -8,20 +8,20 @@ use crate::engine::{
 };
 use crate::model::{error::Error, record::Summary};
 
-/// Runs, deploys what was pushed if its config says so, and sees to old builds.
+/// Runs jobs, deploys pushed commits if their configs say so, and removes old builds.
 pub(in crate::engine) fn run(
     shared: &Shared,
     env: &ProcessEnv,
-    mut drive: RunDriver<'_>,
+    mut driver: RunDriver<'_>,
 ) -> Result<Summary, Error> {
-    drive.test()?;
-    if drive.may_deploy() {
-        let RunDriver { pushed, cancel, events, .. } = &drive;
-        drive.summary.deployments = deploy_pushed(shared, env, pushed, cancel, events);
+    driver.test()?;
+    if driver.may_deploy() {
+        let RunDriver { pushed, cancel, events, .. } = &driver;
+        driver.summary.deployments = deploy_pushed(shared, env, pushed, cancel, events);
     }
-    if drive.has_worked() {
-        let warnings = retention::after_run(shared, &drive.cancel);
-        warnings.into_iter().for_each(|message| drive.warn(message));
+    if driver.has_built() {
+        let warnings = retention::after_run(shared, &driver.cancel);
+        warnings.into_iter().for_each(|message| driver.warn(message));
     }
-    Ok(drive.finish())
+    Ok(driver.finish())
 }

@@ -1,4 +1,4 @@
-//! How a repository stands: what other files keep and decide, looked at together.
+//! [`Engine::status`]: the state of the repository.
 
 use std::{ops::ControlFlow, time::UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use super::handle::Engine;
 use crate::engine::{
     context::{approvals::problem_of, shared::Shared},
     run::{
-        pending::{plan_of, why_held},
+        pending::{out_of_attempts_message, plan_of},
         reports::current_record,
     },
 };
@@ -28,12 +28,12 @@ use crate::{
     util::{bytes::format_bytes, suggestion::hinted},
 };
 
-/// How far below a branch's tip a verdict is looked for.
+/// How many commits below a branch's tip are searched for a verdict.
 const COMMITS_MAX: usize = 1000;
 
 impl Engine {
-    /// How the repository stands: what runs and what is due, the newest verdict of each branch,
-    /// what is deployed where, and what should be looked at.
+    /// Returns the state of the repository: active jobs, pending commits, the newest verdict of
+    /// each branch, what is deployed, and warnings.
     ///
     /// ```no_run
     /// let status = tinyci::Engine::open("/srv/git/app.git")?.status()?;
@@ -45,8 +45,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the repository cannot be read,
-    /// [`Io`](crate::ErrorKind::Io) where its state cannot.
+    /// [`Git`](crate::ErrorKind::Git) if the repository cannot be read,
+    /// [`Io`](crate::ErrorKind::Io) if its state cannot be read.
     pub fn status(&self) -> Result<Status, Error> {
         let shared = &self.shared;
         let repo = shared.repo()?;
@@ -56,8 +56,8 @@ impl Engine {
             free_bytes: shared.workspace().free_bytes().ok(),
             ..Status::default()
         };
-        let in_hand = running.iter().flat_map(|run| &run.commits).map(|it| it.commit);
-        let in_hand: Vec<CommitId> = in_hand.collect();
+        let active = running.iter().flat_map(|run| &run.commits).map(|it| it.commit);
+        let active: Vec<CommitId> = active.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
         let remotes = repo.tracked_remotes()?;
@@ -69,13 +69,13 @@ impl Engine {
                 id.short()
             ));
         }
-        for job in plan.jobs.into_iter().filter(|job| !in_hand.contains(&job.commit.id)) {
-            // What is tested again has a verdict of this repository's.
-            let is_unjudged = job.trigger != Trigger::Retest;
-            if is_unjudged && current_record(&repo, &remotes, job.commit.id)?.is_some() {
+        for job in plan.jobs.into_iter().filter(|job| !active.contains(&job.commit.id)) {
+            // A retest has a verdict of this repository.
+            let has_no_verdict = job.trigger != Trigger::Retest;
+            if has_no_verdict && current_record(&repo, &remotes, job.commit.id)?.is_some() {
                 status.tested_by_remote.push(job.commit.id);
             }
-            // One that was killed leaves no record, but it was counted.
+            // A killed job leaves no record, but its attempt was counted.
             if job.trigger == Trigger::Unfinished || attempts.get(&job.commit.id) > 0 {
                 status.unfinished.push(job.commit.id);
             }
@@ -97,13 +97,13 @@ impl Engine {
             names.push(default);
         }
         for name in names {
-            let of_it = deploys
+            let own = deploys
                 .deployments
                 .iter()
                 .filter(|it| it.remote.is_none() && it.environment == name);
-            let of_it: Vec<Deployment> = of_it.cloned().collect();
-            let is_known = !of_it.is_empty();
-            let mut environment = environment(name, None, of_it);
+            let own: Vec<Deployment> = own.cloned().collect();
+            let is_known = !own.is_empty();
+            let mut environment = environment(name, None, own);
             let is_retired = environment.is_retired();
             let plan = self.deploy_plan(&environment.name, DeployRequest::newest());
             let deployed = environment.deployed.as_ref().map(|it| it.commit);
@@ -145,18 +145,18 @@ impl Engine {
             );
             warnings.push(hinted(&message, &format!("`git update-ref -d {name}` removes it")));
         }
-        let wanted = self.shared.settings.min_free_space;
-        if let Some(free) = status.free_bytes.filter(|free| *free < wanted) {
+        let required = self.shared.settings.min_free_space;
+        if let Some(free) = status.free_bytes.filter(|free| *free < required) {
             let message = format!(
                 "disk space is low: {} left for builds; no job starts with less than {} \
                  (`tinyci.minFreeSpace`)",
                 format_bytes(free),
-                format_bytes(wanted)
+                format_bytes(required)
             );
             warnings.push(hinted(&message, "`tinyci prune --keep 5` deletes old builds"));
         }
         for id in &status.out_of_attempts {
-            warnings.push(why_held(&self.shared, repo, *id)?);
+            warnings.push(out_of_attempts_message(&self.shared, repo, *id)?);
         }
         for id in &status.unfinished {
             let short = id.short();
@@ -180,7 +180,7 @@ impl Engine {
     }
 }
 
-/// What there is to say of approvals that were given and do not count, while one is waited for.
+/// Returns warnings about approvals that do not count while the deployment awaits one.
 fn uncounted(plan: &DeployPlan) -> Vec<String> {
     let of_plan = plan.uncounted.iter().filter(|_| plan.approval == ApprovalState::Awaiting);
     let (short, environment) = (plan.commit.id.short(), &plan.environment);
@@ -190,7 +190,7 @@ fn uncounted(plan: &DeployPlan) -> Vec<String> {
         .collect()
 }
 
-/// An environment by its deployments, the newest first.
+/// Returns the status of an environment. `deployments` are sorted newest first.
 fn environment(
     name: String,
     remote: Option<String>,
@@ -217,29 +217,29 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
     Ok(Some(ActiveRun { pid: holder.pid, machine: holder.machine, since: holder.since, commits }))
 }
 
-/// Every branch with its newest verdict, of this repository or of a remote.
+/// Returns every branch with its newest verdict, from this repository or a remote.
 fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
     let remotes = repo.tracked_remotes()?;
     let mut found = Vec::new();
     for branch in repo.branch_list()? {
-        let (mut judged, mut left) = (None, COMMITS_MAX);
+        let (mut latest, mut remaining) = (None, COMMITS_MAX);
         repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
-            judged = current_record(repo, &remotes, id)?.map(|record| LatestVerdict {
+            latest = current_record(repo, &remotes, id)?.map(|record| LatestVerdict {
                 commit: id,
                 subject: subject(repo, id),
                 outcome: record.outcome,
                 finished: Some(record.finished).filter(|time| *time > UNIX_EPOCH),
             });
-            left -= 1;
-            let over = judged.is_some() || left == 0;
-            Ok(if over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            remaining -= 1;
+            let is_done = latest.is_some() || remaining == 0;
+            Ok(if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        found.push(BranchStatus { name: branch.name, tip: branch.tip, latest: judged });
+        found.push(BranchStatus { name: branch.name, tip: branch.tip, latest });
     }
     Ok(found)
 }
 
-/// The first line of a commit's message; nothing of one that is gone.
+/// Returns the first line of a commit's message, or an empty string if the commit is missing.
 fn subject(repo: &Repo, id: CommitId) -> GitString {
     repo.commit_for(id, None).map_or_else(|_| GitString::from(""), |commit| commit.subject)
 }

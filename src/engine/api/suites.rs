@@ -1,4 +1,4 @@
-//! [`Engine::test_pipeline`] and [`Checker::test`]: the tests beside a pipeline.
+//! [`Engine::test_pipeline`] and [`Checker::test`]: run the tests of a pipeline.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -8,7 +8,7 @@ use crate::{
         context::{engine_call::EngineCall, registrations::Registrations, threads::on_big_thread},
         run::dry_run,
         step::{
-            JobInfo, JobLimits, Judge, Memory, Steps,
+            ChangeCheck, JobInfo, JobLimits, Memory, Steps,
             scripts::{CommitTree, LoadedPipeline, Scripts},
         },
     },
@@ -30,16 +30,17 @@ use crate::{
     script::{Hits, Script, StepRunner, Suite, TestJob},
     util::suggestion::did_you_mean,
 };
-/// The file of the tests, beside the script.
+/// The file of the tests, in the same directory as the script.
 const TESTS: &str = ".tinyci.test.rhai";
 
 impl Engine {
-    /// Runs the tests of a pipeline: the functions `test_*` of `.tinyci.test.rhai`, which stands
-    /// beside `.tinyci.rhai`. They call its phases with commits and commands that they make up, so
-    /// that nothing is run, written or sent, and nothing of the machine or the repository matters.
+    /// Runs the tests of a pipeline: the functions `test_*` of `.tinyci.test.rhai`, which is in
+    /// the same directory as `.tinyci.rhai`. Tests call the phases of the script with made-up
+    /// commits and command results. They run, write and send nothing, and do not depend on the
+    /// machine or the repository.
     ///
-    /// With coverage the report says which lines of the script, and of what it imports, were entered
-    /// by no test and not by the plan of the commit either.
+    /// With coverage, the report contains the lines of the script and its imports that neither a
+    /// test nor the plan of the commit reached.
     ///
     /// ```no_run
     /// use tinyci::{Engine, script::TestOptions};
@@ -54,11 +55,10 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) for a revision that names no commit, where there is no
-    /// script or no test of it, and where the filters leave none;
-    /// [`Script`](ErrorKind::Script) where one of the two files is not valid,
-    /// [`Unsupported`](ErrorKind::Unsupported) for a pipeline in YAML, [`Git`](ErrorKind::Git) and
-    /// [`Io`](ErrorKind::Io) for what cannot be read.
+    /// [`NotFound`](ErrorKind::NotFound) for an unknown revision, a missing script or test file,
+    /// and if the filters match no test; [`Script`](ErrorKind::Script) if one of the two files is
+    /// invalid; [`Unsupported`](ErrorKind::Unsupported) for a YAML pipeline;
+    /// [`Git`](ErrorKind::Git) and [`Io`](ErrorKind::Io) for read errors.
     pub fn test_pipeline(&self, options: &TestOptions) -> Result<TestReport, Error> {
         let env = self.shared.process_env();
         on_big_thread("tinyci test", || {
@@ -69,9 +69,9 @@ impl Engine {
 
 impl Checker {
     /// Runs the tests of the script in the checker's directory: the functions `test_*` of
-    /// `.tinyci.test.rhai`, with commits and commands that they make up. Nothing runs for real.
+    /// `.tinyci.test.rhai`, with made-up commits and command results. Nothing runs for real.
     ///
-    /// Runs only tests whose names contain one of `filters`, or all tests if there is no filter.
+    /// Runs only tests place names contain one of `filters`, or all tests if there is no filter.
     /// For coverage, which also counts what the plan of a commit enters, use
     /// [`Engine::test_pipeline`].
     ///
@@ -89,16 +89,16 @@ impl Checker {
     ///
     /// # Errors
     ///
-    /// As [`Engine::test_pipeline`], and [`InvalidArg`](ErrorKind::InvalidArg) for the first mistake
-    /// made in this checker.
+    /// As [`Engine::test_pipeline`], and [`InvalidArg`](ErrorKind::InvalidArg) for the first
+    /// mistake in this checker.
     pub fn test(&self, filters: &[&str]) -> Result<TestReport, Error> {
         on_big_thread("tinyci test", || {
             let tree = Folder::new(&self.dir);
-            let whose = format!("the directory `{}`", self.dir.display());
-            let suites = Suites::load(self.registrations()?, &TestFiles { tree: &tree, whose })?;
+            let place = format!("the directory `{}`", self.dir.display());
+            let suites = Suites::load(self.registrations()?, &TestFiles { tree: &tree, place })?;
             let filters: Vec<String> = filters.iter().map(|it| (*it).to_owned()).collect();
-            let (tests, left_out) = suites.run(&suites.script, &filters)?;
-            Ok(TestReport { tests, filtered_out: left_out, coverage: None })
+            let (tests, filtered_out) = suites.run(&suites.script, &filters)?;
+            Ok(TestReport { tests, filtered_out, coverage: None })
         })
     }
 }
@@ -108,26 +108,26 @@ fn test(call: EngineCall<'_>, options: &TestOptions) -> Result<TestReport, Error
     match &options.source {
         TestSource::Revision(revision) => {
             let commit = repo.commit(repo.resolve(revision)?)?;
-            let whose = format!("commit {}", commit.id.short());
+            let place = format!("commit {}", commit.id.short());
             let tree = CommitTree { repo: &repo, id: commit.id };
-            run(call, &repo, options, &TestFiles { tree: &tree, whose }, Some(&commit))
+            run(call, &repo, options, &TestFiles { tree: &tree, place }, Some(&commit))
         }
         TestSource::Directory(folder) => {
-            // The field is public: it may hold a path that no constructor has seen.
+            // The field is public, so it may contain a relative path.
             let folder = std::path::absolute(folder)
-                .map_err(|_| Error::nowhere(ErrorKind::NotFound, folder))?;
-            let whose = format!("the directory `{}`", folder.display());
+                .map_err(|_| Error::unresolved_path(ErrorKind::NotFound, folder))?;
+            let place = format!("the directory `{}`", folder.display());
             let tree = Folder::new(folder);
             let head = repo.resolve("HEAD").and_then(|id| repo.commit(id)).ok();
-            run(call, &repo, options, &TestFiles { tree: &tree, whose }, head.as_ref())
+            run(call, &repo, options, &TestFiles { tree: &tree, place }, head.as_ref())
         }
     }
 }
 
-/// The two files, and what errors call the place where they stand.
+/// The script and its tests, and the name of their place in errors.
 struct TestFiles<'a> {
     tree: &'a dyn Tree,
-    whose: String,
+    place: String,
 }
 
 impl TestFiles<'_> {
@@ -137,7 +137,7 @@ impl TestFiles<'_> {
             TreeFile::Absent => Ok(None),
             TreeFile::Link => {
                 let message =
-                    format!("cannot read `{name}` of {}: it is a symbolic link", self.whose);
+                    format!("cannot read `{name}` of {}: it is a symbolic link", self.place);
                 Err(Error::new(ErrorKind::Script, message).with_path(name))
             }
         }
@@ -151,16 +151,16 @@ impl TestFiles<'_> {
         if self.read(Format::Yaml.file_name())?.is_some() {
             let yaml = Format::Yaml.file_name();
             let message =
-                format!("cannot test `{yaml}` of {}: only scripts can have tests", self.whose);
+                format!("cannot test `{yaml}` of {}: only scripts can have tests", self.place);
             let hint = format!("`tinyci convert > {name}`");
             return Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint));
         }
-        Err(Error::new(ErrorKind::NotFound, format!("{} has no `{name}`", self.whose)))
+        Err(Error::new(ErrorKind::NotFound, format!("{} has no `{name}`", self.place)))
     }
 
     fn tests(&self) -> Result<Vec<u8>, Error> {
         self.read(TESTS)?.ok_or_else(|| {
-            let message = format!("{} has no tests: `{TESTS}` is missing", self.whose);
+            let message = format!("{} has no tests: `{TESTS}` is missing", self.place);
             Error::new(ErrorKind::NotFound, message)
                 .with_hint("a test is `fn test_build(t) { t.expect(t.build().ok); }`")
         })
@@ -178,7 +178,7 @@ fn run(
     let hits = Arc::new(Hits::default());
     let script = suites.script.clone();
     let script = if options.coverage { script.watched(&hits) } else { script };
-    let (tests, left_out) = suites.run(&script, &options.filters)?;
+    let (tests, filtered_out) = suites.run(&script, &options.filters)?;
     if let Some(commit) = commit.filter(|_| options.coverage) {
         let scripts = Scripts::new(Some(script.clone()), &suites.registered.functions);
         let loaded = LoadedPipeline { pipeline: script.pipeline(), scripts };
@@ -186,10 +186,10 @@ fn run(
         dry_run::job(call, repo, &job, &loaded, &[])?;
     }
     let coverage = options.coverage.then(|| hits.coverage(&script));
-    Ok(TestReport { tests, filtered_out: left_out, coverage })
+    Ok(TestReport { tests, filtered_out, coverage })
 }
 
-/// A script and the tests beside it, with what both can call.
+/// A script and its tests, with the functions that both can call.
 struct Suites<'a> {
     script: Script,
     tests: Suite,
@@ -204,21 +204,21 @@ impl<'a> Suites<'a> {
         Ok(Self { script, tests, registered })
     }
 
-    /// Runs the tests that the filters name, and counts the others.
+    /// Runs the tests that match the filters, and returns the number of the others.
     fn run(&self, script: &Script, filters: &[String]) -> Result<(Vec<TestResult>, usize), Error> {
-        let is_wanted =
+        let matches_filters =
             |name: &str| filters.is_empty() || filters.iter().any(|it| name.contains(it.as_str()));
-        if !self.tests.names().any(is_wanted) {
-            return Err(nothing_to_run(&self.tests, filters));
+        if !self.tests.names().any(matches_filters) {
+            return Err(no_test_error(&self.tests, filters));
         }
         let runner: Arc<dyn StepRunner> = Arc::new(EngineRunner::new(self.registered));
-        let tests = self.tests.run(&runner, script, &self.registered.functions, is_wanted);
-        let left_out = self.tests.names().count() - tests.len();
-        Ok((tests, left_out))
+        let tests = self.tests.run(&runner, script, &self.registered.functions, matches_filters);
+        let filtered_out = self.tests.names().count() - tests.len();
+        Ok((tests, filtered_out))
     }
 }
 
-/// Runs the steps that tests ask for as those of a real run.
+/// Runs the steps that tests call, like those of a real run.
 struct EngineRunner {
     env: Vec<EnvChange>,
     vars: Vars,
@@ -255,7 +255,7 @@ impl StepRunner for EngineRunner {
                 passed,
                 env: self.env.clone(),
                 limits: JobLimits::default(),
-                judge: Judge::new(&pipeline, is_retry).into(),
+                change_check: ChangeCheck::new(&pipeline, is_retry).into(),
             },
             context,
             effects: job.effects,
@@ -270,7 +270,7 @@ impl StepRunner for EngineRunner {
             by_hand: false,
         };
         match job.steps {
-            TestSteps::All => walked(&mut steps),
+            TestSteps::All => run_all(&mut steps),
             TestSteps::One(name) => {
                 let so_far = so_far(&steps.progress);
                 let step = steps.step(name, so_far);
@@ -286,20 +286,20 @@ impl StepRunner for EngineRunner {
     }
 }
 
-/// What becomes of a commit whose phases came to this.
+/// Returns the outcome of a commit place phases have these results.
 fn so_far(progress: &Progress) -> Outcome {
-    let words = [&progress.build, &progress.test].into_iter().flatten();
-    let mut outcomes = words.filter_map(|word| word.parse().ok());
+    let outcomes = [&progress.build, &progress.test].into_iter().flatten();
+    let mut outcomes = outcomes.filter_map(|outcome| outcome.parse().ok());
     outcomes.find(|outcome: &Outcome| !outcome.passed()).unwrap_or(Outcome::Success)
 }
 
-/// A run of all steps, with what was remembered after each.
-fn walked(steps: &mut Steps<'_>) -> TestEnd {
+/// Runs all steps, and collects the remembered values after each.
+fn run_all(steps: &mut Steps<'_>) -> TestEnd {
     let memory = steps.memory.clone();
     let before = RefCell::new(Vec::new());
     let walked = match steps.whole_commit_unmet() {
         None => steps.walk(&|_| before.borrow_mut().push(memory.remembered())),
-        Some(unmet) => steps.left_out_whole(&unmet),
+        Some(unmet) => steps.skip_commit(&unmet),
     };
     let reason = walked.skip_reason();
     let after = before.into_inner().into_iter().skip(1).chain([memory.remembered()]);
@@ -307,7 +307,7 @@ fn walked(steps: &mut Steps<'_>) -> TestEnd {
     TestEnd { outcome: walked.outcome, reason, steps }
 }
 
-fn nothing_to_run(suite: &Suite, filters: &[String]) -> Error {
+fn no_test_error(suite: &Suite, filters: &[String]) -> Error {
     let message = match filters.first() {
         Some(filter) if suite.names().next().is_some() => {
             let hint = did_you_mean(filter, suite.names());

@@ -1,14 +1,14 @@
-//! [`ApprovalGate`]: where a deployment asks whether somebody approved of it.
+//! [`ApprovalGate`]: decides whether a deployment has the approval that it needs.
 
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex},
 };
 
-use super::{approvals::Approvals, pump::Sender, secrets::unasked};
+use super::{approvals::Approvals, pump::Sender, secrets::not_asked_reason};
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         commit::{Commit, CommitId},
         deployment::ApprovalProof,
         error::{Error, ErrorKind},
@@ -20,11 +20,12 @@ use crate::{
     util::lock::lock,
 };
 
-/// What a host answers: who approves, or nobody yet.
+/// The approval callback of the host: returns the name of the approver, or `None` without
+/// approval.
 pub(in crate::engine) type ApprovalFn =
     dyn Fn(&ApprovalCall<'_>) -> Result<Option<String>, HookError> + Send + Sync;
 
-/// One question whether a deployment may go on, as a host is asked it.
+/// One approval request, as the host's callback receives it.
 #[derive(Clone, Copy, Debug)]
 pub struct ApprovalCall<'a> {
     environment: &'a str,
@@ -33,66 +34,67 @@ pub struct ApprovalCall<'a> {
 }
 
 impl ApprovalCall<'_> {
-    /// What is being deployed to.
+    /// Returns the target environment.
     pub fn environment(&self) -> &str {
         self.environment
     }
 
-    /// The commit that would be deployed.
+    /// Returns the commit that would be deployed.
     pub fn commit(&self) -> &Commit {
         &self.context.commit
     }
 
-    /// What a script asks; nothing where the config only says `approve: true`.
+    /// Returns the question of the script, or `None` if only the config's `approve: true` asks.
     pub fn question(&self) -> Option<&str> {
         self.question
     }
 
-    /// The attempt and its limits: whether anybody waits for the answer yet.
+    /// Returns the context of the request: the job, its deadline and its cancellation.
     pub fn context(&self) -> &RequestContext {
         self.context
     }
 }
 
-/// Answers for one commit, in one environment, with one config.
+/// Answers approval requests for one commit, in one environment, with one config.
 #[derive(Clone)]
 pub(in crate::engine) struct ApprovalGate {
     pub(in crate::engine) root: PathBuf,
     pub(in crate::engine) environment: String,
     pub(in crate::engine) commit: CommitId,
     pub(in crate::engine) config: String,
-    /// The host's answer, and the events that it has to have seen before.
+    /// The host's callback, and the event channel that is flushed before each call.
     pub(in crate::engine) host: Option<(Arc<ApprovalFn>, Sender)>,
-    /// Which approvals count.
+    /// The approvals in the repository, and the rules for them.
     pub(in crate::engine) approvals: Approvals,
-    /// What came of it, once somebody was asked for.
-    pub(in crate::engine) answer: Arc<Mutex<DeskAnswer>>,
+    /// The result of the last request; empty before the first one.
+    pub(in crate::engine) answer: Arc<Mutex<ApprovalResult>>,
 }
 
-/// What came of a question.
+/// The result of an approval request.
 #[derive(Clone, Debug, Default)]
-pub(in crate::engine) struct DeskAnswer {
-    /// Who approved, and how that is known.
+pub(in crate::engine) struct ApprovalResult {
+    /// The approver, and the proof of the approval.
     pub(in crate::engine) given_by: Option<(String, ApprovalProof)>,
-    /// Why others who did, or could have, do not count: a sentence each.
+    /// Reasons why other approvals do not count, one sentence each.
     pub(in crate::engine) problems: Vec<String>,
 }
 
 impl ApprovalGate {
-    /// Whether the deployment needs an approval before it begins: the config says so, or the server.
-    pub(in crate::engine) fn is_wanted(&self, rules: &DeployRules) -> bool {
+    /// Returns true if the config or the server's settings require an approval before the
+    /// deployment begins.
+    pub(in crate::engine) fn is_required(&self, rules: &DeployRules) -> bool {
         rules.approve || self.approvals.rules.wants(&self.environment)
     }
 
-    /// Whether somebody approved whose approval counts: in a ref of the repository, or else the host
-    /// now.
+    /// Returns true if an approval counts. It looks for a stored approval first, then asks the
+    /// host.
     ///
     /// # Errors
     ///
-    /// [`HostAbort`](ErrorKind::HostAbort) where the host refuses to say,
-    /// [`HostFault`](ErrorKind::HostFault) or [`Panic`](ErrorKind::Panic) where it fails itself,
-    /// [`Canceled`](ErrorKind::Canceled) where nobody waits for its answer any more, [`Git`](ErrorKind::Git) where the
-    /// approvals cannot be read.
+    /// [`HostAbort`](ErrorKind::HostAbort) if the host refuses to answer,
+    /// [`HostFault`](ErrorKind::HostFault) or [`Panic`](ErrorKind::Panic) if the host's callback
+    /// fails, [`Canceled`](ErrorKind::Canceled) if the run was canceled before the request,
+    /// [`Git`](ErrorKind::Git) if the approvals cannot be read.
     pub(in crate::engine) fn ask(
         &self,
         question: Option<&str>,
@@ -100,7 +102,7 @@ impl ApprovalGate {
     ) -> Result<bool, Error> {
         let repo = Repo::open(&self.root)?;
         let found = self.approvals.find(&repo, &self.environment, self.commit, &self.config)?;
-        let mut answer = DeskAnswer { given_by: None, problems: found.problems().collect() };
+        let mut answer = ApprovalResult { given_by: None, problems: found.problems().collect() };
         answer.given_by = match found.counted {
             Some(approval) => {
                 let by = approval.approver().to_owned();
@@ -116,12 +118,12 @@ impl ApprovalGate {
         Ok(given)
     }
 
-    /// What came of it, if anybody was asked for.
-    pub(in crate::engine) fn answer(&self) -> DeskAnswer {
+    /// Returns the result of the last request.
+    pub(in crate::engine) fn answer(&self) -> ApprovalResult {
         lock(&self.answer).clone()
     }
 
-    /// Who the host says approves, if it is asked, and its word counts.
+    /// Returns the approver that the host names, if the host is asked and its approval counts.
     fn host_approves(
         &self,
         repo: &Repo,
@@ -134,14 +136,14 @@ impl ApprovalGate {
         }
         let account = match self.approvals.check_program() {
             Ok(account) => account,
-            // Nobody is asked for what counts for nothing.
+            // The answer could not count, so the host is not asked.
             Err(problem) => {
                 problems.push(problem);
                 return Ok(None);
             }
         };
         let Some(by) = self.ask_host(question, context)? else { return Ok(None) };
-        match self.approvals.of_program(repo, self.commit, &by, account)? {
+        match self.approvals.check_program_approval(repo, self.commit, &by, account)? {
             Ok(proof) => Ok(Some((by, proof))),
             Err(problem) => {
                 problems.push(problem);
@@ -156,15 +158,15 @@ impl ApprovalGate {
         context: &RequestContext,
     ) -> Result<Option<String>, Error> {
         let Some((host, events)) = &self.host else { return Ok(None) };
-        events.settle(context).map_err(|why| {
-            let kind = match why {
+        events.flush(context).map_err(|outcome| {
+            let kind = match outcome {
                 Outcome::Canceled => ErrorKind::Canceled,
                 _ => ErrorKind::HostAbort,
             };
-            Error::new(kind, unasked(why))
+            Error::new(kind, not_asked_reason(outcome))
         })?;
         let call = ApprovalCall { environment: &self.environment, question, context };
-        answered("the request for an approval", || host(&call)).map_err(|error| {
+        call_program("the request for an approval", || host(&call)).map_err(|error| {
             let message =
                 format!("the host did not answer the approval request: {}", error.report());
             if error.is_host_fault() { error } else { error.with_message(message) }

@@ -1,7 +1,7 @@
-//! [`Approvals`]: which approvals of a deployment count here, and why others do not.
+//! [`Approvals`]: which approvals of a deployment count on this server, and why others do not.
 //!
-//! What the rules say is decided in `approval_rules`; here is found out what is known of an
-//! approval: whose key signed it, which account of this machine gave it.
+//! The rules themselves are in `approval_rules`. This module collects the evidence for them: the
+//! key that signed an approval, and the account of this machine that gave it.
 
 use jiff::tz::TimeZone;
 
@@ -22,12 +22,12 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What approvals are looked at with.
+/// The rules for approvals, and what is needed to verify one.
 #[derive(Clone)]
 pub(in crate::engine) struct Approvals {
     pub(in crate::engine) rules: ApprovalRules,
     workspace: Workspace,
-    /// For the programs that are asked.
+    /// The environment of the programs that verify signatures and look up accounts.
     env: Variables,
     zone: TimeZone,
 }
@@ -35,9 +35,9 @@ pub(in crate::engine) struct Approvals {
 /// The approvals of a commit in an environment.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct FoundApprovals {
-    /// The oldest that counts.
+    /// The oldest approval that counts.
     pub(in crate::engine) counted: Option<Approval>,
-    /// Those that do not, the oldest first.
+    /// The approvals that do not count, oldest first.
     pub(in crate::engine) uncounted: Vec<Approval>,
 }
 
@@ -53,11 +53,11 @@ impl Shared {
 }
 
 impl Approvals {
-    /// Looks at all approvals of a commit with this config in this environment.
+    /// Finds and verifies all approvals of a commit with this config in this environment.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where refs or the commit cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if refs or the commit cannot be read.
     pub(in crate::engine) fn find(
         &self,
         repo: &Repo,
@@ -67,7 +67,7 @@ impl Approvals {
     ) -> Result<FoundApprovals, Error> {
         let mut found = FoundApprovals::default();
         for stored in repo.approvals(environment, commit, config)? {
-            let approval = self.judged(repo, stored)?;
+            let approval = self.verify(repo, stored)?;
             if approval.problem.is_some() {
                 found.uncounted.push(approval);
             } else if found.counted.is_none() {
@@ -77,12 +77,12 @@ impl Approvals {
         Ok(found)
     }
 
-    /// Finds out whether an approval counts: it has its proof then, else its problem.
+    /// Verifies an approval. Sets its proof if it counts, and its problem otherwise.
     ///
     /// # Errors
     ///
     /// As [`find`](Self::find).
-    pub(in crate::engine) fn judged(
+    pub(in crate::engine) fn verify(
         &self,
         repo: &Repo,
         stored: StoredApproval,
@@ -94,24 +94,25 @@ impl Approvals {
         let people = repo.people_of(approval.commit)?;
         let signature = repo.signature_of(id)?;
         approval.signed = signature.as_ref().is_some_and(CommitSignature::is_ssh);
-        let (mut signed, mut account) = (Signature::Absent, Account::None);
+        let (mut signature_result, mut account) = (Signature::Absent, Account::None);
         if !self.rules.approvers.is_empty() {
             if let Some(signature) = signature {
-                signed = self.signature(repo, &signature, approval.commit, &people)?;
+                signature_result =
+                    self.check_signature(repo, &signature, approval.commit, &people)?;
             }
-            account = self.account(id);
+            account = self.account_of(id);
         }
         let address = address_of(&approval.approved_by);
-        let known = Evidence { address, signature: signed, account, people: &people };
-        match self.rules.judge(&known) {
+        let evidence = Evidence { address, signature: signature_result, account, people: &people };
+        match self.rules.judge(&evidence) {
             Ok(proof) => approval.proof = Some(proof),
             Err(problem) => approval.problem = Some(problem),
         }
         Ok(approval)
     }
 
-    /// What a signature is worth.
-    fn signature(
+    /// Verifies a signature.
+    fn check_signature(
         &self,
         repo: &Repo,
         signature: &CommitSignature,
@@ -128,14 +129,15 @@ impl Approvals {
             Ok(keyring) => keyring,
             Err(fault) => return Ok(unverified(fault)),
         };
-        // A commit that is signed says more of who made it than its lines of author and committer.
+        // The key of a signed commit names its maker more reliably than the author and committer
+        // lines.
         let of_commit = repo.signature_of(commit)?.filter(CommitSignature::is_ssh);
         let of_commit = of_commit.as_ref().filter(|_| self.rules.four_eyes);
-        let verified = self.verified(&keyring, signature, of_commit, people);
+        let verified = self.verify_signature(&keyring, signature, of_commit, people);
         Ok(verified.unwrap_or_else(|error| unverified(error.report())))
     }
 
-    fn verified(
+    fn verify_signature(
         &self,
         keyring: &Keyring<'_>,
         signature: &CommitSignature,
@@ -148,18 +150,18 @@ impl Approvals {
                 Some(of_commit) => keyring.key_of(of_commit, principal)?.is_some(),
                 None => false,
             };
-            // A key that stands for several people is that of each of them.
+            // A key can belong to several people. Then each of them counts as its owner.
             for person in people.iter().filter(|it| self.rules.four_eyes && !it.is_empty()) {
                 is_own = is_own || keyring.key_of(signature, person)?.is_some();
             }
             let (principal, key) = (principal.clone(), key.fingerprint);
             return Ok(Signature::Of { principal, key, is_own });
         }
-        keyring.flaw_of(signature).map(Signature::Invalid)
+        keyring.reason_not_approver(signature).map(Signature::Invalid)
     }
 
-    /// Which account of this machine gave an approval.
-    fn account(&self, approval: CommitId) -> Account {
+    /// Returns the account of this machine that gave an approval.
+    fn account_of(&self, approval: CommitId) -> Account {
         let listed = self.workspace.approval_account(approval).and_then(|number| {
             number.map(|number| Ok((number, self.listed_account(number)?))).transpose()
         });
@@ -177,7 +179,7 @@ impl Approvals {
         }
     }
 
-    /// The approver who is this account.
+    /// Returns the approver that has this account number.
     fn listed_account(&self, number: u32) -> Result<Option<String>, Error> {
         for approver in &self.rules.approvers {
             if account_number(approver, &self.env)? == Some(number) {
@@ -187,12 +189,13 @@ impl Approvals {
         Ok(None)
     }
 
-    /// Whether the account of this process is an approver.
+    /// Returns true if the account of this process is an approver.
     pub(in crate::engine) fn is_approver(&self) -> bool {
         matches!(self.listed_account(own_account()), Ok(Some(_)))
     }
 
-    /// Whether this program could approve; why not, if it could not.
+    /// Returns the account that approvals of this program count for, or the reason why they do not
+    /// count.
     pub(in crate::engine) fn check_program(&self) -> Result<Account, String> {
         if self.rules.approvers.is_empty() {
             return Ok(Account::None);
@@ -212,12 +215,13 @@ impl Approvals {
         }
     }
 
-    /// Whether it counts that this program says that somebody approves.
+    /// Decides whether the host's approval in the name of `by` counts. The inner error is the
+    /// reason.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where the commit cannot be read.
-    pub(in crate::engine) fn of_program(
+    /// [`Git`](crate::ErrorKind::Git) if the commit cannot be read.
+    pub(in crate::engine) fn check_program_approval(
         &self,
         repo: &Repo,
         commit: CommitId,
@@ -233,11 +237,11 @@ impl Approvals {
             .map_err(problem))
     }
 
-    /// Why no approval at all can count here.
+    /// Returns the reason why no approval can count with these settings, if there is one.
     ///
     /// # Errors
     ///
-    /// [`Git`](crate::ErrorKind::Git) where git's configuration cannot be read.
+    /// [`Git`](crate::ErrorKind::Git) if git's configuration cannot be read.
     pub(in crate::engine) fn fault(&self, repo: &Repo) -> Result<Option<String>, Error> {
         let approvers = &self.rules.approvers;
         if approvers.is_empty() || approvers.iter().any(|name| self.is_account(name)) {
@@ -253,11 +257,11 @@ impl Approvals {
         Ok(Some(format!(
             "no approval can count: {} in `tinyci.approvers` are not accounts of this machine, \
              and have no usable keys ({fault})",
-            named(approvers)
+            quoted(approvers)
         )))
     }
 
-    /// What there is to say of the settings to whoever looks after the server.
+    /// Returns warnings about the approval settings, for the person who maintains the server.
     ///
     /// # Errors
     ///
@@ -274,11 +278,11 @@ impl Approvals {
         let keyring = match Keyring::open(repo.signers()?, &self.env, &self.zone) {
             Ok(keyring) => keyring,
             Err(fault) => {
-                let who = named(&others);
-                return Ok(vec![format!("approvals by {who} do not count: {fault}")]);
+                let people = quoted(&others);
+                return Ok(vec![format!("approvals by {people} do not count: {fault}")]);
             }
         };
-        let unknown = others.iter().filter(|name| !keyring.lists(name).unwrap_or(true));
+        let without_key = others.iter().filter(|name| !keyring.lists(name).unwrap_or(true));
         let file = keyring.path().display();
         let warning = |name| {
             format!(
@@ -286,7 +290,7 @@ impl Approvals {
                  and no key in `{file}`"
             )
         };
-        Ok(unknown.map(warning).collect())
+        Ok(without_key.map(warning).collect())
     }
 
     fn is_account(&self, name: &str) -> bool {
@@ -295,13 +299,13 @@ impl Approvals {
 }
 
 impl FoundApprovals {
-    /// A sentence for each that does not count.
+    /// Returns a sentence for each approval that does not count.
     pub(in crate::engine) fn problems(&self) -> impl Iterator<Item = String> {
         self.uncounted.iter().filter_map(problem_of)
     }
 }
 
-/// What there is to say of an approval that does not count.
+/// Returns a sentence that says why an approval does not count, or `None` if it has no problem.
 pub(in crate::engine) fn problem_of(approval: &Approval) -> Option<String> {
     let problem = approval.problem.as_ref()?;
     let by = match approval.approved_by.as_str() {
@@ -313,7 +317,7 @@ pub(in crate::engine) fn problem_of(approval: &Approval) -> Option<String> {
 
 const UNLISTED: &str = "which `tinyci.approvers` does not list";
 
-fn named(names: &[String]) -> String {
+fn quoted(names: &[String]) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
 }

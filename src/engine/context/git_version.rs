@@ -1,4 +1,4 @@
-//! Which git this machine has, for what older ones do not know.
+//! The version of git on this machine, for warnings about features that older versions lack.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use crate::{
     process::local_executor::LocalExecutor,
 };
 
-/// Long enough for a machine that is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time limit of `git --version`: generous, because the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The major and minor version; nothing where there is no git, or it does not tell.
+/// Returns the major and minor version of git. `None` if git is missing or prints something else.
 pub(in crate::engine) fn git_version(env: &ProcessEnv) -> Option<(u32, u32)> {
-    let words = ["git", "--version"].map(str::to_owned);
-    let mut command = Command::new(Program::Argv(words.to_vec()), "/");
+    let args = ["git", "--version"].map(str::to_owned);
+    let mut command = Command::new(Program::Argv(args.to_vec()), "/");
     command.env = env.passed.clone();
-    command.deadline = Instant::now().checked_add(PATIENCE);
+    command.deadline = Instant::now().checked_add(TIMEOUT);
     let mut text = Vec::new();
     let mut keep = |output: crate::model::executor::Output| text.extend(output.bytes);
-    let never = CancelView::new(&CancelToken::new(), 1);
-    let exit = LocalExecutor::default().execute(&command, &mut keep, &never).ok()?;
+    let cancel = CancelView::new(&CancelToken::new(), 1);
+    let exit = LocalExecutor::default().execute(&command, &mut keep, &cancel).ok()?;
     (exit == Exit::Code(0)).then(|| parse(&String::from_utf8_lossy(&text)))?
 }
 
-/// `git version 2.39.2 (Apple Git-143)`
+/// Parses output such as `git version 2.39.2 (Apple Git-143)`.
 fn parse(text: &str) -> Option<(u32, u32)> {
     let version = text.strip_prefix("git version ")?.split_ascii_whitespace().next()?;
     let mut numbers = version.split('.').map(str::parse);

@@ -1,11 +1,11 @@
-//! What a host answers while a run waits for it: hooks, and commands where it runs them.
+//! Calls to the host during a run: its hook callbacks, and its executor if it has one.
 
 use std::{path::Path, sync::Arc};
 
 use super::pump::Sender;
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         cancel::CancelView,
         commit::Commit,
         error::Error,
@@ -19,11 +19,11 @@ use crate::{
 
 type HookFn = dyn Fn(&mut HookCall<'_>) -> Result<(), HookError> + Send + Sync;
 
-/// One call of a host's hook.
+/// One call of a host's hook callback.
 ///
-/// The hook of the host comes before the config's hook of the same name. It may fail the step
-/// with an error, [`skip`](HookCall::skip) what the config has there, and set variables for the
-/// commands that follow. [`HookError`] says which errors are no fault of the commit's.
+/// The callback runs before the config's hook of the same name. An error from it fails the step;
+/// [`HookError`] says which errors are the host's own fault. It can [`skip`](HookCall::skip) the
+/// config's hook and set variables for later commands.
 #[derive(Debug)]
 pub struct HookCall<'a> {
     pub(in crate::engine) hook: Hook,
@@ -35,53 +35,52 @@ pub struct HookCall<'a> {
 }
 
 impl HookCall<'_> {
-    /// Which hook this is.
+    /// Returns the hook.
     pub fn hook(&self) -> Hook {
         self.hook
     }
 
-    /// The commit in work.
+    /// Returns the commit of the job.
     pub fn commit(&self) -> &Commit {
         &self.context.commit
     }
 
-    /// The folder that holds its tree.
+    /// Returns the export directory, which contains the commit's files.
     pub fn export_dir(&self) -> &Path {
         &self.context.export_dir
     }
 
-    /// What is known of the commit so far; success until something failed.
+    /// Returns the outcome of the job so far: success until a step fails.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Whether the run was canceled meanwhile, so that a long hook can end early.
+    /// Returns true if the run was canceled, so that a long callback can end early.
     pub fn is_canceled(&self) -> bool {
         self.context.is_canceled()
     }
 
-    /// The commit, the step and the limits of the call.
+    /// Returns the context of the call: the commit, the step, the deadline and the cancellation.
     pub fn context(&self) -> &RequestContext {
         self.context
     }
 
-    /// Sets a variable that the commands from here on can use as `<%= name %>`.
+    /// Sets a variable that all later commands can use as `<%= name %>`.
     ///
-    /// A name that no tag could spell, or one of tinyci's own, fails the step when the hook
-    /// returns.
+    /// An invalid or reserved name fails the step when the callback returns.
     pub fn set_var(&mut self, name: &str, value: &str) {
         if let Err(error) = self.vars.set_own(name, value) {
             self.mistake.get_or_insert(error);
         }
     }
 
-    /// Leaves out what the config has for this hook.
+    /// Skips the config's hook.
     pub fn skip(&mut self, reason: &str) {
         self.skipped = Some(reason.to_owned());
     }
 }
 
-/// The hooks of a host, in the order in which they were registered.
+/// The hook callbacks of a host, in the order of their registration.
 #[derive(Clone, Default)]
 pub(in crate::engine) struct Hooks(Vec<(Hook, Arc<HookFn>)>);
 
@@ -94,18 +93,18 @@ impl Hooks {
         self.0.push((hook, Arc::new(call)));
     }
 
-    /// How many hooks there are at this point.
+    /// Returns the number of callbacks for this step.
     pub(in crate::engine) fn count(&self, step: StepName) -> usize {
         self.0.iter().filter(|(hook, _)| StepName::Hook(*hook) == step).count()
     }
 
-    /// Calls every hook of this point until one fails or skips. `Ok(Some(reason))` says that the
-    /// config's own hook is to be left out.
+    /// Calls each callback of this hook until one fails or skips. `Ok(Some(reason))` means that
+    /// the config's own hook must not run.
     pub(in crate::engine) fn call(&self, mut call: HookCall<'_>) -> Result<Option<String>, Error> {
-        let point = call.hook;
-        let what = format!("the hook `{}`", StepName::from(point));
-        for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == point) {
-            answered(&what, || hook(&mut call))?;
+        let called_hook = call.hook;
+        let what = format!("the hook `{}`", StepName::from(called_hook));
+        for (_, hook) in self.0.iter().filter(|(hook, _)| *hook == called_hook) {
+            call_program(&what, || hook(&mut call))?;
             if let Some(mistake) = call.mistake.take() {
                 return Err(mistake);
             }
@@ -117,7 +116,7 @@ impl Hooks {
     }
 }
 
-/// A host's executor, asked only once its observer has seen what came before the command.
+/// A host's executor. It starts a command only after the observer received all earlier events.
 pub(in crate::engine) struct HostExecutor {
     pub(in crate::engine) inner: Arc<dyn Executor>,
     pub(in crate::engine) events: Sender,
@@ -130,8 +129,8 @@ impl Executor for HostExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let settled = command.context.as_ref().map_or(Ok(()), |it| self.events.settle(it));
-        match settled {
+        let flushed = command.context.as_ref().map_or(Ok(()), |context| self.events.flush(context));
+        match flushed {
             Ok(()) => self.inner.execute(command, output, cancel),
             Err(Outcome::TimedOut) => Ok(Exit::TimedOut),
             Err(_) => Ok(Exit::Canceled),

@@ -1,4 +1,4 @@
-//! [`JobReporter`]: what happens to one commit, told to its log and to the observer.
+//! [`JobReporter`]: reports the progress of one job to its log and to the observer.
 
 use std::{
     sync::{Arc, Mutex},
@@ -22,60 +22,66 @@ use crate::{
     workspace::{Build, LogWriter, Logs},
 };
 
-/// Tells the log and the observer what happens to one commit. Clones write to the same log: the
-/// commands of a script that run at once share one.
+/// Reports the progress of one job. Clones write to the same log, so parallel commands of a script
+/// share it.
 #[derive(Clone)]
 pub(in crate::engine) struct JobReporter {
     events: Sender,
     meta: EventMeta,
-    /// None if nothing is logged.
+    /// `None` if the job has no log.
     logs: Option<Logs>,
-    /// None as long as there is no folder for it: then the log of all runs must do.
+    /// `None` until the build directory exists; until then, lines go to the log of all runs.
     log: Arc<Mutex<Option<LogWriter>>>,
 }
 
 impl JobReporter {
-    pub(in crate::engine) fn new(events: &Sender, logs: &Logs, commit: &Commit, run: &str) -> Self {
-        Self { logs: Some(logs.clone()), ..Self::without_log(events, commit, run) }
+    pub(in crate::engine) fn new(
+        events: &Sender,
+        logs: &Logs,
+        commit: &Commit,
+        job_id: &str,
+    ) -> Self {
+        Self { logs: Some(logs.clone()), ..Self::without_log(events, commit, job_id) }
     }
 
-    /// Tells the observer alone.
-    pub(in crate::engine) fn without_log(events: &Sender, commit: &Commit, run: &str) -> Self {
-        let job_id = Some(Arc::from(run));
+    /// Creates a reporter that only sends events to the observer.
+    pub(in crate::engine) fn without_log(events: &Sender, commit: &Commit, job_id: &str) -> Self {
+        let job_id = Some(Arc::from(job_id));
         let meta = EventMeta { commit: Some(commit.id), job_id, ..pump::meta() };
         Self { events: events.clone(), meta, logs: None, log: Arc::default() }
     }
 
-    /// Opens the log of a build whose folder is there.
+    /// Opens the log in the build directory, which must exist.
     pub(in crate::engine) fn open_log(&mut self, build: &Build, commit: &Commit) {
         *lock(&self.log) = self.logs.as_ref().map(|logs| logs.build(build, &commit.id));
     }
 
-    /// Says that work on the commit begins.
+    /// Reports that the job starts.
     pub(in crate::engine) fn begin(&mut self, job: &Job) {
-        let (commit, again) = (Box::new(job.commit.clone()), job.retest_reason.clone());
-        self.say(EventKind::JobStarted { commit, retest_reason: again });
+        let (commit, retest_reason) = (Box::new(job.commit.clone()), job.retest_reason.clone());
+        self.emit(EventKind::JobStarted { commit, retest_reason });
     }
 
-    /// Says which step the events from here on belong to.
+    /// Sets the step of all later events.
     pub(in crate::engine) fn enter(&mut self, step: Option<StepName>) {
         self.meta.step = step;
     }
 
-    /// An event, to the log first: that must not wait for a slow observer.
-    pub(in crate::engine) fn say(&mut self, kind: EventKind) {
+    /// Writes an event to the log, then sends it. The log comes first, because the observer may be
+    /// slow.
+    pub(in crate::engine) fn emit(&mut self, kind: EventKind) {
         let event = Event::new(self.meta(), kind);
         self.log(&event);
         self.send(event);
     }
 
-    /// The last line of an attempt, to the log alone.
+    /// Writes the last line of a job to the log, without an event.
     pub(in crate::engine) fn log_end(&mut self, record: &Record) {
         let event = self.job_finished(record);
         self.log(&event);
     }
 
-    /// The last event of an attempt, whose line the log has already.
+    /// Sends the last event of a job, without a line in the log.
     pub(in crate::engine) fn end(&self, record: &Record) {
         self.send(self.job_finished(record));
     }
@@ -86,10 +92,10 @@ impl JobReporter {
     }
 
     pub(in crate::engine) fn warn(&mut self, message: String) {
-        self.say(EventKind::Warning { message });
+        self.emit(EventKind::Warning { message });
     }
 
-    /// Output of a step, or of a labeled part of it.
+    /// Reports output of a step, or of a labeled task in it.
     pub(in crate::engine) fn output_of(
         &mut self,
         label: Option<&str>,
@@ -106,7 +112,7 @@ impl JobReporter {
         self.send(Event::new(meta, EventKind::Output { stream, bytes }));
     }
 
-    /// A log that cannot be written does not stop a build, but is no secret.
+    /// Warns if the log could not be written. Such a fault does not fail the job.
     pub(in crate::engine) fn report_log_fault(&mut self) {
         let fault = lock(&self.log).as_mut().and_then(LogWriter::take_fault);
         if let Some(error) = fault {
@@ -123,15 +129,16 @@ impl JobReporter {
         for line in event.log_lines() {
             match &mut *writer {
                 Some(log) => log.line(&line),
-                // What keeps the build's folder from being made is said anyway.
+                // If this write fails too, the job reports the cause itself when it creates the
+                // build directory.
                 None => drop(self.logs.as_ref().map(|logs| logs.line(&line))),
             }
         }
     }
 
-    /// Waits until the observer has seen all that was said of this commit.
-    pub(in crate::engine) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
-        self.events.settle(context)
+    /// Waits until the observer has received all events of this job.
+    pub(in crate::engine) fn flush(&self, context: &RequestContext) -> Result<(), Outcome> {
+        self.events.flush(context)
     }
 
     fn send(&self, event: Event) {
@@ -139,7 +146,7 @@ impl JobReporter {
     }
 }
 
-/// What is said of a log that could not be written.
+/// Returns the warning about a log that could not be written.
 pub(in crate::engine) fn incomplete_log(error: &Error) -> String {
     format!("the log is incomplete: {}", error.report())
 }

@@ -1,8 +1,8 @@
-//! [`ProcessEnv`]: what a call knows of the environment of the process that makes it.
+//! [`ProcessEnv`]: the environment of the calling process, as one call uses it.
 //!
-//! It is read on the thread of the caller, before the library's own threads begin, and never on
-//! those: a host may change its environment as soon as the call has returned, or while it looks at
-//! an event, and the C library lets nobody read one that changes.
+//! The caller's thread reads it before the library starts its own threads, and those never read
+//! it. A host may change its environment after the call, or while it handles an event. Reading an
+//! environment that changes is unsafe in the C library.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -15,44 +15,44 @@ use crate::{
     util::lock::lock,
 };
 
-/// The environment as it was when a call began.
+/// The environment at the beginning of a call.
 pub(in crate::engine) struct ProcessEnv {
-    /// What commands get of it.
+    /// The variables that commands inherit.
     pub(in crate::engine) passed: Variables,
-    /// The user's name, as the environment has it.
+    /// The user's name from `LOGNAME` or `USER`.
     pub(in crate::engine) user: Option<String>,
-    /// The account that acts: whom a web server let in, else the user.
+    /// The account that acts: `REMOTE_USER` if a web server set it, else the user.
     pub(in crate::engine) account: Option<String>,
-    /// Whether a command of a deployment made this call, here or behind others.
+    /// True if a command of a deployment made this call, directly or through other programs.
     pub(in crate::engine) is_of_deployment: bool,
-    /// Whether a command of a run of this very repository made this call: it must not wait for that
-    /// run.
+    /// True if a command of a run in this repository made this call. Such a call must not wait for
+    /// that run.
     pub(in crate::engine) is_of_run: bool,
-    /// What is still to be told of variables that were kept back.
+    /// Pending warnings about variables that commands do not inherit.
     notices: Mutex<Vec<String>>,
 }
 
 impl ProcessEnv {
-    /// What is still to be told of variables that commands do not get: once a call.
+    /// Returns the warnings about variables that commands do not inherit, once per call.
     pub(in crate::engine) fn take_notices(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.notices))
     }
 }
 
 impl Shared {
-    /// All of the environment, for tinyci's own programs that act for whoever calls: git, which finds
-    /// the agent that has the keys.
+    /// Returns the whole environment, for programs that act for the caller. For example, git needs
+    /// it to find the agent with the keys.
     pub(in crate::engine) fn process_variables(&self) -> Variables {
-        let given = self.options.process_env.clone();
-        given.unwrap_or_else(|| collected(std::env::vars_os()))
+        let from_host = self.options.process_env.clone();
+        from_host.unwrap_or_else(|| collected(std::env::vars_os()))
     }
 
-    /// The environment of the process, or what the host gave in its place.
+    /// Reads the environment of the process, or the one that the host passed in its place.
     pub(in crate::engine) fn process_env(&self) -> ProcessEnv {
         let variables = self.process_variables();
-        let text = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
-        let user = text("LOGNAME").or_else(|| text("USER"));
-        let account = text("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());
+        let value = |name: &str| variables.get(OsStr::new(name))?.to_str().map(str::to_owned);
+        let user = value("LOGNAME").or_else(|| value("USER"));
+        let account = value("REMOTE_USER").filter(|name| !name.is_empty()).or_else(|| user.clone());
         let is_of_deployment = variables.contains_key(OsStr::new(DEPLOYING));
         let of_run = variables.contains_key(OsStr::new("TINYCI_JOB_ID")) && !is_of_deployment;
         let repo = variables.get(OsStr::new("TINYCI_REPO"));
@@ -64,7 +64,7 @@ impl Shared {
     }
 }
 
-/// Variables by their names. Of one that stands there twice the first one counts, as for `getenv`.
+/// Collects variables by name. If a name occurs twice, the first one counts, as for `getenv`.
 pub(in crate::engine) fn collected(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Variables {

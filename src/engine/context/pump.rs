@@ -1,11 +1,12 @@
-//! The pump: events from the workers to the observer, in order, on the thread that called `run`.
+//! The pump delivers events from the workers to the observer, in order, on the thread that called
+//! `run`.
 //!
-//! One bounded channel carries them. A slow observer fills it and so slows the builds' pipes;
-//! nothing is dropped and nothing piles up in memory. The pump never stops before the channel is
-//! closed, so a worker can never hang on it.
+//! One bounded channel carries the events. A slow observer fills it and so slows down the builds.
+//! Events are never dropped, and memory use is bounded. The pump runs until the channel is closed,
+//! so it never blocks a worker forever.
 //!
-//! Before a host is asked for something, its observer has seen what came earlier: the worker sends a
-//! marker after its events and waits until the pump has met it.
+//! Before a worker calls the host, the observer must have received all earlier events. So the
+//! worker sends a marker after its events, and waits until the pump reaches it.
 
 use std::{
     any::Any,
@@ -29,29 +30,29 @@ use crate::{
     trace::EventTracer,
 };
 
-/// How many events may wait. Output events hold at most [`OUTPUT_MAX`] bytes each.
+/// Capacity of the channel in events. An output event contains at most [`OUTPUT_MAX`] bytes.
 const CHANNEL_EVENTS: usize = 64;
 
-/// The most bytes that one output event carries.
+/// Maximum size of one output event in bytes.
 const OUTPUT_MAX: usize = 64 * 1024;
 
-/// How long the beginning of a line waits for its end before it is passed on as it is.
+/// How long an incomplete line waits for its end before it is delivered.
 const PARTIAL_LINE_WAIT: Duration = Duration::from_millis(100);
 
-/// How long a worker that waits for its marker sleeps before it looks at its limits.
-const SETTLE_SLICE: Duration = Duration::from_millis(20);
+/// How often a worker that waits for its marker checks its deadline and its cancellation.
+const FLUSH_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What goes through the channel.
+/// An item of the channel.
 pub(in crate::engine) enum Item {
     Event(Event),
-    /// Answered once the observer has seen what this attempt said before.
+    /// Answered when the observer has received all earlier events of this job.
     Marker {
-        run: Arc<str>,
+        job_id: Arc<str>,
         seen: SyncSender<()>,
     },
 }
 
-/// The workers' end of the channel.
+/// The sending end of the channel, for workers.
 #[derive(Clone)]
 pub(in crate::engine) struct Sender(SyncSender<Item>);
 
@@ -66,24 +67,24 @@ impl Sender {
         self.send(Event::new(meta(), kind));
     }
 
-    /// Waits until the observer has seen everything that this attempt said so far. The error says
-    /// what ended the wait before.
-    pub(in crate::engine) fn settle(&self, context: &RequestContext) -> Result<(), Outcome> {
-        let (seen, met) = sync_channel(1);
-        let mut marker = Item::Marker { run: context.job_id.clone(), seen };
+    /// Waits until the observer has received all earlier events of this job. The error is the
+    /// outcome that ended the wait: a cancellation or an expired deadline.
+    pub(in crate::engine) fn flush(&self, context: &RequestContext) -> Result<(), Outcome> {
+        let (seen, reached) = sync_channel(1);
+        let mut marker = Item::Marker { job_id: context.job_id.clone(), seen };
         while let Err(TrySendError::Full(item)) = self.0.try_send(marker) {
             marker = item;
             within_limits(context)?;
-            thread::sleep(SETTLE_SLICE);
+            thread::sleep(FLUSH_POLL_INTERVAL);
         }
-        while met.recv_timeout(SETTLE_SLICE) == Err(RecvTimeoutError::Timeout) {
+        while reached.recv_timeout(FLUSH_POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             within_limits(context)?;
         }
         Ok(())
     }
 }
 
-/// Nothing waits for an observer longer than its step may take.
+/// Fails if the step is canceled or late, so that no step waits for an observer beyond its limits.
 fn within_limits(context: &RequestContext) -> Result<(), Outcome> {
     match (context.is_canceled(), context.is_late()) {
         (true, _) => Err(Outcome::Canceled),
@@ -92,13 +93,13 @@ fn within_limits(context: &RequestContext) -> Result<(), Outcome> {
     }
 }
 
-/// A channel whose two ends a run's threads and its pump hold.
+/// Creates a channel between the threads of a run and its pump.
 pub(in crate::engine) fn channel() -> (Sender, Receiver<Item>) {
     let (sender, receiver) = sync_channel(CHANNEL_EVENTS);
     (Sender(sender), receiver)
 }
 
-/// What is said of an event before the pump numbers it.
+/// Returns the metadata of an event before the pump numbers it.
 pub(in crate::engine) fn meta() -> EventMeta {
     EventMeta::at(SystemTime::now())
 }
@@ -106,16 +107,16 @@ pub(in crate::engine) fn meta() -> EventMeta {
 /// Delivers events to an observer until every sender is gone.
 pub(in crate::engine) struct Pump<'a> {
     observer: &'a mut dyn Observer,
-    /// The host's log gets each event right before the observer does.
+    /// Sends each event to the host's log right before the observer receives it.
     tracer: EventTracer,
-    /// Raised once by the observer's first `Break`, or by its panic.
+    /// Canceled once, by the observer's first `Break` or by its panic.
     cancel: &'a CancelToken,
     sequence: u64,
     stopped: bool,
     panic: Option<Box<dyn Any + Send>>,
-    /// Output that was not passed on yet, at most one event per source: less than [`OUTPUT_MAX`] of
-    /// it, or a line without its end.
-    held: Vec<Event>,
+    /// Output that is not yet delivered, at most one event per source. Each contains less than
+    /// [`OUTPUT_MAX`] bytes, or an incomplete line.
+    pending: Vec<Event>,
 }
 
 impl<'a> Pump<'a> {
@@ -127,14 +128,14 @@ impl<'a> Pump<'a> {
             sequence: 0,
             stopped: false,
             panic: None,
-            held: Vec::new(),
+            pending: Vec::new(),
         }
     }
 
-    /// Runs until the channel closes; gives back what the observer panicked with, if it did.
+    /// Runs until the channel closes. Returns the payload if the observer panicked.
     pub(in crate::engine) fn run(mut self, items: &Receiver<Item>) -> Option<Box<dyn Any + Send>> {
         loop {
-            let next = if self.held.is_empty() {
+            let next = if self.pending.is_empty() {
                 items.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 items.recv_timeout(PARTIAL_LINE_WAIT)
@@ -157,76 +158,78 @@ impl<'a> Pump<'a> {
         match item {
             Item::Event(event) if is_output(&event) => self.take_output(event),
             Item::Event(event) => {
-                self.flush_run(event.meta.job_id.as_deref());
+                self.flush_job(event.meta.job_id.as_deref());
                 self.deliver(event);
             }
-            Item::Marker { run, seen } => {
-                self.flush_run(Some(&run));
-                // Who does not wait for it any more has been canceled, or is late.
+            Item::Marker { job_id, seen } => {
+                self.flush_job(Some(&job_id));
+                // This fails if the worker no longer waits, because it was canceled or is late.
                 let _ = seen.send(());
             }
         }
     }
 
-    /// Appends to what is held of the same run, step and stream, and passes on full pieces.
+    /// Appends to the pending output of the same job, step and stream, and delivers full pieces.
     fn take_output(&mut self, event: Event) {
-        let mut held = match self.held.iter().position(|held| same_source(held, &event)) {
-            Some(place) => self.held.swap_remove(place),
-            None => return self.hold(event),
+        let mut pending = match self.pending.iter().position(|pending| same_source(pending, &event))
+        {
+            Some(index) => self.pending.swap_remove(index),
+            None => return self.buffer(event),
         };
-        let kinds = (&mut held.kind, event.kind);
+        let kinds = (&mut pending.kind, event.kind);
         if let (EventKind::Output { bytes, .. }, EventKind::Output { bytes: more, .. }) = kinds {
             bytes.extend_from_slice(&more);
         }
-        self.hold(held);
+        self.buffer(pending);
     }
 
-    /// Passes on full pieces, and holds the rest.
-    fn hold(&mut self, mut event: Event) {
+    /// Delivers full pieces, and buffers the rest.
+    fn buffer(&mut self, mut event: Event) {
         while let Some(piece) = take_piece(&mut event, OUTPUT_MAX) {
             self.deliver(piece);
         }
-        self.held.push(event);
+        self.pending.push(event);
     }
 
-    /// Passes on every whole line that is held.
+    /// Delivers all complete lines in the buffer.
     fn flush_lines(&mut self) {
-        for mut event in std::mem::take(&mut self.held) {
+        for mut event in std::mem::take(&mut self.pending) {
             if let Some(lines) = take_piece(&mut event, 0) {
                 self.deliver(lines);
             }
             if !output_bytes(&event).is_empty() {
-                self.held.push(event);
+                self.pending.push(event);
             }
         }
     }
 
     fn flush_all(&mut self) {
-        for event in std::mem::take(&mut self.held) {
+        for event in std::mem::take(&mut self.pending) {
             self.deliver(event);
         }
     }
 
-    /// What comes after a command's output must not overtake the output.
-    fn flush_run(&mut self, run: Option<&str>) {
-        let (of_run, others) = std::mem::take(&mut self.held)
+    /// Delivers the buffered output of a job, so that later events do not overtake it.
+    fn flush_job(&mut self, job_id: Option<&str>) {
+        let (of_job, others) = std::mem::take(&mut self.pending)
             .into_iter()
-            .partition(|held| held.meta.job_id.as_deref() == run);
-        self.held = others;
-        let of_run: Vec<Event> = of_run;
-        of_run.into_iter().for_each(|event| self.deliver(event));
+            .partition(|pending| pending.meta.job_id.as_deref() == job_id);
+        self.pending = others;
+        let of_job: Vec<Event> = of_job;
+        of_job.into_iter().for_each(|event| self.deliver(event));
     }
 
     fn deliver(&mut self, mut event: Event) {
         self.sequence += 1;
         event.meta.sequence = self.sequence;
-        // The log of the host goes on after its observer panicked: it may be all that tells why.
+        // The host's log continues after a panic of the observer, because it may be the only trace
+        // of it.
         let observer = self.panic.is_none().then_some(&mut *self.observer);
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let delivered = catch_unwind(AssertUnwindSafe(|| {
             self.tracer.event(&event);
             observer.map_or(ControlFlow::Continue(()), |observer| observer.event(&event))
         }));
-        match told {
+        match delivered {
             Ok(flow) if flow.is_break() => self.stop(),
             Ok(_) => {}
             Err(panic) => {
@@ -236,7 +239,8 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Only once: an observer that says `Break` again and again still gets its `after_all`.
+    /// Cancels only once. A second cancel would kill `after_all`, even if the observer just
+    /// repeats its `Break`.
     fn stop(&mut self) {
         if !std::mem::replace(&mut self.stopped, true) {
             self.cancel.cancel();
@@ -265,10 +269,10 @@ fn same_source(one: &Event, other: &Event) -> bool {
     }
 }
 
-/// Cuts a piece of whole lines off held output once it has more than `min` bytes. A line longer
-/// than [`OUTPUT_MAX`] is cut where it reaches that.
-fn take_piece(held: &mut Event, min: usize) -> Option<Event> {
-    let EventKind::Output { stream, bytes } = &mut held.kind else { return None };
+/// Takes a piece of complete lines from buffered output if it has more than `min` bytes. Cuts a
+/// line that is longer than [`OUTPUT_MAX`].
+fn take_piece(pending: &mut Event, min: usize) -> Option<Event> {
+    let EventKind::Output { stream, bytes } = &mut pending.kind else { return None };
     if bytes.len() <= min {
         return None;
     }
@@ -281,7 +285,7 @@ fn take_piece(held: &mut Event, min: usize) -> Option<Event> {
     let rest = bytes.split_off(end);
     let piece = std::mem::replace(bytes, rest);
     let kind = EventKind::Output { stream: *stream, bytes: piece };
-    Some(Event::new(held.meta.clone(), kind))
+    Some(Event::new(pending.meta.clone(), kind))
 }
 
 #[cfg(test)]
@@ -301,7 +305,7 @@ mod tests {
         Event::new(meta, EventKind::Finished { outcome: Outcome::Success })
     }
 
-    /// What an observer sees of these events: `run:text` for output, `run.` for others.
+    /// Returns what an observer receives: `run:text` for output, `run.` for other events.
     fn observe(events: Vec<Event>) -> Vec<String> {
         let mut seen = Vec::new();
         let mut observer = |event: &Event| {

@@ -12,13 +12,14 @@ use crate::{
     rules::interpolate::Vars,
 };
 
-/// What an engine and a checker both know of the embedding program.
+/// The functions, variables and environment that an engine and a checker both get from the
+/// embedding program.
 #[derive(Default)]
 pub(in crate::engine) struct Registrations {
     pub(in crate::engine) functions: Vec<HostFunction>,
     pub(in crate::engine) vars: Vars,
     pub(in crate::engine) env: Vec<EnvChange>,
-    /// The first mistake made in a builder.
+    /// The first invalid call of a builder method.
     pub(in crate::engine) mistake: Option<Error>,
 }
 
@@ -43,9 +44,9 @@ impl Registrations {
         }
     }
 
-    /// Sets a variable of commands, or takes it away.
+    /// Sets an environment variable of commands, or removes it if the value is `None`.
     pub(in crate::engine) fn env(&mut self, name: String, value: Option<String>) {
-        // A name that the system does not take would make every command fail, and every commit red.
+        // The system rejects such a name, so every command would fail.
         let valid = !name.is_empty() && !name.contains(['=', '\0']);
         self.require(valid, || format!("invalid environment variable name {name:?}"));
         let valid = !value.as_ref().is_some_and(|value| value.contains('\0'));
@@ -53,20 +54,20 @@ impl Registrations {
         self.env.push((name, value));
     }
 
-    /// Notes a mistake unless the condition is met.
+    /// Notes an error unless the condition is met.
     pub(in crate::engine) fn require(&mut self, is_met: bool, message: impl FnOnce() -> String) {
         if !is_met {
             self.note(Error::new(ErrorKind::InvalidArg, message()));
         }
     }
 
-    /// Notes a mistake, of which the first counts.
+    /// Notes an error of the builder's caller. Only the first one is kept.
     pub(in crate::engine) fn note(&mut self, mistake: Error) {
         self.mistake.get_or_insert(mistake);
     }
 
-    /// The same registrations for another engine or checker. Only builders that were opened are
-    /// copied, and those made no mistake.
+    /// Copies the registrations for another engine or checker. The copy has no mistake, because a
+    /// builder with a mistake is never opened.
     pub(in crate::engine) fn copy(&self) -> Self {
         let (functions, vars) = (self.functions.clone(), self.vars.clone());
         Self { functions, vars, env: self.env.clone(), mistake: None }

@@ -1,11 +1,11 @@
-//! Secrets: which commits may have them, and where they come from.
+//! Secrets: which commits may use them, and where their values come from.
 
 use std::{path::PathBuf, sync::Arc};
 
 use super::pump::Sender;
 use crate::{
     model::{
-        answer::{HookError, answered},
+        answer::{HookError, call_program},
         commit::Commit,
         error::{Error, ErrorKind},
         outcome::Outcome,
@@ -16,62 +16,66 @@ use crate::{
     workspace::secret_dir::SecretDir,
 };
 
-/// What gives the value of a secret; `None` if there is none of this name.
+/// The host's callback for the value of a secret; returns `None` if the host does not have it.
 pub(in crate::engine) type SecretFn =
     dyn Fn(&str, &RequestContext) -> Result<Option<Vec<u8>>, HookError> + Send + Sync;
 
-/// Which secrets a commit may have.
+/// The rules for which commits may use secrets.
 pub(in crate::engine) struct SecretPolicy {
-    /// The refs that the commit is judged for: its branch and its tags.
-    pub(in crate::engine) judged_for: Vec<String>,
-    /// Patterns of the refs whose commits may have any.
-    pub(in crate::engine) refs: Vec<String>,
+    /// The refs that the commit is tested for: its branch and its tags.
+    pub(in crate::engine) refs_of_commit: Vec<String>,
+    /// Patterns of the refs whose commits may use secrets.
+    pub(in crate::engine) allowed_refs: Vec<String>,
 }
 
 impl SecretPolicy {
-    pub(in crate::engine) fn new(commit: &Commit, tags: &[String], refs: Vec<String>) -> Self {
+    pub(in crate::engine) fn new(
+        commit: &Commit,
+        tags: &[String],
+        allowed_refs: Vec<String>,
+    ) -> Self {
         let branch = commit.branch.iter().map(|branch| format!("refs/heads/{branch}"));
         let tags = tags.iter().map(|tag| format!("refs/tags/{tag}"));
-        Self { judged_for: branch.chain(tags).collect(), refs }
+        Self { refs_of_commit: branch.chain(tags).collect(), allowed_refs }
     }
 
-    /// Leaves the step out if no ref that the commit is judged for may have secrets.
+    /// Returns [`Denied::LeftOut`] if no ref of the commit may use secrets.
     pub(in crate::engine) fn check(&self, name: &str) -> Result<(), Denied> {
         let allowed = |reference: &String| {
-            let mut patterns = self.refs.iter();
+            let mut patterns = self.allowed_refs.iter();
             patterns.any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
         };
-        if self.judged_for.iter().any(allowed) {
+        if self.refs_of_commit.iter().any(allowed) {
             return Ok(());
         }
-        let reference = self.judged_for.first().map_or("REF", String::as_str);
-        let fault = not_had(name, "the refs of this commit may not use secrets");
+        let reference = self.refs_of_commit.first().map_or("REF", String::as_str);
+        let fault = unavailable(name, "the refs of this commit may not use secrets");
         let hint = format!("`git config --add tinyci.secretRefs {reference}` on the server");
         Err(Denied::LeftOut(fault.with_hint(hint)))
     }
 }
 
-/// Where the secrets of an engine come from.
+/// The sources of secrets of an engine.
 #[derive(Clone)]
 pub(in crate::engine) struct Secrets {
-    /// The host's answer.
+    /// The host's callback.
     pub(in crate::engine) ask: Option<Arc<SecretFn>>,
-    /// The events that the host has to have seen before. Without them it cannot be asked.
+    /// The event channel that is flushed before each callback. Without it, the host is not asked.
     pub(in crate::engine) events: Option<Sender>,
     pub(in crate::engine) dir: Option<PathBuf>,
 }
 
 impl Secrets {
-    /// Fetches the bytes of a secret that the commit may have.
+    /// Returns the bytes of a secret that the commit may use.
     pub(in crate::engine) fn fetch(
         &self,
         name: &str,
         context: &RequestContext,
     ) -> Result<Vec<u8>, Denied> {
         if let (Some(ask), Some(events)) = (&self.ask, &self.events) {
-            events.settle(context).map_err(|why| refused(name, unasked(why)))?;
+            events.flush(context).map_err(|outcome| refused(name, not_asked_reason(outcome)))?;
             let what = format!("the request for the secret `{name}`");
-            let answer = answered(&what, || ask(name, context)).map_err(|error| {
+            let answer = call_program(&what, || ask(name, context)).map_err(|error| {
                 if error.is_host_fault() {
                     Denied::Fault(error)
                 } else {
@@ -83,55 +87,56 @@ impl Secrets {
             }
         }
         let from_dir = match &self.dir {
-            Some(dir) => SecretDir::new(dir.clone()).read(name).map_err(of_dir)?,
+            Some(dir) => SecretDir::new(dir.clone()).read(name).map_err(dir_error)?,
             None => None,
         };
-        from_dir.ok_or_else(|| nobody_has(name))
+        from_dir.ok_or_else(|| server_lacks(name))
     }
 
-    /// True if the directory has it by now: the embedding program is not asked.
+    /// Returns true if the secrets directory contains this secret. Does not ask the host.
     pub(in crate::engine) fn has_file(&self, name: &str) -> bool {
         let dir = self.dir.clone().map(SecretDir::new);
         dir.is_some_and(|dir| dir.find(name).is_ok_and(|found| found.is_some()))
     }
 
-    /// Refuses a secret that [`fetch`](Self::fetch) would certainly not find, without reading one
-    /// or asking the host.
-    pub(in crate::engine) fn check_there(&self, name: &str) -> Result<(), Denied> {
-        let is_there = match &self.dir {
-            Some(dir) => SecretDir::new(dir.clone()).find(name).map_err(of_dir)?.is_some(),
+    /// Fails if [`fetch`](Self::fetch) would certainly not find the secret. Neither reads a secret
+    /// nor asks the host.
+    pub(in crate::engine) fn check_exists(&self, name: &str) -> Result<(), Denied> {
+        let exists = match &self.dir {
+            Some(dir) => SecretDir::new(dir.clone()).find(name).map_err(dir_error)?.is_some(),
             None => false,
         };
-        if is_there || self.ask.is_some() { Ok(()) } else { Err(nobody_has(name)) }
+        if exists || self.ask.is_some() { Ok(()) } else { Err(server_lacks(name)) }
     }
 }
 
-/// A bad name is the config's fault; what is wrong with the directory is the machine's.
-fn of_dir(error: Error) -> Denied {
+/// Maps an error of the secrets directory. An invalid name is the config's fault; other errors are
+/// the server's.
+fn dir_error(error: Error) -> Denied {
     match error.kind() {
         ErrorKind::InvalidArg => Denied::Refused(error),
         _ => Denied::Fault(error),
     }
 }
 
-/// The commit asks for nothing wrong: the server lacks it.
-fn nobody_has(name: &str) -> Denied {
-    let fault = not_had(name, "the server does not have it");
+/// Returns a fault, because the config is valid and only the server lacks the secret.
+fn server_lacks(name: &str) -> Denied {
+    let fault = unavailable(name, "the server does not have it");
     let hint = "`git config tinyci.secretsDir DIR` names a directory with one file per secret";
     Denied::Fault(Error::new(ErrorKind::NotFound, fault.message()).with_hint(hint))
 }
 
 fn refused(name: &str, why: &str) -> Denied {
-    Denied::Refused(not_had(name, why))
+    Denied::Refused(unavailable(name, why))
 }
 
-fn not_had(name: &str, why: &str) -> Error {
+fn unavailable(name: &str, why: &str) -> Error {
     Error::new(ErrorKind::HostAbort, format!("cannot get the secret `{name}`: {why}"))
 }
 
-/// Why a host was not asked at all.
-pub(in crate::engine) fn unasked(why: Outcome) -> &'static str {
-    match why {
+/// Returns the reason why the host was not asked.
+pub(in crate::engine) fn not_asked_reason(outcome: Outcome) -> &'static str {
+    match outcome {
         Outcome::TimedOut => "the time limit expired before the request reached the host",
         _ => "the run was canceled before the request reached the host",
     }

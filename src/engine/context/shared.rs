@@ -1,4 +1,4 @@
-//! [`Shared`]: what all clones of an engine have in common.
+//! [`Shared`]: the state that all clones of an engine share.
 
 use super::{
     host::HostExecutor,
@@ -17,32 +17,32 @@ use crate::{
 use jiff::tz::TimeZone;
 use std::{path::PathBuf, sync::Arc};
 
-/// What all clones of an engine have in common.
+/// The state that all clones of an engine share.
 pub(in crate::engine) struct Shared {
     pub(in crate::engine) root: PathBuf,
     pub(in crate::engine) bare: bool,
-    /// What is opened for each call and each worker.
+    /// The path that each call and each worker opens the repository with.
     pub(in crate::engine) reopen_path: PathBuf,
     pub(in crate::engine) common_dir: PathBuf,
-    /// Which other accounts may use what is written.
+    /// The access that other accounts get to written files.
     pub(in crate::engine) sharing: Sharing,
     pub(in crate::engine) settings: Settings,
     pub(in crate::engine) options: Options,
     pub(in crate::engine) warnings: Vec<String>,
-    /// Read when the engine is opened: it would be looked for in the environment.
+    /// The local time zone. Read once at the beginning, because the lookup reads the environment.
     pub(in crate::engine) zone: TimeZone,
-    /// Commits in a row mostly have the same.
+    /// The script that was parsed last. Successive commits mostly have the same one.
     pub(in crate::engine) last_script: LastScript,
 }
 
 impl Shared {
-    /// The repository, opened for the thread that asks.
+    /// Opens the repository for the calling thread.
     pub(in crate::engine) fn repo(&self) -> Result<Repo, Error> {
         Repo::open(&self.reopen_path)
     }
 
-    /// The same for a call that changes something: a ref, the state, the configuration or builds.
-    /// Every such call begins with it.
+    /// Opens the repository for a call that changes something: a ref, the state, the configuration
+    /// or builds. Every such call must begin with this function.
     pub(in crate::engine) fn writable_repo(&self) -> Result<Repo, Error> {
         let repo = self.repo()?;
         repo.check_writable()?;
@@ -54,7 +54,7 @@ impl Shared {
             .shared(self.sharing)
     }
 
-    /// Which secrets this commit may have.
+    /// Returns the rules for the secrets of this commit.
     pub(in crate::engine) fn secret_policy(
         &self,
         commit: &Commit,
@@ -63,13 +63,14 @@ impl Shared {
         SecretPolicy::new(commit, tags, self.settings.secret_refs.clone())
     }
 
-    /// Where secrets come from. Without events the host cannot be asked for them.
+    /// Returns the sources of secrets. Without `events`, the host is not asked.
     pub(in crate::engine) fn secrets(&self, events: Option<&pump::Sender>) -> Secrets {
         let (ask, dir) = (self.options.secrets.clone(), self.settings.secrets_dir.clone());
         Secrets { ask, events: events.cloned(), dir }
     }
 
-    /// What runs commands here: the host, or this machine as the settings have it.
+    /// Returns the host's executor if it has one, else a local executor with the engine's
+    /// settings.
     pub(in crate::engine) fn executor(
         &self,
         guard: &Arc<Guard>,
@@ -81,7 +82,8 @@ impl Shared {
         Arc::new(LocalExecutor::guarded(guard.clone()).grace(self.settings.grace_period))
     }
 
-    /// The logs of a run or a deployment; `several` says that more than one build writes at once.
+    /// Returns the logs of a run or a deployment. `several` is true if several builds write to
+    /// them at once.
     pub(in crate::engine) fn logs(&self, workspace: &Workspace, several: bool) -> Logs {
         let limits = LogLimits { build_bytes: self.settings.log_limit, ..LogLimits::default() };
         workspace.logs(limits, several, self.zone.clone())

@@ -1,5 +1,5 @@
-//! Signatures of ssh keys: made and looked at by git's and ssh's own programs, as git uses them, so
-//! that `git verify-commit` says of an approval what tinyci says.
+//! SSH signatures of approvals. The programs of git and ssh make and verify them in git's own
+//! format, so that `git verify-commit` agrees with tinyci.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,15 +21,16 @@ use crate::{
     rules::environment::Variables,
 };
 
-/// What git signs in the name of.
+/// The namespace of git's ssh signatures.
 const NAMESPACE: &str = "git";
 
-/// Makes the commit of an approval, signed as git's configuration says. Git itself does it: it knows
-/// the agents, commands and forms of keys that its configuration can name.
+/// Creates the commit of an approval, signed as git's configuration says. It calls git, because
+/// git supports all agents, commands and key forms that its configuration can name.
 ///
 /// # Errors
 ///
-/// [`Spawn`](ErrorKind::Spawn) without a `git`, [`Git`](ErrorKind::Git) where it cannot sign.
+/// [`Spawn`](ErrorKind::Spawn) if `git` cannot be started, [`Git`](ErrorKind::Git) if it cannot
+/// sign.
 pub(crate) fn sign_approval(
     repo: &Repo,
     approval: &Approval,
@@ -46,9 +47,9 @@ pub(crate) fn sign_approval(
     }
     let mut git_dir = OsString::from("--git-dir=");
     git_dir.push(repo.git_dir());
-    let words = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", "-S", "-F", "-", &tree];
-    let words: Vec<&OsStr> = [&*git_dir].into_iter().chain(words.map(OsStr::new)).collect();
-    let answer = process::run_helper("git", &words, repo.root(), &env, text.as_bytes())?;
+    let args = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", "-S", "-F", "-", &tree];
+    let args: Vec<&OsStr> = [&*git_dir].into_iter().chain(args.map(OsStr::new)).collect();
+    let answer = process::run_helper("git", &args, repo.root(), &env, text.as_bytes())?;
     let id = answer.passed.then(|| answer.out.trim().parse::<CommitId>().ok()).flatten();
     id.ok_or_else(|| {
         let message = format!("cannot sign the approval: {}", answer.complaint);
@@ -56,8 +57,8 @@ pub(crate) fn sign_approval(
     })
 }
 
-/// An environment for git that says nothing of a repository, of people or of a push: only where its
-/// configuration is.
+/// Returns the environment without git's variables for a repository, for people or for a push.
+/// Only those for its configuration stay.
 fn without_repository(env: &Variables) -> Variables {
     let passes = |name: &OsStr| {
         let name = name.to_string_lossy();
@@ -67,7 +68,7 @@ fn without_repository(env: &Variables) -> Variables {
     passed.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// The keys of others, as git's configuration names them.
+/// The keys of other people, as git's configuration lists them.
 pub(crate) struct Keyring<'a> {
     program: String,
     allowed: PathBuf,
@@ -76,19 +77,19 @@ pub(crate) struct Keyring<'a> {
     zone: &'a TimeZone,
 }
 
-/// A key that a signature was made with.
+/// The key that made a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SigningKey {
-    /// `SHA256:…`.
+    /// In the form `SHA256:…`.
     pub(crate) fingerprint: String,
 }
 
 impl<'a> Keyring<'a> {
-    /// Opens it.
+    /// Opens the files that git's configuration names.
     ///
     /// # Errors
     ///
-    /// The reason why nothing can be verified, as the end of a sentence.
+    /// The reason why signatures cannot be verified, as the end of a sentence.
     pub(crate) fn open(
         signers: Signers,
         env: &'a Variables,
@@ -107,16 +108,16 @@ impl<'a> Keyring<'a> {
         Ok(Self { program: signers.program, allowed, revoked: signers.revoked, env, zone })
     }
 
-    /// The file of the allowed signers.
+    /// Returns the path of the allowed signers file.
     pub(crate) fn path(&self) -> &Path {
         &self.allowed
     }
 
-    /// The key of a signature, if it is one that this principal signs with.
+    /// Returns the key of a signature if the signature is valid for this principal.
     ///
     /// # Errors
     ///
-    /// As [`process::run_helper`], or [`Io`](ErrorKind::Io) where there is no room for its file.
+    /// As [`process::run_helper`], or [`Io`](ErrorKind::Io) if the signature cannot be written to a file.
     pub(crate) fn key_of(
         &self,
         commit: &CommitSignature,
@@ -126,19 +127,19 @@ impl<'a> Keyring<'a> {
         Ok(answer.passed.then(|| SigningKey { fingerprint: fingerprint(&answer.out) }))
     }
 
-    /// Why a signature is that of none of those who may approve.
+    /// Returns the reason why a signature does not belong to an approver.
     ///
     /// # Errors
     ///
     /// As [`key_of`](Self::key_of).
-    pub(crate) fn flaw_of(&self, commit: &CommitSignature) -> Result<String, Error> {
-        let alone = self.ask(commit, "check-novalidate", None)?;
-        if !alone.passed {
-            return Ok(format!("its signature is invalid ({})", alone.complaint));
+    pub(crate) fn reason_not_approver(&self, commit: &CommitSignature) -> Result<String, Error> {
+        let validity = self.ask(commit, "check-novalidate", None)?;
+        if !validity.passed {
+            return Ok(format!("its signature is invalid ({})", validity.complaint));
         }
-        let key = fingerprint(&alone.out);
-        let known = self.ask(commit, "find-principals", None)?;
-        let Some(principal) = known.out.lines().next().filter(|_| known.passed) else {
+        let key = fingerprint(&validity.out);
+        let principals = self.ask(commit, "find-principals", None)?;
+        let Some(principal) = principals.out.lines().next().filter(|_| principals.passed) else {
             let file = self.allowed.display();
             return Ok(format!("`{file}` did not list its key {key} at that time"));
         };
@@ -150,55 +151,56 @@ impl<'a> Keyring<'a> {
         })
     }
 
-    /// Whether the file has keys of this principal. True where ssh-keygen is too old to tell.
+    /// Returns true if the file lists keys of this principal, or if ssh-keygen is too old to
+    /// answer.
     ///
     /// # Errors
     ///
     /// As [`process::run_helper`].
     pub(crate) fn lists(&self, principal: &str) -> Result<bool, Error> {
-        let words = ["-Y", "match-principals", "-I", principal, "-f"].map(OsStr::new);
-        let words: Vec<&OsStr> = words.into_iter().chain([self.allowed.as_os_str()]).collect();
-        let answer = process::run_helper(&self.program, &words, Path::new("/"), self.env, b"")?;
-        // One that does not know the question ends with how it is called.
+        let args = ["-Y", "match-principals", "-I", principal, "-f"].map(OsStr::new);
+        let args: Vec<&OsStr> = args.into_iter().chain([self.allowed.as_os_str()]).collect();
+        let answer = process::run_helper(&self.program, &args, Path::new("/"), self.env, b"")?;
+        // A version that does not support this command ends its output with a usage text.
         Ok(answer.passed || answer.complaint.starts_with("ssh-keygen "))
     }
 
-    /// Has ssh-keygen look at a signature, at the time at which it was made.
+    /// Runs ssh-keygen on a signature, with the time at which it was made.
     fn ask(
         &self,
         commit: &CommitSignature,
-        what: &str,
+        command: &str,
         principal: Option<&str>,
     ) -> Result<Answer, Error> {
-        let mut file = tempfile::NamedTempFile::new().map_err(no_room)?;
-        file.write_all(&commit.signature).and_then(|()| file.flush()).map_err(no_room)?;
-        // ssh-keygen reads it as a local time, as it does those in the file.
+        let mut file = tempfile::NamedTempFile::new().map_err(write_error)?;
+        file.write_all(&commit.signature).and_then(|()| file.flush()).map_err(write_error)?;
+        // ssh-keygen interprets this as local time, as it does with times in the file.
         let time = Timestamp::from_second(commit.time).unwrap_or_default();
         let time = self.zone.to_datetime(time).strftime("-Overify-time=%Y%m%d%H%M%S").to_string();
-        let mut words = ["-Y", what].map(OsStr::new).to_vec();
-        words.extend([OsStr::new("-s"), file.path().as_os_str(), OsStr::new(&time)]);
-        if what != "find-principals" {
-            words.extend(["-n", NAMESPACE].map(OsStr::new));
+        let mut args = ["-Y", command].map(OsStr::new).to_vec();
+        args.extend([OsStr::new("-s"), file.path().as_os_str(), OsStr::new(&time)]);
+        if command != "find-principals" {
+            args.extend(["-n", NAMESPACE].map(OsStr::new));
         }
-        if what != "check-novalidate" {
-            words.extend([OsStr::new("-f"), self.allowed.as_os_str()]);
+        if command != "check-novalidate" {
+            args.extend([OsStr::new("-f"), self.allowed.as_os_str()]);
         }
         if let Some(principal) = principal {
-            words.extend(["-I", principal].map(OsStr::new));
+            args.extend(["-I", principal].map(OsStr::new));
             if let Some(revoked) = &self.revoked {
-                words.extend([OsStr::new("-r"), revoked.as_os_str()]);
+                args.extend([OsStr::new("-r"), revoked.as_os_str()]);
             }
         }
-        process::run_helper(&self.program, &words, Path::new("/"), self.env, &commit.payload)
+        process::run_helper(&self.program, &args, Path::new("/"), self.env, &commit.payload)
     }
 }
 
-fn no_room(source: std::io::Error) -> Error {
+fn write_error(source: std::io::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot write a signature to a file").with_source(source)
 }
 
-/// The fingerprint in what ssh-keygen says of a good signature.
-fn fingerprint(said: &str) -> String {
-    let word = said.split_whitespace().rfind(|word| word.starts_with("SHA256:"));
+/// Extracts the fingerprint from the output of ssh-keygen for a valid signature.
+fn fingerprint(output: &str) -> String {
+    let word = output.split_whitespace().rfind(|word| word.starts_with("SHA256:"));
     word.unwrap_or("an unknown key").to_owned()
 }

@@ -1,11 +1,11 @@
-//! Work on a thread with a large stack, with the engine's error.
+//! Threads with a large stack, which return the engine's error.
 
 use crate::{
     model::error::{Error, ErrorKind},
     util::threads,
 };
 
-/// Does the work on such a thread, whatever stack the caller has, and waits for it.
+/// Runs the work on a thread with a large stack, and waits for it.
 pub(in crate::engine) fn on_big_thread<T: Send>(
     name: &str,
     work: impl FnOnce() -> Result<T, Error> + Send,

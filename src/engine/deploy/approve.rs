@@ -1,4 +1,4 @@
-//! Giving an approval, and what there is of them.
+//! Gives approvals, and finds the approvals of a plan.
 
 use super::{candidate::Candidate, identity::Identity};
 use crate::engine::{context::shared::Shared, run::attempt};
@@ -13,7 +13,7 @@ use crate::{
     util::clock,
 };
 
-/// Approves of a commit, whose config deploys there.
+/// Approves the deployment of a commit to an environment.
 pub(in crate::engine) fn approve(
     shared: &Shared,
     repo: &Repo,
@@ -28,7 +28,7 @@ pub(in crate::engine) fn approve(
     }
     let identity = Identity::of(shared, repo, None, &env);
     let approval = Approval {
-        reference: Repo::approval_ref(environment, commit, &attempt::run_id()),
+        reference: Repo::approval_ref(environment, commit, &attempt::new_id()),
         environment: environment.to_owned(),
         commit,
         config_blob: repo.config_blob(commit)?.unwrap_or_default(),
@@ -42,30 +42,30 @@ pub(in crate::engine) fn approve(
         true => signatures::sign_approval(repo, &approval, &identity, &shared.process_variables())?,
         false => repo.make_approval(&approval, &identity)?,
     };
-    // Before its ref: whoever sees that knows whose it is.
+    // Stored before its ref, so that readers of the ref can find the account.
     shared.workspace().mark_approval(id)?;
     repo.keep_approval(&approval, id)?;
-    approvals.judged(repo, StoredApproval { approval, id })
+    approvals.verify(repo, StoredApproval { approval, id })
 }
 
 /// The approvals of a plan.
 pub(in crate::engine) struct Approvals {
     pub(super) state: ApprovalState,
     pub(super) uncounted: Vec<Approval>,
-    /// Why none can count.
+    /// The reason why no approval can count.
     pub(super) fault: Option<String>,
 }
 
-/// Whether somebody approved whose approval counts, and the approvals that do not. `is_wanted` is none
-/// where a plan does not know.
+/// Returns the state of the approval that counts, and the approvals that do not count.
+/// `is_required` is `None` if a plan cannot know it.
 pub(in crate::engine) fn state(
     shared: &Shared,
     repo: &Repo,
     environment: &str,
     candidate: &Candidate,
-    is_wanted: Option<bool>,
+    is_required: Option<bool>,
 ) -> Result<Approvals, Error> {
-    if is_wanted == Some(false) {
+    if is_required == Some(false) {
         return Ok(Approvals {
             state: ApprovalState::NotNeeded,
             uncounted: Vec::new(),
@@ -73,7 +73,7 @@ pub(in crate::engine) fn state(
         });
     }
     let missing =
-        if is_wanted.is_some() { ApprovalState::Awaiting } else { ApprovalState::Unknown };
+        if is_required.is_some() { ApprovalState::Awaiting } else { ApprovalState::Unknown };
     let approvals = shared.approvals(&shared.process_env());
     let found = approvals.find(repo, environment, candidate.commit.id, &candidate.config)?;
     let fault = match &found.counted {

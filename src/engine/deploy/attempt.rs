@@ -1,4 +1,5 @@
-//! One deployment: its build, the environment's lock, the entry before, the phase, the entry after.
+//! One deployment: finds its build, takes the environment's lock, writes the first entry, runs the
+//! phase, writes the last entry.
 
 use crate::{
     engine::{
@@ -9,7 +10,7 @@ use crate::{
         run::{
             attempt::{self, JobContext, JobSource, StepInputs},
             driver::prepare_builds,
-            live::{self, Ground},
+            live::{self, ExportTarget},
             reports,
         },
     },
@@ -41,10 +42,11 @@ use super::{
     rebuild::{Rebuilt, rebuild},
 };
 
-/// How often a build folder is looked at anew because others made or removed its export.
-const LOOKS_MAX: usize = 8;
+/// How often the build directory is checked again because other processes changed its export.
+const ATTEMPTS_MAX: usize = 8;
 
-/// Deploys, if nobody else deploys to the environment now. A build that is gone is made again first.
+/// Deploys, unless another deployment to the environment is in progress. A missing build is made
+/// again first.
 pub(in crate::engine) fn deploy(
     shared: &Shared,
     env: &ProcessEnv,
@@ -63,7 +65,7 @@ pub(in crate::engine) fn deploy(
         events.emit(EventKind::Warning { message });
     }
     let provided = provide(shared, env, environment, request, cancel, events)?;
-    let done = match &provided.failed {
+    let deployment = match &provided.failed {
         Some(failed) => failed.clone(),
         None => {
             let lock = shared.workspace().deploy_lock(environment)?;
@@ -71,37 +73,37 @@ pub(in crate::engine) fn deploy(
             deploy_under(shared, env, lock, environment, &provided, cancel, events)?
         }
     };
-    provided.look(shared, env, cancel, events);
-    let outcome = done.outcome.outcome();
+    provided.test_for_others(shared, env, cancel, events);
+    let outcome = deployment.outcome.outcome();
     events.emit(EventKind::Finished { outcome });
-    Ok(done)
+    Ok(deployment)
 }
 
-/// Whether a deployment could begin now. Looked at again once the lock is taken.
+/// Fails if a deployment cannot begin now. The check is repeated under the lock.
 fn check_free(shared: &Shared, environment: &str) -> Result<(), Error> {
     if shared.workspace().is_deploying(environment)? {
         return Err(busy(environment));
     }
     let ledger = shared.repo()?.deploy_history(environment)?.history;
     let Some(open) = ledger.interrupted() else { return Ok(()) };
-    // What a killed one started may still be on its way out.
+    // A killed deployment may still have processes that are ending.
     let lock = shared.workspace().deploy_lock(environment)?.ok_or_else(|| busy(environment))?;
     lock.release();
     Err(locked(open))
 }
 
-/// A request whose build is there, if any is needed.
+/// A request whose build exists, if it needs one.
 pub(super) struct Provided {
     request: DeployRequest,
-    /// What was built for it.
+    /// The job that made the build again for this request.
     rebuilt: Option<Rebuilt>,
-    /// The deployment that did not begin, since the build could not be made again.
+    /// The deployment that did not begin, because its build could not be made again.
     pub(super) failed: Option<Deployment>,
 }
 
 impl Provided {
-    /// Looks for those who found the repository busy while the build was made.
-    pub(super) fn look(
+    /// Tests what other processes requested while the build was made.
+    pub(super) fn test_for_others(
         &self,
         shared: &Shared,
         env: &ProcessEnv,
@@ -109,12 +111,12 @@ impl Provided {
         events: &Sender,
     ) {
         if let Some(rebuilt) = &self.rebuilt {
-            rebuilt.look(shared, env, cancel, events);
+            rebuilt.test_for_others(shared, env, cancel, events);
         }
     }
 }
 
-/// Sees to it that the build of a commit is there before its deployment begins.
+/// Provides the build of a commit before its deployment begins.
 pub(super) fn provide(
     shared: &Shared,
     env: &ProcessEnv,
@@ -125,11 +127,11 @@ pub(super) fn provide(
 ) -> Result<Provided, Error> {
     let decision = Decision::new(shared, env, environment, request)?;
     let Decision { repo, candidate, deployment, .. } = decision;
-    let lacking = match request.bare {
+    let reason = match request.bare {
         true => None,
-        false => build::lacking(shared, &repo, &candidate, &deployment.id, cancel)?,
+        false => build::rebuild_reason(shared, &repo, &candidate, &deployment.id, cancel)?,
     };
-    let Some(lacking) = lacking else {
+    let Some(reason) = reason else {
         return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
     };
     let rebuilt = rebuild(shared, env, &candidate, &deployment.id, cancel, events)?;
@@ -145,18 +147,19 @@ pub(super) fn provide(
         true => None,
         false => {
             let outcome = rebuilt.record.outcome;
-            Some(not_begun(shared, &candidate, deployment, lacking, outcome, events))
+            Some(not_begun(shared, &candidate, deployment, reason, outcome, events))
         }
     };
     Ok(Provided { request, rebuilt: Some(rebuilt), failed })
 }
 
-/// Says of a deployment that it does not begin, since its build could not be made again.
+/// Reports and returns a deployment that does not begin, because its build could not be made
+/// again.
 fn not_begun(
     shared: &Shared,
     candidate: &Candidate,
     mut deployment: Deployment,
-    lacking: BuildState,
+    reason: BuildState,
     outcome: Outcome,
     events: &Sender,
 ) -> Deployment {
@@ -165,18 +168,18 @@ fn not_begun(
         Outcome::Canceled => DeployOutcome::Canceled,
         _ => DeployOutcome::Failure,
     };
-    let was = match lacking {
+    let state = match reason {
         BuildState::OtherBranch { .. } => "of another branch",
         _ => "missing",
     };
-    let why = format!("its build was {was}, and the rebuild ended as {outcome}");
-    deployment.reason = Some(why.clone());
+    let reason = format!("its build was {state}, and the rebuild ended as {outcome}");
+    deployment.reason = Some(reason.clone());
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let mut voice = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
-    voice.warn(why);
+    let mut reporter = JobReporter::new(events, &logs, &candidate.commit, &deployment.id);
+    reporter.warn(reason);
     let ended = Box::new(deployment.clone());
-    voice.say(EventKind::DeployFinished { deployment: ended });
+    reporter.emit(EventKind::DeployFinished { deployment: ended });
     deployment
 }
 
@@ -185,7 +188,7 @@ pub(in crate::engine) fn busy(environment: &str) -> Error {
     Error::new(ErrorKind::Busy, message).with_hint("`tinyci deployments` shows it")
 }
 
-/// Deploys under the environment's lock, and gives it back.
+/// Deploys under the environment's lock, and releases it.
 pub(super) fn deploy_under(
     shared: &Shared,
     env: &ProcessEnv,
@@ -198,16 +201,16 @@ pub(super) fn deploy_under(
     let guard = Arc::new(Guard::new(Some(lock.share()?)));
     let workspace = shared.workspace();
     let logs = shared.logs(&workspace, false);
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let done = Attempt::new(&site, environment, provided).and_then(Attempt::run);
-    // It shares the lock, which nobody else gets before it is gone.
+    let done = Attempt::new(&context, environment, provided).and_then(Attempt::run);
+    // The guard shares the lock, so the lock stays taken until the guard is gone.
     guard.finish();
     lock.release();
     done
 }
 
-/// The error for an environment whose last deployment was killed.
+/// Returns the error for an environment whose last deployment was interrupted.
 pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     let message = format!(
         "the deployment of {} to `{}` by {} was interrupted, and its effects are unknown",
@@ -220,8 +223,9 @@ pub(in crate::engine) fn locked(open: &Deployment) -> Error {
     Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
-/// The error for a commit that would take away what is deployed, and that nobody has named.
-fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
+/// Returns the error for a commit that would remove the deployed commit, and that the caller did
+/// not name.
+fn must_be_named(candidate: &Candidate, environment: &str, deployed: Option<CommitId>) -> Error {
     let (id, deployed) = (candidate.commit.id.short(), deployed.map(|id| id.short()));
     let message = format!(
         "refusing to replace {} in `{environment}`: it is not on a branch that deploys there, and \
@@ -232,12 +236,12 @@ fn unnamed(candidate: &Candidate, environment: &str, deployed: Option<CommitId>)
     Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
 }
 
-/// What is to be deployed, and by whom.
+/// The commit to deploy, and the person who deploys it.
 struct Decision {
     repo: Repo,
     candidate: Candidate,
     identity: Identity,
-    /// As it would begin.
+    /// The deployment as it would begin.
     deployment: Deployment,
 }
 
@@ -250,22 +254,22 @@ impl Decision {
     ) -> Result<Self, Error> {
         let repo = shared.repo()?;
         let ledger = repo.deploy_history(environment)?.history;
-        let from = ledger.running().map(|running| running.commit);
-        if let Some(expected) = request.expected.filter(|expected| *expected != from) {
-            return Err(outdated(environment, expected, from));
+        let deployed = ledger.running().map(|running| running.commit);
+        if let Some(expected) = request.expected.filter(|expected| *expected != deployed) {
+            return Err(outdated(environment, expected, deployed));
         }
         let candidate =
             CandidateSearch { shared, repo: &repo, environment }.candidate(request, &ledger)?;
-        if candidate.loses {
-            return Err(unnamed(&candidate, environment, from));
+        if candidate.removes_deployed {
+            return Err(must_be_named(&candidate, environment, deployed));
         }
         let identity = Identity::of(shared, &repo, request.by.as_ref(), env);
         let build = shared.workspace().build(&candidate.commit.build_name());
         let deployment = Deployment {
-            id: attempt::run_id(),
+            id: attempt::new_id(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
-            previous: from,
+            previous: deployed,
             outcome: DeployOutcome::Running,
             reason: None,
             failures: Vec::new(),
@@ -287,7 +291,7 @@ impl Decision {
     }
 }
 
-/// The error for a plan that something else was deployed after.
+/// Returns the error for a plan after which another commit was deployed.
 fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitId>) -> Error {
     let name = |id: Option<CommitId>| id.map_or_else(|| "nothing".to_owned(), |id| id.short());
     let message = format!(
@@ -299,76 +303,76 @@ fn outdated(environment: &str, expected: Option<CommitId>, found: Option<CommitI
     Error::new(ErrorKind::Busy, message).with_hint(hint)
 }
 
-/// A deployment that is decided on.
+/// A deployment whose commit is chosen.
 struct Attempt<'a> {
-    site: &'a JobContext<'a>,
+    context: &'a JobContext<'a>,
     repo: Repo,
     candidate: Candidate,
     identity: Identity,
-    desk: ApprovalGate,
+    approval_gate: ApprovalGate,
     deployment: Deployment,
-    /// The record of the job that built the commit again for it.
+    /// The record of the job that made the build again for this deployment.
     made: Option<&'a Record>,
 }
 
 impl<'a> Attempt<'a> {
     fn new(
-        site: &'a JobContext<'a>,
+        context: &'a JobContext<'a>,
         environment: &str,
         provided: &'a Provided,
     ) -> Result<Self, Error> {
-        let shared = site.shared;
+        let shared = context.shared;
         let repo = shared.repo()?;
         for message in repo.restore_refs()? {
-            site.events.emit(EventKind::Warning { message });
+            context.events.emit(EventKind::Warning { message });
         }
         if let Some(open) = repo.deploy_history(environment)?.history.interrupted() {
             return Err(locked(open));
         }
-        let decision = Decision::new(shared, site.env, environment, &provided.request)?;
+        let decision = Decision::new(shared, context.env, environment, &provided.request)?;
         let Decision { repo, candidate, identity, deployment } = decision;
-        let desk = ApprovalGate {
+        let approval_gate = ApprovalGate {
             root: shared.root.clone(),
             environment: environment.to_owned(),
             commit: candidate.commit.id,
             config: candidate.config.clone(),
-            host: shared.options.approvals.clone().map(|ask| (ask, site.events.clone())),
-            approvals: shared.approvals(site.env),
+            host: shared.options.approvals.clone().map(|ask| (ask, context.events.clone())),
+            approvals: shared.approvals(context.env),
             answer: Arc::default(),
         };
         let made = provided.rebuilt.as_ref().map(|rebuilt| &rebuilt.record);
-        Ok(Self { site, repo, candidate, identity, desk, deployment, made })
+        Ok(Self { context, repo, candidate, identity, approval_gate, deployment, made })
     }
 
     fn run(mut self) -> Result<Deployment, Error> {
-        let (site, commit) = (self.site, self.candidate.commit.clone());
-        let run = self.deployment.id.clone();
-        let mut voice = JobReporter::new(site.events, site.logs, &commit, &run);
-        let is_wanted = self.desk.is_wanted(&self.candidate.rules);
-        if is_wanted && !self.desk.ask(None, &self.context())? {
-            return self.wait(&mut voice);
+        let (context, commit) = (self.context, self.candidate.commit.clone());
+        let id = self.deployment.id.clone();
+        let mut reporter = JobReporter::new(context.events, context.logs, &commit, &id);
+        let is_required = self.approval_gate.is_required(&self.candidate.rules);
+        if is_required && !self.approval_gate.ask(None, &self.request_context())? {
+            return self.await_approval(&mut reporter);
         }
         self.note_approval();
-        self.deployment.export = self.place()?;
+        self.deployment.export = self.export_name()?;
         let begun = self.deployment.clone();
         self.record(|ledger| match ledger.interrupted() {
             Some(open) => Err(locked(open)),
             None => Ok(Some(begun.clone())),
         })?;
-        let prepared = prepare_builds(site.shared, site.workspace, &self.repo);
+        let prepared = prepare_builds(context.shared, context.workspace, &self.repo);
         let build = self.build();
-        let is_canceled = || site.cancel.is_canceled();
-        // Before its log is opened, which may be packed too.
+        let is_canceled = || context.cancel.is_canceled();
+        // Restored before the log is opened, because the log may be in the archive.
         let restored = prepared.and_then(|()| self.restore());
-        let occupied = restored.and_then(|()| build.share(&is_canceled));
-        if occupied.is_ok() {
-            voice.open_log(&build, &commit);
+        let build_lock = restored.and_then(|()| build.share(&is_canceled));
+        if build_lock.is_ok() {
+            reporter.open_log(&build, &commit);
         }
         let started = Box::new(begun.clone());
-        site.env.take_notices().into_iter().for_each(|notice| voice.warn(notice));
-        voice.say(EventKind::DeployStarted { deployment: started });
-        let ended = occupied.and_then(|occupied| self.phase(occupied, &mut voice));
-        self.judge(ended, &mut voice);
+        context.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
+        reporter.emit(EventKind::DeployStarted { deployment: started });
+        let ended = build_lock.and_then(|build_lock| self.phase(build_lock, &mut reporter));
+        self.set_outcome(ended, &mut reporter);
         let ended = self.deployment.clone();
         self.record(|_| Ok(Some(ended.clone()))).map_err(|error| {
             let message = format!(
@@ -377,35 +381,39 @@ impl<'a> Attempt<'a> {
             );
             Error::new(error.kind(), message).with_source(error)
         })?;
-        self.sweep(&mut voice);
+        self.remove_unused_exports(&mut reporter);
         let ended = Box::new(self.deployment.clone());
-        voice.say(EventKind::DeployFinished { deployment: ended });
-        voice.report_log_fault();
+        reporter.emit(EventKind::DeployFinished { deployment: ended });
+        reporter.report_log_fault();
         Ok(self.deployment)
     }
 
-    /// Removes the exports that nothing runs any more, of this commit and of the one before it.
-    fn sweep(&self, voice: &mut JobReporter) {
+    /// Removes the exports of this commit and of the previous one that are no longer deployed.
+    fn remove_unused_exports(&self, reporter: &mut JobReporter) {
         let before = self.deployment.previous.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
-        let swept = before.and_then(|before| {
-            let mut left = Vec::new();
+        let not_removed = before.and_then(|before| {
+            let mut not_removed = Vec::new();
             for commit in before.iter().chain([&self.candidate.commit]) {
-                left.extend(live::sweep(self.site.shared, &self.repo, commit)?);
+                not_removed.extend(live::remove_unused_exports(
+                    self.context.shared,
+                    &self.repo,
+                    commit,
+                )?);
             }
-            Ok(left)
+            Ok(not_removed)
         });
-        match swept {
-            Ok(left) => left.iter().for_each(|left| voice.warn(left.to_string())),
-            Err(error) => voice.warn(format!(
+        match not_removed {
+            Ok(not_removed) => not_removed.iter().for_each(|it| reporter.warn(it.to_string())),
+            Err(error) => reporter.warn(format!(
                 "cannot remove an export that is no longer deployed: {}",
                 error.report()
             )),
         }
     }
 
-    /// Where the question comes from that is asked before anything is done.
-    fn context(&self) -> RequestContext {
+    /// Returns the context of the approval request before the phase.
+    fn request_context(&self) -> RequestContext {
         let commit = &self.candidate.commit;
         RequestContext {
             commit: Arc::new(commit.clone()),
@@ -414,40 +422,44 @@ impl<'a> Attempt<'a> {
             label: None,
             export_dir: self.build().export_dir(),
             deadline: None,
-            cancel: self.site.cancel.with_threshold(1),
+            cancel: self.context.cancel.with_threshold(1),
         }
     }
 
-    /// Keeps that somebody has to approve first. Once is enough, however often it is tried.
-    fn wait(mut self, voice: &mut JobReporter) -> Result<Deployment, Error> {
+    /// Records that the deployment awaits approval. Repeated attempts are recorded only once.
+    fn await_approval(mut self, reporter: &mut JobReporter) -> Result<Deployment, Error> {
         self.deployment.outcome = DeployOutcome::AwaitingApproval;
-        self.deployment.reason = self.why_it_waits(None, voice);
+        self.deployment.reason = self.waiting_reason(None, reporter);
         self.deployment.finished = Some(self.deployment.started);
-        let waits = self.deployment.clone();
+        let waiting = self.deployment.clone();
         self.record(|ledger| {
-            let known = ledger.deployments.first().is_some_and(|newest| {
+            let is_recorded = ledger.deployments.first().is_some_and(|newest| {
                 let same =
-                    (newest.commit, &newest.config_blob) == (waits.commit, &waits.config_blob);
+                    (newest.commit, &newest.config_blob) == (waiting.commit, &waiting.config_blob);
                 same && newest.outcome == DeployOutcome::AwaitingApproval
             });
-            Ok((!known).then(|| waits.clone()))
+            Ok((!is_recorded).then(|| waiting.clone()))
         })?;
         let ended = Box::new(self.deployment.clone());
-        voice.say(EventKind::DeployFinished { deployment: ended });
+        reporter.emit(EventKind::DeployFinished { deployment: ended });
         Ok(self.deployment)
     }
 
-    /// Keeps who approved.
+    /// Copies the approver and the proof into the deployment.
     fn note_approval(&mut self) {
-        let given = self.desk.answer().given_by;
+        let given = self.approval_gate.answer().given_by;
         let (by, proof) = given.unzip();
         (self.deployment.approved_by, self.deployment.approval_proof) = (by, proof);
     }
 
-    /// Tells of approvals that do not count, and keeps that behind the question.
-    fn why_it_waits(&self, question: Option<String>, voice: &mut JobReporter) -> Option<String> {
-        let problems = self.desk.answer().problems;
-        problems.iter().for_each(|problem| voice.warn(problem.clone()));
+    /// Warns about approvals that do not count, and returns them together with the question.
+    fn waiting_reason(
+        &self,
+        question: Option<String>,
+        reporter: &mut JobReporter,
+    ) -> Option<String> {
+        let problems = self.approval_gate.answer().problems;
+        problems.iter().for_each(|problem| reporter.warn(problem.clone()));
         let reasons: Vec<String> = question.into_iter().chain(problems).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
@@ -459,63 +471,67 @@ impl<'a> Attempt<'a> {
         self.repo.record_deployment(&self.deployment.environment, &self.identity, entry)
     }
 
-    /// The commit's build, with the export that is its own now.
+    /// Returns the commit's build with its current export.
     fn build(&self) -> Build {
-        self.site.workspace.build(&self.candidate.commit.build_name())
+        self.context.workspace.build(&self.candidate.commit.build_name())
     }
 
-    /// Runs the phase in the commit's export.
-    fn phase(&mut self, occupied: BuildLock, voice: &mut JobReporter) -> Result<StepResult, Error> {
-        let (build, _occupied) = self.prepare(occupied, voice)?;
+    /// Runs the deploy phase in the commit's export.
+    fn phase(
+        &mut self,
+        build_lock: BuildLock,
+        reporter: &mut JobReporter,
+    ) -> Result<StepResult, Error> {
+        let (build, _build_lock) = self.prepare(build_lock, reporter)?;
         build.export_name().clone_into(&mut self.deployment.export);
-        let (site, candidate) = (self.site, &self.candidate);
+        let (context, candidate) = (self.context, &self.candidate);
         let source = JobSource::of_deployment(&self.deployment.id, &self.deployment.environment);
-        let mut steps = site.steps(
+        let mut steps = context.steps(
             &self.repo,
-            voice,
+            reporter,
             StepInputs {
                 commit: &candidate.commit,
                 loaded: &candidate.loaded,
                 build: &build,
                 source,
-                desk: Some(self.desk.clone()),
+                approval_gate: Some(self.approval_gate.clone()),
             },
         );
         if let Some(record) = self.record_of_build()? {
             steps.recall(&record);
         }
         let result = steps.step(Phase::Deploy.into(), Outcome::Success);
-        self.discard(&steps, &build, voice)?;
+        self.discard_export(&steps, &build, reporter)?;
         result.ok_or_else(|| Error::new(ErrorKind::Canceled, "canceled before the first command"))
     }
 
-    /// Removes the export that was deployed, if the script wants that and nothing else needs it.
-    fn discard(
+    /// Removes the deployed export if the script requested that and nothing else needs it.
+    fn discard_export(
         &self,
         steps: &Steps<'_>,
         build: &Build,
-        voice: &mut JobReporter,
+        reporter: &mut JobReporter,
     ) -> Result<(), Error> {
         if !steps.discards_export() {
             return Ok(());
         }
         let (id, environment) = (self.candidate.commit.id, &self.deployment.environment);
-        let (shared, repo) = (self.site.shared, &self.repo);
-        if let Some(needed) = live::needed_elsewhere(shared, repo, build, id, environment)? {
-            voice.warn(format!("keeping the export: {needed}"));
+        let (shared, repo) = (self.context.shared, &self.repo);
+        if let Some(reason) = live::reason_to_keep_export(shared, repo, build, id, environment)? {
+            reporter.warn(format!("keeping the export: {reason}"));
             return Ok(());
         }
-        steps.discard(build, voice);
-        let own = self.build();
-        if own.export_name() == build.export_name()
-            && let Some(stamp) = own.stamp()
+        steps.remove_export(build, reporter);
+        let current = self.build();
+        if current.export_name() == build.export_name()
+            && let Some(stamp) = current.stamp()
         {
-            own.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
+            current.write_stamp(&JobStamp { export: ExportPlace::Discarded, ..stamp })?;
         }
         Ok(())
     }
 
-    /// The record of the job whose build is deployed.
+    /// Returns the record of the job whose build is deployed.
     fn record_of_build(&self) -> Result<Option<Record>, Error> {
         match self.made {
             Some(made) => Ok(Some(made.clone())),
@@ -523,8 +539,8 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    /// What the export will be called, so that a deployment which is killed names it.
-    fn place(&self) -> Result<String, Error> {
+    /// Returns the future name of the export, so that an interrupted deployment has it on record.
+    fn export_name(&self) -> Result<String, Error> {
         let build = self.build();
         Ok(match self.find()? {
             Found::Here | Found::Not(BuildState::Missing { .. }) => build.export_name().to_owned(),
@@ -540,59 +556,60 @@ impl<'a> Attempt<'a> {
         if self.deployment.bare {
             return Ok(Found::Not(BuildState::Bare));
         }
-        build::find(self.site.shared, &self.repo, &self.candidate, self.made)
+        build::find(self.context.shared, &self.repo, &self.candidate, self.made)
     }
 
-    /// Takes a packed build out of its archive, if that is the one to deploy.
+    /// Restores the build from its archive, if that is the one to deploy.
     fn restore(&self) -> Result<(), Error> {
         if self.find()? != Found::Packed {
             return Ok(());
         }
-        let (site, id) = (self.site, &self.deployment.id);
-        build::unpack(site.shared, &self.repo, &self.candidate.commit, id, site.cancel)
+        let (context, id) = (self.context, &self.deployment.id);
+        build::unpack(context.shared, &self.repo, &self.candidate.commit, id, context.cancel)
     }
 
-    /// Sees to it that the export is there that is deployed, and says where: as the job left it, as
-    /// it was packed, or the commit's files, if there is nothing else.
+    /// Provides the export to deploy: the job's own, the one in the archive, or else the commit's
+    /// files.
     fn prepare(
         &self,
-        mut occupied: BuildLock,
-        voice: &mut JobReporter,
+        mut build_lock: BuildLock,
+        reporter: &mut JobReporter,
     ) -> Result<(Build, BuildLock), Error> {
-        let is_canceled = || self.site.cancel.is_canceled();
-        for _ in 0..LOOKS_MAX {
+        let is_canceled = || self.context.cancel.is_canceled();
+        for _ in 0..ATTEMPTS_MAX {
             let build = self.build();
             match self.find()? {
-                Found::Here => return Ok((build, occupied)),
-                Found::Not(state) if state.must_be_made() => return Err(self.went_away()),
+                Found::Here => return Ok((build, build_lock)),
+                Found::Not(state) if state.must_be_made() => return Err(self.build_removed_error()),
                 Found::Packed => {
-                    // To be done by one, while nobody else is in it.
-                    drop(occupied);
+                    // Only one process may restore it, while no other uses the build.
+                    drop(build_lock);
                     self.restore()?;
-                    occupied = build.share(&is_canceled)?;
+                    build_lock = build.share(&is_canceled)?;
                 }
                 Found::Not(_) => {
-                    drop(occupied);
-                    let alone = build.prepare(&is_canceled)?;
-                    let made = self.export_files(voice)?;
-                    drop(alone);
+                    drop(build_lock);
+                    let exclusive = build.prepare(&is_canceled)?;
+                    let made = self.export_files(reporter)?;
+                    drop(exclusive);
                     return Ok((made, build.share(&is_canceled)?));
                 }
             }
         }
-        Err(self.went_away())
+        Err(self.build_removed_error())
     }
 
-    /// Makes an export of the commit's files, beside what is there.
-    fn export_files(&self, voice: &mut JobReporter) -> Result<Build, Error> {
-        build::check_room(self.site.shared)?;
-        let (commit, run) = (&self.candidate.commit, self.deployment.id.as_str());
-        let ground = Ground::beside(self.site.shared, &self.repo, self.build(), commit.id, run)?;
-        attempt::export_to(self.site, &self.repo, commit, &ground, voice, run)?;
-        Ok(ground.build)
+    /// Exports the commit's files into an additional export.
+    fn export_files(&self, reporter: &mut JobReporter) -> Result<Build, Error> {
+        build::check_disk_space(self.context.shared)?;
+        let (commit, id) = (&self.candidate.commit, self.deployment.id.as_str());
+        let target =
+            ExportTarget::additional(self.context.shared, &self.repo, self.build(), commit.id, id)?;
+        attempt::export_to(self.context, &self.repo, commit, &target, reporter, id)?;
+        Ok(target.build)
     }
 
-    fn went_away(&self) -> Error {
+    fn build_removed_error(&self) -> Error {
         let message = format!(
             "the build of {} was removed before it could be deployed; try again",
             self.candidate.commit.id.short()
@@ -600,15 +617,15 @@ impl<'a> Attempt<'a> {
         Error::new(ErrorKind::Busy, message)
     }
 
-    /// What the deployment came to.
-    fn judge(&mut self, ended: Result<StepResult, Error>, voice: &mut JobReporter) {
+    /// Sets the outcome of the deployment.
+    fn set_outcome(&mut self, ended: Result<StepResult, Error>, reporter: &mut JobReporter) {
         self.note_approval();
         let deployment = &mut self.deployment;
         deployment.finished = Some(clock::now_ms());
-        let StepResult { record, waits, .. } = match ended {
+        let StepResult { record, awaits_approval, .. } = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                voice.warn(error.report());
+                reporter.warn(error.report());
                 deployment.reason = Some(error.report());
                 deployment.outcome = match error.kind() {
                     ErrorKind::Canceled => DeployOutcome::Canceled,
@@ -618,7 +635,7 @@ impl<'a> Attempt<'a> {
             }
         };
         deployment.outcome = match record.outcome {
-            _ if waits => DeployOutcome::AwaitingApproval,
+            _ if awaits_approval => DeployOutcome::AwaitingApproval,
             Outcome::Success => DeployOutcome::Success,
             Outcome::Skipped => DeployOutcome::Skipped,
             Outcome::Canceled => DeployOutcome::Canceled,
@@ -628,8 +645,8 @@ impl<'a> Attempt<'a> {
             deployment.reason = record.error.clone().or_else(|| record.failed_command());
             deployment.failures = record.failures;
         }
-        if waits {
-            self.deployment.reason = self.why_it_waits(self.deployment.reason.clone(), voice);
+        if awaits_approval {
+            self.deployment.reason = self.waiting_reason(self.deployment.reason.clone(), reporter);
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What follows a push by itself: the newest green commit of a pushed branch, or the one that a
-//! pushed tag names, where its config says `auto` and its conditions hold.
+//! Automatic deployments after a push. They deploy the newest green commit of a pushed branch, or
+//! the commit of a pushed tag. Its config must say `auto`, and its conditions must be met.
 //!
-//! Every pusher sees to its own commits, whoever ran them. Of several commits in one push only the
-//! newest is deployed, and a commit that was tried once is left to people. All that decides is
-//! looked at before an entry is written.
+//! Each push deploys its own commits, even if another process tested them. Of several commits in
+//! one push, only the newest is deployed. A commit whose deployment was tried once is left to
+//! people. All checks come before the first entry is written.
 
 use crate::{
     engine::context::{
@@ -30,11 +30,11 @@ use super::{
     newest::{Newest, Offer},
 };
 
-/// How often to look whether another deployment is over.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often to check whether another deployment has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Deploys what a push brought, to every environment that it is meant for. What keeps it from that
-/// is a warning: the push itself is judged by then.
+/// Deploys the pushed commits to their environments. Errors become warnings, because the push is
+/// already tested.
 pub(in crate::engine) fn deploy_pushed(
     shared: &Shared,
     env: &ProcessEnv,
@@ -60,20 +60,20 @@ pub(in crate::engine) fn deploy_pushed(
     done
 }
 
-/// The environments that a push's newest green commits deploy to by themselves.
+/// Returns the environments that the newest green commits of a push deploy to automatically.
 fn environments(shared: &Shared, pushed: &[RefUpdate]) -> Result<Vec<String>, Error> {
     let repo = shared.repo()?;
     let (branches, ledger) = (repo.branch_list()?, DeploymentHistory::default());
-    let choice = CandidateSearch { shared, repo: &repo, environment: "" };
-    let newest = Newest::new(&choice, &branches, &ledger)?;
+    let search = CandidateSearch { shared, repo: &repo, environment: "" };
+    let newest = Newest::new(&search, &branches, &ledger)?;
     let mut found = Vec::new();
     for target in targets(&repo, &branches, pushed)? {
         let green = match target {
-            Target::Branch { branch, .. } => newest.deciding(branch.tip)?,
+            Target::Branch { branch, .. } => newest.newest_green(branch.tip)?,
             Target::Tag { commit, .. } => newest.is_green(commit)?.then_some(commit),
         };
-        // One that cannot be read here deploys nothing here.
-        let Some(loaded) = green.and_then(|id| choice.load(id).ok()) else { continue };
+        // A config that cannot be read deploys nothing.
+        let Some(loaded) = green.and_then(|id| search.load(id).ok()) else { continue };
         let rules = loaded.pipeline.deploy().filter(|rules| rules.auto);
         found.extend(rules.iter().flat_map(|rules| rules.environments()).map(str::to_owned));
     }
@@ -82,13 +82,13 @@ fn environments(shared: &Shared, pushed: &[RefUpdate]) -> Result<Vec<String>, Er
     Ok(found)
 }
 
-/// What a hook line is about.
+/// A pushed ref that may deploy.
 enum Target<'a> {
     Branch { branch: &'a Branch, old: Option<CommitId>, new: CommitId },
     Tag { name: String, commit: CommitId },
 }
 
-/// The branches and tags of a push that are there still.
+/// Returns the branches and tags of a push that still exist.
 fn targets<'a>(
     repo: &Repo,
     branches: &'a [Branch],
@@ -120,22 +120,25 @@ fn deploy(
     events: &Sender,
 ) -> Result<Option<Deployment>, Error> {
     let repo = shared.repo()?;
-    let Some(candidate) = due(shared, env, &repo, environment, pushed)? else { return Ok(None) };
+    let Some(candidate) = pushed_candidate(shared, env, &repo, environment, pushed)? else {
+        return Ok(None);
+    };
     let request = DeployRequest::from(candidate.commit.id);
     let provided = attempt::provide(shared, env, environment, &request, cancel, events)?;
     if provided.failed.is_some() {
-        provided.look(shared, env, cancel, events);
+        provided.test_for_others(shared, env, cancel, events);
         return Ok(provided.failed);
     }
     let workspace = shared.workspace();
-    let mut told = false;
+    let mut is_reported = false;
     let lock = loop {
         if cancel.is_canceled() {
             return Ok(None);
         }
         match workspace.deploy_lock(environment)? {
             Some(lock) => break lock,
-            // It would wait for its own end.
+            // The deployment waits for this command, so the command cannot wait for the
+            // deployment.
             None if env.is_of_deployment => {
                 let message = format!(
                     "a deployment to `{environment}` is in progress, and a push made by a \
@@ -144,27 +147,27 @@ fn deploy(
                 let hint = format!("`tinyci deploy --to {environment}` deploys after it");
                 return Err(Error::new(ErrorKind::Busy, message).with_hint(hint));
             }
-            None if !told => {
+            None if !is_reported => {
                 let message = format!("waiting for another deployment to {environment}...");
                 events.emit(EventKind::Waiting { message });
-                told = true;
+                is_reported = true;
             }
-            None => thread::sleep(PAUSE),
+            None => thread::sleep(POLL_INTERVAL),
         }
     };
-    // Another pusher may have brought a newer one meanwhile.
-    let still = due(shared, env, &repo, environment, pushed)?;
-    if still.is_none_or(|still| still.commit.id != candidate.commit.id) {
+    // Another push may have added a newer commit meanwhile.
+    let current = pushed_candidate(shared, env, &repo, environment, pushed)?;
+    if current.is_none_or(|current| current.commit.id != candidate.commit.id) {
         lock.release();
         return Ok(None);
     }
     let done = attempt::deploy_under(shared, env, lock, environment, &provided, cancel, events);
-    provided.look(shared, env, cancel, events);
+    provided.test_for_others(shared, env, cancel, events);
     done.map(Some)
 }
 
-/// What a push deploys to an environment, of the branches and tags that it moved.
-fn due(
+/// Returns the commit that a push deploys to an environment.
+fn pushed_candidate(
     shared: &Shared,
     env: &ProcessEnv,
     repo: &Repo,
@@ -173,37 +176,52 @@ fn due(
 ) -> Result<Option<Candidate>, Error> {
     let ledger = repo.deploy_history(environment)?.history;
     let branches = repo.branch_list()?;
-    let choice = CandidateSearch { shared, repo, environment };
-    let newest = Newest::new(&choice, &branches, &ledger)?;
-    let due = Due { env, choice: &choice, branches: &branches, ledger: &ledger, newest: &newest };
+    let search = CandidateSearch { shared, repo, environment };
+    let newest = Newest::new(&search, &branches, &ledger)?;
+    let candidates = PushedCandidates {
+        env,
+        search: &search,
+        branches: &branches,
+        ledger: &ledger,
+        newest: &newest,
+    };
     let targets = targets(repo, &branches, pushed)?;
-    let (mut found, of_branches) = due.of_branches(&targets)?;
-    let (tagged, of_tags) = due.of_tags(&targets)?;
+    let (mut found, of_branches) = candidates.of_branches(&targets)?;
+    let (tagged, of_tags) = candidates.of_tags(&targets)?;
     found.extend(tagged);
-    // What cannot be deployed is in nobody's way who pushed it along with what can.
-    match (newest.only(found)?, of_branches.or(of_tags)) {
+    // A ref that cannot be deployed does not stop another one of the same push.
+    match (newest.single_newest(found)?, of_branches.or(of_tags)) {
         (Some((branch, id)), _) => newest.candidate(branch, id).map(Some),
         (None, Some(refusal)) => Err(refusal),
         (None, None) => Ok(None),
     }
 }
 
-/// Candidates with their branches, and why something was refused that somebody may expect to be
+/// The candidates with their branches, and the error for a ref that the pusher may expect to be
 /// deployed.
-type Looked<'a> = (Vec<(&'a Branch, CommitId)>, Option<Error>);
+type FoundOrRefused<'a> = (Vec<(&'a Branch, CommitId)>, Option<Error>);
 
-/// What is looked at to find what a push deploys.
-struct Due<'a> {
+/// A pushed tag that must not be deployed.
+struct RefusedTag<'a> {
+    branch: &'a Branch,
+    commit: CommitId,
+    name: &'a str,
+    /// False if that is the reason.
+    contains_deployed: bool,
+}
+
+/// The data for choosing what a push deploys.
+struct PushedCandidates<'a> {
     env: &'a ProcessEnv,
-    choice: &'a CandidateSearch<'a>,
+    search: &'a CandidateSearch<'a>,
     branches: &'a [Branch],
     ledger: &'a DeploymentHistory,
     newest: &'a Newest<'a>,
 }
 
-impl<'a> Due<'a> {
-    /// The newest candidate of each pushed branch, if this push brought it.
-    fn of_branches(&self, targets: &[Target<'a>]) -> Result<Looked<'a>, Error> {
+impl<'a> PushedCandidates<'a> {
+    /// Returns the newest candidate of each pushed branch, if it is part of this push.
+    fn of_branches(&self, targets: &[Target<'a>]) -> Result<FoundOrRefused<'a>, Error> {
         let (mut found, mut refusal) = (Vec::new(), None);
         for target in targets {
             let Target::Branch { branch, old, new } = target else { continue };
@@ -211,105 +229,108 @@ impl<'a> Due<'a> {
             match self.newest.offer(branch)? {
                 Offer::Elsewhere => {}
                 Offer::Lacks(id) => {
-                    let is_news = self.took_away(*old)? || self.is_part_of_push(*old, *new, id)?;
-                    if is_news && self.is_meant(branch, id)? {
-                        refusal = refusal.or_else(|| Some(self.not_on(branch)));
+                    let is_new =
+                        self.removed_deployed(*old)? || self.is_part_of_push(*old, *new, id)?;
+                    if is_new && self.deploys_automatically(branch, id)? {
+                        refusal = refusal.or_else(|| Some(self.not_on_branch_error(branch)));
                     }
                 }
                 Offer::Found(ids) => offered = ids,
             }
-            // Of several none is due unless one is that came now.
+            // If there are several candidates, at least one must be part of this push.
             let mut is_due = false;
             for id in &offered {
                 is_due = is_due
-                    || self.is_part_of_push(*old, *new, *id)? && self.follows(branch, *id)?;
+                    || self.is_part_of_push(*old, *new, *id)? && self.may_deploy(branch, *id)?;
             }
             let offered = offered.into_iter().map(|id| (*branch, id)).collect();
             if is_due {
-                found.extend(self.newest.only(offered)?);
+                found.extend(self.newest.single_newest(offered)?);
             }
         }
         Ok((found, refusal))
     }
 
-    /// The newest commit that a pushed tag names, if it contains what is deployed and was not rolled
-    /// back.
-    fn of_tags(&self, targets: &[Target<'a>]) -> Result<Looked<'a>, Error> {
+    /// Returns the newest tagged commit of a push that contains what is deployed and was not
+    /// rolled back.
+    fn of_tags(&self, targets: &[Target<'a>]) -> Result<FoundOrRefused<'a>, Error> {
         let (mut found, mut refused) = (Vec::new(), Vec::new());
         for target in targets {
             let Target::Tag { name, commit } = target else { continue };
             let Some(branch) = self.branch_of_tagged(*commit)? else { continue };
-            let is_above = self.newest.contains_deployed(*commit)?;
-            if !is_above || !self.newest.may_follow(*commit)? {
-                refused.push((branch, *commit, (name, is_above)));
-            } else if self.follows(branch, *commit)? {
+            let contains_deployed = self.newest.contains_deployed(*commit)?;
+            if !contains_deployed || !self.newest.may_follow(*commit)? {
+                refused.push(RefusedTag { branch, commit: *commit, name, contains_deployed });
+            } else if self.may_deploy(branch, *commit)? {
                 found.push((branch, *commit));
             }
         }
         if !found.is_empty() {
-            return Ok((self.newest.only(found)?.into_iter().collect(), None));
+            return Ok((self.newest.single_newest(found)?.into_iter().collect(), None));
         }
-        let newest = self.newest.maxima(refused.iter().map(|(_, id, _)| *id).collect())?;
-        for (branch, id, tag) in refused.into_iter().filter(|(_, id, _)| newest.contains(id)) {
-            // Also one that was deployed before: whoever pushes its tag may expect it again.
-            if self.is_meant(branch, id)? {
-                return Ok((Vec::new(), Some(self.tag_refused(tag.0, tag.1))));
+        let newest = self.newest.maxima(refused.iter().map(|tag| tag.commit).collect())?;
+        for tag in refused.into_iter().filter(|tag| newest.contains(&tag.commit)) {
+            // This includes a commit that was deployed before, because its pusher may expect it
+            // again.
+            if self.deploys_automatically(tag.branch, tag.commit)? {
+                let error = self.tag_refused_error(tag.name, tag.contains_deployed);
+                return Ok((Vec::new(), Some(error)));
             }
         }
         Ok((Vec::new(), None))
     }
 
-    /// The branch that a green commit with a tag deploys from.
+    /// Returns the branch that a green, tagged commit is deployed from.
     fn branch_of_tagged(&self, id: CommitId) -> Result<Option<&'a Branch>, Error> {
         if !self.newest.is_green(id)? {
             return Ok(None);
         }
         let Some(rules) = self.newest.rules_of(id) else { return Ok(None) };
-        let name = self.choice.branch(id, &rules, self.branches)?;
+        let name = self.search.branch(id, &rules, self.branches)?;
         Ok(self.branches.iter().find(|branch| Some(&branch.name) == name.as_ref()))
     }
 
-    /// Whether a commit deploys by itself here and now, and nobody has tried yet.
-    fn follows(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
-        Ok(!self.ledger.has_tried(id) && self.is_meant(branch, id)?)
+    /// Returns true if a commit deploys automatically and no deployment of it was tried.
+    fn may_deploy(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
+        Ok(!self.ledger.has_tried(id) && self.deploys_automatically(branch, id)?)
     }
 
-    /// Whether a commit's config deploys it by itself, and its conditions hold.
-    fn is_meant(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
+    /// Returns true if the commit's config says `auto` and its conditions are met.
+    fn deploys_automatically(&self, branch: &Branch, id: CommitId) -> Result<bool, Error> {
         if !self.newest.rules_of(id).is_some_and(|rules| rules.auto) {
             return Ok(false);
         }
         let candidate = self.newest.candidate(branch, id)?;
-        let CandidateSearch { shared, repo, environment } = *self.choice;
+        let CandidateSearch { shared, repo, environment } = *self.search;
         let dry_run =
             dry_run(EngineCall { shared, env: self.env }, repo, &candidate, environment, &[])?;
         Ok(!dry_run.skips)
     }
 
-    /// Whether a commit came with a push of its branch.
+    /// Returns true if a commit is new in a push of its branch.
     fn is_part_of_push(
         &self,
         old: Option<CommitId>,
         new: CommitId,
         id: CommitId,
     ) -> Result<bool, Error> {
-        let repo = self.choice.repo;
-        let had = old.map(|old| repo.reaches(old, id)).transpose()?.unwrap_or(false);
-        Ok(!had && repo.reaches(new, id)?)
+        let repo = self.search.repo;
+        let contained = old.map(|old| repo.reaches(old, id)).transpose()?.unwrap_or(false);
+        Ok(!contained && repo.reaches(new, id)?)
     }
 
-    /// Whether what is deployed was on a branch before it was pushed, which has lost it.
-    fn took_away(&self, old: Option<CommitId>) -> Result<bool, Error> {
-        let had = old.map(|old| self.newest.contains_deployed(old)).transpose()?;
-        Ok(had.unwrap_or(false))
+    /// Returns true if the branch contained the deployed commit before the push.
+    fn removed_deployed(&self, old: Option<CommitId>) -> Result<bool, Error> {
+        let contained = old.map(|old| self.newest.contains_deployed(old)).transpose()?;
+        Ok(contained.unwrap_or(false))
     }
 
     fn deployed(&self) -> String {
         self.newest.deployed().map_or_else(|| "nothing".to_owned(), |id| id.short())
     }
 
-    fn not_on(&self, branch: &Branch) -> Error {
-        let environment = self.choice.environment;
+    fn not_on_branch_error(&self, branch: &Branch) -> Error {
+        let environment = self.search.environment;
         let message = format!(
             "{}, which is deployed to `{environment}`, is not on `{}`",
             self.deployed(),
@@ -319,13 +340,13 @@ impl<'a> Due<'a> {
         Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
     }
 
-    fn tag_refused(&self, tag: &str, is_above: bool) -> Error {
-        let environment = self.choice.environment;
+    fn tag_refused_error(&self, tag: &str, contains_deployed: bool) -> Error {
+        let environment = self.search.environment;
         let to = match environment {
             DeployRules::PRODUCTION => String::new(),
             other => format!(" --to {other}"),
         };
-        let why = match is_above {
+        let reason = match contains_deployed {
             true => format!(
                 "was rolled back in `{environment}`, or does not contain a rolled back commit"
             ),
@@ -337,6 +358,6 @@ impl<'a> Due<'a> {
             }
         };
         let hint = format!("`tinyci deploy {tag}{to}` deploys it anyway");
-        Error::new(ErrorKind::InvalidArg, format!("`{tag}` {why}")).with_hint(hint)
+        Error::new(ErrorKind::InvalidArg, format!("`{tag}` {reason}")).with_hint(hint)
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the build is there that is to be deployed: what a job built and tested.
+//! Finds the build to deploy, as a job built and tested it.
 
 use super::candidate::Candidate;
 use crate::{
@@ -19,14 +19,14 @@ use crate::{
     workspace::{ExportPlace, JobStamp},
 };
 
-/// Where the build of a commit is.
+/// The location of a commit's build.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Found {
-    /// In its folder.
+    /// In the build directory.
     Here,
-    /// In its archive.
+    /// In the archive.
     Packed,
-    /// Nowhere; what that means.
+    /// Not available, with the reason.
     Not(BuildState),
 }
 
@@ -39,9 +39,9 @@ impl Found {
     }
 }
 
-/// Where the build of a commit is that is to be deployed. It is there only if it is that of the
-/// record whose verdict counts, and if that was for the branch which is deployed, where this makes a
-/// difference; `made` is the record of a job that has made it for this deployment.
+/// Finds the build to deploy. A build only counts if it belongs to the record of the current
+/// verdict. If the script used the branch, it must be the deployed branch. `made` is the record of
+/// a job that made the build for this deployment.
 pub(in crate::engine) fn find(
     shared: &Shared,
     repo: &Repo,
@@ -49,22 +49,22 @@ pub(in crate::engine) fn find(
     made: Option<&Record>,
 ) -> Result<Found, Error> {
     let commit = &candidate.commit;
-    let counting = reports::record_of(repo, commit.id)?;
+    let current = reports::record_of(repo, commit.id)?;
     if made.is_none()
-        && let Some(record) = counting.as_ref().filter(|record| is_of_other_branch(record, commit))
+        && let Some(record) = current.as_ref().filter(|record| is_of_other_branch(record, commit))
     {
         return Ok(Found::Not(BuildState::OtherBranch { took: Some(record.duration) }));
     }
     let build = shared.workspace().build(&commit.build_name());
-    let whole = |record: &&Record| !lacks_build(record);
-    if let Some(record) = made.or(counting.as_ref()).filter(whole) {
-        let here = build.stamp().filter(|stamp| is_of(stamp, record));
-        let packed = build.packed_stamp().filter(|stamp| is_of(stamp, record));
+    let has_own_build = |record: &&Record| !lacks_build(record);
+    if let Some(record) = made.or(current.as_ref()).filter(has_own_build) {
+        let in_dir = build.stamp().filter(|stamp| stamp_matches(stamp, record));
+        let packed = build.packed_stamp().filter(|stamp| stamp_matches(stamp, record));
         let discarded = |stamp: &JobStamp| stamp.export == ExportPlace::Discarded;
-        if here.iter().chain(&packed).any(discarded) {
+        if in_dir.iter().chain(&packed).any(discarded) {
             return Ok(Found::Not(BuildState::Discarded));
         }
-        if here.is_some() && build.export_dir().is_dir() {
+        if in_dir.is_some() && build.export_dir().is_dir() {
             return Ok(Found::Here);
         }
         if packed.is_some() {
@@ -74,17 +74,18 @@ pub(in crate::engine) fn find(
     if !has_build(shared, &candidate.loaded.pipeline) {
         return Ok(Found::Not(BuildState::None));
     }
-    let took = counting.map(|record| record.duration);
+    let took = current.map(|record| record.duration);
     Ok(Found::Not(BuildState::Missing { took }))
 }
 
-/// Why a commit has to be built and tested again before it is deployed; none if it has not. A packed
-/// build is taken out of its archive, which need not hold an export. `id` is that of the deployment.
+/// Returns why a commit must be built and tested again before its deployment, or `None` if it need
+/// not. Restores a packed build to check whether its archive contains an export. `id` is the id of
+/// the deployment.
 ///
 /// # Errors
 ///
-/// As [`unpack`], and what keeps its records from being read.
-pub(super) fn lacking(
+/// As [`unpack`], and errors while its records are read.
+pub(super) fn rebuild_reason(
     shared: &Shared,
     repo: &Repo,
     candidate: &Candidate,
@@ -102,12 +103,13 @@ pub(super) fn lacking(
     }
 }
 
-/// Takes a packed build out of its archive, in the place of what is in the folder and not live.
+/// Restores a packed build. Removes the exports in the build directory, except deployed ones.
 ///
 /// # Errors
 ///
-/// [`Busy`](crate::ErrorKind::Busy) where others keep the folder, [`Io`](crate::ErrorKind::Io) where
-/// the archive cannot be read or the disk is full, [`Canceled`](crate::ErrorKind::Canceled).
+/// [`Busy`](crate::ErrorKind::Busy) if other processes use the directory,
+/// [`Io`](crate::ErrorKind::Io) if the archive cannot be read or the disk is full,
+/// [`Canceled`](crate::ErrorKind::Canceled).
 pub(super) fn unpack(
     shared: &Shared,
     repo: &Repo,
@@ -116,42 +118,42 @@ pub(super) fn unpack(
     cancel: &CancelView,
 ) -> Result<(), Error> {
     let build = shared.workspace().build(&commit.build_name());
-    let _alone = build.prepare(&|| cancel.is_canceled())?;
+    let _build_lock = build.prepare(&|| cancel.is_canceled())?;
     if build.packed_stamp() == build.stamp() && build.export_dir().is_dir() {
         return Ok(());
     }
-    check_room(shared)?;
+    check_disk_space(shared)?;
     let kept = kept_exports(shared, repo, &build, commit.id, id)?;
-    // What does not go stands aside.
+    // Exports that cannot be removed are renamed.
     build.clean(&kept)?;
     compact::restore(&build, id, cancel)
 }
 
-/// An export is not made where it would fill the disk.
-pub(super) fn check_room(shared: &Shared) -> Result<(), Error> {
-    let refusal = attempt::no_room(shared, &shared.workspace());
-    refusal.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
+/// Fails if too little disk space is free for an export.
+pub(super) fn check_disk_space(shared: &Shared) -> Result<(), Error> {
+    let low_space = attempt::low_disk_space(shared, &shared.workspace());
+    low_space.map_or(Ok(()), |reason| Err(Error::new(ErrorKind::Io, reason)))
 }
 
-/// Whether a record's job might have done something else for the branch that a commit is deployed
-/// from: its script asked for the branch or the tags.
+/// Returns true if the job might have run differently for the deployed branch, because its script
+/// used the branch or the tags.
 fn is_of_other_branch(record: &Record, commit: &Commit) -> bool {
     record.asked_for_ref && record.branch != commit.branch
 }
 
-/// Whether a record's job left its build out, or a part of it, because nothing had changed: what its
-/// ancestor built is not in its export.
+/// Returns true if the job left out its build because nothing had changed. Then the export lacks
+/// what an earlier build made.
 fn lacks_build(record: &Record) -> bool {
     let of_build = |it: &&LeftOut| it.step == Phase::Build.into();
     record.left_out.iter().filter(of_build).any(|it| it.by == LeftOutBy::Changed)
 }
 
-/// Whether a stamp is that of a job which finished with this record.
-fn is_of(stamp: &JobStamp, record: &Record) -> bool {
+/// Returns true if the stamp belongs to the finished job of this record.
+fn stamp_matches(stamp: &JobStamp, record: &Record) -> bool {
     stamp.finished.is_some() && stamp.job_id == record.job_id
 }
 
-/// Whether anything but the commit's files can be in its export.
+/// Returns true if the export can contain more than the commit's files.
 fn has_build(shared: &Shared, pipeline: &Pipeline) -> bool {
     let steps: [StepName; 2] = [Hook::BeforeBuild.into(), Phase::Build.into()];
     let has = |name| pipeline.step(name).is_some() || shared.options.hooks.count(name) > 0;

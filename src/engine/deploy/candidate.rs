@@ -1,10 +1,10 @@
-//! [`Candidate`]: the commit that a deployment is about, and whether it may be deployed.
+//! [`Candidate`]: the commit of a deployment, and the checks whether it may be deployed.
 
 use super::newest::Newest;
 use crate::{
     engine::{
         context::shared::Shared,
-        run::{pending::settled_outcome, reports},
+        run::{pending::final_outcome, reports},
         step::scripts::LoadedPipeline,
     },
     model::{
@@ -20,30 +20,30 @@ use crate::{
 
 /// A commit that may be deployed.
 pub(in crate::engine) struct Candidate {
-    /// With the branch that it is deployed for.
+    /// The commit, with the branch that it is deployed from.
     pub(in crate::engine) commit: Commit,
     pub(in crate::engine) verdict: Option<Outcome>,
     pub(in crate::engine) loaded: LoadedPipeline,
     pub(in crate::engine) rules: DeployRules,
-    /// The blob of its config.
+    /// The blob id of its config.
     pub(in crate::engine) config: String,
-    /// What lies above it on its branch, if it was chosen and not named.
+    /// Newer commits of its branch with the reasons against them, if tinyci chose the commit.
     pub(in crate::engine) ineligible: Vec<(CommitId, String)>,
-    /// True if it was chosen although what is deployed is on no branch that deploys there, and
+    /// True if tinyci chose the commit although the deployed commit is on no deployable branch and
     /// would be lost.
-    pub(in crate::engine) loses: bool,
-    /// True if it is on no branch that deploys, and a rollback leads to it all the same.
+    pub(in crate::engine) removes_deployed: bool,
+    /// True if it is on no deployable branch, and a rollback goes back to it anyway.
     pub(in crate::engine) off_branch: bool,
 }
 
 impl Candidate {
-    /// Whether it is deployed although a check says no.
+    /// Returns true if it is deployed with `--force` although a check failed.
     pub(in crate::engine) fn is_forced(&self) -> bool {
         !self.verdict.is_some_and(Outcome::passed) || self.off_branch
     }
 }
 
-/// What a request is looked at with.
+/// Finds the candidate of a request.
 pub(in crate::engine) struct CandidateSearch<'a> {
     pub(in crate::engine) shared: &'a Shared,
     pub(in crate::engine) repo: &'a Repo,
@@ -51,25 +51,27 @@ pub(in crate::engine) struct CandidateSearch<'a> {
 }
 
 impl CandidateSearch<'_> {
-    /// The commit that is meant.
+    /// Returns the commit to deploy.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where there is none, [`InvalidArg`](ErrorKind::InvalidArg)
-    /// for one that must not be deployed there, and what keeps its config from being read.
+    /// [`NotFound`](ErrorKind::NotFound) if there is none, [`InvalidArg`](ErrorKind::InvalidArg)
+    /// for a commit that must not be deployed there, and errors while its config is read.
     pub(in crate::engine) fn candidate(
         &self,
         request: &DeployRequest,
         ledger: &DeploymentHistory,
     ) -> Result<Candidate, Error> {
-        self.look(request, ledger).map_err(|error| self.with_head_fault(error))
+        self.find(request, ledger).map_err(|error| self.with_head_fault(error))
     }
 
-    /// By default HEAD's branch deploys: where it has none, that may be why nothing is found.
+    /// Adds a problem of HEAD to an error. By default only HEAD's branch deploys, so a missing
+    /// branch may be the cause.
     fn with_head_fault(&self, error: Error) -> Error {
-        let is_of_choice = matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidArg);
+        let is_about_selection =
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidArg);
         match self.repo.head_fault() {
-            Ok(Some(fault)) if is_of_choice => {
+            Ok(Some(fault)) if is_about_selection => {
                 let message = format!("{}\n{fault}", error.report());
                 error.with_message(message)
             }
@@ -77,7 +79,7 @@ impl CandidateSearch<'_> {
         }
     }
 
-    fn look(
+    fn find(
         &self,
         request: &DeployRequest,
         ledger: &DeploymentHistory,
@@ -86,15 +88,15 @@ impl CandidateSearch<'_> {
         let named = match &request.revision {
             Some(revision) => self.repo.resolve(revision)?,
             None if request.rollback => {
-                let before = ledger.before_running();
-                before.ok_or_else(|| self.nothing_before(ledger))?.commit
+                let earlier = ledger.before_running();
+                earlier.ok_or_else(|| self.no_earlier_deployment(ledger))?.commit
             }
-            None => return Newest::new(self, &branches, ledger)?.of_all(),
+            None => return Newest::new(self, &branches, ledger)?.choose(),
         };
         self.named(named, request, &branches)
     }
 
-    fn nothing_before(&self, ledger: &DeploymentHistory) -> Error {
+    fn no_earlier_deployment(&self, ledger: &DeploymentHistory) -> Error {
         let environment = self.environment;
         let message = match ledger.running() {
             Some(running) => format!(
@@ -106,23 +108,23 @@ impl CandidateSearch<'_> {
         Error::new(ErrorKind::NotFound, message)
     }
 
-    /// Whether a commit's config deploys here at all.
+    /// Checks that the commit's config deploys to this environment.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) where it does not.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if it does not.
     pub(in crate::engine) fn check(&self, id: CommitId) -> Result<(), Error> {
         self.rules(id, &self.load(id)?.pipeline).map(drop)
     }
 
-    /// A commit that somebody named.
+    /// Returns a commit that the caller named.
     fn named(
         &self,
         id: CommitId,
         request: &DeployRequest,
         branches: &[Branch],
     ) -> Result<Candidate, Error> {
-        let verdict = settled_outcome(self.repo, id)?;
+        let verdict = final_outcome(self.repo, id)?;
         let short = id.short();
         if !request.force && !verdict.is_some_and(Outcome::passed) {
             let (why, hint) = match verdict {
@@ -139,8 +141,8 @@ impl CandidateSearch<'_> {
         if let Some(branch) = self.branch(id, &rules, branches)? {
             return self.finish(id, verdict, Some(branch), loaded, rules);
         }
-        // After a force push what ran before is on no branch any more. It was once, as its
-        // deployment shows.
+        // After a force push, the earlier commit is on no branch anymore. Its deployment shows
+        // that it was on one.
         if request.rollback && request.force {
             let branch = reports::record_of(self.repo, id)?.and_then(|record| record.branch);
             let found = self.finish(id, verdict, branch, loaded, rules)?;
@@ -153,7 +155,7 @@ impl CandidateSearch<'_> {
         LoadedPipeline::load(self.shared, self.repo, &self.repo.commit_for(id, None)?)
     }
 
-    /// What the config says of its deployment here.
+    /// Returns the config's rules for deployments to this environment.
     pub(super) fn rules(&self, id: CommitId, pipeline: &Pipeline) -> Result<DeployRules, Error> {
         let (short, name) = (id.short(), &pipeline.name);
         let Some(rules) = pipeline.deploy() else {
@@ -173,7 +175,7 @@ impl CandidateSearch<'_> {
         Err(Error::new(ErrorKind::InvalidArg, message))
     }
 
-    /// The first branch that a commit may be deployed from and is on.
+    /// Returns the first deployable branch that contains the commit.
     pub(super) fn branch(
         &self,
         id: CommitId,
@@ -198,12 +200,21 @@ impl CandidateSearch<'_> {
     ) -> Result<Candidate, Error> {
         let commit = self.repo.commit_for(id, branch)?;
         let config = self.repo.config_blob(id)?.unwrap_or_default();
-        let (ineligible, loses, off_branch) = (Vec::new(), false, false);
-        Ok(Candidate { commit, verdict, loaded, rules, config, ineligible, loses, off_branch })
+        let (ineligible, removes_deployed, off_branch) = (Vec::new(), false, false);
+        Ok(Candidate {
+            commit,
+            verdict,
+            loaded,
+            rules,
+            config,
+            ineligible,
+            removes_deployed,
+            off_branch,
+        })
     }
 }
 
-/// Whether a config with these rules deploys from this branch.
+/// Returns true if a config with these rules deploys from this branch.
 pub(super) fn deploys_from(rules: &DeployRules, branch: &Branch) -> bool {
     match rules.branch.as_slice() {
         [] => branch.is_head,
@@ -214,7 +225,7 @@ pub(super) fn deploys_from(rules: &DeployRules, branch: &Branch) -> bool {
     }
 }
 
-/// The error for a commit that is on no branch which its config has deployed.
+/// Returns the error for a commit that is on no branch which its config allows.
 fn off_branch(
     id: CommitId,
     config: &str,
@@ -222,15 +233,17 @@ fn off_branch(
     branches: &[Branch],
     rollback: bool,
 ) -> Error {
-    let of = match rules.branch.as_slice() {
+    let allowed = match rules.branch.as_slice() {
         [] => match branches.first().filter(|branch| branch.is_head) {
             Some(head) => format!("`{}`", head.name),
             None => "the branch of HEAD".to_owned(),
         },
         listed => format!("`{}`", listed.join("`, `")),
     };
-    let message =
-        format!("refusing to deploy {}: it is not on {of}, as its `{config}` requires", id.short());
+    let message = format!(
+        "refusing to deploy {}: it is not on {allowed}, as its `{config}` requires",
+        id.short()
+    );
     let error = Error::new(ErrorKind::InvalidArg, message);
     if rollback { error.with_hint("`--force` rolls back to it anyway") } else { error }
 }

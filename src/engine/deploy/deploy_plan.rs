@@ -1,4 +1,4 @@
-//! What a deployment would do.
+//! Plans of deployments.
 
 use super::{
     approve::Approvals,
@@ -22,11 +22,11 @@ use crate::{
     rules::ledger::DeploymentHistory,
 };
 
-/// What is deployed to this environment if nobody names a commit.
+/// Returns the commit that is deployed to this environment if the caller names none.
 ///
 /// # Errors
 ///
-/// As [`Engine::deploy`]: [`NotFound`](ErrorKind::NotFound) where there is nothing to deploy.
+/// As [`Engine::deploy`]: [`NotFound`](ErrorKind::NotFound) if there is nothing to deploy.
 pub(in crate::engine) fn next(
     shared: &Shared,
     repo: &Repo,
@@ -38,7 +38,7 @@ pub(in crate::engine) fn next(
     Ok(candidate.commit.id)
 }
 
-/// A name that no config could have is a slip of whoever gives it.
+/// Fails for a name that no config can contain.
 pub(in crate::engine) fn check_environment(environment: &str) -> Result<(), Error> {
     if is_environment(environment) {
         return Ok(());
@@ -47,7 +47,7 @@ pub(in crate::engine) fn check_environment(environment: &str) -> Result<(), Erro
     Err(Error::new(ErrorKind::InvalidArg, message))
 }
 
-/// What the phase would do.
+/// Returns what the deploy phase would do.
 pub(in crate::engine) fn dry_run(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -60,13 +60,13 @@ pub(in crate::engine) fn dry_run(
     dry_deploy(call, repo, commit, loaded, environment, assume, run.as_ref())
 }
 
-/// What a plan consists of, beside what the ledger of its environment says.
+/// The parts of a plan, in addition to the environment's history.
 pub(in crate::engine) struct PlanParts {
     pub(in crate::engine) candidate: Candidate,
     pub(in crate::engine) dry_run: DeployDryRun,
     pub(in crate::engine) approval: Approvals,
     pub(in crate::engine) build: BuildState,
-    /// The deployment that began and has no end.
+    /// The deployment that was interrupted.
     pub(in crate::engine) interrupted: Option<Deployment>,
     pub(in crate::engine) rollback: bool,
 }
@@ -80,24 +80,24 @@ pub(in crate::engine) fn plan(
     let PlanParts { candidate, dry_run, approval, build, interrupted, rollback } = parts;
     let (id, forced) = (candidate.commit.id, candidate.is_forced());
     let running = ledger.running().cloned();
-    let (mut coming, mut leaving) = (Vec::new(), Vec::new());
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
     if let Some(running) = &running {
         let commits = |tip, hidden| repo.commits(&repo.commits_above(tip, Some(hidden))?);
-        coming = commits(id, running.commit)?;
-        leaving = commits(running.commit, id)?;
+        added = commits(id, running.commit)?;
+        removed = commits(running.commit, id)?;
     }
     Ok(DeployPlan {
         environment: environment.to_owned(),
         verdict: candidate.verdict,
         deployed: running,
-        added: coming,
-        removed: leaving,
+        added,
+        removed,
         ineligible: candidate.ineligible,
         approval: approval.state,
         uncounted: approval.uncounted,
         approval_fault: approval.fault,
         head_fault: repo.head_fault()?,
-        must_be_named: candidate.loses,
+        must_be_named: candidate.removes_deployed,
         build,
         steps: dry_run.steps,
         interrupted,

@@ -1,4 +1,4 @@
-//! Finds the [`Identity`] of the person who deploys.
+//! Finds the [`Identity`] of the person the person who deploys.
 
 use crate::engine::{
     context::{process_env::ProcessEnv, shared::Shared},
@@ -7,9 +7,10 @@ use crate::engine::{
 pub(in crate::engine) use crate::model::identity::Identity;
 use crate::repo::Repo;
 
+/// A name and an email address, as git uses them.
 impl Identity {
-    /// Returns the identity that the request names, or the engine's options, or git's configuration.
-    /// Without these, returns the user of this process, by the name in the environment if it is set.
+    /// Returns the identity of the request, else of the engine, else of git's configuration. The
+    /// last search is the user of this process.
     pub(in crate::engine) fn of(
         shared: &Shared,
         repo: &Repo,
@@ -33,7 +34,7 @@ fn clean(text: &str) -> String {
     let of_text = |letter: &char| !letter.is_control() && !"<>".contains(*letter);
     let text: String = text.chars().filter(of_text).collect();
     let text = text.trim();
-    // git rejects a name that consists of these characters only.
+    // git rejects a name that only consists of these characters.
     let has_core = text.contains(|letter: char| !".,:;\"'\\ ".contains(letter));
     if has_core { text.to_owned() } else { "unknown".to_owned() }
 }

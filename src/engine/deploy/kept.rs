@@ -1,12 +1,11 @@
-//! [`Keeper`]: which builds are neither packed nor removed. Whatever picks builds to pack or remove
-//! asks here, and asks again right before each: something may have been deployed meanwhile.
+//! [`Keeper`]: the builds that must be neither packed nor removed. Every caller that selects
+//! builds must ask it, and ask again right before each build, because of deployments meanwhile.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{
     engine::{
-        context::shared::Shared, deploy, run::pending::settled_outcome,
-        step::scripts::LoadedPipeline,
+        context::shared::Shared, deploy, run::pending::final_outcome, step::scripts::LoadedPipeline,
     },
     model::{
         commit::CommitId,
@@ -18,92 +17,93 @@ use crate::{
     rules::{glob, ledger::DeploymentHistory, retention::Kept},
 };
 
-/// How far below a branch's tip a success is looked for.
+/// How many commits below a branch's tip are searched for a success.
 const COMMITS_MAX: usize = 1000;
 
-/// Says which builds stay, at any moment.
+/// Decides which builds stay.
 pub(in crate::engine) struct Keeper<'a> {
     shared: &'a Shared,
     repo: Repo,
-    /// What the repository says, and the ends of the histories that it was read from.
-    known: Option<(Vec<(String, CommitId)>, Kept)>,
+    /// The builds that the repository protects, and the deployment histories that this was read
+    /// from.
+    cached: Option<(Vec<(String, CommitId)>, Kept)>,
 }
 
-/// The newest success of a branch, as far as it has a build.
+/// The newest success of a branch, if it has a build.
 struct Success<'b> {
     branch: &'b Branch,
     commit: CommitId,
-    /// None where it does not deploy, or its config cannot be read.
+    /// The deployment rules of its config, if it deploys and can be read.
     rules: Option<DeployRules>,
-    /// Whether its config, or that of the branch's tip, cannot be read: nobody knows then what would
-    /// be deployed.
-    is_unread: bool,
+    /// True if its config, or that of the branch's tip, cannot be read. Then it is unknown what
+    /// would be deployed.
+    is_unreadable: bool,
 }
 
-/// What a commit's config says of deployments: nothing, if it has none or does not deploy.
+/// The deployment rules of a commit's config, if they can be read. `None` if the config does not
+/// deploy or does not exist.
 #[derive(Clone)]
 enum DeployRulesOf {
-    Unread,
+    Unreadable,
     Read(Option<DeployRules>),
 }
 
 impl<'a> Keeper<'a> {
     pub(in crate::engine) fn new(shared: &'a Shared) -> Result<Self, Error> {
-        Ok(Self { shared, repo: shared.repo()?, known: None })
+        Ok(Self { shared, repo: shared.repo()?, cached: None })
     }
 
-    /// The builds that stay: what runs in an environment and what ran before it, what is being
-    /// deployed, would be next or waits for an approval, and what the links of deploy scripts lead
-    /// into.
+    /// Returns the builds that stay. These are deployed and earlier releases, those being
+    /// deployed, next, or awaiting approval, and the targets of deploy scripts' links.
     ///
     /// # Errors
     ///
-    /// What keeps histories or links from being read, and a history that is lost for good. Then nothing may be packed or removed: what
-    /// cannot be read might be deployed.
+    /// Errors while histories or links are read, and a history that is lost for good. Then nothing
+    /// may be packed or removed, because the unknown build might be deployed.
     pub(in crate::engine) fn kept(&mut self) -> Result<Kept, Error> {
         let tips = self.repo.deploy_tips()?;
-        let mut kept = match self.known.take() {
-            Some((then, kept)) if then == tips => kept,
-            _ => self.of_repository()?,
+        let mut kept = match self.cached.take() {
+            Some((read_from, kept)) if read_from == tips => kept,
+            _ => self.by_repository()?,
         };
-        self.known = Some((tips, kept.clone()));
+        self.cached = Some((tips, kept.clone()));
         for pin in self.shared.workspace().pins(&self.shared.settings.pins)? {
             kept.build(&pin.build, format!("`{}` links to it", pin.link.display()));
         }
         Ok(kept)
     }
 
-    fn of_repository(&self) -> Result<Kept, Error> {
+    fn by_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let known = self.repo.known_deployments()?;
-        if let Some(environment) = known.unknown.first() {
+        let deployments = self.repo.known_deployments()?;
+        if let Some(environment) = deployments.unknown.first() {
             return Err(unknown(environment));
         }
-        for (environment, ledger) in &known.lost {
-            self.of_history(environment, ledger, &mut kept);
+        for (environment, ledger) in &deployments.lost {
+            self.add_history(environment, ledger, &mut kept);
         }
         let mut ledgers: BTreeMap<String, DeploymentHistory> =
-            known.histories.into_iter().collect();
+            deployments.histories.into_iter().collect();
         let branches = self.repo.branch_list()?;
         let successes = self.successes(&branches)?;
-        let mut told = HashSet::new();
+        let mut reported = HashSet::new();
         for success in &successes {
-            // Of branches at one commit, HEAD's is the first.
-            if success.is_unread && told.insert(success.commit) {
-                kept.commit(success.commit, success.unread());
+            // If several branches point to one commit, HEAD's branch is the first.
+            if success.is_unreadable && reported.insert(success.commit) {
+                kept.commit(success.commit, success.unreadable_reason());
             }
             for environment in success.rules.iter().flat_map(DeployRules::environments) {
                 ledgers.entry(environment.to_owned()).or_default();
             }
         }
         for (environment, ledger) in &ledgers {
-            self.of_environment(environment, ledger, &successes, &mut kept)?;
+            self.add_environment(environment, ledger, &successes, &mut kept)?;
         }
         Ok(kept)
     }
 
-    /// What a history of deployments says.
-    fn of_history(&self, environment: &str, ledger: &DeploymentHistory, kept: &mut Kept) {
+    /// Adds the builds that a deployment history protects.
+    fn add_history(&self, environment: &str, ledger: &DeploymentHistory, kept: &mut Kept) {
         if let Some(running) = ledger.running() {
             kept.commit(running.commit, format!("deployed to {environment}"));
         }
@@ -113,7 +113,7 @@ impl<'a> Keeper<'a> {
         if let Some(open) = ledger.interrupted() {
             kept.commit(open.commit, format!("its deployment to {environment} was interrupted"));
         } else if let Some(tried) = ledger.tried_since_running().next() {
-            // It may have turned a link before it failed.
+            // It may have changed a link before it failed.
             kept.commit(tried.commit, format!("the last attempt for {environment}"));
         }
         if let Some(waiting) = ledger.waiting() {
@@ -121,14 +121,14 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    fn of_environment(
+    fn add_environment(
         &self,
         environment: &str,
         ledger: &DeploymentHistory,
         successes: &[Success<'_>],
         kept: &mut Kept,
     ) -> Result<(), Error> {
-        self.of_history(environment, ledger, kept);
+        self.add_history(environment, ledger, kept);
         if ledger.is_retired() {
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl<'a> Keeper<'a> {
             Ok(next) if ledger.running().is_some_and(|it| it.commit == next) => {}
             Ok(next) => kept.commit(next, format!("next for {environment}")),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            // A person has to choose, and may choose any of them.
+            // A person must choose the commit, and may choose any of these.
             Err(_) => {
                 for success in successes.iter().filter(|it| it.may_be_deployed(environment)) {
                     kept.commit(success.commit, format!("may be next for {environment}"));
@@ -146,58 +146,59 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// The newest success of each branch, where that has a build.
+    /// Returns the newest success of each branch, if it has a build.
     fn successes<'b>(&self, branches: &'b [Branch]) -> Result<Vec<Success<'b>>, Error> {
-        let (mut known, mut read) = (HashMap::new(), HashMap::new());
+        let (mut results, mut rules_by_commit) = (HashMap::new(), HashMap::new());
         let mut found = Vec::new();
         for branch in branches {
-            let Some(id) = self.newest_success(branch.tip, &mut known)? else { continue };
+            let Some(id) = self.newest_success(branch.tip, &mut results)? else { continue };
             let commit = self.repo.commit_for(id, None)?;
             if !self.shared.workspace().build(&commit.build_name()).exists() {
                 continue;
             }
-            let mut deploys = |id| read.entry(id).or_insert_with(|| self.deploys(id)).clone();
-            let (own, of_tip) = (deploys(id), deploys(branch.tip));
-            let is_unread =
-                [&own, &of_tip].into_iter().any(|it| matches!(it, DeployRulesOf::Unread));
+            let mut deploy_rules =
+                |id| rules_by_commit.entry(id).or_insert_with(|| self.deploy_rules(id)).clone();
+            let (own, of_tip) = (deploy_rules(id), deploy_rules(branch.tip));
+            let is_unreadable =
+                [&own, &of_tip].into_iter().any(|it| matches!(it, DeployRulesOf::Unreadable));
             let rules = if let DeployRulesOf::Read(rules) = own { rules } else { None };
-            found.push(Success { branch, commit: id, rules, is_unread });
+            found.push(Success { branch, commit: id, rules, is_unreadable });
         }
         Ok(found)
     }
 
-    fn deploys(&self, id: CommitId) -> DeployRulesOf {
+    fn deploy_rules(&self, id: CommitId) -> DeployRulesOf {
         let commit = self.repo.commit_for(id, None);
         match commit.and_then(|commit| LoadedPipeline::load(self.shared, &self.repo, &commit)) {
             Ok(loaded) => DeployRulesOf::Read(loaded.pipeline.deploy().cloned()),
             Err(error) if error.kind() == ErrorKind::NotFound => DeployRulesOf::Read(None),
-            Err(_) => DeployRulesOf::Unread,
+            Err(_) => DeployRulesOf::Unreadable,
         }
     }
 
-    /// The newest success on the first-parent line below a tip. `known` holds what was found for the
-    /// commits on the way, since branches have most of their history in common.
+    /// Returns the newest success on the first-parent line of a tip. `results` contains the results
+    /// for commits that were visited before, because branches share most of their history.
     fn newest_success(
         &self,
         tip: CommitId,
-        known: &mut HashMap<CommitId, Option<CommitId>>,
+        results: &mut HashMap<CommitId, Option<CommitId>>,
     ) -> Result<Option<CommitId>, Error> {
-        let (mut way, mut next, mut found) = (Vec::new(), Some(tip), None);
-        while let Some(id) = next.filter(|_| way.len() < COMMITS_MAX) {
-            if let Some(below) = known.get(&id) {
-                found = *below;
+        let (mut visited, mut next, mut found) = (Vec::new(), Some(tip), None);
+        while let Some(id) = next.filter(|_| visited.len() < COMMITS_MAX) {
+            if let Some(result) = results.get(&id) {
+                found = *result;
                 break;
             }
-            way.push(id);
-            if settled_outcome(&self.repo, id)?.is_some_and(Outcome::passed) {
+            visited.push(id);
+            if final_outcome(&self.repo, id)?.is_some_and(Outcome::passed) {
                 found = Some(id);
                 break;
             }
-            // Below one that cannot be read there is nothing to be found.
+            // A commit that cannot be read ends the search.
             let commit = self.repo.commit_for(id, None).ok();
             next = commit.and_then(|commit| commit.parents.first().copied());
         }
-        known.extend(way.into_iter().map(|id| (id, found)));
+        results.extend(visited.into_iter().map(|id| (id, found)));
         Ok(found)
     }
 }
@@ -212,12 +213,12 @@ fn unknown(environment: &str) -> Error {
 }
 
 impl Success<'_> {
-    fn unread(&self) -> String {
+    fn unreadable_reason(&self) -> String {
         let branch = self.branch.name.to_str_lossy();
         format!("newest success of `{branch}`, which has an unreadable config")
     }
 
-    /// Whether its own config deploys it to this environment from its branch.
+    /// Returns true if its own config deploys it to this environment from its branch.
     fn may_be_deployed(&self, environment: &str) -> bool {
         self.rules.iter().any(|rules| {
             let branch = self.branch.name.to_str_lossy();

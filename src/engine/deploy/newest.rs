@@ -1,9 +1,9 @@
-//! [`Newest`]: what is deployed if nobody named a commit.
+//! [`Newest`]: chooses the commit to deploy if the caller names none.
 //!
-//! Only what a branch itself once was is a candidate: the commits on its line of first parents, and
-//! those that a push made its tip. So the tip of a topic that a red merge brought is none, since it
-//! lacks what the branch had. Of these the newest green one is taken that contains what is deployed.
-//! History says which is newer, never the committer's clock.
+//! Candidates are the former tips of a branch: the commits on its first-parent line, and those
+//! that a push made its tip. The tip of a merged topic branch is not a candidate, because it lacks
+//! other commits of the branch. Among the candidates, the newest green commit that contains the
+//! deployed one is chosen. History decides which is newer, not the commit time.
 
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ use std::{
 
 use super::candidate::{Candidate, CandidateSearch, deploys_from};
 use crate::{
-    engine::run::pending::settled_outcome,
+    engine::run::pending::final_outcome,
     model::{
         commit::{CommitId, GitString},
         error::{Error, ErrorKind},
@@ -24,104 +24,110 @@ use crate::{
     rules::ledger::DeploymentHistory,
 };
 
-/// A look at the branches of one repository, for one environment.
+/// Chooses among the branches of a repository, for one environment.
 pub(super) struct Newest<'a> {
-    choice: &'a CandidateSearch<'a>,
+    search: &'a CandidateSearch<'a>,
     branches: &'a [Branch],
     deployed: Option<CommitId>,
     rolled_back: HashSet<CommitId>,
-    /// What a commit must contain to follow a rollback.
-    left: Vec<CommitId>,
-    seen: HashMap<GitString, Vec<CommitId>>,
-    /// By tip: many branches may name one commit.
-    deciding: RefCell<HashMap<CommitId, Option<CommitId>>>,
+    /// The commits that a candidate must contain after a rollback.
+    required: Vec<CommitId>,
+    former_tips: HashMap<GitString, Vec<CommitId>>,
+    /// The newest green commit by branch tip, because several branches may have the same tip.
+    newest_green: RefCell<HashMap<CommitId, Option<CommitId>>>,
     rules: RefCell<HashMap<CommitId, Option<DeployRules>>>,
 }
 
-/// What a branch has for an environment.
+/// The candidates of a branch for an environment.
 pub(super) enum Offer {
-    /// The newest green commit of the branch does not deploy to the environment from there.
+    /// The branch's newest green commit does not deploy to the environment from this branch.
     Elsewhere,
-    /// What is deployed is not on the branch, whose newest green commit this is.
+    /// The branch does not contain the deployed commit. This is its newest green commit.
     Lacks(CommitId),
-    /// The candidates, none of which contains another one. There may be none.
+    /// The candidates, none of which contains another one. May be empty.
     Found(Vec<CommitId>),
 }
 
 impl<'a> Newest<'a> {
     pub(super) fn new(
-        choice: &'a CandidateSearch<'a>,
+        search: &'a CandidateSearch<'a>,
         branches: &'a [Branch],
         ledger: &DeploymentHistory,
     ) -> Result<Self, Error> {
         Ok(Self {
-            choice,
+            search,
             branches,
             deployed: ledger.running().map(|running| running.commit),
             rolled_back: ledger.rolled_back(),
-            left: ledger.left_by_rollback(),
-            seen: choice.shared.workspace().seen_tips()?,
-            deciding: RefCell::default(),
+            required: ledger.left_by_rollback(),
+            former_tips: search.shared.workspace().seen_tips()?,
+            newest_green: RefCell::default(),
             rules: RefCell::default(),
         })
     }
 
-    /// The one commit to deploy, whichever branch it is on.
+    /// Returns the one commit to deploy among all branches.
     ///
     /// # Errors
     ///
-    /// [`NotFound`](ErrorKind::NotFound) where there is none, [`InvalidArg`](ErrorKind::InvalidArg)
-    /// where several are as new as each other, and where the newest of HEAD's branch cannot be
-    /// deployed: to take an older one instead would surprise.
-    pub(super) fn of_all(&self) -> Result<Candidate, Error> {
-        let (mut found, mut lacking, mut is_on_one) = (Vec::new(), Vec::new(), false);
+    /// [`NotFound`](ErrorKind::NotFound) if there is none. [`InvalidArg`](ErrorKind::InvalidArg)
+    /// if several are equally new, or the newest of HEAD's branch cannot be deployed; an older one
+    /// would be a surprise.
+    pub(super) fn choose(&self) -> Result<Candidate, Error> {
+        let (mut found, mut without_deployed, mut has_candidates) = (Vec::new(), Vec::new(), false);
         for branch in self.branches {
             match self.offer(branch)? {
                 Offer::Elsewhere => {}
-                Offer::Lacks(id) => lacking.push((branch, id)),
+                Offer::Lacks(id) => without_deployed.push((branch, id)),
                 Offer::Found(ids) => {
-                    is_on_one = true;
+                    has_candidates = true;
                     found.extend(ids.into_iter().map(|id| (branch, id)));
                 }
             }
         }
-        if let Some((branch, id)) = self.only(found)? {
+        if let Some((branch, id)) = self.single_newest(found)? {
             return self.candidate(branch, id);
         }
-        if is_on_one {
-            lacking.clear();
+        if has_candidates {
+            without_deployed.clear();
         }
-        let Some((branch, id)) = self.only(lacking)? else { return Err(self.nothing()?) };
-        Ok(Candidate { loses: true, ..self.candidate(branch, id)? })
+        let Some((branch, id)) = self.single_newest(without_deployed)? else {
+            return Err(self.nothing_error()?);
+        };
+        Ok(Candidate { removes_deployed: true, ..self.candidate(branch, id)? })
     }
 
-    /// What one branch has for the environment.
+    /// Returns the candidates of one branch.
     pub(super) fn offer(&self, branch: &Branch) -> Result<Offer, Error> {
-        let Some(deciding) = self.deciding(branch.tip)? else {
-            // HEAD's branch is the one that deploys where no config says otherwise.
+        let Some(newest_green) = self.newest_green(branch.tip)? else {
+            // If no config says otherwise, HEAD's branch deploys.
             let is_on_head = branch.is_head && self.contains_deployed(branch.tip)?;
             return Ok(if is_on_head { Offer::Found(Vec::new()) } else { Offer::Elsewhere });
         };
-        if !self.deploys(deciding, branch) {
+        if !self.deploys(newest_green, branch) {
             return Ok(Offer::Elsewhere);
         }
         if !self.contains_deployed(branch.tip)? {
-            let is_left = self.rolled_back.contains(&deciding);
-            return Ok(if is_left { Offer::Found(Vec::new()) } else { Offer::Lacks(deciding) });
+            let is_rolled_back = self.rolled_back.contains(&newest_green);
+            return Ok(if is_rolled_back {
+                Offer::Found(Vec::new())
+            } else {
+                Offer::Lacks(newest_green)
+            });
         }
         let on_line = self.on_line(branch.tip)?;
-        let mut found = self.seen_above(branch, on_line)?;
+        let mut found = self.former_tips_above(branch, on_line)?;
         found.extend(on_line);
         found.retain(|id| self.deploys(*id, branch));
         Ok(Offer::Found(self.maxima(found)?))
     }
 
-    /// One of some commits with their branches, if there are any.
+    /// Returns the newest of these commits, if there are any.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg), naming all, where none of them contains the others.
-    pub(super) fn only(
+    /// [`InvalidArg`](ErrorKind::InvalidArg) with all names, if no commit contains all others.
+    pub(super) fn single_newest(
         &self,
         found: Vec<(&'a Branch, CommitId)>,
     ) -> Result<Option<(&'a Branch, CommitId)>, Error> {
@@ -138,73 +144,74 @@ impl<'a> Newest<'a> {
         let all: Vec<String> = std::iter::once(first).chain(others).map(name).collect();
         let message = format!(
             "cannot choose a commit for `{}`: none of these contains the others: {}",
-            self.choice.environment,
+            self.search.environment,
             all.join(", ")
         );
-        let hint = format!("`tinyci deploy COMMIT --to {}`", self.choice.environment);
+        let hint = format!("`tinyci deploy COMMIT --to {}`", self.search.environment);
         Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint))
     }
 
-    /// A commit of a branch, ready to be deployed, with what lies above it.
+    /// Returns a commit of a branch as a candidate, with the newer commits that are not eligible.
     pub(super) fn candidate(&self, branch: &Branch, id: CommitId) -> Result<Candidate, Error> {
-        let loaded = self.choice.load(id)?;
-        let rules = self.choice.rules(id, &loaded.pipeline)?;
+        let loaded = self.search.load(id)?;
+        let rules = self.search.rules(id, &loaded.pipeline)?;
         let (verdict, name) = (Some(Outcome::Success), Some(branch.name.clone()));
-        let mut candidate = self.choice.finish(id, verdict, name, loaded, rules)?;
+        let mut candidate = self.search.finish(id, verdict, name, loaded, rules)?;
         candidate.ineligible = self.above(branch, id)?;
         Ok(candidate)
     }
 
-    /// What is deployed now.
+    /// Returns the deployed commit.
     pub(super) fn deployed(&self) -> Option<CommitId> {
         self.deployed
     }
 
-    /// Whether what is deployed is part of a commit, if anything is deployed.
+    /// Returns true if the commit contains the deployed one, or nothing is deployed.
     pub(super) fn contains_deployed(&self, id: CommitId) -> Result<bool, Error> {
-        self.deployed.map_or(Ok(true), |deployed| self.choice.repo.reaches(id, deployed))
+        self.deployed.map_or(Ok(true), |deployed| self.search.repo.reaches(id, deployed))
     }
 
-    /// Those of these commits that no other one of them contains, each once.
+    /// Returns the commits that no other one of them contains, without duplicates.
     pub(super) fn maxima(&self, ids: Vec<CommitId>) -> Result<Vec<CommitId>, Error> {
-        let repo = self.choice.repo;
+        let repo = self.search.repo;
         let mut newest: Vec<CommitId> = Vec::new();
         for id in ids {
-            let (mut is_contained, mut left) = (false, Vec::new());
+            let (mut is_contained, mut kept) = (false, Vec::new());
             for other in newest {
                 is_contained = is_contained || repo.reaches(other, id)?;
                 if is_contained || !repo.reaches(id, other)? {
-                    left.push(other);
+                    kept.push(other);
                 }
             }
-            left.extend((!is_contained).then_some(id));
-            newest = left;
+            kept.extend((!is_contained).then_some(id));
+            newest = kept;
         }
         Ok(newest)
     }
 
-    /// The newest green commit on a branch's line: its config says whether the branch deploys.
-    pub(super) fn deciding(&self, tip: CommitId) -> Result<Option<CommitId>, Error> {
-        if let Some(known) = self.deciding.borrow().get(&tip) {
+    /// Returns the newest green commit on a branch's first-parent line. Its config decides whether
+    /// the branch deploys.
+    pub(super) fn newest_green(&self, tip: CommitId) -> Result<Option<CommitId>, Error> {
+        if let Some(known) = self.newest_green.borrow().get(&tip) {
             return Ok(*known);
         }
         let mut found = None;
-        self.choice.repo.first_parents(tip, &mut |id| {
+        self.search.repo.first_parents(tip, &mut |id| {
             found = self.is_green(id)?.then_some(id);
             Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        self.deciding.borrow_mut().insert(tip, found);
+        self.newest_green.borrow_mut().insert(tip, found);
         Ok(found)
     }
 
-    /// The newest commit on a branch's line of first parents that may be deployed.
+    /// Returns the newest commit on a branch's first-parent line that may be deployed.
     fn on_line(&self, tip: CommitId) -> Result<Option<CommitId>, Error> {
         let mut found = None;
-        self.choice.repo.first_parents(tip, &mut |id| {
+        self.search.repo.first_parents(tip, &mut |id| {
             if !self.is_green(id)? {
                 return Ok(ControlFlow::Continue(()));
             }
-            // What lies below a commit that lacks it lacks it too.
+            // Its ancestors do not contain the deployed commit either.
             if !self.contains_deployed(id)? {
                 return Ok(ControlFlow::Break(()));
             }
@@ -214,27 +221,27 @@ impl<'a> Newest<'a> {
         Ok(found)
     }
 
-    /// The commits that a push made the branch's tip and that are beside its line of first parents:
-    /// those that may be deployed, and that the one found on the line does not contain.
-    fn seen_above(
+    /// Returns the former tips of the branch that may be deployed and are not on its first-parent
+    /// line. Those that the commit from that line contains are left out.
+    fn former_tips_above(
         &self,
         branch: &Branch,
         on_line: Option<CommitId>,
     ) -> Result<Vec<CommitId>, Error> {
-        let Some(seen) = self.seen.get(&branch.name) else { return Ok(Vec::new()) };
-        let above = self.choice.repo.commits_above(branch.tip, on_line)?;
+        let Some(seen) = self.former_tips.get(&branch.name) else { return Ok(Vec::new()) };
+        let above = self.search.repo.commits_above(branch.tip, on_line)?;
         let above: HashSet<CommitId> = above.into_iter().collect();
-        let (mut found, mut known) = (Vec::new(), HashSet::new());
-        for id in seen.iter().rev().filter(|id| above.contains(id) && known.insert(**id)) {
-            let fits =
+        let (mut found, mut visited) = (Vec::new(), HashSet::new());
+        for id in seen.iter().rev().filter(|id| above.contains(id) && visited.insert(**id)) {
+            let is_eligible =
                 self.is_green(*id)? && self.contains_deployed(*id)? && self.may_follow(*id)?;
-            found.extend(fits.then_some(*id));
+            found.extend(is_eligible.then_some(*id));
         }
         Ok(found)
     }
 
-    /// Whether a commit may follow what is deployed: what was rolled back does not come again by
-    /// itself, nor does what lies before it.
+    /// Returns true if a commit may follow the deployed one. A rolled back commit, and those
+    /// before it, are not deployed again automatically.
     pub(super) fn may_follow(&self, id: CommitId) -> Result<bool, Error> {
         if Some(id) == self.deployed {
             return Ok(true);
@@ -242,50 +249,50 @@ impl<'a> Newest<'a> {
         if self.rolled_back.contains(&id) {
             return Ok(false);
         }
-        Ok(self.lacks_left(id)?.is_none())
+        Ok(self.missing_required(id)?.is_none())
     }
 
-    /// What a rollback left and a commit would have to contain.
-    fn lacks_left(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
-        for left in &self.left {
-            if !self.choice.repo.reaches(id, *left)? {
-                return Ok(Some(*left));
+    /// Returns the first commit that a rollback requires and that this one does not contain.
+    fn missing_required(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
+        for required in &self.required {
+            if !self.search.repo.reaches(id, *required)? {
+                return Ok(Some(*required));
             }
         }
         Ok(None)
     }
 
     pub(super) fn is_green(&self, id: CommitId) -> Result<bool, Error> {
-        Ok(settled_outcome(self.choice.repo, id)?.is_some_and(Outcome::passed))
+        Ok(final_outcome(self.search.repo, id)?.is_some_and(Outcome::passed))
     }
 
-    /// Whether a commit's config deploys to the environment from this branch.
+    /// Returns true if the commit's config deploys to the environment from this branch.
     fn deploys(&self, id: CommitId, branch: &Branch) -> bool {
         self.rules_of(id).is_some_and(|rules| deploys_from(&rules, branch))
     }
 
-    /// What a commit's config says of its deployment to the environment; none where it does not
-    /// deploy there, or cannot be read here: a verdict can have come from elsewhere.
+    /// Returns the deployment rules of a commit's config for the environment. `None` if it does
+    /// not deploy there or cannot be read, for example because its verdict was fetched.
     pub(super) fn rules_of(&self, id: CommitId) -> Option<DeployRules> {
         let read = || {
-            let loaded = self.choice.load(id).ok()?;
-            self.choice.rules(id, &loaded.pipeline).ok()
+            let loaded = self.search.load(id).ok()?;
+            self.search.rules(id, &loaded.pipeline).ok()
         };
         self.rules.borrow_mut().entry(id).or_insert_with(read).clone()
     }
 
-    /// What lies above a chosen commit on its branch, and why it was not chosen.
+    /// Returns the newer commits on the branch, and why each was not chosen.
     fn above(&self, branch: &Branch, id: CommitId) -> Result<Vec<(CommitId, String)>, Error> {
-        let repo = self.choice.repo;
+        let repo = self.search.repo;
         let mut above = Vec::new();
         for newer in repo.commits_above(branch.tip, Some(id))? {
-            let why = match settled_outcome(repo, newer)? {
+            let why = match final_outcome(repo, newer)? {
                 Some(Outcome::Success) if self.rolled_back.contains(&newer) => {
                     "it was rolled back".to_owned()
                 }
-                Some(Outcome::Success) => match self.lacks_left(newer)? {
-                    Some(left) => {
-                        format!("it does not contain {}, which was rolled back", left.short())
+                Some(Outcome::Success) => match self.missing_required(newer)? {
+                    Some(required) => {
+                        format!("it does not contain {}, which was rolled back", required.short())
                     }
                     None => format!("it was never the tip of `{}`", branch.name),
                 },
@@ -298,20 +305,20 @@ impl<'a> Newest<'a> {
         Ok(above)
     }
 
-    /// Why there is no candidate.
-    fn nothing(&self) -> Result<Error, Error> {
-        let environment = self.choice.environment;
+    /// Returns the error that there is no candidate, with the reason.
+    fn nothing_error(&self) -> Result<Error, Error> {
+        let environment = self.search.environment;
         let head = self.branches.first().filter(|branch| branch.is_head);
-        let deciding = head.map(|head| self.deciding(head.tip)).transpose()?.flatten();
-        if let Some(id) = deciding.filter(|id| self.rules_of(*id).is_none()) {
-            let loaded = self.choice.load(id)?;
-            self.choice.rules(id, &loaded.pipeline)?;
+        let newest_green = head.map(|head| self.newest_green(head.tip)).transpose()?.flatten();
+        if let Some(id) = newest_green.filter(|id| self.rules_of(*id).is_none()) {
+            let loaded = self.search.load(id)?;
+            self.search.rules(id, &loaded.pipeline)?;
         }
-        let (why, hint) = match (self.deployed, self.left.first()) {
-            (Some(deployed), Some(left)) => (
+        let (why, hint) = match (self.deployed, self.required.first()) {
+            (Some(deployed), Some(required)) => (
                 format!(
                     "{} was rolled back, and no newer green commit contains it; {} stays deployed",
-                    left.short(),
+                    required.short(),
                     deployed.short()
                 ),
                 format!("`tinyci deploy COMMIT --to {environment}` deploys another commit"),

@@ -1,7 +1,8 @@
-//! A commit whose build is gone, or of another branch, built and tested again before it is deployed.
+//! Builds and tests a commit again before its deployment, if its build is missing or of another
+//! branch.
 //!
-//! Only this takes the run lock, and between two commits: a deployment whose build is there waits
-//! for no run.
+//! Only rebuilds take the run lock, and only between two commits. A deployment whose build exists
+//! waits for no run.
 
 use crate::{
     engine::{
@@ -31,16 +32,16 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{build, candidate::Candidate};
 
-/// What came of building a commit again.
+/// The result of a rebuild.
 pub(super) struct Rebuilt {
     pub(super) record: Record,
-    /// True if somebody found the repository busy meanwhile, and relies on a look.
+    /// True if another process found the lock taken meanwhile, and relies on a scan.
     scan_requested: bool,
 }
 
 impl Rebuilt {
-    /// Whether there is a build to deploy: a green one; of a commit that is not green and deployed
-    /// by force, one whose build phase passed.
+    /// Returns true if the rebuild made a build to deploy. It must be green. For a forced
+    /// deployment of a commit that is not green, its build phase must have passed.
     pub(super) fn is_build(&self, candidate: &Candidate) -> bool {
         let steps: [StepName; 2] = [Hook::BeforeBuild.into(), Phase::Build.into()];
         let passed = |name| self.record.step(name).is_none_or(|step| step.outcome.passed());
@@ -51,8 +52,8 @@ impl Rebuilt {
         self.record.outcome.passed() || (built && !is_green)
     }
 
-    /// Looks for those who found the repository busy meanwhile.
-    pub(super) fn look(
+    /// Tests what other processes requested during the rebuild.
+    pub(super) fn test_for_others(
         &self,
         shared: &Shared,
         env: &ProcessEnv,
@@ -60,18 +61,18 @@ impl Rebuilt {
         events: &Sender,
     ) {
         if self.scan_requested {
-            look_for_others(shared, env, cancel, events);
+            test_for_others(shared, env, cancel, events);
         }
     }
 }
 
-/// Builds and tests a commit again, whose verdict stays; none if its build is there by now: another
-/// deployment may have had it made. `id` is that of the deployment.
+/// Builds and tests a commit again without changing its verdict. Returns `None` if its build
+/// exists by now, because another deployment made it. `id` is the id of the deployment.
 ///
 /// # Errors
 ///
-/// What keeps a run from beginning; [`Canceled`](ErrorKind::Canceled), and
-/// [`Busy`](ErrorKind::Busy) for a run's own command, which must not wait for that run.
+/// Errors that keep a run from beginning; [`Canceled`](ErrorKind::Canceled); and
+/// [`Busy`](ErrorKind::Busy) for a command of the active run, which must not wait for that run.
 pub(super) fn rebuild(
     shared: &Shared,
     env: &ProcessEnv,
@@ -102,29 +103,29 @@ pub(super) fn rebuild(
         let message = format!("canceled before {short} was rebuilt");
         Error::new(ErrorKind::Canceled, message)
     })?;
-    let asked = workspace.wake_count()?;
-    let record = match build::lacking(shared, &shared.repo()?, candidate, id, cancel) {
+    let requests_before = workspace.wake_count()?;
+    let record = match build::rebuild_reason(shared, &shared.repo()?, candidate, id, cancel) {
         Ok(None) => Ok(None),
         Ok(Some(_)) => rebuild_under(shared, env, &lock, commit, cancel, events).map(Some),
         Err(error) => Err(error),
     };
     lock.release()?;
-    let scan_requested = workspace.wake_count()? != asked;
+    let scan_requested = workspace.wake_count()? != requests_before;
     match record {
         Ok(Some(record)) => Ok(Some(Rebuilt { record, scan_requested })),
-        // Nothing was done that would have to be deployed first.
+        // Without a rebuild, the requests can be handled before the deployment.
         other => {
             if scan_requested {
-                look_for_others(shared, env, cancel, events);
+                test_for_others(shared, env, cancel, events);
             }
             other.map(|_| None)
         }
     }
 }
 
-/// Looks for those who found the repository busy. What goes wrong is a warning: it is not this
-/// deployment's work.
-fn look_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, events: &Sender) {
+/// Tests what other processes requested. Errors become warnings, because this is not the
+/// deployment's own work.
+fn test_for_others(shared: &Shared, env: &ProcessEnv, cancel: &CancelView, events: &Sender) {
     if cancel.is_canceled() {
         return;
     }
@@ -152,19 +153,19 @@ fn rebuild_under(
     let (logs, attempts) = (shared.logs(&workspace, false), workspace.attempts()?);
     let job = Job::new(commit.clone(), Trigger::Rebuild);
     events.emit(EventKind::Planned { jobs: vec![job.clone()] });
-    let site =
+    let context =
         JobContext::new(EngineCall { shared, env }, &workspace, &logs, &guard, cancel, events);
-    let id = attempt::run_id();
+    let id = attempt::new_id();
     lock.introduce(&attempt::host_name(), &id);
     let active = ActiveJobs::new(&workspace, &id, cancel);
-    let books = RunState { attempts: &attempts, lock, active: &active };
+    let state = RunState { attempts: &attempts, lock, active: &active };
     let own = HashSet::from([commit.id]);
-    let bounds =
+    let conditions =
         StopConditions { named: true, own: &own, may_hand_over: false, may_lend_lock: false };
-    let worked = workers::work(&site, books, vec![job], &bounds);
-    // It shares the lock, which nobody else gets before it is gone.
+    let work_result = workers::work(&context, state, vec![job], &conditions);
+    // The guard shares the lock, so the lock stays taken until the guard is gone.
     guard.finish();
     let canceled = || Error::new(ErrorKind::Canceled, "canceled before the rebuild");
-    let record = worked.records.into_iter().next();
-    worked.fault.map_or_else(|| record.ok_or_else(canceled), Err)
+    let record = work_result.records.into_iter().next();
+    work_result.fault.map_or_else(|| record.ok_or_else(canceled), Err)
 }

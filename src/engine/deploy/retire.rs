@@ -1,4 +1,4 @@
-//! The end of an environment: nothing runs there any more.
+//! Retires an environment to which nothing is deployed anymore.
 
 use super::identity::Identity;
 use crate::engine::{context::shared::Shared, run::attempt};
@@ -31,13 +31,13 @@ pub(in crate::engine) fn retire(
     Ok(Some(entry))
 }
 
-/// What is put on record; none where nothing was ever deployed.
+/// Returns the entry of the retirement, or `None` if nothing was ever deployed.
 fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> Option<Deployment> {
     let running = ledger.running();
     let last = running.or_else(|| ledger.deployments.first())?;
     let now = clock::now_ms();
     Some(Deployment {
-        id: attempt::run_id(),
+        id: attempt::new_id(),
         environment: environment.to_owned(),
         commit: last.commit,
         previous: running.map(|running| running.commit),

@@ -1,4 +1,4 @@
-//! [`ActiveJobs`]: the jobs that a run has in progress, and what ends them from another process.
+//! [`ActiveJobs`]: the active jobs of a run, and the requests of other processes to stop them.
 
 use std::{
     collections::HashSet,
@@ -19,13 +19,13 @@ use crate::{
     workspace::{StopRequest, Workspace, dismiss},
 };
 
-/// How often a run looks whether it is to end, or a job of it.
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// How often a run checks for stop requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The jobs in progress, each with a token of its own below that of the run.
+/// The active jobs. Each has a cancel token below that of the run.
 pub(in crate::engine) struct ActiveJobs<'a> {
     workspace: &'a Workspace,
-    /// The run's id, by which requests name it.
+    /// The id of the run, which requests refer to.
     run: &'a str,
     cancel: &'a CancelView,
     state: Mutex<State>,
@@ -34,14 +34,14 @@ pub(in crate::engine) struct ActiveJobs<'a> {
 #[derive(Default)]
 struct State {
     jobs: Vec<ActiveJob>,
-    /// Requests that were seen and could not be taken away.
-    seen: HashSet<PathBuf>,
+    /// Requests that were handled, but whose files could not be deleted.
+    handled: HashSet<PathBuf>,
 }
 
 struct ActiveJob {
     id: String,
     cancel: CancelToken,
-    /// Who was the first to end it, and why.
+    /// The first intervention that ended the job.
     intervention: Option<Intervention>,
 }
 
@@ -54,7 +54,7 @@ impl<'a> ActiveJobs<'a> {
         Self { workspace, run, cancel, state: Mutex::default() }
     }
 
-    /// Takes a job up, before anybody can read of it; gives back what can stop it.
+    /// Registers a job before other processes can see it. Returns its cancellation.
     pub(in crate::engine) fn begin(&self, id: &str) -> CancelView {
         let cancel = self.cancel.child();
         let view = CancelView::new(&cancel, 1);
@@ -62,42 +62,44 @@ impl<'a> ActiveJobs<'a> {
         view
     }
 
-    /// Lets a job go; says who ended it, if somebody did.
+    /// Unregisters a job. Returns the intervention that ended it, if there was one.
     pub(in crate::engine) fn end(&self, id: &str) -> Option<Intervention> {
         let jobs = &mut lock(&self.state).jobs;
-        let place = jobs.iter().position(|job| job.id == id)?;
-        jobs.swap_remove(place).intervention
+        let index = jobs.iter().position(|job| job.id == id)?;
+        jobs.swap_remove(index).intervention
     }
 
-    /// Looks for requests until the other end of the channel is gone.
+    /// Checks for requests until the sender of the channel is dropped.
     pub(in crate::engine) fn watch(&self, work: &Receiver<()>) {
-        while work.recv_timeout(LOOK_PAUSE) == Err(RecvTimeoutError::Timeout) {
-            self.look();
+        while work.recv_timeout(POLL_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            self.handle_requests();
         }
     }
 
-    /// Does what is asked for by now. Whoever asked sees by the file that it was looked at.
-    pub(in crate::engine) fn look(&self) {
+    /// Handles the pending requests. Deleting a request's file confirms it to the sender.
+    pub(in crate::engine) fn handle_requests(&self) {
         for (path, request) in self.workspace.stop_requests() {
             let mut state = lock(&self.state);
-            if state.seen.contains(&path) {
+            if state.handled.contains(&path) {
                 continue;
             }
             if request.run == self.run {
-                self.obey(&mut state, request);
+                self.apply(&mut state, request);
             }
             if dismiss(&path).is_err() {
-                state.seen.insert(path);
+                state.handled.insert(path);
             }
         }
     }
 
-    fn obey(&self, state: &mut State, request: StopRequest) {
+    fn apply(&self, state: &mut State, request: StopRequest) {
         let times = if request.kill { 2 } else { 1 };
         let Some(id) = request.job_id else {
-            // The only job in progress counts as named: it is what keeps the run from its end.
-            let named = state.jobs.len() == 1;
-            let kind = if named { request.intervention.kind } else { InterventionKind::CancelRun };
+            // If only one job is active, it counts as named, because it is what delays the end of
+            // the run.
+            let is_only_job = state.jobs.len() == 1;
+            let kind =
+                if is_only_job { request.intervention.kind } else { InterventionKind::CancelRun };
             let intervention = Intervention { kind, ..request.intervention };
             for job in &mut state.jobs {
                 job.intervention.get_or_insert_with(|| intervention.clone());
@@ -105,7 +107,7 @@ impl<'a> ActiveJobs<'a> {
             (0..times).for_each(|_| self.cancel.raise());
             return;
         };
-        // One that has ended meanwhile is past stopping.
+        // A job that has ended meanwhile cannot be stopped.
         if let Some(job) = state.jobs.iter_mut().find(|job| job.id == id) {
             job.intervention.get_or_insert(request.intervention);
             (0..times).for_each(|_| job.cancel.cancel());
@@ -127,7 +129,8 @@ mod tests {
         }
     }
 
-    /// Levels of the run and of its two jobs after these requests, and who ended each job.
+    /// Returns the cancel levels of the run and of its jobs after these requests, and the
+    /// intervention of each job.
     fn after(
         jobs: &[&str],
         requests: &[StopRequest],
@@ -140,7 +143,7 @@ mod tests {
         let views: Vec<CancelView> = jobs.iter().map(|job| active.begin(job)).collect();
         for (index, request) in requests.iter().enumerate() {
             let sent = workspace.request_stop(&index.to_string(), request).unwrap();
-            active.look();
+            active.handle_requests();
             assert!(sent.is_seen());
         }
         let levels = views.iter().map(CancelView::level).collect();

@@ -1,4 +1,5 @@
-//! One attempt at one commit: its config, its export, its steps, its record and its word.
+//! One attempt at testing one commit: its config, its export, its steps, its record and its
+//! verdict.
 
 use crate::{
     engine::{
@@ -7,9 +8,8 @@ use crate::{
             process_env::ProcessEnv, pump::Sender, shared::Shared,
         },
         step::{
-            JobInfo, JobLimits, Judge, RealEffects, RepoLookups, StepReporter, Steps, Unmet,
-            all_left_out, ignored, left_out_sentence, scripts::LoadedPipeline,
-            whole_commit_unmet_telling,
+            ChangeCheck, JobInfo, JobLimits, Memory, RealEffects, RepoLookups, StepReporter, Steps,
+            Unmet, all_left_out, left_out_sentence, scripts::LoadedPipeline,
         },
     },
     export::{self, ExportOptions},
@@ -39,27 +39,26 @@ use std::{
 };
 
 use super::{
-    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::Ground, pending::settled_outcome,
+    active_jobs::ActiveJobs, dry_run, kept_artifacts, live::ExportTarget, pending::final_outcome,
 };
 
-/// Where steps are run: what all attempts of one plan have in common, and a deployment has too.
+/// What all jobs of one plan have in common. Deployments use it too.
 pub(in crate::engine) struct JobContext<'a> {
     pub(in crate::engine) shared: &'a Shared,
     pub(in crate::engine) workspace: &'a Workspace,
     pub(in crate::engine) logs: &'a Logs,
     pub(in crate::engine) executor: Arc<dyn Executor>,
-    /// The process's environment as the call found it.
+    /// The environment of the process at the beginning of the call.
     pub(in crate::engine) env: &'a ProcessEnv,
     pub(in crate::engine) cancel: &'a CancelView,
     pub(in crate::engine) events: &'a Sender,
-    /// What every commit is judged by in place of its own config.
+    /// The pipeline that replaces the config of every commit, if the caller gave one.
     pub(in crate::engine) pipeline: Option<&'a Pipeline>,
-    /// True if a job takes the place of what is live, as somebody said.
+    /// True if a job may replace a deployed export, because the caller asked for it.
     pub(in crate::engine) replaces_live: bool,
 }
 
-/// What the attempts of a run need beside it: who holds the repository, and how often each commit
-/// was tried.
+/// State of the run that each job updates: the attempt counts, the run lock and the active jobs.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct RunState<'a> {
     pub(in crate::engine) attempts: &'a Attempts,
@@ -67,84 +66,86 @@ pub(in crate::engine) struct RunState<'a> {
     pub(in crate::engine) active: &'a ActiveJobs<'a>,
 }
 
-/// What came of an attempt.
+/// The result of an attempt.
 pub(in crate::engine) struct Attempt {
     pub(in crate::engine) record: Record,
-    /// Why the run must stop here: nothing more can be stored.
+    /// The error that stops the run, because results can no longer be stored.
     pub(in crate::engine) fault: Option<Error>,
 }
 
-/// Tries one commit. Whatever goes wrong ends up in the record.
+/// Tests one commit. All errors end up in the record.
 pub(in crate::engine) fn attempt(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     repo: &Repo,
     job: &Job,
 ) -> Attempt {
-    let run = run_id();
-    let cancel = books.active.begin(&run);
-    let site = &site.stopped_by(&cancel);
-    books.lock.announce(job.commit.id, &run);
+    let job_id = new_id();
+    let cancel = state.active.begin(&job_id);
+    let context = &context.stopped_by(&cancel);
+    state.lock.announce(job.commit.id, &job_id);
     let clock = Instant::now();
     let mut record = Record {
         trigger: Some(job.trigger.name().to_owned()),
         machine: host_name(),
         counts: job.trigger != Trigger::Rebuild,
-        ..Record::begun(run.clone(), &job.commit, SystemTime::now())
+        ..Record::begun(job_id.clone(), &job.commit, SystemTime::now())
     };
-    let mut voice = JobReporter::new(site.events, site.logs, &job.commit, &run);
-    if let Some(skipped) = skipped_by_somebody(repo, job) {
-        voice.warn(format!(
+    let mut reporter = JobReporter::new(context.events, context.logs, &job.commit, &job_id);
+    if let Some(skipped) = skip_intervention(repo, job) {
+        reporter.warn(format!(
             "skipped {}; testing it anyway, because this is a retry",
             skipped.phrase()
         ));
     }
-    let counted = begin_attempt(site, books, job);
-    let judged = match &counted {
-        Ok(()) => run_pipeline(site, books, repo, job, &mut voice, &mut record),
+    let counted = begin_attempt(context, state, job);
+    let result = match &counted {
+        Ok(()) => run_pipeline(context, state, repo, job, &mut reporter, &mut record),
         Err(error) => {
-            voice.begin(job);
+            reporter.begin(job);
             error.into()
         }
     };
-    (record.outcome, record.reason) = (judged.outcome, judged.reason);
-    // A job that had ended before it was canceled is what it came to.
-    if let Some(by) = books.active.end(&run).filter(|_| record.outcome == Outcome::Canceled) {
+    (record.outcome, record.reason) = (result.outcome, result.reason);
+    // A job that ended before the cancellation keeps its own outcome.
+    if let Some(by) = state.active.end(&job_id).filter(|_| record.outcome == Outcome::Canceled) {
         record.reason = Some(by.phrase());
         record.intervention = Some(by);
     }
     if !record.counts && record.reason.is_none() {
         record.reason = Some("rebuilt for a deployment; not a verdict".to_owned());
     }
-    record.finished = judged.finished;
+    record.finished = result.finished;
     record.duration = clock.elapsed();
-    let kept = keep(repo, job, &mut record, &mut voice);
-    let tallied =
-        update_attempts(books, job, &record, judged.uncounted).and_then(|()| match &judged.lacks {
-            Some(secret) => books.attempts.set_missing_secret(&record.commit, secret),
-            None => Ok(()),
+    let kept = keep(repo, job, &mut record, &mut reporter);
+    let updated =
+        update_attempts(state, job, &record, result.uncounted).and_then(|()| {
+            match &result.missing_secret {
+                Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
+                None => Ok(()),
+            }
         });
-    books.lock.withdraw(record.commit);
-    voice.report_log_fault();
-    voice.end(&record);
-    Attempt { record, fault: counted.and(kept).and(tallied).err() }
+    state.lock.withdraw(record.commit);
+    reporter.report_log_fault();
+    reporter.end(&record);
+    Attempt { record, fault: counted.and(kept).and(updated).err() }
 }
 
-/// Counts an attempt. Those before that were for want of a secret are forgotten once it is there.
-/// What is built again has its verdict, and needs no more attempts at one.
-fn begin_attempt(site: &JobContext<'_>, books: RunState<'_>, job: &Job) -> Result<(), Error> {
+/// Counts the attempt. If the commit only lacked a secret that exists now, earlier attempts are
+/// forgotten. A rebuild is not counted, because its commit already has a verdict.
+fn begin_attempt(context: &JobContext<'_>, state: RunState<'_>, job: &Job) -> Result<(), Error> {
     let id = &job.commit.id;
     if job.trigger == Trigger::Rebuild {
         return Ok(());
     }
-    if lacks_no_more(site.shared, books.attempts, id) {
-        books.attempts.clear(id)?;
+    if secret_now_exists(context.shared, state.attempts, id) {
+        state.attempts.clear(id)?;
     }
-    books.attempts.increment(id).map(drop)
+    state.attempts.increment(id).map(drop)
 }
 
-/// True if a commit was last tried for want of a secret that is there by now.
-pub(in crate::engine) fn lacks_no_more(
+/// Returns true if the last attempt lacked a secret that exists now.
+pub(in crate::engine) fn secret_now_exists(
     shared: &Shared,
     attempts: &Attempts,
     id: &CommitId,
@@ -152,8 +153,9 @@ pub(in crate::engine) fn lacks_no_more(
     attempts.missing_secret(id).is_some_and(|name| shared.secrets(None).has_file(&name))
 }
 
-/// Who left a commit untested that is now tried again; of the newest record, where one can be read.
-fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
+/// Returns the intervention that skipped a commit, if this job is a retry and the newest record
+/// has one.
+fn skip_intervention(repo: &Repo, job: &Job) -> Option<Intervention> {
     let newest = match job.trigger {
         Trigger::Retry => repo.newest_records([job.commit.id]).ok()?.remove(&job.commit.id)?,
         _ => return None,
@@ -161,34 +163,35 @@ fn skipped_by_somebody(repo: &Repo, job: &Job) -> Option<Intervention> {
     newest.intervention.filter(|_| newest.outcome == Outcome::Skipped)
 }
 
-/// An outcome, and why where no step says it.
+/// The result of a job before it is recorded.
 struct JobResult {
     outcome: Outcome,
     reason: Option<String>,
-    /// Whether the attempt says nothing about the commit: this tinyci, or the host's executor, does
-    /// not do what it asks for, or the disk is full. Then it is not counted.
+    /// True if the attempt says nothing about the commit and is not counted. Examples are a full
+    /// disk, or an executor that does not support the request.
     uncounted: bool,
-    /// True if its steps had an export of their own, so that the build is this job's.
+    /// True if its steps ran in a new export, so that the build belongs to this job.
     built: bool,
-    /// When it ended.
+    /// When the steps ended.
     finished: SystemTime,
-    /// True if the script had the export removed.
+    /// True if the script requested the removal of the export.
     discards: bool,
-    /// The secret that the server lacks.
-    lacks: Option<String>,
+    /// The first secret that the server lacks.
+    missing_secret: Option<String>,
 }
 
 impl JobResult {
-    /// One that makes no build.
+    /// Returns the result of a job without a build.
     fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
         let finished = clock::now_ms();
-        let (uncounted, built, discards, lacks) = (false, false, false, None);
-        Self { outcome, reason, uncounted, built, finished, discards, lacks }
+        let (uncounted, built, discards, missing_secret) = (false, false, false, None);
+        Self { outcome, reason, uncounted, built, finished, discards, missing_secret }
     }
 }
 
 impl From<&Error> for JobResult {
-    /// An error on the way to the first step: whose fault it is depends on its kind.
+    /// Converts an error before the first step. Its kind decides between failure, cancellation and
+    /// error.
     fn from(error: &Error) -> Self {
         let outcome = match error.kind() {
             ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
@@ -200,214 +203,220 @@ impl From<&Error> for JobResult {
     }
 }
 
-/// Takes the build folder and runs the commit in it.
+/// Locks the build directory and runs the commit in it.
 fn run_pipeline(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     repo: &Repo,
     job: &Job,
-    voice: &mut JobReporter,
+    reporter: &mut JobReporter,
     record: &mut Record,
 ) -> JobResult {
-    if let Some(reason) = no_room(site.shared, site.workspace) {
-        voice.begin(job);
-        let judged = JobResult::without_build(Outcome::Error, Some(reason));
-        return JobResult { uncounted: true, ..judged };
+    if let Some(reason) = low_disk_space(context.shared, context.workspace) {
+        reporter.begin(job);
+        let result = JobResult::without_build(Outcome::Error, Some(reason));
+        return JobResult { uncounted: true, ..result };
     }
-    let build = site.workspace.build(&job.commit.build_name());
-    let occupied = build.prepare(&|| site.cancel.is_canceled());
-    if occupied.is_ok() {
-        voice.open_log(&build, &job.commit);
+    let build = context.workspace.build(&job.commit.build_name());
+    let build_lock = build.prepare(&|| context.cancel.is_canceled());
+    if build_lock.is_ok() {
+        reporter.open_log(&build, &job.commit);
     }
-    voice.begin(job);
-    let judged = occupied.and_then(|_occupied| {
-        let (run_id, replaces) = (record.job_id.as_str(), site.replaces_live);
-        // Taken anew: another job may have finished since.
-        let build = site.workspace.build(&job.commit.build_name());
-        let ground = Ground::of_job(site.shared, repo, build, job.commit.id, run_id, replaces)?;
-        let ran = run(site, books, repo, job, &ground, voice, record);
-        let mut judged = ran.unwrap_or_else(|error| JobResult::from(&error));
+    reporter.begin(job);
+    let result = build_lock.and_then(|_build_lock| {
+        let (job_id, replaces) = (record.job_id.as_str(), context.replaces_live);
+        // Opened again under the lock, because another job may have changed it since.
+        let build = context.workspace.build(&job.commit.build_name());
+        let target =
+            ExportTarget::of_job(context.shared, repo, build, job.commit.id, job_id, replaces)?;
+        let inputs = JobInputs { context, state, repo, job, target: &target };
+        let finished = run(inputs, reporter, record);
+        let mut result = finished.unwrap_or_else(|error| JobResult::from(&error));
         let green = is_green_already(repo, job)?;
-        record.counts = job.trigger != Trigger::Rebuild || (green && judged.outcome.passed());
-        // What turned red is no build of a green commit.
-        judged.built &= !green || judged.outcome.passed();
-        if let Err(error) = stamp(&ground, record, &judged, voice) {
-            // The verdict holds without it; the build counts as gone.
-            voice.warn(error.report());
+        record.counts = job.trigger != Trigger::Rebuild || (green && result.outcome.passed());
+        // A red rebuild must not count as the build of a green commit.
+        result.built &= !green || result.outcome.passed();
+        if let Err(error) = stamp(&target, record, &result, reporter) {
+            // The verdict is valid without the stamp; the build then counts as missing.
+            reporter.warn(error.report());
         }
-        Ok(judged)
+        Ok(result)
     });
-    judged.unwrap_or_else(|error| JobResult::from(&error))
+    result.unwrap_or_else(|error| JobResult::from(&error))
 }
 
-/// Whether a commit that is built again for a deployment is green: the job can confirm that, and
-/// nothing else.
+/// Returns true if this is a rebuild of a green commit. Such a job can only confirm the verdict.
 fn is_green_already(repo: &Repo, job: &Job) -> Result<bool, Error> {
-    let green = || Ok(settled_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
+    let green = || Ok(final_outcome(repo, job.commit.id)?.is_some_and(Outcome::passed));
     if job.trigger == Trigger::Rebuild { green() } else { Ok(false) }
 }
 
-/// Writes into the build whose it is, before any verdict says that it is one. One that did not come
-/// as far as its steps leaves an export that is none of its own, and has not finished one.
+/// Writes the job's stamp into the build, before the verdict is written. A job that ended before
+/// its steps removes the new export, or leaves a stamp without an end time.
 fn stamp(
-    ground: &Ground,
+    target: &ExportTarget,
     record: &Record,
-    judged: &JobResult,
-    voice: &mut JobReporter,
+    result: &JobResult,
+    reporter: &mut JobReporter,
 ) -> Result<(), Error> {
-    let has_verdict = judged.outcome.verdict().is_some();
-    if ground.is_apart() && !(judged.built && has_verdict) {
-        ground.build.discard()?.into_iter().for_each(|left| voice.warn(left.to_string()));
+    let has_verdict = result.outcome.verdict().is_some();
+    if target.is_additional() && !(result.built && has_verdict) {
+        target.build.discard()?.into_iter().for_each(|it| reporter.warn(it.to_string()));
         return Ok(());
     }
     if !has_verdict {
         return Ok(());
     }
-    let export = match judged.discards {
+    let export = match result.discards {
         true => ExportPlace::Discarded,
-        false => ExportPlace::named(ground.build.export_name()),
+        false => ExportPlace::named(target.build.export_name()),
     };
     let begun = JobStamp::begun(record.job_id.clone(), record.started, export);
-    let finished = judged.built.then_some(judged.finished);
-    ground.build.write_stamp(&JobStamp { finished, ..begun })
+    let finished = result.built.then_some(result.finished);
+    target.build.write_stamp(&JobStamp { finished, ..begun })
 }
 
-/// Why nothing may be begun: the disk is all but full. What cannot be known is no reason.
-pub(in crate::engine) fn no_room(shared: &Shared, workspace: &Workspace) -> Option<String> {
-    let wanted = shared.settings.min_free_space;
-    let free = workspace.free_bytes().ok().filter(|free| *free < wanted)?;
-    let (free, wanted) = (format_bytes(free), format_bytes(wanted));
+/// Returns an error text if too little disk space is free to begin. If the free space is unknown,
+/// the job begins.
+pub(in crate::engine) fn low_disk_space(shared: &Shared, workspace: &Workspace) -> Option<String> {
+    let required = shared.settings.min_free_space;
+    let free = workspace.free_bytes().ok().filter(|free| *free < required)?;
+    let (free, required) = (format_bytes(free), format_bytes(required));
     let message = format!(
-        "disk space is low: `{}` has {free} left, less than {wanted} (`tinyci.minFreeSpace`)",
+        "disk space is low: `{}` has {free} left, less than {required} (`tinyci.minFreeSpace`)",
         workspace.builds_dir().display()
     );
     Some(hinted(&message, "`tinyci prune --keep 5` deletes old builds"))
 }
 
+/// What the steps of one job are run with.
+#[derive(Clone, Copy)]
+struct JobInputs<'a> {
+    context: &'a JobContext<'a>,
+    state: RunState<'a>,
+    repo: &'a Repo,
+    job: &'a Job,
+    target: &'a ExportTarget,
+}
+
 /// Loads, exports and runs the commit.
 fn run(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
-    repo: &Repo,
-    job: &Job,
-    ground: &Ground,
-    voice: &mut JobReporter,
+    inputs: JobInputs<'_>,
+    reporter: &mut JobReporter,
     record: &mut Record,
 ) -> Result<JobResult, Error> {
-    let build = &ground.build;
-    let loaded = match site.pipeline {
-        Some(given) => LoadedPipeline::of(site.shared, given),
-        None => LoadedPipeline::load(site.shared, repo, &job.commit),
+    let JobInputs { context, state, repo, job, target } = inputs;
+    let build = &target.build;
+    let loaded = match context.pipeline {
+        Some(given) => LoadedPipeline::of(context.shared, given),
+        None => LoadedPipeline::load(context.shared, repo, &job.commit),
     };
     let loaded = match loaded {
         Ok(loaded) => loaded,
-        Err(error) => {
-            return clean_up_after(error, (site, books), repo, job, ground, voice, record);
-        }
+        Err(error) => return clean_up_after(error, inputs, reporter, record),
     };
     let pipeline = &loaded.pipeline;
     record.config_format = Some(pipeline.format);
     for warning in &pipeline.warnings {
-        voice.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
+        reporter.warn(format!("{}:{}: {}", pipeline.name, warning.position, warning.message));
     }
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     record.asked_for_ref = pipeline.asks_for_ref();
-    if let Some(unmet) = left_out_whole(site, repo, job, pipeline, source, voice) {
+    if let Some(unmet) = whole_commit_unmet(inputs, pipeline, source, reporter) {
         record.left_out = all_left_out(pipeline, unmet.by);
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
         return Ok(JobResult::without_build(Outcome::Skipped, reason));
     }
-    let lacking = dry_run::lacking_secret(site.call(), repo, job, &loaded)?;
-    if let Some((secret, error)) = lacking {
-        return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
+    let missing = dry_run::lacking_secret(context.call(), repo, job, &loaded)?;
+    if let Some((secret, error)) = missing {
+        return Ok(JobResult { missing_secret: Some(secret), ..JobResult::from(&error) });
     }
-    export_to(site, repo, &job.commit, ground, voice, &record.job_id)?;
-    let (commit, loaded, desk) = (&job.commit, &loaded, None);
-    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
-    let walked = steps.walk(&|name| books.lock.announce_step(job.commit.id, name.as_str()));
+    export_to(context, repo, &job.commit, target, reporter, &record.job_id)?;
+    let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
+    let mut steps =
+        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let walked = steps.walk(&|name| state.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
-    let lacks = steps.memory.lacking();
+    let missing_secret = steps.memory.missing_secret();
     let reason = steps.keep(walked, record);
-    kept_artifacts::bound(record, build, voice);
+    kept_artifacts::limit(record, build, reporter);
     let discards = steps.discards_export();
     if discards {
-        steps.discard(build, voice);
+        steps.remove_export(build, reporter);
     }
     let finished = clock::now_ms();
-    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, lacks })
+    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, missing_secret })
 }
 
-/// What leaves the whole commit out: the pipeline's own conditions.
-fn left_out_whole(
-    site: &JobContext<'_>,
-    repo: &Repo,
-    job: &Job,
+/// Returns the condition of the pipeline itself that skips the whole commit, if there is one.
+fn whole_commit_unmet(
+    inputs: JobInputs<'_>,
     pipeline: &Pipeline,
     source: JobSource<'_>,
-    voice: &mut JobReporter,
+    reporter: &JobReporter,
 ) -> Option<Unmet> {
     if pipeline.when == When::default() {
         return None;
     }
-    let facts = source.facts(site.shared, repo, &job.commit);
-    let tell = |what: &str, unmet: &Unmet| voice.warn(ignored(what, unmet));
-    whole_commit_unmet_telling(pipeline, &facts, source.forced, tell)
+    let facts = source.facts(inputs.context.shared, inputs.repo, &inputs.job.commit);
+    let reporter = StepReporter::new(reporter);
+    Memory::default().whole_commit_unmet(pipeline, &facts, source.forced, &reporter)
 }
 
-/// Of a config that is not valid, runs `after_all`, if that is valid: what the machine keeps of
-/// earlier commits may need it. The verdict is that of the error, whatever comes of this.
+/// Runs only `after_all` of an invalid config, if that part is valid. Earlier commits may have
+/// left state on the machine that needs it. The outcome is that of the config error in any case.
 fn clean_up_after(
     error: Error,
-    (site, books): (&JobContext<'_>, RunState<'_>),
-    repo: &Repo,
-    job: &Job,
-    ground: &Ground,
-    voice: &mut JobReporter,
+    inputs: JobInputs<'_>,
+    reporter: &mut JobReporter,
     record: &mut Record,
 ) -> Result<JobResult, Error> {
-    let build = &ground.build;
-    let Some(loaded) = LoadedPipeline::after_invalid(site.shared, repo, &job.commit, &error) else {
+    let JobInputs { context, state, repo, job, target } = inputs;
+    let build = &target.build;
+    let Some(loaded) = LoadedPipeline::after_invalid(context.shared, repo, &job.commit, &error)
+    else {
         return Err(error);
     };
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
-    voice.warn("invalid config: running only its `after_all`".to_owned());
-    if let Err(fault) = export_to(site, repo, &job.commit, ground, voice, &record.job_id) {
-        voice.warn(format!("cannot run `after_all`: {}", fault.report()));
+    reporter.warn("invalid config: running only its `after_all`".to_owned());
+    if let Err(fault) = export_to(context, repo, &job.commit, target, reporter, &record.job_id) {
+        reporter.warn(format!("cannot run `after_all`: {}", fault.report()));
         return Err(error);
     }
-    let (commit, loaded, desk) = (&job.commit, &loaded, None);
-    let mut steps = site.steps(repo, voice, StepInputs { commit, loaded, build, source, desk });
-    let begins = |name: StepName| books.lock.announce_step(job.commit.id, name.as_str());
+    let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
+    let mut steps =
+        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let begins = |name: StepName| state.lock.announce_step(job.commit.id, name.as_str());
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
     steps.keep(walked, record);
-    kept_artifacts::bound(record, build, voice);
+    kept_artifacts::limit(record, build, reporter);
     Ok(JobResult::without_build(outcome, Some(error.report())))
 }
 
-/// Where a job comes from, beside its commit.
+/// The origin of a job, in addition to its commit.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct JobSource<'a> {
-    /// Its id.
-    pub(in crate::engine) run: &'a str,
-    /// Why it runs, in a word.
+    /// The job id.
+    pub(in crate::engine) job_id: &'a str,
+    /// The name of the trigger.
     pub(in crate::engine) trigger: &'a str,
-    /// What is being deployed to.
+    /// The target environment. Deployments only.
     pub(in crate::engine) environment: Option<&'a str>,
-    /// The tag that asks for it.
+    /// The tag that requested the job.
     pub(in crate::engine) tag: Option<&'a GitString>,
-    /// True if `changed` and `message` leave nothing out.
+    /// True if the conditions `changed` and `message` are ignored.
     pub(in crate::engine) forced: bool,
 }
 
 impl<'a> JobSource<'a> {
-    pub(in crate::engine) fn of_job(run: &'a str, job: &'a Job) -> Self {
+    pub(in crate::engine) fn of_job(job_id: &'a str, job: &'a Job) -> Self {
         Self {
-            run,
+            job_id,
             trigger: job.trigger.name(),
             environment: None,
             tag: job.tag.as_ref(),
@@ -415,13 +424,13 @@ impl<'a> JobSource<'a> {
         }
     }
 
-    /// A deployment, or the plan of one.
-    pub(in crate::engine) fn of_deployment(run: &'a str, environment: &'a str) -> Self {
+    /// Returns the origin of a deployment, or of a plan for one.
+    pub(in crate::engine) fn of_deployment(job_id: &'a str, environment: &'a str) -> Self {
         let environment = Some(environment);
-        Self { run, trigger: "deploy", environment, tag: None, forced: false }
+        Self { job_id, trigger: "deploy", environment, tag: None, forced: false }
     }
 
-    /// The tags that name the commit, and the one that asks for the job, sorted.
+    /// Returns the tags of the commit, including the one that requested the job, sorted.
     pub(in crate::engine) fn tags(&self, repo: &Repo, commit: &Commit) -> Vec<GitString> {
         let named = repo.tags_of(commit.id).unwrap_or_default().into_iter();
         let mut tags: Vec<GitString> = named.map(|tag| GitString::from(tag.as_str())).collect();
@@ -430,7 +439,7 @@ impl<'a> JobSource<'a> {
         tags
     }
 
-    /// What is known of the commit before its first step.
+    /// Returns the facts about the commit that are known before its first step.
     pub(in crate::engine) fn facts(&self, shared: &Shared, repo: &Repo, commit: &Commit) -> Facts {
         let build = shared.workspace().build(&commit.build_name());
         Facts {
@@ -439,7 +448,7 @@ impl<'a> JobSource<'a> {
             export_dir: build.export_dir().to_string_lossy().into_owned(),
             build_dir: build.dir().to_string_lossy().into_owned(),
             repo: shared.root.to_string_lossy().into_owned(),
-            job_id: self.run.to_owned(),
+            job_id: self.job_id.to_owned(),
             trigger: self.trigger.to_owned(),
             environment: self.environment.map(str::to_owned),
             machine: host_name(),
@@ -449,8 +458,8 @@ impl<'a> JobSource<'a> {
 }
 
 impl<'a> JobContext<'a> {
-    /// Where the steps of these commits run by their own configs, and nothing that is live is
-    /// touched.
+    /// Creates the context of jobs that use the config of each commit and replace no deployed
+    /// export.
     pub(in crate::engine) fn new(
         EngineCall { shared, env }: EngineCall<'a>,
         workspace: &'a Workspace,
@@ -465,49 +474,49 @@ impl<'a> JobContext<'a> {
     }
 }
 
-/// What the steps of one commit are made of.
+/// The inputs for the steps of one commit.
 pub(in crate::engine) struct StepInputs<'s, 'a> {
     pub(in crate::engine) commit: &'a Commit,
     pub(in crate::engine) loaded: &'s LoadedPipeline,
     pub(in crate::engine) build: &'a Build,
     pub(in crate::engine) source: JobSource<'a>,
-    /// What asks for the approval of a deployment.
-    pub(in crate::engine) desk: Option<ApprovalGate>,
+    /// Asks for the approval of a deployment.
+    pub(in crate::engine) approval_gate: Option<ApprovalGate>,
 }
 
 impl JobContext<'_> {
-    /// The call that the job is a part of.
+    /// Returns the engine call that the job is a part of.
     fn call(&self) -> EngineCall<'_> {
         EngineCall { shared: self.shared, env: self.env }
     }
 
-    /// The same for one job, which can be stopped by itself.
+    /// Returns a copy for one job, with a cancellation of its own.
     fn stopped_by<'s>(&'s self, cancel: &'s CancelView) -> JobContext<'s> {
         JobContext { executor: self.executor.clone(), cancel, ..*self }
     }
 
-    /// The steps of a commit, to be done in earnest.
+    /// Creates the steps of a commit, with effects that really act.
     pub(in crate::engine) fn steps<'s>(
         &self,
         repo: &Repo,
-        voice: &JobReporter,
-        StepInputs { commit, loaded, build, source, desk }: StepInputs<'s, '_>,
+        reporter: &JobReporter,
+        StepInputs { commit, loaded, build, source, approval_gate }: StepInputs<'s, '_>,
     ) -> Steps<'s> {
         let shared = self.shared;
         let effects = RealEffects {
             executor: self.executor.clone(),
             secrets: shared.secrets(Some(self.events)),
             hooks: shared.options.hooks.clone(),
-            desk,
+            approval_gate,
             export_dir: build.export_dir(),
             artifacts: match source.environment {
-                Some(_) => build.deploy_artifacts(source.run),
+                Some(_) => build.deploy_artifacts(source.job_id),
                 None => build.artifacts(),
             },
         };
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
-            job_id: source.run.into(),
+            job_id: source.job_id.into(),
             step: Hook::BeforeBuild.into(),
             label: None,
             export_dir: build.export_dir(),
@@ -515,20 +524,20 @@ impl JobContext<'_> {
             cancel: self.cancel.with_threshold(1),
         };
         let limits = JobLimits::from_now(shared.settings.job_timeout);
-        let (facts, judge) =
-            (source.facts(shared, repo, commit), Judge::new(&loaded.pipeline, source.forced));
+        let (facts, change_check) =
+            (source.facts(shared, repo, commit), ChangeCheck::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
-        let target = build.dir().to_string_lossy().into_owned();
-        let facts = Facts { export_dir, build_dir: target, ..facts };
+        let build_dir = build.dir().to_string_lossy().into_owned();
+        let facts = Facts { export_dir, build_dir, ..facts };
         let lookups = RepoLookups::new(shared, commit, &facts);
         Steps {
             pipeline: &loaded.pipeline,
             scripts: &loaded.scripts,
-            info: JobInfo::new(self.call(), facts, limits, judge),
+            info: JobInfo::new(self.call(), facts, limits, change_check),
             context,
             effects: Arc::new(effects),
             lookups: Arc::new(lookups),
-            reporter: Arc::new(StepReporter::new(voice)),
+            reporter: Arc::new(StepReporter::new(reporter)),
             memory: Arc::default(),
             masks: Masks::default(),
             vars: shared.options.registrations.vars.clone(),
@@ -540,49 +549,55 @@ impl JobContext<'_> {
     }
 }
 
-/// Makes the commit's export anew. From here on the build is of this job, which has not finished.
+/// Exports the commit into a new directory. From here on, the build belongs to this job, which has
+/// not ended.
 pub(in crate::engine) fn export_to(
-    site: &JobContext<'_>,
+    context: &JobContext<'_>,
     repo: &Repo,
     commit: &Commit,
-    ground: &Ground,
-    voice: &mut JobReporter,
-    run: &str,
+    target: &ExportTarget,
+    reporter: &mut JobReporter,
+    job_id: &str,
 ) -> Result<(), Error> {
-    let (build, started) = (&ground.build, clock::now_ms());
+    let (build, started) = (&target.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
-    let stamp = JobStamp::begun(run.to_owned(), started, export);
-    ground.clear(&stamp)?.iter().for_each(|left| voice.warn(left.to_string()));
-    let target = build.export_temp(run);
+    let stamp = JobStamp::begun(job_id.to_owned(), started, export);
+    target.prepare(&stamp)?.iter().for_each(|it| reporter.warn(it.to_string()));
+    let temp = build.export_temp(job_id);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
-    let exported = export::export(repo, commit.id, &target, &options, site.cancel)?;
-    let left = build.publish(run)?;
-    left.into_iter().for_each(|left| voice.warn(left.to_string()));
-    exported.warnings.into_iter().for_each(|warning| voice.warn(warning));
+    let exported = export::export(repo, commit.id, &temp, &options, context.cancel)?;
+    let not_removed = build.publish(job_id)?;
+    not_removed.into_iter().for_each(|it| reporter.warn(it.to_string()));
+    exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
     let dir = build.export_dir();
-    voice.say(EventKind::Exported { dir });
+    reporter.emit(EventKind::Exported { dir });
     Ok(())
 }
 
-/// Stores the record and then the word, which is the commit point. The log gets its last line in
-/// between: whoever follows it to the verdict has then seen all of it.
-fn keep(repo: &Repo, job: &Job, record: &mut Record, voice: &mut JobReporter) -> Result<(), Error> {
+/// Stores the record, then the verdict, which is the commit point. The last log line is written in
+/// between, so that readers who wait for the verdict get the whole log.
+fn keep(
+    repo: &Repo,
+    job: &Job,
+    record: &mut Record,
+    reporter: &mut JobReporter,
+) -> Result<(), Error> {
     let recorded = repo.append_record(record);
     if recorded.is_ok() {
-        voice.log_end(record);
+        reporter.log_end(record);
     }
     let stored = recorded.and_then(|()| write_verdict(repo, job, record));
     if let Err(error) = &stored {
-        lose(record, error);
+        add_storage_error(record, error);
     }
     if !matches!(stored, Ok(VerdictWrite::Written)) {
-        voice.log_end(record);
+        reporter.log_end(record);
     }
     stored.map(drop)
 }
 
-/// Says of a record what became of it where it, or its word, could not be stored.
-fn lose(record: &mut Record, error: &Error) {
+/// Adds to a record why it, or its verdict, could not be stored.
+fn add_storage_error(record: &mut Record, error: &Error) {
     let why = error.report();
     record.reason = Some(match (record.verdict(), record.reason.take()) {
         (Some(_), _) => format!("cannot store the verdict ({}): {why}", record.outcome),
@@ -594,9 +609,9 @@ fn lose(record: &mut Record, error: &Error) {
     }
 }
 
-/// Counts an attempt for good, or not.
+/// Keeps, revokes or clears the attempt count, according to the outcome.
 fn update_attempts(
-    books: RunState<'_>,
+    state: RunState<'_>,
     job: &Job,
     record: &Record,
     uncounted: bool,
@@ -607,21 +622,21 @@ fn update_attempts(
     }
     match record.outcome {
         Outcome::Error if !uncounted => Ok(()),
-        Outcome::Error | Outcome::Canceled => books.attempts.decrement(id),
-        _ => books.attempts.clear(id),
+        Outcome::Error | Outcome::Canceled => state.attempts.decrement(id),
+        _ => state.attempts.clear(id),
     }
 }
 
-/// Whose word stands in the note.
+/// The result of writing a verdict.
 enum VerdictWrite {
-    /// This attempt's, or none where it has no verdict.
+    /// The verdict of this job was written, or it has none.
     Written,
-    /// One that somebody wrote during the run.
+    /// Another process wrote a different verdict during the job.
     Superseded,
 }
 
-/// Writes the word. One that somebody wrote during the run stands, and this attempt is not green
-/// unless that one is.
+/// Writes the verdict. If another process wrote one during the job, that one stays. Then this job
+/// is green only if that verdict is.
 fn write_verdict(repo: &Repo, job: &Job, record: &mut Record) -> Result<VerdictWrite, Error> {
     if job.trigger == Trigger::Rebuild {
         return Ok(VerdictWrite::Written);
@@ -647,15 +662,15 @@ fn write_verdict(repo: &Repo, job: &Job, record: &mut Record) -> Result<VerdictW
     Ok(VerdictWrite::Superseded)
 }
 
-/// A name for an attempt that no other has, and that sorts by time.
-pub(in crate::engine) fn run_id() -> String {
+/// Returns a new unique id for a job or a run. Ids sort by time.
+pub(in crate::engine) fn new_id() -> String {
     use std::hash::{BuildHasher, RandomState};
     let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let random = RandomState::new().hash_one((std::process::id(), Instant::now()));
     format!("{now}-{random:016x}")
 }
 
-/// The machine's name, for people.
+/// Returns the name of this machine.
 pub(in crate::engine) fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }

@@ -1,4 +1,4 @@
-//! A run: passes of scan, plan and work, until nothing is due.
+//! A run: passes of scan, plan and work, until nothing is pending.
 
 use crate::{
     engine::context::{
@@ -29,55 +29,59 @@ use std::{collections::HashSet, sync::Arc};
 
 use super::{
     active_jobs::ActiveJobs,
-    attempt::{JobContext, RunState, host_name, run_id},
-    interventions::{CI_SKIP, is_in_progress, pusher, too_late, unknown_options, write_skip},
+    attempt::{JobContext, RunState, host_name, new_id},
+    interventions::{
+        CI_SKIP, is_in_progress, pusher, skip_too_late_message, unknown_option_warnings, write_skip,
+    },
     lock_wait::{self, WaitResult},
-    pending::{ResolvedSelection, left_out, settled_outcome, why_held},
-    workers::{self, StopConditions, is_wanted_between, lock_wanted},
+    pending::{ResolvedSelection, baseline_message, final_outcome, out_of_attempts_message},
+    workers::{self, StopConditions, lock_wanted, wanted_between_commits},
 };
 
 /// One call of [`Engine::run`](crate::Engine::run), on its own thread.
 pub(in crate::engine) struct RunDriver<'a> {
     shared: &'a Shared,
     env: &'a ProcessEnv,
-    /// Names this call among all others.
+    /// The unique id of this call.
     id: String,
     pub(in crate::engine) cancel: CancelView,
     pub(in crate::engine) events: Sender,
     repo: Repo,
     workspace: Workspace,
     logs: Logs,
-    wanted: ResolvedSelection,
-    /// What was pushed: its newest green commit may want to be deployed.
+    selection: ResolvedSelection,
+    /// The pushed refs. Their newest green commit may be deployed automatically.
     pub(in crate::engine) pushed: Vec<RefUpdate>,
     wait: Wait,
-    /// What the wake counter said before the last look.
-    seen: u64,
-    /// The commits that were begun, or dropped: none is begun twice, unless another ref asks for one
-    /// that was skipped.
+    /// The scan request counter at the beginning of the last pass.
+    scan_count: u64,
+    /// The commits that were begun or dropped. None is begun twice, unless another ref requests a
+    /// commit that was skipped.
     attempted: HashSet<CommitId>,
-    /// Of those the ones that were skipped.
+    /// The attempted commits that were skipped.
     skipped: HashSet<CommitId>,
-    /// Of those in hand, the commits that this caller came for.
-    own: HashSet<CommitId>,
-    /// Whether the lock goes to a waiter once the caller's own work is done. Until one did not take
-    /// it: it may be stopped, and the work must not wait for it.
+    /// The pending commits that this caller requested.
+    own_commits: HashSet<CommitId>,
+    /// True if a waiting process may get the lock when the caller's own commits are done. False
+    /// once a waiter did not take it, because that process may be stopped.
     may_hand_over: bool,
-    /// Whether a deployment gets the lock between two commits, until one did not take it.
+    /// True if a deployment may get the lock between two commits. False once a deployment did not
+    /// take it.
     may_lend_lock: bool,
-    /// The refs of pushes that ask for more than they get.
-    left: HashSet<GitString>,
-    /// What was said of refs that others deleted: each look finds the same missing.
-    told: HashSet<String>,
+    /// The pushed refs beyond the limit of retests per push.
+    ignored_refs: HashSet<GitString>,
+    /// The warnings about deleted refs that were already reported. Each pass would find them
+    /// again.
+    reported: HashSet<String>,
     pub(in crate::engine) summary: Summary,
 }
 
-/// How a stay under the lock ended.
+/// How work under the lock ended.
 #[derive(PartialEq, Eq)]
 enum RunEnd {
-    /// Nothing is due any more, or nothing more can be done.
+    /// Nothing is pending, or nothing more can be done.
     Done,
-    /// A waiter took over: the rest is its own.
+    /// A waiting process took over the lock and the remaining work.
     HandedOver,
 }
 
@@ -91,45 +95,46 @@ impl<'a> RunDriver<'a> {
     ) -> Result<Self, Error> {
         let repo = shared.writable_repo()?;
         let workspace = shared.workspace();
-        // Before anything is said of builds: they may be another repository's.
+        // Checked before any work on builds, because the directory may belong to another
+        // repository.
         workspace.own_builds()?;
-        let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
+        let resolved = ResolvedSelection::resolve(shared, &repo, selection)?;
         Ok(Self {
             shared,
             env,
-            id: run_id(),
+            id: new_id(),
             cancel,
             events,
             repo,
             logs: shared.logs(&workspace, shared.settings.jobs > 1),
             workspace,
-            pushed: wanted.pushed.clone(),
-            wanted,
+            pushed: resolved.pushed.clone(),
+            selection: resolved,
             wait: selection.wait,
-            seen: 0,
+            scan_count: 0,
             attempted: HashSet::new(),
             skipped: HashSet::new(),
-            own: HashSet::new(),
+            own_commits: HashSet::new(),
             may_hand_over: true,
             may_lend_lock: true,
-            left: HashSet::new(),
-            told: HashSet::new(),
+            ignored_refs: HashSet::new(),
+            reported: HashSet::new(),
             summary: Summary::default(),
         })
     }
 
-    /// Tests what is due, until nothing is.
+    /// Tests the pending commits until none is left.
     ///
     /// # Errors
     ///
-    /// What kept the run from beginning; later faults are in the summary.
+    /// The error that kept the run from beginning. Later errors are in the summary.
     pub(in crate::engine) fn test(&mut self) -> Result<(), Error> {
-        self.tell_of_setup();
+        self.warn_about_setup();
         self.remember_tips();
         if let Err(error) =
             self.skip_pushed().and_then(|()| self.serve()).and_then(|()| self.report_to_pusher())
         {
-            // A fault before anything was begun means that the run could not begin.
+            // An error before the first attempt means that the run could not begin.
             if self.attempted.is_empty() {
                 return Err(error);
             }
@@ -138,24 +143,24 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// True if what was pushed may be deployed now.
+    /// Returns true if a pushed commit may be deployed now.
     pub(in crate::engine) fn may_deploy(&self) -> bool {
         self.summary.error.is_none() && !self.cancel.is_canceled()
     }
 
-    /// True if a job left a build, so that old ones may have to go.
-    pub(in crate::engine) fn has_worked(&self) -> bool {
+    /// Returns true if a job made a build, so that old builds may have to be pruned.
+    pub(in crate::engine) fn has_built(&self) -> bool {
         !self.attempted.is_empty() && !self.cancel.is_canceled()
     }
 
-    /// Ends the run.
+    /// Ends the run and returns its summary.
     pub(in crate::engine) fn finish(self) -> Summary {
         self.events.emit(EventKind::Finished { outcome: self.summary.worst() });
         self.summary
     }
 
-    /// Keeps what a push made the tip of a branch: a deployment asks for it. If that fails, there is
-    /// less to choose from, and the push is judged all the same.
+    /// Stores the pushed tips of branches, because deployments choose among them. If this fails,
+    /// fewer commits can be deployed; the push is tested anyway.
     fn remember_tips(&self) {
         let branches =
             self.pushed.iter().filter(|it| it.reference.as_bytes().starts_with(b"refs/heads/"));
@@ -168,35 +173,35 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Looks for others who found the repository busy meanwhile, and does what is due.
+    /// Tests what other processes requested while the lock was taken.
     pub(in crate::engine) fn for_others(
         shared: &'a Shared,
         env: &'a ProcessEnv,
         cancel: CancelView,
         events: Sender,
     ) -> Result<(), Error> {
-        let mut drive = Self::new(shared, env, &Selection::pending(), cancel, events)?;
-        drive.wanted = ResolvedSelection::of_others();
-        // If it is busy, its holder looks.
-        let lock = drive.workspace.lock()?;
-        lock.map_or(Ok(()), |lock| drive.work_under(lock))
+        let mut driver = Self::new(shared, env, &Selection::pending(), cancel, events)?;
+        driver.selection = ResolvedSelection::for_others();
+        // If the lock is taken, its holder scans again.
+        let lock = driver.workspace.lock()?;
+        lock.map_or(Ok(()), |lock| driver.work_under(lock))
     }
 
-    /// Leaves untested what was pushed to be. Before anything else, and without the lock: whoever
-    /// holds that would take it up meanwhile.
+    /// Skips the commits of a push with the option `ci.skip`. This comes first and without the
+    /// lock, because the lock's holder could test them meanwhile.
     fn skip_pushed(&mut self) -> Result<(), Error> {
-        let ResolvedSelection { pushed, push_options, .. } = &self.wanted;
+        let ResolvedSelection { pushed, push_options, .. } = &self.selection;
         let options = if pushed.is_empty() { &[][..] } else { push_options };
-        for message in unknown_options(options) {
+        for message in unknown_option_warnings(options) {
             self.events.emit(EventKind::Warning { message });
         }
         if !options.iter().any(|option| option == CI_SKIP) {
             return Ok(());
         }
         let by = pusher(self.env);
-        for (id, branch) in self.wanted.left_by_push(self.shared, &self.repo)? {
+        for (id, branch) in self.selection.skipped_by_push(self.shared, &self.repo)? {
             if is_in_progress(&self.workspace, id)? {
-                let message = too_late(id);
+                let message = skip_too_late_message(id);
                 self.events.emit(EventKind::Warning { message });
                 continue;
             }
@@ -212,19 +217,19 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Tells of what is set in a way that costs refs, and a pusher of a HEAD that names no branch. What
-    /// cannot be read is met again.
-    fn tell_of_setup(&self) {
-        let mut told = install::refspec_warnings(&self.repo).unwrap_or_default();
+    /// Warns about fetch settings that delete refs, and about a HEAD without a branch. Read errors
+    /// are ignored here, because later steps report them.
+    fn warn_about_setup(&self) {
+        let mut warnings = install::refspec_warnings(&self.repo).unwrap_or_default();
         if !self.pushed.is_empty() {
-            told.extend(self.repo.head_fault().ok().flatten());
+            warnings.extend(self.repo.head_fault().ok().flatten());
         }
-        for message in told {
+        for message in warnings {
             self.events.emit(EventKind::Warning { message });
         }
     }
 
-    /// Does what the caller came for.
+    /// Tests the commits that the caller requested.
     fn serve(&mut self) -> Result<(), Error> {
         if self.nothing_pending()? {
             return Ok(());
@@ -233,49 +238,51 @@ impl<'a> RunDriver<'a> {
         lock.map_or(Ok(()), |lock| self.work_under(lock))
     }
 
-    /// Named commits that are all settled or without a config need no lock to be reported.
+    /// Returns true if all named commits have a verdict or no config. Then the run does not need
+    /// the lock.
     fn nothing_pending(&mut self) -> Result<bool, Error> {
-        if self.wanted.named.is_none() {
+        if self.selection.named.is_none() {
             return Ok(false);
         }
-        // To be told a verdict takes no right to write. What has none is run, and meets the fault.
+        // Reporting a verdict needs no write access. If refs cannot be restored, a commit without
+        // a verdict is run and reports the error.
         let _ = self.restore_refs();
         let attempts = self.workspace.attempts()?;
         let mut summary = Summary::default();
-        let found = self.wanted.due(self.shared, &self.repo, &attempts, &mut summary)?;
-        if found.due.is_empty() {
+        let found = self.selection.pending(self.shared, &self.repo, &attempts, &mut summary)?;
+        if found.pending.is_empty() {
             self.summary = summary;
         }
-        Ok(found.due.is_empty())
+        Ok(found.pending.is_empty())
     }
 
-    /// Takes the lock; none where there is nothing left to do with it.
+    /// Takes the lock. Returns `None` if waiting ended without it, so that nothing is left to do.
     fn lock_or_wait(&mut self) -> Result<Option<RunLock>, Error> {
-        if self.wanted.named.is_none() {
+        if self.selection.named.is_none() {
             let lines: Vec<u8> = self.pushed.iter().flat_map(RefUpdate::line).collect();
             if !lines.is_empty() {
                 self.workspace.record_push(&lines)?;
-                self.wanted.push_is_left = true;
+                self.selection.push_is_stored = true;
             }
             self.workspace.request_scan()?;
         }
         if let Some(lock) = self.workspace.lock()? {
             return Ok(Some(lock));
         }
-        let Self { shared, wanted, wait, repo, cancel, events, .. } = self;
-        match lock_wait::wait(shared, wanted, *wait, repo, cancel, events)? {
+        let Self { shared, selection, wait, repo, cancel, events, .. } = self;
+        match lock_wait::wait(shared, selection, *wait, repo, cancel, events)? {
             WaitResult::Acquired(lock) => return Ok(Some(lock)),
-            WaitResult::Tested(settled) => self.summary.already_tested.extend(settled),
+            WaitResult::Tested(verdicts) => self.summary.already_tested.extend(verdicts),
             WaitResult::Canceled => self.summary.canceled = true,
         }
         Ok(None)
     }
 
-    /// Works under the lock, again and again until nobody relies on another look.
+    /// Works under the lock until no other process has requested another scan.
     fn work_under(&mut self, mut lock: RunLock) -> Result<(), Error> {
-        while self.stay(lock)? == RunEnd::Done && !self.cancel.is_canceled() {
-            // Whoever found the lock busy since the last look relies on another one.
-            if self.workspace.wake_count()? == self.seen {
+        while self.work_until_idle(lock)? == RunEnd::Done && !self.cancel.is_canceled() {
+            // Every process that found the lock taken since the last scan relies on another one.
+            if self.workspace.wake_count()? == self.scan_count {
                 break;
             }
             match self.workspace.lock()? {
@@ -286,11 +293,11 @@ impl<'a> RunDriver<'a> {
         Ok(())
     }
 
-    /// Works under the lock until nothing is due or a waiter takes over.
-    fn stay(&mut self, mut lock: RunLock) -> Result<RunEnd, Error> {
+    /// Works under the lock until nothing is pending or a waiting process takes over.
+    fn work_until_idle(&mut self, mut lock: RunLock) -> Result<RunEnd, Error> {
         loop {
             lock.introduce(&host_name(), &self.id);
-            match self.passes(&lock).and_then(|()| self.gives_way()) {
+            match self.passes(&lock).and_then(|()| self.must_yield_lock()) {
                 Ok(true) => {}
                 Ok(false) => return lock.release().map(|()| RunEnd::Done),
                 Err(error) => {
@@ -298,135 +305,133 @@ impl<'a> RunDriver<'a> {
                     return Err(error);
                 }
             }
-            let may_lend_lock = self.may_lend_lock();
+            let lends_lock = self.lends_lock_now();
             match lock.hand_over(lock_wait::HANDOVER_TIMEOUT)? {
-                None if may_lend_lock => {
-                    let back = lock_wait::take_back(&self.workspace, &self.cancel, &self.events)?;
-                    let Some(back) = back else {
+                None if lends_lock => {
+                    let returned =
+                        lock_wait::take_back(&self.workspace, &self.cancel, &self.events)?;
+                    let Some(returned) = returned else {
                         self.summary.canceled = true;
                         return Ok(RunEnd::HandedOver);
                     };
-                    lock = back;
+                    lock = returned;
                 }
                 None => return Ok(RunEnd::HandedOver),
                 Some(back) => {
                     lock = back;
-                    if may_lend_lock {
-                        self.may_lend_lock = false
-                    } else {
-                        self.may_hand_over = false
-                    }
+                    if lends_lock { self.may_lend_lock = false } else { self.may_hand_over = false }
                 }
             }
         }
     }
 
-    /// Whether a deployment gets the lock now, for one commit.
-    fn may_lend_lock(&self) -> bool {
-        self.may_lend_lock && !self.cancel.is_canceled() && is_wanted_between(&self.workspace)
+    /// Returns true if a deployment gets the lock now, for one commit.
+    fn lends_lock_now(&self) -> bool {
+        self.may_lend_lock && !self.cancel.is_canceled() && wanted_between_commits(&self.workspace)
     }
 
-    /// Looks and works until nothing is due, or a waiter is to take over.
+    /// Repeats passes until nothing is pending, or another process should get the lock.
     fn passes(&mut self, lock: &RunLock) -> Result<(), Error> {
         let guard = Arc::new(Guard::new(Some(lock.share()?)));
-        let mut passed = Ok(true);
-        while let Ok(true) = passed {
-            passed = self.pass(lock, &guard);
+        let mut more = Ok(true);
+        while let Ok(true) = more {
+            more = self.pass(lock, &guard);
         }
-        // It shares the lock, which nobody else gets before it is gone.
+        // The guard shares the lock, so the lock stays taken until the guard is gone.
         guard.finish();
-        passed.map(drop)
+        more.map(drop)
     }
 
-    /// One look, and the work on what it found; false when there is no reason for another one.
+    /// Makes one pass: a scan, and the work on its results. Returns false if no further pass is
+    /// needed.
     fn pass(&mut self, lock: &RunLock, guard: &Arc<Guard>) -> Result<bool, Error> {
-        self.seen = self.workspace.wake_count()?;
+        self.scan_count = self.workspace.wake_count()?;
         self.restore_refs()?;
         let attempts = self.workspace.attempts()?;
         let pushed = self.workspace.pushed()?;
-        let jobs = self.look(&attempts)?;
+        let jobs = self.find_jobs(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
-            let left = self.work(jobs, lock, guard, &attempts)?;
-            if !left && !self.cancel.is_canceled() {
+            let has_jobs_left = self.work(jobs, lock, guard, &attempts)?;
+            if !has_jobs_left && !self.cancel.is_canceled() {
                 self.forget_pushed(&pushed, &attempts)?;
             }
-            return Ok(!self.gives_way()?);
+            return Ok(!self.must_yield_lock()?);
         }
         if jobs.is_empty() {
             self.forget_pushed(&pushed, &attempts)?;
         }
         self.summary.canceled |= !jobs.is_empty();
-        if self.wanted.named.is_none() {
-            // Also where a cancel declined to run what was asked for.
-            lock.mark_scanned(self.seen);
-        } else if !self.cancel.is_canceled() && lock.scan_requested(self.seen) {
-            self.wanted = ResolvedSelection::of_others();
+        if self.selection.named.is_none() {
+            // This also applies if a cancellation left requested commits untested.
+            lock.mark_scanned(self.scan_count);
+        } else if !self.cancel.is_canceled() && lock.scan_requested(self.scan_count) {
+            self.selection = ResolvedSelection::for_others();
             return Ok(true);
         }
         Ok(false)
     }
 
-    /// Makes refs of tinyci's again that others deleted, and says so: what has a verdict must not be
-    /// run for want of it.
+    /// Restores deleted refs of tinyci and reports them. Otherwise commits with a verdict would be
+    /// tested again.
     fn restore_refs(&mut self) -> Result<(), Error> {
         for message in self.repo.restore_refs()? {
-            if self.told.insert(message.clone()) {
+            if self.reported.insert(message.clone()) {
                 self.warn(message);
             }
         }
         Ok(())
     }
 
-    /// What is to be run now, of what was not attempted yet.
-    fn look(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
-        let mut told = Summary::default();
-        let found = self.wanted.due(self.shared, &self.repo, attempts, &mut told)?;
-        self.tell_left(found.left);
-        let due = found.due;
-        if self.wanted.named.is_some() {
-            told.already_tested.retain(|(id, _)| !self.attempted.contains(id));
+    /// Returns the jobs to run now, without those that this run has already done.
+    fn find_jobs(&mut self, attempts: &Attempts) -> Result<Vec<Job>, Error> {
+        let mut summary = Summary::default();
+        let found = self.selection.pending(self.shared, &self.repo, attempts, &mut summary)?;
+        self.warn_about_ignored_refs(found.ignored_refs);
+        let pending = found.pending;
+        if self.selection.named.is_some() {
+            summary.already_tested.retain(|(id, _)| !self.attempted.contains(id));
             (self.summary.already_tested, self.summary.unconfigured) =
-                (told.already_tested, told.unconfigured);
+                (summary.already_tested, summary.unconfigured);
         }
-        self.own = due.iter().filter(|due| due.own).map(|due| due.job.commit.id).collect();
-        let mut plan = plan(due, self.wanted.rules(self.shared));
+        self.own_commits = pending.iter().filter(|it| it.own).map(|it| it.job.commit.id).collect();
+        let mut plan = plan(pending, self.selection.rules(self.shared));
         plan.jobs.retain(|job| self.may_begin(job));
-        if !self.wanted.of_others {
-            self.keep_aside(&plan)?;
+        if !self.selection.for_others {
+            self.report_excluded(&plan)?;
         }
         Ok(plan.jobs)
     }
 
-    /// Whether a job is not one that this run has done. A commit that was skipped is tested again for
-    /// another ref as often as that adds anything: so several refs may be pushed at once.
+    /// Returns true if this run has not yet done the job. A skipped commit is tested again for
+    /// each ref that adds something, because a push may contain several.
     fn may_begin(&self, job: &Job) -> bool {
         let id = &job.commit.id;
         let is_again = job.trigger == Trigger::Retest && self.skipped.contains(id);
         is_again || !self.attempted.contains(id)
     }
 
-    /// Says that a push asks for more than it gets.
-    fn tell_left(&mut self, left: Vec<GitString>) {
-        let Some(example) = left.last().map(short_ref) else { return };
-        let count = left.len();
-        self.left.extend(left);
+    /// Warns that a push requests more retests than the limit allows.
+    fn warn_about_ignored_refs(&mut self, refs: Vec<GitString>) {
+        let Some(example) = refs.last().map(short_ref) else { return };
+        let count = refs.len();
+        self.ignored_refs.extend(refs);
         let message =
             format!("ignoring {count} more pushed refs: their commits were tested for other refs");
         let hint = format!("`tinyci run {example}` tests one");
         self.warn(hinted(&message, &hint));
     }
 
-    /// Forgets the pushes that were looked at. A tag whose commit has no verdict yet, or whose re-test
-    /// came to none, is looked at again: no other ref may reach it.
+    /// Forgets the pushes that were handled. A tag stays if its commit has no verdict or its
+    /// retest ended without one, because no other ref may reach that commit.
     fn forget_pushed(&self, pushed: &[Pushed], attempts: &Attempts) -> Result<(), Error> {
-        if self.wanted.named.is_some() {
+        if self.selection.named.is_some() {
             return Ok(());
         }
         for push in pushed {
             let mut is_over = true;
             for update in parse_updates(&push.lines).unwrap_or_default() {
-                is_over &=
-                    self.left.contains(&update.reference) || self.is_over(&update, attempts)?;
+                is_over &= self.ignored_refs.contains(&update.reference)
+                    || self.is_over(&update, attempts)?;
             }
             if is_over {
                 push.forget()?;
@@ -441,31 +446,32 @@ impl<'a> RunDriver<'a> {
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
         let tried = attempts.get(&id);
-        let is_held =
+        let is_out_of_attempts =
             tried >= self.shared.settings.max_attempts && attempts.missing_secret(&id).is_none();
-        // A re-test that came to no verdict leaves the one before.
+        // A retest without a verdict keeps the earlier verdict.
         let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
-        let is_settled = is_held || settled_outcome(&self.repo, id)?.is_some_and(is_done);
-        Ok(is_settled || !self.wanted.is_configured(&self.repo, id)?)
+        let is_settled = is_out_of_attempts || final_outcome(&self.repo, id)?.is_some_and(is_done);
+        Ok(is_settled || !self.selection.is_configured(&self.repo, id)?)
     }
 
-    /// Reports the commits that a plan leaves out, and hides those that the backlog rule does.
-    fn keep_aside(&mut self, plan: &Plan) -> Result<(), Error> {
+    /// Reports the commits that a plan excludes, and moves the baseline for those that exceed the
+    /// backlog limit.
+    fn report_excluded(&mut self, plan: &Plan) -> Result<(), Error> {
         for id in &plan.out_of_attempts {
             if !self.summary.out_of_attempts.contains(id) {
                 self.summary.out_of_attempts.push(*id);
-                self.warn(why_held(self.shared, &self.repo, *id)?);
+                self.warn(out_of_attempts_message(self.shared, &self.repo, *id)?);
             }
         }
         if !plan.baselined.is_empty() {
             self.repo.extend_baseline(&plan.baselined)?;
             self.summary.baselined += plan.baselined.len();
-            self.warn(left_out(plan.baselined.len()));
+            self.warn(baseline_message(plan.baselined.len()));
         }
         Ok(())
     }
 
-    /// Says what belongs to no commit, in the log of all runs too.
+    /// Emits a warning that belongs to no commit, and writes it to the log of all runs.
     pub(in crate::engine) fn warn(&self, message: String) {
         let event = Event::new(pump::meta(), EventKind::Warning { message });
         let logged = event.log_lines().iter().try_for_each(|line| self.logs.line(line));
@@ -476,7 +482,8 @@ impl<'a> RunDriver<'a> {
         }
     }
 
-    /// Hands the jobs of one plan to as many workers as the engine has; true if some are left.
+    /// Runs the jobs of one plan on the configured number of workers. Returns true if jobs are
+    /// left.
     fn work(
         &mut self,
         jobs: Vec<Job>,
@@ -489,72 +496,73 @@ impl<'a> RunDriver<'a> {
         self.env.take_notices().into_iter().for_each(|notice| self.warn(notice));
         let call = EngineCall { shared: self.shared, env: self.env };
         let (workspace, logs) = (&self.workspace, &self.logs);
-        let site = JobContext {
-            pipeline: self.wanted.pipeline.as_ref(),
-            replaces_live: self.wanted.replaces_live,
+        let context = JobContext {
+            pipeline: self.selection.pipeline.as_ref(),
+            replaces_live: self.selection.replaces_live,
             ..JobContext::new(call, workspace, logs, guard, &self.cancel, &self.events)
         };
         let active = ActiveJobs::new(&self.workspace, &self.id, &self.cancel);
-        let books = RunState { attempts, lock, active: &active };
-        let bounds = StopConditions {
-            named: self.wanted.named.is_some(),
-            own: &self.own,
+        let state = RunState { attempts, lock, active: &active };
+        let conditions = StopConditions {
+            named: self.selection.named.is_some(),
+            own: &self.own_commits,
             may_hand_over: self.may_hand_over,
             may_lend_lock: self.may_lend_lock,
         };
-        let worked = workers::work(&site, books, jobs, &bounds);
-        let canceled = worked.records.iter().any(|record| record.outcome == Outcome::Canceled);
-        // A job that was ended by itself leaves the run as it is.
-        self.summary.canceled |= self.cancel.is_canceled() && (canceled || worked.left);
-        for record in &worked.records {
+        let work_result = workers::work(&context, state, jobs, &conditions);
+        let canceled = work_result.records.iter().any(|record| record.outcome == Outcome::Canceled);
+        // The cancellation of a single job does not cancel the run.
+        self.summary.canceled |=
+            self.cancel.is_canceled() && (canceled || work_result.has_jobs_left);
+        for record in &work_result.records {
             match record.outcome {
                 Outcome::Skipped => self.skipped.insert(record.commit),
                 _ => self.skipped.remove(&record.commit),
             };
         }
-        self.attempted.extend(worked.taken);
-        // The work for others is theirs to report.
-        if !self.wanted.of_others {
-            self.summary.records.extend(worked.records);
+        self.attempted.extend(work_result.started);
+        // The other processes report the work for them themselves.
+        if !self.selection.for_others {
+            self.summary.records.extend(work_result.records);
         }
-        worked.fault.map_or(Ok(worked.left), Err)
+        work_result.fault.map_or(Ok(work_result.has_jobs_left), Err)
     }
 
-    /// Adds the verdicts of what was pushed and settled before, or by another run meanwhile.
+    /// Adds the verdicts of pushed commits that were tested before, or by another run meanwhile.
     fn report_to_pusher(&mut self) -> Result<(), Error> {
-        for update in &self.wanted.pushed {
+        for update in &self.selection.pushed {
             let tip = update.new.map(|id| self.repo.peel(id)).transpose()?.flatten();
             let attempted = |id: &CommitId| self.attempted.contains(id);
             let Some(tip) = tip.filter(|id| !attempted(id)) else { continue };
-            let told = self.summary.already_tested.iter().any(|(id, _)| *id == tip);
-            if let Some(outcome) = settled_outcome(&self.repo, tip)?.filter(|_| !told) {
+            let is_reported = self.summary.already_tested.iter().any(|(id, _)| *id == tip);
+            if let Some(outcome) = final_outcome(&self.repo, tip)?.filter(|_| !is_reported) {
                 self.summary.already_tested.push((tip, outcome));
             }
         }
         Ok(())
     }
 
-    /// Whether the lock is to go to a deployment for one commit, or to a waiter: all that this
-    /// caller came for is done.
-    fn gives_way(&self) -> Result<bool, Error> {
-        if self.may_lend_lock() {
+    /// Returns true if the lock should go to a deployment for one commit, or to a waiting process
+    /// because the caller's own commits are done.
+    fn must_yield_lock(&self) -> Result<bool, Error> {
+        if self.lends_lock_now() {
             return Ok(true);
         }
         if !self.may_hand_over || self.cancel.is_canceled() || !lock_wanted(&self.workspace) {
             return Ok(false);
         }
-        if self.wanted.named.is_some() || self.wanted.of_others {
+        if self.selection.named.is_some() || self.selection.for_others {
             return Ok(true);
         }
-        if self.wanted.pushed.is_empty() {
+        if self.selection.pushed.is_empty() {
             return Ok(false);
         }
-        let mut own = self.wanted.own_due(self.shared, &self.repo)?.into_iter();
+        let mut own = self.selection.own_pending(self.shared, &self.repo)?.into_iter();
         Ok(own.all(|id| self.attempted.contains(&id) || self.summary.out_of_attempts.contains(&id)))
     }
 }
 
-/// A ref's name as a person types it.
+/// Returns the short form of a ref's name.
 fn short_ref(name: &GitString) -> String {
     TestedRef::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
@@ -562,8 +570,8 @@ fn short_ref(name: &GitString) -> String {
 const ANOTHER_BUILDS_DIR: &str =
     "`git config tinyci.buildsDir DIR` names another directory for builds";
 
-/// Makes the folder for builds. Below a work tree it is hidden from git, and one that git tracks
-/// is not ours to change.
+/// Creates the builds directory. In a working tree, it is excluded from git. Fails if git tracks
+/// files in it.
 pub(in crate::engine) fn prepare_builds(
     shared: &Shared,
     workspace: &Workspace,

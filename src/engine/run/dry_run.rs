@@ -1,13 +1,13 @@
-//! [`Engine::dry_run`]: a run of one commit in which everything is decided and nothing is done.
+//! [`Engine::dry_run`]: a run of one commit that only records its actions.
 //!
-//! The steps really run, over effects that write down what would be done. So predicates and loops
-//! come to what they would come to, as far as that does not depend on what a command writes.
+//! The steps really run, with effects that record actions instead of doing them. So conditions and
+//! loops have their real results, unless they depend on the output of a command.
 
 use crate::{
     engine::{
         context::{engine_call::EngineCall, shared::Shared, threads::on_big_thread},
         step::{
-            DryEffects, JobInfo, JobLimits, Judge, Memory, RepoLookups, Steps, Walked,
+            ChangeCheck, DryEffects, JobInfo, JobLimits, Memory, RepoLookups, Steps, WalkResult,
             scripts::LoadedPipeline,
         },
     },
@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use super::attempt::JobSource;
 
-/// What the job id of a plan is.
+/// The job id of a plan.
 const PLAN: &str = "plan";
 
 pub(in crate::engine) fn dry_run(
@@ -44,7 +44,7 @@ pub(in crate::engine) fn dry_run(
     dry_run_job(call, &repo, &job, assume)
 }
 
-/// What a job would do by the config of its commit.
+/// Returns what a job would do by the config of its commit.
 pub(in crate::engine) fn dry_run_job(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -53,10 +53,9 @@ pub(in crate::engine) fn dry_run_job(
 ) -> Result<DryRun, Error> {
     let error = match LoadedPipeline::load(call.shared, repo, &job.commit) {
         Ok(loaded) => {
-            let (shared, pipeline) = (call, &loaded);
-            return match lacking_secret(shared, repo, job, pipeline)? {
+            return match lacking_secret(call, repo, job, &loaded)? {
                 Some((_, error)) => Ok(without_verdict(job, &error)),
-                None => self::job(shared, repo, job, pipeline, assume),
+                None => self::job(call, repo, job, &loaded, assume),
             };
         }
         Err(error) => error,
@@ -69,25 +68,27 @@ pub(in crate::engine) fn dry_run_job(
     Ok(DryRun { reason: Some(error.report()), ..dry_run })
 }
 
-/// A job that ends before its first step, since the machine lacks something.
+/// Returns the dry run of a job that ends before its first step, because the server lacks
+/// something.
 fn without_verdict(job: &Job, error: &Error) -> DryRun {
     let (outcome, reason) = (Some(Outcome::Error), Some(error.report()));
     DryRun { commit: job.commit.id, outcome, reason, left_out: Vec::new(), steps: Vec::new() }
 }
 
-/// True unless it is certain that none of these steps would run in a dry run's job.
+/// Returns true unless it is certain that none of these steps would run.
 pub(in crate::engine) fn may_run(dry: &DryRun, steps: &[StepName]) -> bool {
     let runs =
         |step: &StepDryRun| steps.contains(&step.name) && step.outcome != Some(Outcome::Skipped);
     let is_unknown =
-        |act: &Action| matches!(act, Action::Command { output: Assumption::Unknown, .. });
-    let is_open = |step: &StepDryRun| {
+        |action: &Action| matches!(action, Action::Command { output: Assumption::Unknown, .. });
+    let is_uncertain = |step: &StepDryRun| {
         step.hook_callbacks > 0 || step.ends.is_some() || step.actions.iter().any(is_unknown)
     };
-    dry.outcome == Some(Outcome::Error) || dry.steps.iter().any(|step| runs(step) || is_open(step))
+    dry.outcome == Some(Outcome::Error)
+        || dry.steps.iter().any(|step| runs(step) || is_uncertain(step))
 }
 
-/// What a job would do.
+/// Returns what a job would do.
 pub(in crate::engine) fn job(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -98,12 +99,12 @@ pub(in crate::engine) fn job(
     let dry = DryJob::new(call, repo, job, loaded, assume);
     Ok(dry.dry_run(|steps| match steps.whole_commit_unmet() {
         None => steps.walk(&|_| {}),
-        Some(unmet) => steps.left_out_whole(&unmet),
+        Some(unmet) => steps.skip_commit(&unmet),
     }))
 }
 
-/// The first secret that a job would ask for and that the server certainly lacks, with what is said
-/// of it. Most configs name none, which costs nothing.
+/// Returns the first secret that a job would request and that the server certainly lacks, with the
+/// error. Most configs name no secret, so this is cheap.
 pub(in crate::engine) fn lacking_secret(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -113,7 +114,7 @@ pub(in crate::engine) fn lacking_secret(
     let secrets = call.shared.secrets(None);
     let steps = loaded.pipeline.steps().filter(|step| step.name != Phase::Deploy.into());
     let mut named = steps.flat_map(|step| &step.secrets).chain(loaded.scripts.secrets());
-    if named.all(|name| secrets.check_there(name).is_ok()) {
+    if named.all(|name| secrets.check_exists(name).is_ok()) {
         return Ok(None);
     }
     let mut dry = DryJob::new(call, repo, job, loaded, &[]);
@@ -121,18 +122,18 @@ pub(in crate::engine) fn lacking_secret(
         return Ok(None);
     }
     dry.steps.walk(&|_| {});
-    let lacking = dry.steps.memory.lacking();
-    let fault = |name: String| match secrets.check_there(&name) {
+    let missing = dry.steps.memory.missing_secret();
+    let with_error = |name: String| match secrets.check_exists(&name) {
         Err(Denied::Fault(error)) => Some((name, error)),
         _ => None,
     };
-    Ok(lacking.and_then(fault))
+    Ok(missing.and_then(with_error))
 }
 
-/// A job of which only a plan is made.
+/// A job that is only planned.
 struct DryJob<'a> {
     commit: CommitId,
-    dry: DryStage,
+    dry: DryBackend,
     steps: Steps<'a>,
 }
 
@@ -146,13 +147,13 @@ impl<'a> DryJob<'a> {
     ) -> Self {
         let (source, commit) = (JobSource::of_job(PLAN, job), &job.commit);
         let facts = source.facts(call.shared, repo, commit);
-        let judge = Judge::new(&loaded.pipeline, source.forced);
-        let dry = DryStage::new(call.shared, commit, &facts, assume, false);
-        let steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
+        let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
+        let dry = DryBackend::new(call.shared, commit, &facts, assume, false);
+        let steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
         Self { commit: commit.id, dry, steps }
     }
 
-    fn dry_run(mut self, walk: impl FnOnce(&mut Steps<'a>) -> Walked) -> DryRun {
+    fn dry_run(mut self, walk: impl FnOnce(&mut Steps<'a>) -> WalkResult) -> DryRun {
         let walked = walk(&mut self.steps);
         let reason = walked.skip_reason();
         let left_out = walked.left_out;
@@ -163,18 +164,18 @@ impl<'a> DryJob<'a> {
     }
 }
 
-/// What a deployment would do.
+/// The dry run of a deployment.
 pub(in crate::engine) struct DeployDryRun {
     /// The deploy phase; empty if the config has none.
     pub(in crate::engine) steps: Vec<StepDryRun>,
-    /// Whether it would ask for an approval; none if the dry run ends before that is known.
+    /// Whether it would request an approval; `None` if the dry run ends before that is known.
     pub(in crate::engine) asks_for_approval: Option<bool>,
-    /// True if its conditions leave it out, or its script, before anything was done.
+    /// True if its conditions or its script skip it before any action.
     pub(in crate::engine) skips: bool,
 }
 
-/// What the deployment of a commit would do if every command passed. `run` is the record of the
-/// run whose build it is.
+/// Returns what the deployment of a commit would do if every command passed. `run` is the record
+/// of the job whose build is deployed.
 pub(in crate::engine) fn dry_deploy(
     call: EngineCall<'_>,
     repo: &Repo,
@@ -186,42 +187,42 @@ pub(in crate::engine) fn dry_deploy(
 ) -> Result<DeployDryRun, Error> {
     let source = JobSource::of_deployment(PLAN, environment);
     let facts = source.facts(call.shared, repo, commit);
-    let judge = Judge::new(&loaded.pipeline, source.forced);
-    let dry = DryStage::new(call.shared, commit, &facts, assume, true);
-    let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, judge });
+    let change_check = ChangeCheck::new(&loaded.pipeline, source.forced);
+    let dry = DryBackend::new(call.shared, commit, &facts, assume, true);
+    let mut steps = dry.steps(call, commit, loaded, JobFacts { facts, change_check });
     if let Some(run) = run {
         steps.recall(run);
     }
     let step =
         on_big_thread("tinyci plan", || Ok(steps.step(Phase::Deploy.into(), Outcome::Success)))?;
-    let asks = dry.effects.asks_for_approval();
+    let is_asked = dry.effects.asks_for_approval();
     let steps = dry.dry_runs(step.into_iter().collect());
     let only_decides =
         |step: &StepDryRun| step.actions.iter().all(|it| matches!(it, Action::Decision { .. }));
     let skips = |step: &StepDryRun| step.outcome == Some(Outcome::Skipped) && only_decides(step);
-    // An approval cannot be asked for after a command.
+    // No approval is requested after a command.
     let may_ask = |step: &StepDryRun| step.ends.is_some() && !step.actions.iter().any(is_command);
-    let asks_for_approval = (asks || !steps.iter().any(may_ask)).then_some(asks);
+    let asks_for_approval = (is_asked || !steps.iter().any(may_ask)).then_some(is_asked);
     Ok(DeployDryRun { asks_for_approval, skips: steps.iter().any(skips), steps })
 }
 
-fn is_command(act: &Action) -> bool {
-    matches!(act, Action::Command { .. })
+fn is_command(action: &Action) -> bool {
+    matches!(action, Action::Command { .. })
 }
 
-/// What the steps of a plan know of their job.
+/// Facts about the job of planned steps.
 struct JobFacts {
     facts: Facts,
-    judge: Judge,
+    change_check: ChangeCheck,
 }
 
-/// What stands behind the steps of a plan.
-struct DryStage {
+/// Effects and lookups of planned steps.
+struct DryBackend {
     effects: Arc<DryEffects>,
     lookups: Arc<RepoLookups>,
 }
 
-impl DryStage {
+impl DryBackend {
     fn new(
         shared: &Shared,
         commit: &Commit,
@@ -240,7 +241,7 @@ impl DryStage {
         call: EngineCall<'_>,
         commit: &Commit,
         loaded: &'a LoadedPipeline,
-        JobFacts { facts, judge }: JobFacts,
+        JobFacts { facts, change_check }: JobFacts,
     ) -> Steps<'a> {
         let context = RequestContext {
             commit: Arc::new(commit.clone()),
@@ -254,7 +255,7 @@ impl DryStage {
         Steps {
             pipeline: &loaded.pipeline,
             scripts: &loaded.scripts,
-            info: JobInfo::new(call, facts, JobLimits::default(), judge),
+            info: JobInfo::new(call, facts, JobLimits::default(), change_check),
             context,
             effects: self.effects.clone(),
             lookups: self.lookups.clone(),
@@ -269,12 +270,12 @@ impl DryStage {
         }
     }
 
-    /// What the steps would do.
+    /// Returns what the steps would do.
     fn dry_runs(&self, steps: Vec<StepResult>) -> Vec<StepDryRun> {
-        let acts = self.effects.take_steps();
-        let dry_run = |(step, acts): (StepResult, Vec<Action>)| {
+        let actions = self.effects.take_steps();
+        let dry_run = |(step, actions): (StepResult, Vec<Action>)| {
             let name: StepName = step.record.name;
-            // The error itself still holds what was masked in the record.
+            // The error itself is not masked; the record is.
             let report = step.record.error.filter(|_| step.error.is_some());
             let refused = step.failures.first().and_then(refusal);
             let reason = report.or(step.reason).or(refused);
@@ -284,14 +285,14 @@ impl DryStage {
                 outcome: step.ends.is_none().then_some(step.record.outcome),
                 reason: reason.map(|reason| self.effects.shown(&reason)),
                 ends: step.ends,
-                actions: acts,
+                actions,
             }
         };
-        steps.into_iter().zip(acts).map(dry_run).collect()
+        steps.into_iter().zip(actions).map(dry_run).collect()
     }
 }
 
-/// Why a command certainly fails: what would be said in its place.
+/// Returns the error text of a command that certainly fails.
 fn refusal(failed: &Failed) -> Option<String> {
     let Failed { failure, tail } = failed;
     let (command, exit) = failure.command.as_ref().zip(failure.exit)?;

@@ -1,9 +1,7 @@
-//! What people decide about commits from outside of a run: that a job ends, and that a commit is not
-//! tested.
+//! Interventions of people in a run from another process: canceling a job, and skipping a commit.
 //!
-//! A run is not of the process that asks: what is to end is written down in the state folder
-//! ([`StopRequest`]), where the run that holds the lock finds it. That it was done is seen by what
-//! that run says of itself, and by the records.
+//! The canceling process is not the run's. It writes a [`StopRequest`] to the state directory,
+//! where the run finds it. The records and the run's own state show when the request is done.
 
 use std::{
     thread,
@@ -11,8 +9,8 @@ use std::{
 };
 
 use super::{
-    attempt::{host_name, run_id},
-    pending::settled_outcome,
+    attempt::{host_name, new_id},
+    pending::final_outcome,
 };
 use crate::{
     engine::{
@@ -38,45 +36,46 @@ use crate::{
     workspace::{ActiveJob, Holder, StopRequest, Workspace},
 };
 
-/// How often it is looked whether what was to end has ended.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How often the process checks whether the job or run has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long a run that has just taken the lock, or gives it up, may leave open who it is.
-const INTRODUCTION: Duration = Duration::from_secs(1);
+/// How long a run may hold the lock without its id, just after it took the lock or before it
+/// releases it.
+const HOLDER_ID_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a run may take to see a request: one that never does is stopped, or cannot read it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a run may take to see a request. After that, it is stopped or cannot read the file.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is in progress, as far as it is to end.
-pub(in crate::engine) struct Active {
+/// The run or job that is to be canceled.
+pub(in crate::engine) struct CancelTarget {
     pub(in crate::engine) workspace: Workspace,
-    /// The run.
+    /// The id of the run.
     pub(in crate::engine) run: String,
-    /// The one that is meant; none for the whole run.
-    pub(in crate::engine) named: Option<String>,
+    /// The id of the named job, or `None` for the whole run.
+    pub(in crate::engine) job_id: Option<String>,
     pub(in crate::engine) jobs: Vec<ActiveJob>,
 }
 
-impl Active {
-    /// The run, or the job of this commit in it; none where there is none.
+impl CancelTarget {
+    /// Returns the active run, or the job of this commit in it.
     pub(in crate::engine) fn find(
         shared: &Shared,
         named: Option<CommitId>,
     ) -> Result<Option<Self>, Error> {
         let workspace = shared.workspace();
-        let Some(Holder { id: run, commits: mut jobs, .. }) = introduced(&workspace)? else {
+        let Some(Holder { id: run, commits: mut jobs, .. }) = known_holder(&workspace)? else {
             return Ok(None);
         };
         let Some(id) = named else {
-            return Ok(Some(Self { workspace, run, named: None, jobs }));
+            return Ok(Some(Self { workspace, run, job_id: None, jobs }));
         };
         jobs.retain(|job| job.commit == id);
-        let named = jobs.first().map(|job| job.job_id.clone());
-        Ok(named.map(|job| Self { workspace, run, named: Some(job), jobs }))
+        let job_id = jobs.first().map(|job| job.job_id.clone());
+        Ok(job_id.map(|job| Self { workspace, run, job_id: Some(job), jobs }))
     }
 
-    /// Asks for the end, and waits for it as long as that is wanted.
-    pub(in crate::engine) fn end(
+    /// Requests the cancellation, and waits for the end as long as `wait` allows.
+    pub(in crate::engine) fn cancel(
         &self,
         intervention: &Intervention,
         kill: bool,
@@ -85,29 +84,29 @@ impl Active {
     ) -> Result<(), Error> {
         let request = StopRequest {
             run: self.run.clone(),
-            job_id: self.named.clone(),
+            job_id: self.job_id.clone(),
             kill,
             intervention: intervention.clone(),
         };
-        let sent = self.workspace.request_stop(&run_id(), &request)?;
+        let sent = self.workspace.request_stop(&new_id(), &request)?;
         let begun = Instant::now();
-        let patience = match wait {
+        let limit = match wait {
             Wait::Never => Some(Duration::ZERO),
             Wait::AtMost(time) => Some(time),
             Wait::Forever => None,
         };
         while !self.is_over()? {
             let is_seen = sent.is_seen();
-            if is_seen && patience.is_some_and(|patience| begun.elapsed() >= patience) {
+            if is_seen && limit.is_some_and(|limit| begun.elapsed() >= limit) {
                 return Ok(());
             }
             if cancel.is_canceled() {
-                return Err(unawaited(is_seen));
+                return Err(wait_canceled_error(is_seen));
             }
-            if !is_seen && begun.elapsed() >= PATIENCE {
-                return Err(self.unseen());
+            if !is_seen && begun.elapsed() >= REQUEST_TIMEOUT {
+                return Err(self.not_seen_error());
             }
-            thread::sleep(PAUSE);
+            thread::sleep(POLL_INTERVAL);
         }
         drop(sent);
         Ok(())
@@ -118,11 +117,11 @@ impl Active {
             return Ok(true);
         }
         let Some(holder) = self.workspace.holder() else { return Ok(false) };
-        let goes_on = |job: &String| holder.commits.iter().any(|it| it.job_id == *job);
-        Ok(holder.id != self.run || self.named.as_ref().is_some_and(|job| !goes_on(job)))
+        let is_active = |job: &String| holder.commits.iter().any(|it| it.job_id == *job);
+        Ok(holder.id != self.run || self.job_id.as_ref().is_some_and(|job| !is_active(job)))
     }
 
-    fn unseen(&self) -> Error {
+    fn not_seen_error(&self) -> Error {
         let process = match self.workspace.holder() {
             Some(holder) => format!("process {} on {}", holder.pid, holder.machine),
             None => "the run".to_owned(),
@@ -134,9 +133,9 @@ impl Active {
     }
 }
 
-/// Who holds the repository; none where nobody does.
-fn introduced(workspace: &Workspace) -> Result<Option<Holder>, Error> {
-    let limit = Instant::now() + INTRODUCTION;
+/// Returns the holder of the run lock, if the lock is taken and its holder is known.
+fn known_holder(workspace: &Workspace) -> Result<Option<Holder>, Error> {
+    let limit = Instant::now() + HOLDER_ID_TIMEOUT;
     while workspace.is_running()? {
         if let Some(holder) = workspace.holder() {
             return Ok(Some(holder));
@@ -144,12 +143,12 @@ fn introduced(workspace: &Workspace) -> Result<Option<Holder>, Error> {
         if Instant::now() >= limit {
             break;
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     Ok(None)
 }
 
-fn unawaited(is_seen: bool) -> Error {
+fn wait_canceled_error(is_seen: bool) -> Error {
     let message = match is_seen {
         true => "stopped waiting: the canceled job is still ending",
         false => "the cancellation was withdrawn before the run saw it",
@@ -157,8 +156,8 @@ fn unawaited(is_seen: bool) -> Error {
     Error::new(ErrorKind::Canceled, message)
 }
 
-/// What became of a job, as far as it has ended.
-pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJob, Error> {
+/// Returns the result of a canceled job; without an outcome if it has not ended.
+pub(in crate::engine) fn canceled_job(repo: &Repo, job: &ActiveJob) -> Result<CanceledJob, Error> {
     let outcome = repo.records(job.commit)?.into_iter().find_map(|line| match line {
         Line::Record(record) if record.job_id == job.job_id => Some(record.outcome),
         _ => None,
@@ -166,7 +165,7 @@ pub(in crate::engine) fn ended(repo: &Repo, job: &ActiveJob) -> Result<CanceledJ
     Ok(CanceledJob { commit: job.commit, job_id: job.job_id.clone(), outcome })
 }
 
-/// Why nothing can be ended, and what can be done instead.
+/// Returns the error that nothing can be canceled, with a hint what to do instead.
 pub(in crate::engine) fn not_in_progress(
     shared: &Shared,
     repo: &Repo,
@@ -177,7 +176,7 @@ pub(in crate::engine) fn not_in_progress(
             format!("no run is in progress in `{}`", shared.root.display()),
             Some("`tinyci status` shows what is pending".to_owned()),
         ),
-        Some(id) => match settled_outcome(repo, id)? {
+        Some(id) => match final_outcome(repo, id)? {
             Some(outcome) => {
                 (format!("commit {id} is not in progress: its verdict is {outcome}"), None)
             }
@@ -202,42 +201,43 @@ pub(in crate::engine) fn not_in_progress(
     })
 }
 
-/// A verdict is only changed by those who take it away first.
-pub(in crate::engine) fn refuse_settled(repo: &Repo, id: CommitId) -> Result<(), Error> {
-    let Some(outcome) = settled_outcome(repo, id)? else { return Ok(()) };
+/// Fails if the commit has a verdict. A verdict must be deleted before it can change.
+pub(in crate::engine) fn refuse_if_verdict(repo: &Repo, id: CommitId) -> Result<(), Error> {
+    let Some(outcome) = final_outcome(repo, id)? else { return Ok(()) };
     let message = format!("commit {id} has a verdict: {outcome}");
     let hint = format!("`tinyci results --forget {}` deletes it", id.short());
     Err(Error::new(ErrorKind::InvalidArg, message).with_hint(hint))
 }
 
-/// What a push says that is to be left untested.
+/// The push option that skips the commits of a push.
 pub(in crate::engine) const CI_SKIP: &str = "ci.skip";
 
-/// Who pushed: that account, since git's configuration is the server's.
+/// Returns the intervention of the account that pushed. The identity in git's configuration would
+/// be the server's.
 pub(in crate::engine) fn pusher(env: &ProcessEnv) -> Intervention {
     let own = || account_name(own_account(), &env.passed);
     let by = env.account.clone().unwrap_or_else(own);
     Intervention::new(InterventionKind::PushOption, &by, None)
 }
 
-/// Whether a job of this commit is in progress.
+/// Returns true if a job of this commit is active.
 pub(in crate::engine) fn is_in_progress(
     workspace: &Workspace,
     id: CommitId,
 ) -> Result<bool, Error> {
-    let holder = introduced(workspace)?;
+    let holder = known_holder(workspace)?;
     Ok(holder.is_some_and(|holder| holder.commits.iter().any(|job| job.commit == id)))
 }
 
-/// What is said of a commit that was to be left untested and has begun.
-pub(in crate::engine) fn too_late(id: CommitId) -> String {
+/// Returns the warning about a commit that was to be skipped but is already being tested.
+pub(in crate::engine) fn skip_too_late_message(id: CommitId) -> String {
     let short = id.short();
     let message = format!("`{CI_SKIP}` came too late for {short}: its job is in progress");
     hinted(&message, &format!("`tinyci cancel {short}` ends it"))
 }
 
-/// What there is to say of options that look as if they were meant for tinyci.
-pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
+/// Returns warnings about unknown push options with the prefix of tinyci.
+pub(in crate::engine) fn unknown_option_warnings(options: &[String]) -> Vec<String> {
     let unknown = options.iter().filter(|it| it.starts_with("ci.") && *it != CI_SKIP);
     unknown
         .map(|option| {
@@ -247,19 +247,22 @@ pub(in crate::engine) fn unknown_options(options: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The phases that were to test the commit: those of its config, or both where that cannot be read.
+/// Returns the phases that would have tested the commit: those of its config, or both if that
+/// cannot be read.
 fn left_out(shared: &Shared, repo: &Repo, commit: &Commit, kind: InterventionKind) -> Vec<LeftOut> {
     let by = match kind {
         InterventionKind::PushOption => LeftOutBy::PushOption,
         _ => LeftOutBy::Person,
     };
     let pipeline = LoadedPipeline::load(shared, repo, commit).ok().map(|it| it.pipeline);
-    let is_there = |phase: &Phase| pipeline.as_ref().is_none_or(|it| it.step(*phase).is_some());
-    let phases = [Phase::Build, Phase::Test].into_iter().filter(is_there);
+    let is_configured =
+        |phase: &Phase| pipeline.as_ref().is_none_or(|it| it.step(*phase).is_some());
+    let phases = [Phase::Build, Phase::Test].into_iter().filter(is_configured);
     phases.map(|phase| LeftOut { step: phase.into(), by }).collect()
 }
 
-/// Leaves a commit untested: a record, and the word. None where it has another word, which stands.
+/// Skips a commit: writes a record and the verdict. Returns `None` if the commit has another
+/// verdict, which stays.
 pub(in crate::engine) fn write_skip(
     shared: &Shared,
     repo: &Repo,
@@ -275,7 +278,7 @@ pub(in crate::engine) fn write_skip(
         intervention: Some(intervention.clone()),
         machine: host_name(),
         left_out: left_out(shared, repo, commit, intervention.kind),
-        ..Record::begun(run_id(), commit, clock::now_ms())
+        ..Record::begun(new_id(), commit, clock::now_ms())
     };
     repo.append_record(&record)?;
     match repo.write_verdict(commit.id, Verdict::Skipped, Replace::Nothing)? {

@@ -1,4 +1,4 @@
-//! How many artifacts a record names.
+//! Limits the number of artifacts in a record.
 
 use crate::engine::context::job_reporter::JobReporter;
 use crate::{
@@ -9,18 +9,19 @@ use crate::{
     workspace::Build,
 };
 
-/// How many files a record lists. It is a note, which `git log` shows and every fetch transfers.
+/// Maximum number of artifacts in a record. A record is a note, which `git log` shows and every
+/// fetch transfers.
 const LISTED_MAX: usize = 100;
 
-/// Leaves in a record the first of the files that a job kept. The list of all of them is written
-/// beside the files, and the record has its digest.
-pub(in crate::engine) fn bound(record: &mut Record, build: &Build, voice: &mut JobReporter) {
+/// Shortens the list of artifacts in a record. The whole list is written to a file beside the
+/// artifacts, and the record contains its digest.
+pub(in crate::engine) fn limit(record: &mut Record, build: &Build, reporter: &mut JobReporter) {
     if record.artifacts.len() <= LISTED_MAX {
         return;
     }
     let (files, bytes) = size(&record.artifacts);
     let list = build.artifacts().write_list(&record.artifacts).unwrap_or_else(|error| {
-        voice.warn(format!("listing only the first {LISTED_MAX} artifacts: {}", error.report()));
+        reporter.warn(format!("listing only the first {LISTED_MAX} artifacts: {}", error.report()));
         String::new()
     });
     record.artifacts.truncate(LISTED_MAX);

@@ -1,4 +1,4 @@
-//! [`live`]: the exports of a commit that environments run, which no job may touch.
+//! [`live`]: the exports of a commit that are deployed, which no job may change.
 
 use std::collections::HashSet;
 
@@ -15,20 +15,20 @@ use crate::{
     workspace::{Build, ExportPlace, JobStamp},
 };
 
-/// An export that an environment runs.
+/// An export that is deployed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Live {
     pub(in crate::engine) environment: String,
-    /// What it is called in the commit's build.
+    /// The name of the export in the commit's build.
     pub(in crate::engine) export: String,
 }
 
-/// The exports in a commit's build that environments run, or are being brought to. One that is gone
-/// is none.
+/// Returns the exports in a commit's build that are deployed, or whose deployment was interrupted.
+/// Exports that no longer exist are left out.
 ///
 /// # Errors
 ///
-/// [`Git`](crate::ErrorKind::Git) where a deployment's history cannot be read.
+/// [`Git`](crate::ErrorKind::Git) if the history of a deployment cannot be read.
 pub(in crate::engine) fn live(
     repo: &Repo,
     build: &Build,
@@ -39,16 +39,16 @@ pub(in crate::engine) fn live(
     })
 }
 
-/// The exports that may be live: also those whose deployment failed since, but for the one of this
-/// id. Such a deployment may have turned its link before.
-fn maybe_live(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
+/// Returns the exports that may be deployed. This includes failed deployments since the last
+/// success, which may have changed a link. The deployment with the id `own` is left out.
+fn possibly_live(repo: &Repo, build: &Build, id: CommitId, own: &str) -> Result<Vec<Live>, Error> {
     deployed(repo, build, id, |ledger| {
         let all = ledger.running().into_iter().chain(ledger.tried_since_running());
         all.filter(|it| it.id != own).collect()
     })
 }
 
-/// The exports in a commit's build that these deployments of each environment have deployed.
+/// Returns the existing exports in a commit's build of the deployments that `of` selects.
 fn deployed(
     repo: &Repo,
     build: &Build,
@@ -59,13 +59,13 @@ fn deployed(
     if build.exports().is_empty() {
         return Ok(found);
     }
-    let known = repo.known_deployments()?;
-    for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
+    let deployments = repo.known_deployments()?;
+    for (environment, ledger) in deployments.histories.into_iter().chain(deployments.lost) {
         for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
-            let is_there = build.dir().join(&deployment.export).is_dir();
+            let exists = build.dir().join(&deployment.export).is_dir();
             let (environment, export) = (environment.clone(), deployment.export.clone());
             let live = Live { environment, export };
-            if is_there && !found.contains(&live) {
+            if exists && !found.contains(&live) {
                 found.push(live);
             }
         }
@@ -73,13 +73,13 @@ fn deployed(
     Ok(found)
 }
 
-/// Why the export of this build has to stay that a deployment to this environment would discard:
-/// another environment may run it, or a link of deploy scripts leads into it.
+/// Returns the reason why a deployment to this environment must keep the build's export. Another
+/// environment may use it, or a link of a deploy script may lead into it.
 ///
 /// # Errors
 ///
-/// As [`live`], and what keeps links from being read.
-pub(in crate::engine) fn needed_elsewhere(
+/// As [`live`], and errors while links are read.
+pub(in crate::engine) fn reason_to_keep_export(
     shared: &Shared,
     repo: &Repo,
     build: &Build,
@@ -87,7 +87,7 @@ pub(in crate::engine) fn needed_elsewhere(
     environment: &str,
 ) -> Result<Option<String>, Error> {
     let export = build.export_name();
-    let mut live = maybe_live(repo, build, id, "")?.into_iter();
+    let mut live = possibly_live(repo, build, id, "")?.into_iter();
     if let Some(live) = live.find(|it| it.export == export && it.environment != environment) {
         return Ok(Some(format!("it is also deployed to `{}`", live.environment)));
     }
@@ -96,22 +96,21 @@ pub(in crate::engine) fn needed_elsewhere(
     Ok(pin.map(|pin| format!("`{}` links to it", pin.link.display())))
 }
 
-/// Where a job works, or a deployment that makes an export of its own, which is always beside.
-pub(in crate::engine) struct Ground {
-    /// With the export's place.
+/// The place for a new export of a commit, and the existing exports that stay.
+pub(in crate::engine) struct ExportTarget {
+    /// The build, with the place of the new export.
     pub(in crate::engine) build: Build,
-    /// True if that is beside the build's export, which stays until there is another one.
-    is_apart: bool,
-    /// The names of the exports that stay: they may be live.
+    /// True if the new export is in addition to the build's export, which then stays for now.
+    is_additional: bool,
+    /// The names of the exports that stay, because they may be deployed.
     kept: Vec<String>,
-    /// The name of the build's export until then.
+    /// The name of the build's current export.
     current: String,
 }
 
-impl Ground {
-    /// The place for the job of this id. If something is live, it is a path of its own from the first
-    /// command on; `replaces` takes the place of what is live instead: of several exports the one
-    /// that is the build's.
+impl ExportTarget {
+    /// Chooses the place for the job `job_id`. If an export is deployed, the job gets a path of its
+    /// own. With `replaces`, it replaces the deployed export instead, and prefers the build's own.
     ///
     /// # Errors
     ///
@@ -121,50 +120,50 @@ impl Ground {
         repo: &Repo,
         build: Build,
         id: CommitId,
-        run: &str,
+        job_id: &str,
         replaces: bool,
     ) -> Result<Self, Error> {
-        let mut kept = kept_exports(shared, repo, &build, id, run)?;
+        let mut kept = kept_exports(shared, repo, &build, id, job_id)?;
         let current = build.export_name().to_owned();
         let place = match kept.first() {
             None => ExportPlace::USUAL.to_owned(),
             Some(_) if replaces && kept.contains(&current) => current.clone(),
             Some(live) if replaces => live.clone(),
-            Some(_) => return Ok(Self::apart(build, kept, run)),
+            Some(_) => return Ok(Self::new_additional(build, kept, job_id)),
         };
         kept.retain(|export| *export != place);
-        Ok(Self { build: build.at(&place), is_apart: false, kept, current })
+        Ok(Self { build: build.at(&place), is_additional: false, kept, current })
     }
 
-    /// A place beside whatever is there.
+    /// Chooses a place in addition to all existing exports.
     ///
     /// # Errors
     ///
     /// As [`live`].
-    pub(in crate::engine) fn beside(
+    pub(in crate::engine) fn additional(
         shared: &Shared,
         repo: &Repo,
         build: Build,
         id: CommitId,
-        run: &str,
+        job_id: &str,
     ) -> Result<Self, Error> {
-        let kept = kept_exports(shared, repo, &build, id, run)?;
-        Ok(Self::apart(build, kept, run))
+        let kept = kept_exports(shared, repo, &build, id, job_id)?;
+        Ok(Self::new_additional(build, kept, job_id))
     }
 
-    fn apart(build: Build, kept: Vec<String>, run: &str) -> Self {
+    fn new_additional(build: Build, kept: Vec<String>, job_id: &str) -> Self {
         let current = build.export_name().to_owned();
-        Self { build: build.at(&Build::name_beside(run)), is_apart: true, kept, current }
+        Self { build: build.at(&Build::name_beside(job_id)), is_additional: true, kept, current }
     }
 
-    /// Makes room for the export: only what may be live stays, and what is beside it the build's until
-    /// there is another one. Returns what does not go.
+    /// Removes the exports that may not stay. If the new export is an additional one, the build's
+    /// current export stays too. Returns what could not be removed.
     ///
     /// # Errors
     ///
-    /// [`Io`](crate::ErrorKind::Io) where an export cannot be renamed, or the stamp not be written.
-    pub(in crate::engine) fn clear(&self, stamp: &JobStamp) -> Result<Vec<NotRemoved>, Error> {
-        if self.is_apart {
+    /// [`Io`](crate::ErrorKind::Io) if an export cannot be renamed or the stamp cannot be written.
+    pub(in crate::engine) fn prepare(&self, stamp: &JobStamp) -> Result<Vec<NotRemoved>, Error> {
+        if self.is_additional {
             let kept = [&self.kept[..], std::slice::from_ref(&self.current)].concat();
             return self.build.clean(&kept);
         }
@@ -172,19 +171,19 @@ impl Ground {
         self.build.clean(&self.kept)
     }
 
-    /// Whether that is beside the build's export.
-    pub(in crate::engine) fn is_apart(&self) -> bool {
-        self.is_apart
+    /// Returns true if the new export is in addition to the build's export.
+    pub(in crate::engine) fn is_additional(&self) -> bool {
+        self.is_additional
     }
 }
 
-/// Removes from a commit's build the exports that no environment may run, but the build's own. What
-/// others are at work in is left to them.
+/// Removes the exports of a commit's build that cannot be deployed, except the build's own. Does
+/// nothing if another process uses the build.
 ///
 /// # Errors
 ///
-/// As [`live`], and [`Io`](crate::ErrorKind::Io) where an export cannot be renamed.
-pub(in crate::engine) fn sweep(
+/// As [`live`], and [`Io`](crate::ErrorKind::Io) if an export cannot be renamed.
+pub(in crate::engine) fn remove_unused_exports(
     shared: &Shared,
     repo: &Repo,
     commit: &Commit,
@@ -193,15 +192,15 @@ pub(in crate::engine) fn sweep(
     if build.exports().iter().all(|export| export == build.export_name()) {
         return Ok(Vec::new());
     }
-    let Some(_alone) = build.take()? else { return Ok(Vec::new()) };
+    let Some(_build_lock) = build.take()? else { return Ok(Vec::new()) };
     let mut kept = kept_exports(shared, repo, &build, commit.id, "")?;
     kept.push(build.export_name().to_owned());
     build.clean(&kept)
 }
 
-/// The names of the exports in a commit's build that no job may touch: what may be live, but for the
-/// deployment of this id, and what links of deploy scripts lead into. If it cannot be known what is
-/// live, or where they lead, that is all of them.
+/// Returns the names of the exports that no job may change: those that may be deployed, and the
+/// targets of deploy scripts' links. The deployment with the id `own` is left out. If deployments
+/// or links cannot be read, returns all exports.
 pub(in crate::engine) fn kept_exports(
     shared: &Shared,
     repo: &Repo,
@@ -209,16 +208,16 @@ pub(in crate::engine) fn kept_exports(
     id: CommitId,
     own: &str,
 ) -> Result<Vec<String>, Error> {
-    let there = build.exports();
-    if there.is_empty() || !repo.known_deployments()?.unknown.is_empty() {
-        return Ok(there);
+    let existing = build.exports();
+    if existing.is_empty() || !repo.known_deployments()?.unknown.is_empty() {
+        return Ok(existing);
     }
-    let live = maybe_live(repo, build, id, own)?.into_iter().map(|live| live.export);
-    let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(there) };
+    let live = possibly_live(repo, build, id, own)?.into_iter().map(|live| live.export);
+    let Ok(pins) = shared.workspace().pins(&shared.settings.pins) else { return Ok(existing) };
     let of_build = pins.into_iter().filter(|pin| pin.build == build.name());
-    let pinned = of_build.filter_map(|pin| pin.part).filter(|part| there.contains(part));
+    let pinned = of_build.filter_map(|pin| pin.part).filter(|part| existing.contains(part));
     let mut kept: Vec<String> = live.chain(pinned).collect();
-    let mut known = HashSet::new();
-    kept.retain(|export| known.insert(export.clone()));
+    let mut seen = HashSet::new();
+    kept.retain(|export| seen.insert(export.clone()));
     Ok(kept)
 }

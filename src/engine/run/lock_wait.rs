@@ -1,7 +1,7 @@
-//! One run at a time: what a caller does that finds the repository taken.
+//! One run at a time: how a caller waits if the run lock is taken.
 //!
-//! A waiting caller follows the log of the run that holds the lock. Whether its own commits have a
-//! verdict it reads from the notes, never from the log.
+//! A waiting caller shows the log of the run that holds the lock. It reads the verdicts of its own
+//! commits from the notes, never from the log.
 
 use std::{
     collections::HashSet,
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::pending::{ResolvedSelection, settled_outcome};
+use super::pending::{ResolvedSelection, final_outcome};
 use crate::engine::context::{pump::Sender, shared::Shared};
 use crate::{
     model::{
@@ -27,29 +27,29 @@ use crate::{
     workspace::{LogTail, RunLock, Workspace},
 };
 
-/// How long a holder that hands over waits for a waiter to take the lock.
+/// How long a holder that hands over waits for a waiting process to take the lock.
 pub(in crate::engine) const HANDOVER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a waiting caller looks at the log, the lock and its token.
-const PAUSE: Duration = Duration::from_millis(50);
+/// How often a waiting caller checks the log, the lock and its cancellation.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How often it looks at the notes, which costs a scan.
-const LOOK_AT_NOTES: Duration = Duration::from_millis(500);
+/// How often a waiting caller checks the notes. This is less often, because it costs a scan.
+const NOTES_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How waiting ended.
 pub(in crate::engine) enum WaitResult {
-    /// The lock is this caller's now.
+    /// The caller has the lock.
     Acquired(RunLock),
-    /// Another run has settled all that this caller came for.
+    /// Another run has tested all commits of this caller.
     Tested(Vec<(CommitId, Outcome)>),
-    /// The caller gave up.
+    /// The caller was canceled.
     Canceled,
 }
 
-/// Waits for the lock, or for the selected commits' verdicts, as the selection says.
+/// Waits for the lock or for verdicts of the selected commits, as long as `wait` allows.
 pub(in crate::engine) fn wait(
     shared: &Shared,
-    wanted: &ResolvedSelection,
+    selection: &ResolvedSelection,
     wait: Wait,
     repo: &Repo,
     cancel: &CancelView,
@@ -57,41 +57,41 @@ pub(in crate::engine) fn wait(
 ) -> Result<WaitResult, Error> {
     let workspace = shared.workspace();
     let limit = match wait {
-        Wait::Never => return leave(&workspace),
+        Wait::Never => return give_up(&workspace),
         Wait::AtMost(time) => Instant::now().checked_add(time),
         Wait::Forever => None,
     };
     let _waiter = workspace.register_waiter()?;
-    let message = format!("{}; showing its log", taken(&workspace));
+    let message = format!("{}; showing its log", holder_sentence(&workspace));
     events.emit(EventKind::Waiting { message });
-    let own = AwaitedCommits::new(shared, wanted, repo)?;
+    let awaited = AwaitedCommits::new(shared, selection, repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
-    let mut look_at = Instant::now() + LOOK_AT_NOTES;
+    let mut next_check = Instant::now() + NOTES_INTERVAL;
     loop {
-        pass_on(&mut tail, events)?;
+        forward_lines(&mut tail, events)?;
         if cancel.is_canceled() {
             return Ok(WaitResult::Canceled);
         }
         if let Some(lock) = workspace.lock()? {
-            pass_on(&mut tail, events)?;
+            forward_lines(&mut tail, events)?;
             return Ok(WaitResult::Acquired(lock));
         }
-        if Instant::now() >= look_at {
-            look_at = Instant::now() + LOOK_AT_NOTES;
-            if own.is_settled(repo)? {
-                pass_on(&mut tail, events)?;
-                return Ok(WaitResult::Tested(own.verdicts(repo)?));
+        if Instant::now() >= next_check {
+            next_check = Instant::now() + NOTES_INTERVAL;
+            if awaited.none_pending(repo)? {
+                forward_lines(&mut tail, events)?;
+                return Ok(WaitResult::Tested(awaited.verdicts(repo)?));
             }
         }
         if limit.is_some_and(|limit| Instant::now() >= limit) {
-            return leave(&workspace);
+            return give_up(&workspace);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Takes the lock for one commit, between two of its holder's; none if that is canceled. `why` says
-/// what for.
+/// Takes the lock between two commits of its holder. Returns `None` if canceled. `why` completes
+/// the message about the wait.
 pub(in crate::engine) fn between_commits(
     workspace: &Workspace,
     why: &str,
@@ -102,12 +102,12 @@ pub(in crate::engine) fn between_commits(
         return Ok(Some(lock));
     }
     let _waiter = workspace.register_between()?;
-    let message = format!("{}; {why} after its current commit", taken(workspace));
+    let message = format!("{}; {why} after its current commit", holder_sentence(workspace));
     events.emit(EventKind::Waiting { message });
     await_lock(workspace, cancel)
 }
 
-/// Takes the lock again that a deployment got between two commits; none if that is canceled.
+/// Takes the lock back after a deployment used it between two commits. Returns `None` if canceled.
 pub(in crate::engine) fn take_back(
     workspace: &Workspace,
     cancel: &CancelView,
@@ -127,11 +127,11 @@ fn await_lock(workspace: &Workspace, cancel: &CancelView) -> Result<Option<RunLo
         if cancel.is_canceled() {
             return Ok(None);
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// Follows a run without ever asking for the lock.
+/// Shows the log of a run without taking the lock.
 pub(in crate::engine) fn follow(
     shared: &Shared,
     selection: &Selection,
@@ -140,28 +140,28 @@ pub(in crate::engine) fn follow(
 ) -> Result<Summary, Error> {
     let repo = shared.repo()?;
     let workspace = shared.workspace();
-    let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
-    let own = AwaitedCommits::new(shared, &wanted, &repo)?;
+    let resolved = ResolvedSelection::resolve(shared, &repo, selection)?;
+    let awaited = AwaitedCommits::new(shared, &resolved, &repo)?;
     let mut tail = LogTail::new(workspace.log_path(), Some(0))?;
-    let mut look_at = Instant::now();
+    let mut next_check = Instant::now();
     loop {
-        let over = !workspace.is_running()?;
-        pass_on(&mut tail, events)?;
-        if over || cancel.is_canceled() {
+        let is_over = !workspace.is_running()?;
+        forward_lines(&mut tail, events)?;
+        if is_over || cancel.is_canceled() {
             break;
         }
-        if Instant::now() >= look_at {
-            look_at = Instant::now() + LOOK_AT_NOTES;
-            // Where nothing is due, as when a commit is retried, the run itself is what is followed.
-            if !own.ids.is_empty() && own.is_settled(&repo)? {
-                pass_on(&mut tail, events)?;
+        if Instant::now() >= next_check {
+            next_check = Instant::now() + NOTES_INTERVAL;
+            // Without pending commits, as in a retry, the wait ends with the run.
+            if !awaited.ids.is_empty() && awaited.none_pending(&repo)? {
+                forward_lines(&mut tail, events)?;
                 break;
             }
         }
-        thread::sleep(PAUSE);
+        thread::sleep(POLL_INTERVAL);
     }
     let summary = Summary {
-        already_tested: own.verdicts(&repo)?,
+        already_tested: awaited.verdicts(&repo)?,
         canceled: cancel.is_canceled(),
         ..Summary::default()
     };
@@ -169,48 +169,53 @@ pub(in crate::engine) fn follow(
     Ok(summary)
 }
 
-/// The commits that a waiting caller came for.
+/// The commits that a waiting caller requested.
 struct AwaitedCommits<'a> {
     shared: &'a Shared,
-    wanted: &'a ResolvedSelection,
+    selection: &'a ResolvedSelection,
     ids: Vec<CommitId>,
 }
 
 impl<'a> AwaitedCommits<'a> {
-    fn new(shared: &'a Shared, wanted: &'a ResolvedSelection, repo: &Repo) -> Result<Self, Error> {
-        let ids = match &wanted.named {
+    fn new(
+        shared: &'a Shared,
+        selection: &'a ResolvedSelection,
+        repo: &Repo,
+    ) -> Result<Self, Error> {
+        let ids = match &selection.named {
             Some(named) => named.clone(),
-            None => wanted.own_due(shared, repo)?,
+            None => selection.own_pending(shared, repo)?,
         };
-        Ok(Self { shared, wanted, ids })
+        Ok(Self { shared, selection, ids })
     }
 
-    /// Whether none of them is due any more. A commit that became unreachable, or part of the
-    /// baseline, gets no verdict and is not waited for. What is to be run again only a run of its
-    /// own can settle.
-    fn is_settled(&self, repo: &Repo) -> Result<bool, Error> {
-        if self.wanted.named.is_some() {
-            if self.wanted.retry {
+    /// Returns true if none of them is pending. This includes commits that became unreachable or
+    /// part of the baseline, and so get no verdict. Another run cannot complete a retry.
+    fn none_pending(&self, repo: &Repo) -> Result<bool, Error> {
+        if self.selection.named.is_some() {
+            if self.selection.retry {
                 return Ok(false);
             }
             let attempts = self.shared.workspace().attempts()?;
-            let due = self.wanted.due(self.shared, repo, &attempts, &mut Summary::default())?;
-            return Ok(due.due.is_empty());
+            let found =
+                self.selection.pending(self.shared, repo, &attempts, &mut Summary::default())?;
+            return Ok(found.pending.is_empty());
         }
-        let due: HashSet<CommitId> = self.wanted.own_due(self.shared, repo)?.into_iter().collect();
-        Ok(!self.ids.iter().any(|id| due.contains(id)))
+        let pending: HashSet<CommitId> =
+            self.selection.own_pending(self.shared, repo)?.into_iter().collect();
+        Ok(!self.ids.iter().any(|id| pending.contains(id)))
     }
 
     fn verdicts(&self, repo: &Repo) -> Result<Vec<(CommitId, Outcome)>, Error> {
-        let mut settled = Vec::new();
+        let mut verdicts = Vec::new();
         for id in &self.ids {
-            settled.extend(settled_outcome(repo, *id)?.map(|outcome| (*id, outcome)));
+            verdicts.extend(final_outcome(repo, *id)?.map(|outcome| (*id, outcome)));
         }
-        Ok(settled)
+        Ok(verdicts)
     }
 }
 
-fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
+fn forward_lines(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
     tail.read_new(&mut |line| {
         let bytes = [line, b"\n"].concat();
         events.emit(EventKind::Output { stream: Stream::Stdout, bytes });
@@ -218,18 +223,20 @@ fn pass_on(tail: &mut LogTail, events: &Sender) -> Result<(), Error> {
     })
 }
 
-/// Goes away without the lock: its holder is told to look again, unless there is none any more.
-fn leave(workspace: &Workspace) -> Result<WaitResult, Error> {
+/// Gives up on the lock, and requests a scan from its holder. If the lock is free by now, takes
+/// it.
+fn give_up(workspace: &Workspace) -> Result<WaitResult, Error> {
     workspace.request_scan()?;
     if let Some(lock) = workspace.lock()? {
         return Ok(WaitResult::Acquired(lock));
     }
-    let message = format!("{}; it will look for new commits before it ends", taken(workspace));
+    let message =
+        format!("{}; it will look for new commits before it ends", holder_sentence(workspace));
     Err(Error::new(ErrorKind::Busy, message))
 }
 
-/// Who has the lock, as far as it is known.
-fn taken(workspace: &Workspace) -> String {
+/// Returns a sentence about the run that holds the lock.
+fn holder_sentence(workspace: &Workspace) -> String {
     match workspace.holder() {
         Some(holder) => {
             let commit =

@@ -1,11 +1,11 @@
-//! What a caller asked for, and what of that is due: the scan, the notes and the plan, joined.
+//! The selection of a caller, and its pending commits. Combines the scan, the notes and the plan.
 
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    attempt::lacks_no_more,
+    attempt::secret_now_exists,
     live::live,
-    retest::{self, SecondLook},
+    retest::{self, RetestSearch},
 };
 use crate::{
     engine::{context::shared::Shared, step::scripts::LoadedPipeline},
@@ -27,29 +27,29 @@ use crate::{
     workspace::Attempts,
 };
 
-/// What a caller asked for, with names resolved.
+/// The selection of a caller, with revisions and ranges resolved.
 #[derive(Default)]
 pub(in crate::engine) struct ResolvedSelection {
-    /// The commits that were named; none where all that is pending is meant.
+    /// The named commits, or `None` if all pending commits are selected.
     pub(in crate::engine) named: Option<Vec<CommitId>>,
-    /// The refs by which commits were named.
+    /// The refs that commits were named by.
     refs: HashMap<CommitId, GitString>,
-    /// The refs that were pushed.
+    /// The pushed refs.
     pub(in crate::engine) pushed: Vec<RefUpdate>,
-    /// True once word of the push is left for whoever holds the lock.
-    pub(in crate::engine) push_is_left: bool,
-    /// What was said with the push.
+    /// True once the push is stored for the holder of the lock.
+    pub(in crate::engine) push_is_stored: bool,
+    /// The push options.
     pub(in crate::engine) push_options: Vec<String>,
-    /// Whether to run named commits that have a verdict, and any that were tried too often.
+    /// True if named commits are tested even if they have a verdict or are out of attempts.
     pub(in crate::engine) retry: bool,
-    /// Whether such a job takes the place of what is live.
+    /// True if such a job may replace a deployed export.
     pub(in crate::engine) replaces_live: bool,
     all_history: bool,
-    /// What every commit is judged by in place of its own config.
+    /// The pipeline that replaces the config of every commit, if the caller gave one.
     pub(in crate::engine) pipeline: Option<Pipeline>,
-    /// Whether this is not what the caller came for, but what others were promised who found the
-    /// lock busy. It is neither counted nor decided for them what becomes of a backlog.
-    pub(in crate::engine) of_others: bool,
+    /// True if these are the commits that other processes requested while the lock was taken. Then
+    /// their results are not counted, and the backlog limit is not applied for them.
+    pub(in crate::engine) for_others: bool,
 }
 
 impl ResolvedSelection {
@@ -58,12 +58,12 @@ impl ResolvedSelection {
         repo: &Repo,
         selection: &Selection,
     ) -> Result<Self, Error> {
-        // What cannot be run at all is the caller's mistake, and no commit's failure.
+        // An invalid pipeline is the caller's mistake, not a failure of a commit.
         selection.pipeline.as_ref().map(|it| LoadedPipeline::of(shared, it)).transpose()?;
         let (mut named, mut refs) = (Vec::new(), HashMap::new());
         let mut pushed = Vec::new();
-        for target in &selection.selectors {
-            match target {
+        for selector in &selection.selectors {
+            match selector {
                 Selector::Revision(revision) => {
                     let id = repo.resolve(revision)?;
                     refs.extend(repo.ref_named(revision).map(|name| (id, name)));
@@ -76,29 +76,29 @@ impl ResolvedSelection {
         let mut seen = HashSet::new();
         named.retain(|id| seen.insert(*id));
         let only_pushed =
-            selection.selectors.iter().all(|target| matches!(target, Selector::RefUpdate(_)));
+            selection.selectors.iter().all(|selector| matches!(selector, Selector::RefUpdate(_)));
         let named = (!only_pushed).then_some(named);
         let Selection { retry, replace_live: replaces_live, all_history, .. } = *selection;
         let (pipeline, push_options) = (selection.pipeline.clone(), selection.push_options.clone());
-        let (push_is_left, of_others) = (false, false);
-        let wanted = Self {
+        let (push_is_stored, for_others) = (false, false);
+        let resolved = Self {
             named,
             refs,
             pushed,
-            push_is_left,
+            push_is_stored,
             push_options,
             retry,
             replaces_live,
             all_history,
             pipeline,
-            of_others,
+            for_others,
         };
-        wanted.spare_live(shared, repo)?;
-        Ok(wanted)
+        resolved.refuse_deployed(shared, repo)?;
+        Ok(resolved)
     }
 
-    /// Refuses to run again what is live, which somebody has to want.
-    fn spare_live(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
+    /// Refuses to retest a deployed build, unless the caller allows its replacement.
+    fn refuse_deployed(&self, shared: &Shared, repo: &Repo) -> Result<(), Error> {
         if !self.retry || self.replaces_live {
             return Ok(());
         }
@@ -121,30 +121,30 @@ impl ResolvedSelection {
         Ok(())
     }
 
-    /// What a holder of the lock does for callers that found it busy, when its own work is done.
-    pub(in crate::engine) fn of_others() -> Self {
-        Self { of_others: true, ..Self::default() }
+    /// Selects what other processes requested while the lock was taken.
+    pub(in crate::engine) fn for_others() -> Self {
+        Self { for_others: true, ..Self::default() }
     }
 
-    /// The commits that are due, oldest first, and then those that are tested again or asked for by
-    /// a tag. Of named ones that are not due, `summary` says why.
-    pub(in crate::engine) fn due(
+    /// Returns the pending commits, oldest first, then the retests and the commits that a tag
+    /// requests. For named commits that are not pending, it adds the reason to `summary`.
+    pub(in crate::engine) fn pending(
         &self,
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
         summary: &mut Summary,
-    ) -> Result<DueCommits, Error> {
+    ) -> Result<PendingCommits, Error> {
         match &self.named {
             Some(named) => {
-                let due = self.due_of_named(shared, repo, named, attempts, summary)?;
-                Ok(DueCommits { due, left: Vec::new() })
+                let pending = self.pending_named(shared, repo, named, attempts, summary)?;
+                Ok(PendingCommits { pending, ignored_refs: Vec::new() })
             }
-            None => self.due_of_scan(shared, repo, attempts),
+            None => self.pending_scanned(shared, repo, attempts),
         }
     }
 
-    fn due_of_named(
+    fn pending_named(
         &self,
         shared: &Shared,
         repo: &Repo,
@@ -154,13 +154,13 @@ impl ResolvedSelection {
     ) -> Result<Vec<Due>, Error> {
         let mut ids = Vec::new();
         let mut reasons = Vec::new();
-        let mut again = Vec::new();
+        let mut retests = Vec::new();
         for id in named {
-            let reason = match settled_outcome(repo, *id)? {
+            let reason = match final_outcome(repo, *id)? {
                 _ if self.retry => Trigger::Retry,
                 Some(outcome) => {
-                    match self.again_if_skipped(shared, repo, *id, outcome)? {
-                        Some(job) => again.push(job),
+                    match self.retest_if_skipped(shared, repo, *id, outcome)? {
+                        Some(job) => retests.push(job),
                         None => summary.already_tested.push((*id, outcome)),
                     }
                     continue;
@@ -174,155 +174,155 @@ impl ResolvedSelection {
             ids.push(*id);
             reasons.push(reason);
         }
-        let all = ids.iter().copied().chain(again.iter().map(|job| job.commit.id));
+        let all = ids.iter().copied().chain(retests.iter().map(|job| job.commit.id));
         let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let jobs = commits.map(|(commit, reason)| {
             let tag = self.refs.get(&commit.id).and_then(TestedRef::of_ref);
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
-        let due = jobs.chain(again).map(|job| {
+        let pending = jobs.chain(retests).map(|job| {
             let last = newest.get(&job.commit.id);
-            due_job(shared, attempts, job, last)
+            pending_job(shared, attempts, job, last)
         });
-        Ok(due.collect())
+        Ok(pending.collect())
     }
 
-    /// The job that tests a named commit again which was skipped.
-    fn again_if_skipped(
+    /// Returns the job that retests a named, skipped commit.
+    fn retest_if_skipped(
         &self,
         shared: &Shared,
         repo: &Repo,
         id: CommitId,
         outcome: Outcome,
     ) -> Result<Option<Job>, Error> {
-        // A pipeline of the caller's own is not what the records tell of.
+        // Records do not describe the results of the caller's pipeline.
         if outcome != Outcome::Skipped || self.pipeline.is_some() {
             return Ok(None);
         }
-        let look = SecondLook { shared, repo, pushes: &[], limit: None };
-        look.at_commit(id, self.refs.get(&id))
+        let search = RetestSearch { shared, repo, pushes: &[], limit: None };
+        search.at_commit(id, self.refs.get(&id))
     }
 
-    fn due_of_scan(
+    fn pending_scanned(
         &self,
         shared: &Shared,
         repo: &Repo,
         attempts: &Attempts,
-    ) -> Result<DueCommits, Error> {
+    ) -> Result<PendingCommits, Error> {
         let found = self.scan(shared, repo)?;
         let pushes = self.pushes(shared)?;
-        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &known)?;
+        let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &pending_ids)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
-        let due = found.into_iter().map(|found| {
+        let pending = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
             let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             let job = Job { tag: tags.remove(&found.id), ..job };
-            let own = found.pushed || (self.pushed.is_empty() && !self.of_others);
-            Ok(Due { tip: found.tip, own, ..due_job(shared, attempts, job, last) })
+            let is_own = found.pushed || (self.pushed.is_empty() && !self.for_others);
+            Ok(Due { tip: found.tip, own: is_own, ..pending_job(shared, attempts, job, last) })
         });
-        let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
-        let again = self.second_look(shared, repo, &pushes, &known)?;
-        let newest = repo.newest_records(again.jobs.iter().map(|(job, _)| job.commit.id))?;
-        due.extend(again.jobs.into_iter().map(|(job, name)| {
+        let mut pending: Vec<Due> = pending.collect::<Result<_, Error>>()?;
+        let retests = self.find_retests(shared, repo, &pushes, &pending_ids)?;
+        let newest = repo.newest_records(retests.jobs.iter().map(|(job, _)| job.commit.id))?;
+        pending.extend(retests.jobs.into_iter().map(|(job, name)| {
             let last = newest.get(&job.commit.id);
-            Due { own: self.is_own(&name), ..due_job(shared, attempts, job, last) }
+            Due { own: self.is_own(&name), ..pending_job(shared, attempts, job, last) }
         }));
-        Ok(DueCommits { due, left: again.left })
+        Ok(PendingCommits { pending, ignored_refs: retests.ignored_refs })
     }
 
-    /// What is tested again, and what tags ask for, beside the commits that are due anyway.
-    fn second_look(
+    /// Returns the retests, and the jobs that tags request, except those of pending commits.
+    fn find_retests(
         &self,
         shared: &Shared,
         repo: &Repo,
         pushes: &[Vec<RefUpdate>],
-        known: &HashSet<CommitId>,
+        pending_ids: &HashSet<CommitId>,
     ) -> Result<retest::Found, Error> {
-        // A pipeline of the caller's own is not what the records tell of.
+        // Records do not describe the results of the caller's pipeline.
         if self.pipeline.is_some() {
             return Ok(retest::Found::default());
         }
         let limit = self.rules(shared).backlog;
-        SecondLook { shared, repo, pushes, limit }.at_refs(known)
+        RetestSearch { shared, repo, pushes, limit }.at_refs(pending_ids)
     }
 
-    /// The pushes that nobody has looked at, this caller's own among them until it was.
+    /// Returns the unhandled pushes. The caller's own push is among them until it is handled.
     fn pushes(&self, shared: &Shared) -> Result<Vec<Vec<RefUpdate>>, Error> {
-        let left = shared.workspace().pushed()?;
-        // What is none of ours says nothing.
-        let left = left.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
-        let mut pushes: Vec<Vec<RefUpdate>> = left.filter(|push| !push.is_empty()).collect();
-        if !self.push_is_left && !self.pushed.is_empty() {
+        let stored = shared.workspace().pushed()?;
+        // A file that cannot be parsed is ignored.
+        let stored = stored.iter().map(|it| parse_updates(&it.lines).unwrap_or_default());
+        let mut pushes: Vec<Vec<RefUpdate>> = stored.filter(|push| !push.is_empty()).collect();
+        if !self.push_is_stored && !self.pushed.is_empty() {
             pushes.push(self.pushed.clone());
         }
         Ok(pushes)
     }
 
-    /// True if a ref is what the caller came for.
+    /// Returns true if the caller requested this ref.
     fn is_own(&self, name: &GitString) -> bool {
         match self.pushed.as_slice() {
-            [] => !self.of_others,
+            [] => !self.for_others,
             pushed => pushed.iter().any(|update| update.reference == *name),
         }
     }
 
-    /// The commits that are due because of what the caller came for.
-    pub(in crate::engine) fn own_due(
+    /// Returns the pending commits that the caller requested.
+    pub(in crate::engine) fn own_pending(
         &self,
         shared: &Shared,
         repo: &Repo,
     ) -> Result<Vec<CommitId>, Error> {
         let found = self.scan(shared, repo)?;
-        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let again = self.second_look(shared, repo, &self.pushes(shared)?, &known)?;
+        let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let retests = self.find_retests(shared, repo, &self.pushes(shared)?, &pending_ids)?;
         let scanned = found.into_iter().filter(|it| it.pushed || self.pushed.is_empty());
-        let again = again.jobs.into_iter().filter(|(_, name)| self.is_own(name));
-        Ok(scanned.map(|it| it.id).chain(again.map(|(job, _)| job.commit.id)).collect())
+        let retests = retests.jobs.into_iter().filter(|(_, name)| self.is_own(name));
+        Ok(scanned.map(|it| it.id).chain(retests.map(|(job, _)| job.commit.id)).collect())
     }
 
-    /// The commits that the push says are to be left untested, each with its branch: those that came
-    /// with it, and what its refs would have tested though it was there before.
-    pub(in crate::engine) fn left_by_push(
+    /// Returns the commits that the push option `ci.skip` applies to, each with its branch. They
+    /// are the new commits of the push, and older ones that its refs would have tested.
+    pub(in crate::engine) fn skipped_by_push(
         &self,
         shared: &Shared,
         repo: &Repo,
     ) -> Result<Vec<(CommitId, Option<GitString>)>, Error> {
         let is_part_of_push = repo.new_with_push(&self.pushed, &shared.settings.refs)?;
-        let due = self.scan(shared, repo)?;
-        let mut left: Vec<(CommitId, Option<GitString>)> = due
+        let pending = self.scan(shared, repo)?;
+        let mut skipped: Vec<(CommitId, Option<GitString>)> = pending
             .iter()
-            .filter(|due| is_part_of_push.contains(&due.id))
-            .map(|due| (due.id, due.branch.clone()))
+            .filter(|it| is_part_of_push.contains(&it.id))
+            .map(|it| (it.id, it.branch.clone()))
             .collect();
         for update in &self.pushed {
             let Some(tip) = update.new.map(|id| repo.peel(id)).transpose()?.flatten() else {
                 continue;
             };
-            // What is due all the same is others' to leave.
-            if due.iter().any(|due| due.id == tip) || left.iter().any(|(id, _)| *id == tip) {
+            // A pending commit that is not new in this push belongs to other refs.
+            if pending.iter().any(|it| it.id == tip) || skipped.iter().any(|(id, _)| *id == tip) {
                 continue;
             }
-            left.extend(self.left_tip(repo, tip, &update.reference)?);
+            skipped.extend(self.skipped_tip(repo, tip, &update.reference)?);
         }
-        Ok(left)
+        Ok(skipped)
     }
 
-    /// The commit of a pushed ref, if only that ref asks for a job: a tag on one without a verdict, any
-    /// ref on one that was skipped, unless somebody has left it alone already.
-    fn left_tip(
+    /// Returns the commit of a pushed ref if only this ref requests its job. That is a tag on a
+    /// commit without a verdict, or any ref on a skipped commit, unless a person skipped it.
+    fn skipped_tip(
         &self,
         repo: &Repo,
         tip: CommitId,
         name: &GitString,
     ) -> Result<Option<(CommitId, Option<GitString>)>, Error> {
         let last = repo.newest_records([tip])?.remove(&tip);
-        let asks = match repo.verdict(tip)? {
+        let requests_job = match repo.verdict(tip)? {
             Some(note) => {
-                let is_left = last.as_ref().is_some_and(|last| last.intervention.is_some());
-                note.verdict == Some(Verdict::Skipped) && !is_left
+                let is_intended = last.as_ref().is_some_and(|last| last.intervention.is_some());
+                note.verdict == Some(Verdict::Skipped) && !is_intended
             }
             None => {
                 let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
@@ -333,10 +333,10 @@ impl ResolvedSelection {
             Some(last) => Ok(last.branch),
             None => repo.commit(tip).map(|commit| commit.branch),
         };
-        asks.then(|| Ok((tip, branch()?))).transpose()
+        requests_job.then(|| Ok((tip, branch()?))).transpose()
     }
 
-    /// Whether there is anything to judge this commit by.
+    /// Returns true if the commit has a config, or the caller gave a pipeline.
     pub(in crate::engine) fn is_configured(
         &self,
         repo: &Repo,
@@ -345,7 +345,7 @@ impl ResolvedSelection {
         Ok(self.pipeline.is_some() || repo.has_config(id)?)
     }
 
-    /// What is due of all that the selected refs reach.
+    /// Returns the pending commits that the selected refs reach.
     pub(in crate::engine) fn scan(
         &self,
         shared: &Shared,
@@ -360,39 +360,41 @@ impl ResolvedSelection {
         Ok(repo.scan(&request)?.pending)
     }
 
-    /// The backlog rule is the hook's: whoever asks for all that is pending gets all.
+    /// Returns the rules of the plan. The backlog limit only applies to pushes; a caller who
+    /// selects all pending commits gets all.
     pub(in crate::engine) fn rules(&self, shared: &Shared) -> Rules {
-        let by_hook = self.of_others
+        let is_push = self.for_others
             || (self.named.is_none() && !self.pushed.is_empty() && !self.all_history);
         Rules {
             retry: self.retry,
-            backlog: by_hook.then_some(shared.settings.backlog_limit),
+            backlog: is_push.then_some(shared.settings.backlog_limit),
             attempts_max: shared.settings.max_attempts,
         }
     }
 }
 
-/// Returns a job as the caller asked for it by name. `last` is the newest record of its commit.
-fn due_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
-    let attempts = tried(shared, attempts, &job.commit.id);
-    let canceled = last.is_some_and(Record::is_withdrawn);
+/// Returns a job as the caller requested it by name. `last` is the newest record of its commit.
+fn pending_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
+    let attempts = attempt_count(shared, attempts, &job.commit.id);
+    let canceled = last.is_some_and(Record::is_canceled_by_commit);
     Due { job, tip: true, own: true, attempts, canceled }
 }
 
-/// How often a commit was tried. What was for want of a secret that is there by now does not count.
-fn tried(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
-    if lacks_no_more(shared, attempts, id) { 0 } else { attempts.get(id) }
+/// Returns the number of attempts. Attempts that lacked a secret which exists now do not count.
+fn attempt_count(shared: &Shared, attempts: &Attempts, id: &CommitId) -> u32 {
+    if secret_now_exists(shared, attempts, id) { 0 } else { attempts.get(id) }
 }
 
-/// The commits that are due, with what decides about them.
-pub(in crate::engine) struct DueCommits {
-    pub(in crate::engine) due: Vec<Due>,
-    /// The refs of pushes that ask for more second looks than one push may have.
-    pub(in crate::engine) left: Vec<GitString>,
+/// The pending commits, with the data for the plan.
+pub(in crate::engine) struct PendingCommits {
+    pub(in crate::engine) pending: Vec<Due>,
+    /// The pushed refs beyond the limit of retests per push.
+    pub(in crate::engine) ignored_refs: Vec<GitString>,
 }
 
-/// What became of a commit that has a verdict. A note with another text settles it, as a failure.
-pub(in crate::engine) fn settled_outcome(
+/// Returns the final outcome of a commit that has a verdict. A note with unknown text counts as a
+/// failure.
+pub(in crate::engine) fn final_outcome(
     repo: &Repo,
     id: CommitId,
 ) -> Result<Option<Outcome>, Error> {
@@ -400,46 +402,53 @@ pub(in crate::engine) fn settled_outcome(
     Ok(note.map(|note| note.verdict.map_or(Outcome::Failure, |verdict| verdict.outcome())))
 }
 
-/// The commits that are due for a selection, oldest first, with what decides about them.
-pub(in crate::engine) fn due(shared: &Shared, selection: &Selection) -> Result<Vec<Due>, Error> {
-    look(shared, selection).map(|(_, due)| due)
+/// Returns the pending commits of a selection, oldest first, with the data for the plan.
+pub(in crate::engine) fn pending(
+    shared: &Shared,
+    selection: &Selection,
+) -> Result<Vec<Due>, Error> {
+    resolve_pending(shared, selection).map(|(_, pending)| pending)
 }
 
-/// What a run of a selection would begin with.
+/// Returns the plan that a run of a selection would begin with.
 pub(in crate::engine) fn plan_of(shared: &Shared, selection: &Selection) -> Result<Plan, Error> {
-    let (wanted, due) = look(shared, selection)?;
-    Ok(plan(due, wanted.rules(shared)))
+    let (resolved, pending) = resolve_pending(shared, selection)?;
+    Ok(plan(pending, resolved.rules(shared)))
 }
 
-fn look(shared: &Shared, selection: &Selection) -> Result<(ResolvedSelection, Vec<Due>), Error> {
+fn resolve_pending(
+    shared: &Shared,
+    selection: &Selection,
+) -> Result<(ResolvedSelection, Vec<Due>), Error> {
     let repo = shared.repo()?;
-    let wanted = ResolvedSelection::resolve(shared, &repo, selection)?;
+    let resolved = ResolvedSelection::resolve(shared, &repo, selection)?;
     let attempts = shared.workspace().attempts()?;
-    let found = wanted.due(shared, &repo, &attempts, &mut Summary::default())?;
-    Ok((wanted, found.due))
+    let found = resolved.pending(shared, &repo, &attempts, &mut Summary::default())?;
+    Ok((resolved, found.pending))
 }
 
-/// Applies the backlog rule to the history that an install meets; says what it left out.
+/// Applies the backlog limit to the existing history at installation. Returns a message if commits
+/// were left out.
 pub(in crate::engine) fn advance_baseline(
     shared: &Shared,
     repo: &Repo,
 ) -> Result<Option<String>, Error> {
-    let due = ResolvedSelection::default().scan(shared, repo)?;
-    if due.len() <= shared.settings.backlog_limit {
+    let pending = ResolvedSelection::default().scan(shared, repo)?;
+    if pending.len() <= shared.settings.backlog_limit {
         return Ok(None);
     }
-    let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
-    repo.extend_baseline(&left)?;
-    Ok(Some(left_out(left.len())))
+    let older: Vec<CommitId> = pending.iter().filter(|it| !it.tip).map(|it| it.id).collect();
+    repo.extend_baseline(&older)?;
+    Ok(Some(baseline_message(older.len())))
 }
 
-/// Why a commit is left for a retry, and how that is asked for.
-pub(in crate::engine) fn why_held(
+/// Returns the message that a commit is left out of a run until a retry.
+pub(in crate::engine) fn out_of_attempts_message(
     shared: &Shared,
     repo: &Repo,
     id: CommitId,
 ) -> Result<String, Error> {
-    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_withdrawn);
+    let newest = repo.newest_records([id])?.remove(&id).filter(Record::is_canceled_by_commit);
     let (short, attempts) = (id.short(), shared.settings.max_attempts);
     let message = match newest.and_then(|record| record.intervention) {
         Some(by) => format!("commit {short} was canceled {}", by.phrase()),
@@ -448,8 +457,8 @@ pub(in crate::engine) fn why_held(
     Ok(hinted(&message, &format!("`tinyci run --retry {short}`")))
 }
 
-/// What is said of history that was left to the baseline.
-pub(in crate::engine) fn left_out(count: usize) -> String {
+/// Returns the message that older commits were left to the baseline.
+pub(in crate::engine) fn baseline_message(count: usize) -> String {
     let message = format!("ignoring {count} older commits without a verdict");
     hinted(&message, "`tinyci run --all --all-history` tests them")
 }

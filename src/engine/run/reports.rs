@@ -1,4 +1,4 @@
-//! What is kept of earlier runs, asked for by range, outcome and number; and their logs.
+//! Records of earlier runs, filtered by range, outcome and number; and their logs.
 
 use std::{cmp::Reverse, collections::HashSet, ops::ControlFlow, time::UNIX_EPOCH};
 
@@ -15,7 +15,7 @@ use crate::{
     workspace::{LogTail, Workspace},
 };
 
-/// Which lines [`Engine::log`](crate::Engine::log) gives out.
+/// Options of [`Engine::log`](crate::Engine::log).
 ///
 /// ```
 /// use tinyci::record::LogOptions;
@@ -25,35 +25,35 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct LogOptions {
-    /// The commit whose build's log is meant; all runs' log without one.
+    /// The commit whose build log is read. `None` selects the log of all runs.
     pub revision: Option<String>,
-    /// How many lines to begin with; all without a number.
+    /// The number of last lines to begin with. `None` selects all lines.
     pub lines: Option<usize>,
-    /// Goes on until canceled, or until the build of the commit is over.
+    /// True to wait for new lines, until canceled or until the commit's job has ended.
     pub follow: bool,
 }
 
 impl LogOptions {
-    /// All lines of all runs.
+    /// Selects all lines of all runs.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only the log of this commit's build.
+    /// Selects the log of this commit's build.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {
         self.revision = Some(revision.into());
         self
     }
 
-    /// Only the last so many lines.
+    /// Selects only this number of last lines.
     #[must_use]
     pub fn lines(mut self, lines: usize) -> Self {
         self.lines = Some(lines);
         self
     }
 
-    /// Goes on with lines as they are written.
+    /// Waits for new lines.
     #[must_use]
     pub fn follow(mut self, follow: bool) -> Self {
         self.follow = follow;
@@ -61,7 +61,7 @@ impl LogOptions {
     }
 }
 
-/// Which records [`Engine::records`](crate::Engine::records) gives back.
+/// The filter of [`Engine::records`](crate::Engine::records).
 ///
 /// ```
 /// use tinyci::{RecordFilter, Outcome};
@@ -72,55 +72,55 @@ impl LogOptions {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RecordFilter {
-    /// Ranges, and revisions with all that they reach. Without any, and without single commits,
+    /// Ranges, and revisions with everything that they reach. If this and `revisions` are empty,
     /// everything that the selected refs reach.
     pub ranges: Vec<String>,
-    /// Single commits, which come first and in this order. What ranges hold besides follows.
+    /// Single commits. They come first, in this order, before the commits of `ranges`.
     pub revisions: Vec<String>,
-    /// Only this outcome.
+    /// Only records with this outcome, if set.
     pub outcome: Option<Outcome>,
-    /// At most so many records.
+    /// Maximum number of records, if set.
     pub limit: Option<usize>,
-    /// Every attempt, not only the one that each commit's verdict rests on.
+    /// True to include all attempts. By default, each commit has only the record that its verdict
+    /// is based on.
     pub all_attempts: bool,
 }
 
 impl RecordFilter {
-    /// The record that counts, of every commit that the selected refs reach.
+    /// Selects the current record of every commit that the selected refs reach.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only commits of this range, such as `v1.0..main`, or reachable from this revision; and what
-    /// else is named.
+    /// Adds the commits of a range such as `v1.0..main`, or everything that a revision reaches.
     #[must_use]
     pub fn range(mut self, range: impl Into<String>) -> Self {
         self.ranges.push(range.into());
         self
     }
 
-    /// Only this commit, and what else is named.
+    /// Adds a single commit.
     #[must_use]
     pub fn revision(mut self, revision: impl Into<String>) -> Self {
         self.revisions.push(revision.into());
         self
     }
 
-    /// Only records of this outcome.
+    /// Selects only records with this outcome.
     #[must_use]
     pub fn outcome(mut self, outcome: Outcome) -> Self {
         self.outcome = Some(outcome);
         self
     }
 
-    /// At most so many records, the newest commits' first.
+    /// Sets the maximum number of records. The newest commits come first.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Every attempt of a commit, the newest first, not only the one its verdict rests on.
+    /// Includes all attempts of each commit, newest first.
     #[must_use]
     pub fn all_attempts(mut self, all_attempts: bool) -> Self {
         self.all_attempts = all_attempts;
@@ -128,8 +128,8 @@ impl RecordFilter {
     }
 }
 
-/// The records of a filter: those of commits that were named, then newest commit first. No commit
-/// comes twice.
+/// Returns the records that match a filter: first those of single commits, then newest commit
+/// first. No commit occurs twice.
 pub(in crate::engine) fn records(
     shared: &Shared,
     filter: &RecordFilter,
@@ -142,27 +142,28 @@ pub(in crate::engine) fn records(
         if !seen.insert(id) {
             return Ok(ControlFlow::Continue(()));
         }
-        let wanted = records_of(&repo, &remotes, id, filter.all_attempts)?
+        let matching = records_of(&repo, &remotes, id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
-        found.extend(wanted.take(limit - found.len()));
+        found.extend(matching.take(limit - found.len()));
         Ok(if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     };
     if limit == 0 {
         return Ok(found);
     }
-    let mut enough = false;
+    let mut is_full = false;
     for revision in &filter.revisions {
-        enough = enough || collect(repo.resolve(revision)?)?.is_break();
+        is_full = is_full || collect(repo.resolve(revision)?)?.is_break();
     }
-    if !enough && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
+    if !is_full && (filter.revisions.is_empty() || !filter.ranges.is_empty()) {
         repo.newest_first(&filter.ranges, &shared.settings.refs, &mut collect)?;
     }
     name_branches(&repo, &mut found)?;
     Ok(found)
 }
 
-/// A word without a record does not say for which branch it was given: as far as can be told now.
+/// Sets the branch of verdicts without a record. It is derived from the current refs, because the
+/// verdict does not contain it.
 fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     let mut unrecorded: Vec<&mut Record> =
         records.iter_mut().filter(|record| record.job_id.is_empty()).collect();
@@ -173,60 +174,60 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The record that a commit's verdict rests on, if it is kept, here and not only in a remote.
+/// Returns the record in this repository that a commit's verdict is based on, if it exists.
 pub(in crate::engine) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
     let records = records_of(repo, &[], id, false)?;
     Ok(records.into_iter().find(|record| !record.job_id.is_empty()))
 }
 
-/// One commit's records: all, newest first, or the one that its verdict rests on. What was fetched
-/// of remotes counts as one's own does.
+/// Returns the records of one commit: all, newest first, or the one that its verdict is based on.
+/// Results fetched from remotes count like local ones.
 pub(in crate::engine) fn records_of(
     repo: &Repo,
     remotes: &[String],
     id: CommitId,
     all_attempts: bool,
 ) -> Result<Vec<Record>, Error> {
-    let said = all_sources(repo, remotes, id)?;
-    let word = newest_verdict(&said);
+    let sources = all_sources(repo, remotes, id)?;
+    let note = newest_verdict(&sources);
     let mut runs = HashSet::new();
-    let mut records: Vec<Record> = said
+    let mut records: Vec<Record> = sources
         .into_iter()
-        .flat_map(|said| said.lines)
+        .flat_map(|source| source.lines)
         .filter_map(|line| match line {
             Line::Record(record) => Some(*record),
             Line::Foreign(_) => None,
         })
         .filter(|record| runs.insert(record.job_id.clone()))
         .collect();
-    // Newest first. Of two that ended in one millisecond the later line is the newer one.
+    // If two jobs ended in the same millisecond, the later line is the newer one.
     records.reverse();
     records.sort_by_key(|record| Reverse(record.finished));
-    let Some(word) = word else {
+    let Some(note) = note else {
         if !all_attempts {
             records.retain(|record| record.counts);
             records.truncate(1);
         }
         return Ok(records.into_iter().map(as_unfinished).collect());
     };
-    let verdict = word.verdict;
-    let rests_on = |record: &Record| verdict.is_some() && record.verdict() == verdict;
-    if all_attempts && records.iter().any(rests_on) {
+    let verdict = note.verdict;
+    let matches_verdict = |record: &Record| verdict.is_some() && record.verdict() == verdict;
+    if all_attempts && records.iter().any(matches_verdict) {
         return Ok(records);
     }
-    if let Some(index) = records.iter().position(rests_on) {
+    if let Some(index) = records.iter().position(matches_verdict) {
         return Ok(vec![records.swap_remove(index)]);
     }
     let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
     let reason = verdict
         .is_none()
-        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&word.bytes).trim()));
-    let alone = without_record(&repo.commit_for(id, None)?, outcome, reason);
+        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&note.bytes).trim()));
+    let without_details = without_record(&repo.commit_for(id, None)?, outcome, reason);
     let others = if all_attempts { records } else { Vec::new() };
-    Ok(std::iter::once(alone).chain(others).collect())
+    Ok(std::iter::once(without_details).chain(others).collect())
 }
 
-/// The record that says what became of a commit, if it has a verdict, here or in a remote.
+/// Returns the record of a commit's verdict, if there is one here or in a remote.
 pub(in crate::engine) fn current_record(
     repo: &Repo,
     remotes: &[String],
@@ -236,23 +237,24 @@ pub(in crate::engine) fn current_record(
     Ok(records.into_iter().find(|record| record.verdict().is_some()))
 }
 
-/// What this repository says of a commit, and behind it what its remotes said.
+/// Returns the results of a commit in this repository, then those in its remotes.
 fn all_sources(repo: &Repo, remotes: &[String], id: CommitId) -> Result<Vec<SourceResults>, Error> {
-    let mut said = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    said.extend(repo.results_of_remotes(remotes, id)?);
-    Ok(said)
+    let mut sources = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
+    sources.extend(repo.results_of_remotes(remotes, id)?);
+    Ok(sources)
 }
 
-/// The lines among a commit's records that are none: each once, blank ones left out.
+/// Returns the lines among a commit's records that are not records. Repeated and blank lines are
+/// left out.
 pub(in crate::engine) fn unrecognized_lines(
     shared: &Shared,
     revision: &str,
 ) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
-    let said = all_sources(&repo, &repo.tracked_remotes()?, id)?;
+    let sources = all_sources(&repo, &repo.tracked_remotes()?, id)?;
     let mut lines: Vec<Vec<u8>> = Vec::new();
-    for line in said.into_iter().flat_map(|said| said.lines) {
+    for line in sources.into_iter().flat_map(|source| source.lines) {
         match line {
             Line::Foreign(line) if !line.trim_ascii().is_empty() && !lines.contains(&line) => {
                 lines.push(line);
@@ -263,25 +265,26 @@ pub(in crate::engine) fn unrecognized_lines(
     Ok(lines.into_iter().map(GitString::new).collect())
 }
 
-/// A record whose word is not there: its run was interrupted, or the word was taken away.
+/// Marks a record without its verdict as unfinished. Its job was interrupted, or the verdict was
+/// deleted.
 fn as_unfinished(mut record: Record) -> Record {
     if record.verdict().is_some() {
-        let was = record.outcome;
+        let outcome = record.outcome;
         record.outcome = Outcome::Error;
         record.reason = Some(format!(
-            "the job ended as {was}, but the commit has no verdict: the job was interrupted, or \
+            "the job ended as {outcome}, but the commit has no verdict: the job was interrupted, or \
              the verdict was deleted"
         ));
     }
     record
 }
 
-/// A word without a record, as the ancestor left them: what can be said of it.
+/// Returns a record for a verdict without one, such as those of TinyCI 0.5.
 fn without_record(commit: &Commit, outcome: Outcome, reason: Option<String>) -> Record {
     Record { outcome, reason, ..Record::begun(String::new(), commit, UNIX_EPOCH) }
 }
 
-/// Gives out lines of a log.
+/// Passes the selected lines of a log to `line`.
 pub(in crate::engine) fn log(
     shared: &Shared,
     options: &LogOptions,
@@ -296,27 +299,28 @@ pub(in crate::engine) fn log(
         Some(id) => workspace.build(&build_of(&workspace, &repo, id, options.follow)?).log_path(),
     };
     let mut tail = LogTail::new(path, options.lines)?;
-    let mut each = |text: &[u8]| {
+    let mut print = |text: &[u8]| {
         line(text);
         ControlFlow::Continue(())
     };
     if !options.follow {
-        return tail.read(&mut each);
+        return tail.read(&mut print);
     }
-    // A commit that is run again keeps its old verdict meanwhile.
-    let in_hand = |id: CommitId| {
+    // The old verdict of a commit stays while the commit is tested again.
+    let is_active = |id: CommitId| {
         let running = workspace.is_running().unwrap_or(false);
         let holder = workspace.holder().filter(|_| running);
         holder.is_some_and(|holder| holder.commits.iter().any(|it| it.commit == id))
     };
     let mut done = || match commit {
         None => false,
-        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !in_hand(id),
+        Some(id) => repo.verdict(id).is_ok_and(|note| note.is_some()) && !is_active(id),
     };
-    tail.follow(cancel, &mut done, &mut each)
+    tail.follow(cancel, &mut done, &mut print)
 }
 
-/// The name of a commit's build. Its log may be in an archive, or not exist yet.
+/// Returns the name of a commit's build. Fails if its log is in an archive or does not exist,
+/// unless `follow` waits for it.
 fn build_of(
     workspace: &Workspace,
     repo: &Repo,

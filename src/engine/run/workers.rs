@@ -1,4 +1,4 @@
-//! The workers of one plan: as many threads as the engine has jobs, each taking the next commit.
+//! The workers of one plan: one thread per configured job, each taking the next commit.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -24,102 +24,102 @@ use crate::{
     workspace::Workspace,
 };
 
-/// What came of a plan.
+/// The results of a plan.
 pub(in crate::engine) struct WorkResult {
-    /// The commits that were begun, or dropped.
-    pub(in crate::engine) taken: Vec<CommitId>,
-    /// The attempts, in the order in which they ended.
+    /// The commits that were begun or dropped.
+    pub(in crate::engine) started: Vec<CommitId>,
+    /// The records of the jobs, in the order in which they ended.
     pub(in crate::engine) records: Vec<Record>,
-    /// Whether jobs are left that no worker took.
-    pub(in crate::engine) left: bool,
-    /// Why the run cannot go on.
+    /// True if jobs are left.
+    pub(in crate::engine) has_jobs_left: bool,
+    /// The error that ends the run.
     pub(in crate::engine) fault: Option<Error>,
 }
 
-/// What decides, between two commits, whether a worker goes on.
+/// The conditions under which a worker stops between two commits.
 pub(in crate::engine) struct StopConditions<'a> {
-    /// Whether the commits were named, so that it does not matter who reaches them.
+    /// True if the commits were named. Then they are tested even if no ref reaches them.
     pub(in crate::engine) named: bool,
-    /// The commits that the caller came for.
+    /// The commits that the caller requested.
     pub(in crate::engine) own: &'a HashSet<CommitId>,
-    /// Whether a waiter gets the lock once they are done.
+    /// True if a waiting process may get the lock after them.
     pub(in crate::engine) may_hand_over: bool,
-    /// Whether a deployment gets it between two commits.
+    /// True if a deployment may get the lock between two commits.
     pub(in crate::engine) may_lend_lock: bool,
 }
 
 impl StopConditions<'_> {
-    /// A commit that nobody can reach any more is dropped, unless somebody named it, or a tag that
-    /// was pushed does.
-    fn drops(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
+    /// Returns true if no ref reaches the commit anymore, and neither the caller nor a pushed tag
+    /// named it. Such a commit is dropped.
+    fn must_drop(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
         !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
     }
 
-    /// Whether the rest of the plan is left for now, to a deployment that needs the lock for one
-    /// commit, or to a waiter, if none of it is this caller's own.
-    fn leaves(&self, site: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
-        if self.may_lend_lock && is_wanted_between(site.workspace) {
+    /// Returns true if the rest of the plan must wait. A deployment may need the lock for one
+    /// commit, or a waiting process may get it because none of the rest is the caller's own.
+    fn must_stop(&self, context: &JobContext<'_>, queue: &Mutex<Queue>) -> bool {
+        if self.may_lend_lock && wanted_between_commits(context.workspace) {
             return true;
         }
-        let own_left = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
-        self.may_hand_over && !own_left() && lock_wanted(site.workspace)
+        let has_own_jobs = || lock(queue).jobs.iter().any(|job| self.own.contains(&job.commit.id));
+        self.may_hand_over && !has_own_jobs() && lock_wanted(context.workspace)
     }
 }
 
-/// Whether anybody waits for the lock.
+/// Returns true if another process waits for the lock.
 pub(in crate::engine) fn lock_wanted(workspace: &Workspace) -> bool {
     workspace.has_waiters().unwrap_or(false)
 }
 
-/// Whether a deployment needs the lock between two commits.
-pub(in crate::engine) fn is_wanted_between(workspace: &Workspace) -> bool {
+/// Returns true if a deployment needs the lock between two commits.
+pub(in crate::engine) fn wanted_between_commits(workspace: &Workspace) -> bool {
     workspace.is_wanted_between().unwrap_or(false)
 }
 
-/// Hands out jobs until there are none, or the run ends.
+/// Runs jobs until none is left or the run ends.
 pub(in crate::engine) fn work(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     jobs: Vec<Job>,
-    bounds: &StopConditions<'_>,
+    conditions: &StopConditions<'_>,
 ) -> WorkResult {
-    let workers = site.shared.settings.jobs.min(jobs.len());
+    let workers = context.shared.settings.jobs.min(jobs.len());
     let queue = Mutex::new(Queue { jobs: jobs.into(), ..Queue::default() });
-    // What was asked for before any of them begins.
-    books.active.look();
+    // Handles earlier requests before the first job begins.
+    state.active.handle_requests();
     thread::scope(|scope| {
-        let (work, over) = mpsc::channel::<()>();
+        let (running, stop) = mpsc::channel::<()>();
         let watcher = thread::Builder::new().name("tinyci requests".to_owned());
-        let watching = watcher.spawn_scoped(scope, move || books.active.watch(&over));
-        started(&queue, watching.map(drop));
+        let watching = watcher.spawn_scoped(scope, move || state.active.watch(&stop));
+        note_start_error(&queue, watching.map(drop));
         thread::scope(|scope| {
             for _ in 0..workers {
                 let worker = big_thread("tinyci job");
                 let working =
-                    worker.spawn_scoped(scope, || worker_loop(site, books, &queue, bounds));
-                started(&queue, working.map(drop));
+                    worker.spawn_scoped(scope, || worker_loop(context, state, &queue, conditions));
+                note_start_error(&queue, working.map(drop));
             }
         });
-        drop(work);
+        drop(running);
     });
     let queue = unpoisoned(queue.into_inner());
-    let Queue { jobs, taken, records, fault } = queue;
-    WorkResult { taken, records, left: !jobs.is_empty(), fault }
+    let Queue { jobs, started, records, fault } = queue;
+    WorkResult { started, records, has_jobs_left: !jobs.is_empty(), fault }
 }
 
-/// A run without one of its threads ends at once.
-fn started(queue: &Mutex<Queue>, thread: io::Result<()>) {
+/// Sets the error of the run if one of its threads cannot start.
+fn note_start_error(queue: &Mutex<Queue>, thread: io::Result<()>) {
     if let Err(source) = thread {
         let error = Error::new(ErrorKind::Spawn, "cannot start a thread for a job");
         lock(queue).fault.get_or_insert(error.with_source(source));
     }
 }
 
-/// The jobs of one plan, and what came of them.
+/// The jobs of one plan, and their results so far.
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    taken: Vec<CommitId>,
+    started: Vec<CommitId>,
     records: Vec<Record>,
     fault: Option<Error>,
 }
@@ -128,53 +128,55 @@ fn take(queue: &Mutex<Queue>) -> Option<Job> {
     lock(queue).jobs.pop_front()
 }
 
-/// True if somebody has left the commit untested by now.
-fn is_left_alone(repo: &Repo, job: &Job) -> bool {
+/// Returns true if a person or a push option has skipped the commit.
+fn is_skipped_on_purpose(repo: &Repo, job: &Job) -> bool {
     let id = job.commit.id;
     let newest = repo.newest_records([id]).ok().and_then(|mut newest| newest.remove(&id));
     newest.is_some_and(|it| it.outcome == Outcome::Skipped && it.intervention.is_some())
 }
 
-/// True if a commit has a verdict by now that its job would not replace.
-fn is_settled_by_now(repo: &Repo, job: &Job) -> bool {
+/// Returns true if the commit has a verdict now that this job would not replace.
+fn has_verdict_now(repo: &Repo, job: &Job) -> bool {
     let note = repo.verdict(job.commit.id).ok().flatten();
     note.is_some_and(|note| match job.trigger {
         Trigger::Retry | Trigger::Rebuild => false,
-        Trigger::Retest => note.verdict != Some(Verdict::Skipped) || is_left_alone(repo, job),
+        Trigger::Retest => {
+            note.verdict != Some(Verdict::Skipped) || is_skipped_on_purpose(repo, job)
+        }
         _ => true,
     })
 }
 
-/// One worker.
+/// Runs jobs from the queue until it is empty or the worker must stop.
 fn worker_loop(
-    site: &JobContext<'_>,
-    books: RunState<'_>,
+    context: &JobContext<'_>,
+    state: RunState<'_>,
     queue: &Mutex<Queue>,
-    bounds: &StopConditions<'_>,
+    conditions: &StopConditions<'_>,
 ) {
-    let repo = match site.shared.repo() {
+    let repo = match context.shared.repo() {
         Ok(repo) => repo,
         Err(error) => {
             lock(queue).fault.get_or_insert(error);
             return;
         }
     };
-    let mut reachable = repo.reachable(&site.shared.settings.refs);
+    let mut reachable = repo.reachable(&context.shared.settings.refs);
     loop {
-        let stopped = site.cancel.is_canceled() || lock(queue).fault.is_some();
-        if stopped || bounds.leaves(site, queue) {
+        let stopped = context.cancel.is_canceled() || lock(queue).fault.is_some();
+        if stopped || conditions.must_stop(context, queue) {
             return;
         }
         let Some(job) = take(queue) else { return };
-        // A word that came since the plan was made, as one that leaves it untested, stands.
-        if is_settled_by_now(&repo, &job) {
+        // A verdict that was written after the plan was made stays, for example a skip.
+        if has_verdict_now(&repo, &job) {
             continue;
         }
-        lock(queue).taken.push(job.commit.id);
-        if bounds.drops(&mut reachable, &job) {
+        lock(queue).started.push(job.commit.id);
+        if conditions.must_drop(&mut reachable, &job) {
             continue;
         }
-        let attempt = attempt::attempt(site, books, &repo, &job);
+        let attempt = attempt::attempt(context, state, &repo, &job);
         let mut queue = lock(queue);
         queue.records.push(attempt.record);
         if let Some(fault) = attempt.fault {

@@ -1,4 +1,4 @@
-//! `when`: whether a step or a pipeline of a YAML config runs for a commit, and what leaves it out.
+//! `when`: decides whether a step or a pipeline of a YAML config runs for a commit.
 
 use crate::{
     model::{
@@ -10,7 +10,7 @@ use crate::{
     rules::glob,
 };
 
-/// What leaves a step out, and why in a sentence.
+/// A condition that is not met, and the reason in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::engine) struct Unmet {
     pub(in crate::engine) by: LeftOutBy,
@@ -18,7 +18,7 @@ pub(in crate::engine) struct Unmet {
 }
 
 impl Unmet {
-    /// Nothing changed that these globs match.
+    /// Returns the reason that no path changed that these globs match.
     pub(super) fn by_changed(globs: &[String]) -> Self {
         let globs = globs.join(", ");
         let reason = format!("no changes in {globs} since the nearest green ancestor");
@@ -26,10 +26,10 @@ impl Unmet {
     }
 }
 
-/// Finds out what leaves a step out: the first of its conditions that does not hold.
+/// Returns the first condition of a step that is not met, if there is one.
 ///
-/// `changed` comes first: a step for which nothing changed counts as passed, whatever else holds.
-/// A retry is `forced`: it asks for neither `changed` nor `message`.
+/// `changed` comes first, because a step without changes counts as passed whatever else holds. If
+/// `forced`, as in a retry, `changed` and `message` are ignored.
 pub(in crate::engine) fn unmet(
     facts: &Facts,
     when: &When,
@@ -39,47 +39,30 @@ pub(in crate::engine) fn unmet(
     if !when.changed.is_empty() && !forced && !changed(&when.changed)? {
         return Ok(Some(Unmet::by_changed(&when.changed)));
     }
-    Ok(unmet_beside_changed(facts, when, forced))
+    Ok(unmet_except_changed(facts, when, forced))
 }
 
-/// Finds out what leaves out a whole commit: the first of the pipeline's own conditions that does
-/// not hold. Runs, plans and pipeline tests ask this before anything else.
+/// Returns the first condition of the pipeline itself that is not met. Runs, plans and pipeline
+/// tests call it before anything else, and skip the whole commit for it.
 pub(in crate::engine) fn whole_commit_unmet(
     pipeline: &Pipeline,
     facts: &Facts,
     forced: bool,
 ) -> Option<Unmet> {
-    unmet_beside_changed(facts, &pipeline.when, forced)
+    unmet_except_changed(facts, &pipeline.when, forced)
 }
 
-/// Finds out the same, and tells of the condition that a retry ignores.
-pub(in crate::engine) fn whole_commit_unmet_telling(
-    pipeline: &Pipeline,
-    facts: &Facts,
-    forced: bool,
-    tell_ignored: impl FnOnce(&str, &Unmet),
-) -> Option<Unmet> {
-    let found = whole_commit_unmet(pipeline, facts, forced);
-    if forced
-        && found.is_none()
-        && let Some(ignored) = whole_commit_unmet(pipeline, facts, false)
-    {
-        tell_ignored("the commit", &ignored);
-    }
-    found
-}
-
-/// Finds the tag that a step is for: the one that asks for the job, unless conditions say which tags
-/// count. Then it is of those: the one that asks for the job, else the newest.
+/// Returns the tag that a step uses. Without a condition on tags, that is the tag that requested
+/// the job. With one, it is a matching tag: the requesting one, else the newest.
 pub(super) fn step_tag(pipeline: &Pipeline, facts: &Facts, name: StepName) -> Option<String> {
     match tag_condition(pipeline, name) {
-        Some(globs) => facts.tag_for(|tag| holds(globs, tag)),
+        Some(globs) => facts.tag_for(|tag| matches(globs, tag)),
         None => facts.tag.clone(),
     }
 }
 
-/// The condition that says which tags a step is for: its own, else that of its phase, else that of
-/// the whole commit.
+/// Returns the condition that selects the tags of a step: its own, else that of its phase, else
+/// that of the pipeline.
 pub(in crate::engine) fn tag_condition(pipeline: &Pipeline, name: StepName) -> Option<&[String]> {
     let of_step = |name: StepName| pipeline.step(name).map(|step| &*step.when.tag);
     let own = [of_step(name), name.phase().and_then(|it| of_step(it.into()))];
@@ -87,21 +70,21 @@ pub(in crate::engine) fn tag_condition(pipeline: &Pipeline, name: StepName) -> O
     conditions.into_iter().find(|tag| !tag.is_empty())
 }
 
-/// The builds and tests that go with a whole commit.
+/// Returns the build and the test of a commit that is skipped as a whole.
 pub(in crate::engine) fn all_left_out(pipeline: &Pipeline, by: LeftOutBy) -> Vec<LeftOut> {
     let phases = [Phase::Build, Phase::Test].map(StepName::from).into_iter();
     let configured = phases.filter(|phase| pipeline.step(*phase).is_some());
     configured.map(|step| LeftOut { step, by }).collect()
 }
 
-/// `build and test left out: it has no tag v*`
+/// Returns a sentence such as `build and test left out: it has no tag v*`.
 pub(in crate::engine) fn left_out_sentence(left_out: &[LeftOut], why: &str) -> String {
     let names: Vec<&str> = left_out.iter().map(|it| it.step.as_str()).collect();
     let names = names.join(" and ");
     format!("{names}{}left out: {why}", if names.is_empty() { "" } else { " " })
 }
 
-/// What a retry says of a condition that would have left something out, if one would have.
+/// Returns the message that a retry ignores this condition.
 pub(in crate::engine) fn ignored(what: &str, unmet: &Unmet) -> String {
     format!(
         "{what} runs despite its condition ({}): a retry ignores `{}`",
@@ -110,30 +93,30 @@ pub(in crate::engine) fn ignored(what: &str, unmet: &Unmet) -> String {
     )
 }
 
-fn unmet_beside_changed(facts: &Facts, when: &When, forced: bool) -> Option<Unmet> {
+fn unmet_except_changed(facts: &Facts, when: &When, forced: bool) -> Option<Unmet> {
     // git ends a message with a line break that its author did not write.
-    let says = forced || holds(&when.message, facts.message.trim());
+    let message_matches = forced || matches(&when.message, facts.message.trim());
     unmet_by_ref(facts, when).or_else(|| {
         let reason = format!("its message does not match {}", when.message.join(", "));
-        (!says).then_some(Unmet { by: LeftOutBy::Message, reason })
+        (!message_matches).then_some(Unmet { by: LeftOutBy::Message, reason })
     })
 }
 
-/// The same for what depends on the ref alone: branch and tag.
+/// Checks the conditions that depend on the ref alone: branch and tag.
 fn unmet_by_ref(facts: &Facts, when: &When) -> Option<Unmet> {
     let branch = facts.branch.as_deref();
-    if !holds(&when.branch, branch.unwrap_or_default()) {
+    if !matches(&when.branch, branch.unwrap_or_default()) {
         let on = branch.map_or("no branch".to_owned(), |branch| format!("branch `{branch}`"));
         let reason = format!("it is on {on}, not on {}", when.branch.join(", "));
         return Some(Unmet { by: LeftOutBy::Branch, reason });
     }
-    if !when.tag.is_empty() && !facts.tags.iter().any(|tag| holds(&when.tag, tag)) {
+    if !when.tag.is_empty() && !facts.tags.iter().any(|tag| matches(&when.tag, tag)) {
         let reason = format!("it has no tag {}", when.tag.join(", "));
         return Some(Unmet { by: LeftOutBy::Tag, reason });
     }
     None
 }
 
-fn holds(globs: &[String], value: &str) -> bool {
+fn matches(globs: &[String], value: &str) -> bool {
     globs.is_empty() || glob::text_matches_list(globs.iter().map(String::as_str), value)
 }

@@ -1,5 +1,5 @@
-//! [`StepContext`]: what a step sees. Pure, and made here alone, for YAML and for scripts, in real
-//! runs, dry runs and pipeline tests.
+//! [`StepContext`]: what a step sees. It is computed here alone and without side effects, for YAML
+//! and scripts, in real runs, dry runs and pipeline tests.
 
 use crate::{
     engine::context::engine_call::EngineCall,
@@ -26,46 +26,47 @@ use super::conditions::step_tag;
 
 /// What all steps of a job have in common.
 pub(in crate::engine) struct JobInfo {
-    /// What is known of the commit, without what differs from step to step.
+    /// The facts about the commit that are the same for all steps.
     pub(in crate::engine) facts: Facts,
-    /// What passes of the environment of this process.
+    /// The inherited environment variables.
     pub(in crate::engine) passed: Variables,
-    /// What commands get over that, as the engine was set up.
+    /// Changes to the inherited environment, as the engine's builder set them.
     pub(in crate::engine) env: Vec<EnvChange>,
     pub(in crate::engine) limits: JobLimits,
-    pub(in crate::engine) judge: Arc<Judge>,
+    pub(in crate::engine) change_check: Arc<ChangeCheck>,
 }
 
-/// What `changed` rests on beside the paths: what judges the commit, and why it is judged.
+/// The inputs of a `changed` condition, in addition to the changed paths.
 #[derive(Clone, Debug, Default)]
-pub(in crate::engine) struct Judge {
-    /// The config and the modules that it imports, as paths. A changed one changes everything.
+pub(in crate::engine) struct ChangeCheck {
+    /// The paths of the config and of the modules that it imports. If one of them changed,
+    /// everything counts as changed.
     files: Vec<String>,
-    /// True if `changed` and `message` leave nothing out: the commit is judged anew.
+    /// True if `changed` and `message` are ignored, because the job is a retry or a rebuild.
     pub(in crate::engine) forced: bool,
 }
 
-impl Judge {
+impl ChangeCheck {
     pub(in crate::engine) fn new(pipeline: &Pipeline, forced: bool) -> Self {
-        // One language may have taken the other's place.
+        // All formats count, because the config may have moved from one to another.
         let configs = Format::ALL.map(|format| format.file_name().to_owned()).into_iter();
         let modules = pipeline.script.iter().flat_map(|script| script.modules.keys().cloned());
         Self { files: configs.chain(modules).collect(), forced }
     }
 
-    /// True if a path changed that one of these globs matches. Without a green ancestor everything
-    /// has changed.
-    pub(super) fn finds(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
-        Ok(self.forced || self.differ(changes, globs)?)
+    /// Returns true if the condition is ignored or a path changed that one of these globs matches.
+    /// Without a green ancestor, everything counts as changed.
+    pub(super) fn is_met(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
+        Ok(self.forced || self.has_changes(changes, globs)?)
     }
 
-    /// The same, whether the commit is judged anew or not.
-    pub(super) fn differ(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
+    /// As [`is_met`](Self::is_met), but also checks the paths if the condition is ignored.
+    pub(super) fn has_changes(&self, changes: &Changes, globs: &[String]) -> Result<bool, Error> {
         let globs = PathGlobs::new(globs);
         let globs = globs.map_err(|fault| Error::new(ErrorKind::Config, fault.message))?;
-        let judged_anew = || changes.paths.iter().any(|path| self.files.contains(path));
+        let config_changed = || changes.paths.iter().any(|path| self.files.contains(path));
         let matches = |it: &ChangedPath| globs.matches(&it.bytes, it.is_directory);
-        let everything = changes.base.is_none() || judged_anew();
+        let everything = changes.base.is_none() || config_changed();
         Ok(everything || changes.exact.iter().any(matches))
     }
 }
@@ -75,21 +76,21 @@ impl JobInfo {
         EngineCall { shared, env }: EngineCall<'_>,
         facts: Facts,
         limits: JobLimits,
-        judge: Judge,
+        change_check: ChangeCheck,
     ) -> Self {
         let (passed, env) = (env.passed.clone(), shared.options.registrations.env.clone());
-        Self { facts, passed, env, limits, judge: judge.into() }
+        Self { facts, passed, env, limits, change_check: change_check.into() }
     }
 }
 
-/// How long the steps of a job may take.
+/// Time limits of the steps of a job.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::engine) struct JobLimits {
-    /// When all steps but `after_all` have to have ended.
+    /// The deadline of all steps except `after_all`.
     pub(in crate::engine) deadline: Option<Instant>,
-    /// How long `after_all` may take.
+    /// The time limit of `after_all`.
     pub(in crate::engine) after_all: Option<Duration>,
-    /// How long any one step may take, whatever its config says.
+    /// The time limit of each single step, in addition to that of its config.
     pub(in crate::engine) each: Option<Duration>,
 }
 
@@ -101,37 +102,37 @@ impl JobLimits {
     }
 }
 
-/// What a hook that follows a phase knows beside the rest.
+/// Additional facts for a hook that follows a phase.
 pub(in crate::engine) struct AfterPhase {
-    /// What becomes of the commit, as far as it is known.
+    /// The outcome of the commit so far.
     pub(in crate::engine) so_far: Outcome,
-    /// The verdict of the first parent, in a word.
+    /// The verdict of the first parent, as its name.
     pub(in crate::engine) previous: Option<String>,
 }
 
-/// What a step sees: its environment, its placeholders, its facts, and how long it may take.
+/// What a step sees: its environment, its placeholders, its facts and its deadline.
 pub(in crate::engine) struct StepContext {
     pub(in crate::engine) step: StepName,
-    /// What every command gets, before what it sets itself.
+    /// The environment of every command, before the command's own changes.
     pub(in crate::engine) env: Variables,
-    /// What placeholders can name.
+    /// The variables that placeholders can refer to.
     pub(in crate::engine) vars: Vars,
-    /// What `ctx` knows.
+    /// The contents of the script variable `ctx`.
     pub(in crate::engine) facts: Facts,
-    /// When the step has to have ended.
+    /// The deadline of the step.
     pub(in crate::engine) deadline: Option<Instant>,
 }
 
 impl StepContext {
-    /// What a step of a pipeline sees that begins `now`, after steps that came to `progress`. `own`
-    /// are the variables of the embedding program so far.
+    /// Computes the context of a step that begins `now`, after steps with this `progress`.
+    /// `host_vars` contains the variables of the embedding program so far.
     pub(in crate::engine) fn new(
         info: &JobInfo,
         step: StepName,
         pipeline: &Pipeline,
         progress: &Progress,
         after: Option<AfterPhase>,
-        own: &Vars,
+        host_vars: &Vars,
         now: Instant,
     ) -> Self {
         let (outcome, previous) = after.map(|it| (it.so_far, it.previous)).unzip();
@@ -143,7 +144,7 @@ impl StepContext {
             previous: previous.flatten(),
             ..info.facts.clone()
         };
-        let mut vars = own.clone();
+        let mut vars = host_vars.clone();
         for (name, value) in facts.named() {
             vars.set_fact(name, value);
         }
@@ -160,7 +161,8 @@ impl StepContext {
     }
 }
 
-/// `after_all` has limits of its own.
+/// Returns the earliest of the deadlines that apply. `after_all` has its own limit in place of the
+/// job's.
 fn deadline(
     limits: JobLimits,
     step: StepName,
@@ -185,7 +187,7 @@ mod tests {
     fn info(limits: JobLimits) -> JobInfo {
         let facts = Facts { commit: "c0ffee".into(), build_dir: "/b".into(), ..Facts::default() };
         let env = vec![("CI".to_owned(), Some("builder".to_owned())), ("PAGER".to_owned(), None)];
-        JobInfo { facts, passed: Variables::new(), env, limits, judge: Arc::default() }
+        JobInfo { facts, passed: Variables::new(), env, limits, change_check: Arc::default() }
     }
 
     #[test]
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_limit_holds_and_after_all_has_its_own() {
+    fn the_earliest_deadline_applies_and_after_all_has_its_own() {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let limits = JobLimits {

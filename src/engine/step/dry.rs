@@ -1,5 +1,5 @@
-//! What stands in the place of effects in a plan: it writes down what would be done, and answers
-//! what can be answered without doing it.
+//! Effects of a dry run: they record the actions instead of doing them, and answer what can be
+//! answered without doing them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,7 @@ use std::{
 use rustix::io::Errno;
 
 use super::{
-    paths::in_tree,
+    paths::resolve_in_tree,
     unknown::{Unknown, Unknowns},
 };
 use crate::{
@@ -43,38 +43,41 @@ use crate::{
 /// How long a plan may take by the clock on the wall: nothing in it waits.
 const PLAN_LIMIT: Duration = Duration::from_secs(60);
 
-/// How many things a step may do that are written down, and a plan: more of them tells nobody more.
-const STEP_ACTS_MAX: usize = 2_000;
-const PLAN_ACTS_MAX: usize = 10_000;
+/// Maximum number of recorded actions of a step and of a plan. More would not help a reader.
+const STEP_ACTIONS_MAX: usize = 2_000;
+const PLAN_ACTIONS_MAX: usize = 10_000;
 
-/// What a plan is made of, as it grows.
+/// The state of a dry run.
 pub(in crate::engine) struct DryEffects {
     assume: Vec<(String, String)>,
-    /// True if all of a command is shown: whoever lets a deployment go on sees all of it.
-    whole: bool,
+    /// True if commands are shown in full, because a person who approves a deployment must see all
+    /// of it.
+    shows_whole_commands: bool,
     pub(in crate::engine) hooks: Hooks,
     secrets: Secrets,
     lookups: Arc<dyn Lookups>,
     export_dir: PathBuf,
-    /// True if commands would run as they do here, and not as an embedding program does it.
+    /// True if the local executor would run the commands, not one of the embedding program.
     is_local: bool,
     unknowns: Unknowns,
     clock: DryClock,
-    /// Why nothing further can be said of the step that is planned.
+    /// The reason why the rest of the current step is unknown.
     end: Mutex<Option<String>>,
-    /// How many acts were written down in all.
-    written: AtomicUsize,
-    /// Of the step that is planned.
-    acts: Mutex<Vec<Action>>,
-    /// Of the steps before it.
+    /// The number of recorded actions of all steps.
+    action_count: AtomicUsize,
+    /// The actions of the current step.
+    actions: Mutex<Vec<Action>>,
+    /// The actions of the earlier steps.
     steps: Mutex<Vec<Vec<Action>>>,
-    /// True once something would have acted: from then on the export may hold anything.
+    /// True after the first action that could have changed the export. From then on, its contents
+    /// are unknown.
     acted: AtomicBool,
-    asked: AtomicBool,
+    approval_requested: AtomicBool,
 }
 
 impl DryEffects {
-    /// Effects of a plan of a run, or of a deployment, whose export is what a run left behind.
+    /// Creates the effects of a dry run of a job, or of a deployment, whose export a job has
+    /// changed.
     pub(in crate::engine) fn new(
         shared: &Shared,
         assume: &[(String, String)],
@@ -84,7 +87,7 @@ impl DryEffects {
     ) -> Self {
         Self {
             assume: assume.to_vec(),
-            whole: deploys,
+            shows_whole_commands: deploys,
             hooks: shared.options.hooks.clone(),
             secrets: shared.secrets(None),
             lookups,
@@ -93,41 +96,41 @@ impl DryEffects {
             unknowns: Unknowns::new(),
             clock: DryClock::new(),
             end: Mutex::default(),
-            written: AtomicUsize::new(0),
-            acts: Mutex::default(),
+            action_count: AtomicUsize::new(0),
+            actions: Mutex::default(),
             steps: Mutex::default(),
             acted: AtomicBool::new(deploys),
-            asked: AtomicBool::new(false),
+            approval_requested: AtomicBool::new(false),
         }
     }
 
-    /// Takes what was written down, by step.
+    /// Takes the recorded actions, by step.
     pub(in crate::engine) fn take_steps(&self) -> Vec<Vec<Action>> {
         std::mem::take(&mut *lock(&self.steps))
     }
 
-    /// True if an approval would be asked for.
+    /// Returns true if an approval would be requested.
     pub(in crate::engine) fn asks_for_approval(&self) -> bool {
-        self.asked.load(Ordering::SeqCst)
+        self.approval_requested.load(Ordering::SeqCst)
     }
 
-    /// A text without what stands in it for things that are not known.
+    /// Replaces the placeholders of unknown values in a text by their names.
     pub(in crate::engine) fn shown(&self, text: &str) -> String {
         self.unknowns.shown(text)
     }
 
-    /// Says nothing further of the step.
-    fn ends(&self, why: impl FnOnce() -> String) {
+    /// Ends the current step. Only the first reason counts.
+    fn end_step(&self, why: impl FnOnce() -> String) {
         lock(&self.end).get_or_insert_with(why);
     }
 
-    /// Writes something down, as people see it.
-    fn write(&self, act: Action) {
+    /// Records an action, in the form that people see.
+    fn write(&self, action: Action) {
         if self.is_over() {
             return;
         }
         let shown = |text: String| self.shown(&text);
-        let act = match act {
+        let action = match action {
             Action::Decision { question, answer, at } => {
                 Action::Decision { question: shown(question), answer, at }
             }
@@ -137,33 +140,32 @@ impl DryEffects {
             Action::Call(text) => Action::Call(shown(text)),
             Action::Note(text) => Action::Note(shown(text)),
         };
-        let mut acts = lock(&self.acts);
-        if acts.len() >= STEP_ACTS_MAX {
-            let sentence = |max| format!("this step has more than {max} actions");
-            return self.ends(|| sentence(STEP_ACTS_MAX));
+        let mut actions = lock(&self.actions);
+        if actions.len() >= STEP_ACTIONS_MAX {
+            return self.end_step(|| format!("this step has more than {STEP_ACTIONS_MAX} actions"));
         }
-        if self.written.fetch_add(1, Ordering::SeqCst) >= PLAN_ACTS_MAX {
-            return self.ends(|| format!("the plan has more than {PLAN_ACTS_MAX} actions"));
+        if self.action_count.fetch_add(1, Ordering::SeqCst) >= PLAN_ACTIONS_MAX {
+            return self.end_step(|| format!("the plan has more than {PLAN_ACTIONS_MAX} actions"));
         }
-        acts.push(act);
+        actions.push(action);
     }
 
-    fn act(&self) {
+    fn mark_acted(&self) {
         self.acted.store(true, Ordering::SeqCst);
     }
 
-    /// What certainly stands at a path below the export: as long as nothing has acted, that is what
-    /// the commit's tree has there.
-    fn entry_at(&self, below: &str) -> Result<TreeEntry, Error> {
+    /// Returns the entry at a path in the export, if it is certain. Before the first action, it is
+    /// the entry of the commit's tree.
+    fn entry_at(&self, path: &str) -> Result<TreeEntry, Error> {
         if self.acted.load(Ordering::SeqCst) {
             return Ok(TreeEntry::Unknown);
         }
-        let found = in_tree(below, &|path| self.lookups.tree_entry(path))?;
+        let found = resolve_in_tree(path, &|path| self.lookups.tree_entry(path))?;
         Ok(found.map_or(TreeEntry::Unknown, |found| found.entry))
     }
 
-    /// The files of the commit's tree that a pattern names, as a run would keep them.
-    fn in_tree(
+    /// Returns the files of the commit's tree that a pattern matches, as a run would keep them.
+    fn matching_files(
         &self,
         pattern: &ArtifactPattern,
         files: &[String],
@@ -174,11 +176,11 @@ impl DryEffects {
         if found.is_empty() && !root.is_empty() {
             match self.entry_at(&root).map_err(Denied::Fault)? {
                 TreeEntry::Absent if !is_glob => {
-                    let (path, gone) = (self.export_dir.join(root), Errno::NOENT.into());
-                    return Err(Denied::Refused(Error::io("keep", &path, gone)));
+                    let (path, error) = (self.export_dir.join(root), Errno::NOENT.into());
+                    return Err(Denied::Refused(Error::io("keep", &path, error)));
                 }
                 TreeEntry::File if !is_glob => drop(found.insert(root.into())),
-                // A link leads there: what is below it is not looked for.
+                // The target of a link is not listed.
                 TreeEntry::Directory if self.is_link(&root)? => {
                     return Ok([(PathBuf::from(root), ())].into());
                 }
@@ -196,18 +198,18 @@ impl DryEffects {
         Ok(kept)
     }
 
-    /// Whether a link of the commit's tree stands at a path or on the way there.
+    /// Returns true if the tree has a link at this path.
     fn is_link(&self, path: &str) -> Result<bool, Denied> {
         let entry = self.lookups.tree_entry(path).map_err(Denied::Fault)?;
         Ok(matches!(entry, TreeEntry::Link(_)))
     }
 
-    /// How a command ends that certainly cannot be started.
-    fn refusal(&self, command: &Command) -> Result<Option<(i32, String)>, Error> {
+    /// Returns the exit code and the error message of a command that certainly cannot start.
+    fn start_error(&self, command: &Command) -> Result<Option<(i32, String)>, Error> {
         let below = command.cwd.strip_prefix(&self.export_dir).ok();
         let below = below.and_then(Path::to_str).filter(|below| !below.is_empty());
         let Some(below) = below.filter(|_| self.is_local) else { return Ok(None) };
-        let Some(error) = os_error(&self.entry_at(below)?) else { return Ok(None) };
+        let Some(error) = directory_error(&self.entry_at(below)?) else { return Ok(None) };
         let status = if error.kind() == std::io::ErrorKind::NotFound { 127 } else { 126 };
         let line = format!("cannot enter directory `{}`: {error}\n", command.cwd.display());
         Ok(Some((status, line)))
@@ -222,8 +224,8 @@ impl DryEffects {
     }
 }
 
-/// Why what stands there is not a directory to go on in.
-fn os_error(entry: &TreeEntry) -> Option<std::io::Error> {
+/// Returns the error of entering this entry as a directory, if it is certain.
+fn directory_error(entry: &TreeEntry) -> Option<std::io::Error> {
     match entry {
         TreeEntry::Absent => Some(Errno::NOENT.into()),
         TreeEntry::File => Some(Errno::NOTDIR.into()),
@@ -235,14 +237,14 @@ impl Effects for DryEffects {
     fn command(
         &self,
         command: &Command,
-        asks: OutputUse,
+        output_use: OutputUse,
         output: &mut dyn FnMut(Output),
         _: &CancelView,
     ) -> Result<Exit, Error> {
-        let refusal = self.refusal(command)?;
-        let assumption = match (asks, self.assumed(command)) {
+        let start_error = self.start_error(command)?;
+        let assumption = match (output_use, self.assumed(command)) {
             (OutputUse::Shown, _) => Assumption::Passed,
-            _ if refusal.is_some() => Assumption::Passed,
+            _ if start_error.is_some() => Assumption::Passed,
             (_, None) => {
                 let unknown = Unknown::output(&self.shown(&shown_program(&command.program)));
                 output(Output::stdout(self.unknowns.add(unknown)));
@@ -253,28 +255,28 @@ impl Effects for DryEffects {
                 Assumption::Given(given.to_owned())
             }
         };
-        if asks == OutputUse::Given && refusal.is_none() {
+        if output_use == OutputUse::Given && start_error.is_none() {
             let unknown = Unknown::errors(&self.shown(&shown_program(&command.program)));
             output(Output::stderr(self.unknowns.add(unknown)));
         }
-        let text = if self.whole { whole_program } else { shown_program };
+        let text = if self.shows_whole_commands { whole_program } else { shown_program };
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
         self.write(Action::Command {
             command: text(&command.program),
             label: label.map(str::to_owned),
             output: assumption,
         });
-        if let Some((status, line)) = refusal {
+        if let Some((status, line)) = start_error {
             output(Output { stream: Stream::Stderr, bytes: line.into_bytes() });
             return Ok(Exit::Code(status));
         }
-        self.act();
+        self.mark_acted();
         Ok(Exit::Code(0))
     }
 
     fn secret(&self, name: &str, _: &RequestContext) -> Result<Vec<u8>, Denied> {
-        self.secrets.check_there(name)?;
-        // In its place stands a text that nothing else holds by chance.
+        self.secrets.check_exists(name)?;
+        // A value that no other text contains by chance.
         Ok(format!("\u{2}secret {name}\u{3}").into_bytes())
     }
 
@@ -291,7 +293,7 @@ impl Effects for DryEffects {
         let Some(files) = self.lookups.tree_files().map_err(Denied::Fault)? else {
             return Ok(Vec::new());
         };
-        let kept = select(&patterns, |pattern| self.in_tree(pattern, &files));
+        let kept = select(&patterns, |pattern| self.matching_files(pattern, &files));
         let refused = kept?.keys().find_map(|path| refuses(&path.to_string_lossy()));
         refused.map_or_else(|| Ok(Vec::new()), Err)
     }
@@ -303,14 +305,14 @@ impl Effects for DryEffects {
         context: &RequestContext,
     ) -> Result<Value, Error> {
         if function.effect == Effect::External {
-            self.act();
+            self.mark_acted();
             return Ok(Value::String(self.unknowns.add(Unknown::result(&function.name))));
         }
         function.call(&FunctionCall::new(arguments, context))
     }
 
     fn hooks(&self, hook: Hook, _: Outcome, _: &RequestContext) -> HookAnswer {
-        self.act();
+        self.mark_acted();
         let name = StepName::from(hook);
         let call = format!("hook {name} of the embedding program (may skip, fail or set: unknown)");
         self.write(Action::Call(call));
@@ -322,8 +324,8 @@ impl Effects for DryEffects {
     }
 
     fn approval(&self, _: &str, _: &RequestContext) -> Result<ApprovalAnswer, Denied> {
-        // What follows is what would be done once somebody has approved.
-        self.asked.store(true, Ordering::SeqCst);
+        // The plan shows what happens after the approval.
+        self.approval_requested.store(true, Ordering::SeqCst);
         Ok(ApprovalAnswer::Given)
     }
 
@@ -344,7 +346,7 @@ impl Effects for DryEffects {
 impl DryStage for DryEffects {
     fn is_over(&self) -> bool {
         if self.clock.age() >= PLAN_LIMIT {
-            self.ends(|| format!("the plan reached its time limit of {PLAN_LIMIT:?}"));
+            self.end_step(|| format!("the plan reached its time limit of {PLAN_LIMIT:?}"));
         }
         lock(&self.end).is_some()
     }
@@ -354,14 +356,14 @@ impl DryStage for DryEffects {
     }
 
     fn look(&self, text: &str) -> bool {
-        let Some(end) = self.unknowns.end_of(text) else { return false };
-        self.ends(|| end);
+        let Some(end) = self.unknowns.end_reason_for(text) else { return false };
+        self.end_step(|| end);
         true
     }
 
     fn look_at_error(&self, is_of_types: bool) {
-        if let Some(end) = self.unknowns.end_by_error(is_of_types) {
-            self.ends(|| end);
+        if let Some(end) = self.unknowns.end_reason_for_error(is_of_types) {
+            self.end_step(|| end);
         }
     }
 
@@ -377,8 +379,8 @@ impl Reporter for DryEffects {
 
     fn warn(&self, _: String) {}
 
-    fn noted(&self, act: Action) {
-        self.write(act);
+    fn noted(&self, action: Action) {
+        self.write(action);
     }
 
     fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {
@@ -386,7 +388,7 @@ impl Reporter for DryEffects {
     }
 
     fn finished(&self, _: &StepRecord) {
-        let acts = std::mem::take(&mut *lock(&self.acts));
-        lock(&self.steps).push(acts);
+        let actions = std::mem::take(&mut *lock(&self.actions));
+        lock(&self.steps).push(actions);
     }
 }

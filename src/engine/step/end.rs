@@ -1,4 +1,4 @@
-//! How the parts of a step end: the host's hooks, the conditions, the body.
+//! The result of one part of a step: the host's hook callbacks, the conditions, the body.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use crate::model::{
     step::{CommandEnd, Denied, Failed, FailedCommand, StepResult},
 };
 
-/// How a part of a step ended.
+/// The result of one part of a step.
 #[derive(Debug)]
 pub(in crate::engine) struct StepEnd {
     pub(in crate::engine) outcome: Outcome,
-    /// Why it failed.
+    /// The error that made it fail.
     pub(in crate::engine) error: Option<Error>,
-    /// Why it was skipped, or what it waits for.
+    /// The reason why it was skipped, or the question of the approval that it needs.
     pub(in crate::engine) reason: Option<String>,
-    /// True if it waits for an approval.
-    pub(in crate::engine) waits: bool,
-    /// What left it out, unless that was the embedding program.
+    /// True if it awaits an approval.
+    pub(in crate::engine) awaits_approval: bool,
+    /// The condition or function that left it out. `None` if the embedding program did.
     pub(in crate::engine) left_out: Option<LeftOutBy>,
     pub(in crate::engine) commands: Vec<CommandRecord>,
-    /// How many more commands there were than are kept.
+    /// The number of commands that are not kept.
     pub(in crate::engine) omitted_commands: usize,
-    /// What failed, the gravest first. Left empty, it is what `error` says.
+    /// The failures, the most serious first. If empty, `error` is the only one.
     pub(in crate::engine) failures: Vec<Failed>,
 }
 
@@ -37,7 +37,7 @@ impl StepEnd {
             outcome,
             error: None,
             reason: None,
-            waits: false,
+            awaits_approval: false,
             left_out: None,
             commands: Vec::new(),
             omitted_commands: 0,
@@ -45,26 +45,27 @@ impl StepEnd {
         }
     }
 
-    /// A step that this command ended.
+    /// Returns the result of a step that ended with this command.
     pub(super) fn of_command(end: &CommandEnd) -> Self {
         Self { failures: vec![Failed::of_command(end.failed())], ..Self::of(end.exit.outcome()) }
     }
 
-    /// A step that the embedding program leaves out.
-    pub(super) fn absent(reason: String) -> Self {
+    /// Returns the result of a step that the embedding program skips.
+    pub(super) fn skipped_by_host(reason: String) -> Self {
         Self { reason: Some(reason), ..Self::of(Outcome::Skipped) }
     }
 
-    /// A step that a condition leaves out.
+    /// Returns the result of a step that a condition leaves out.
     pub(super) fn left_out(unmet: Unmet) -> Self {
-        Self { left_out: Some(unmet.by), ..Self::absent(unmet.reason) }
+        Self { left_out: Some(unmet.by), ..Self::skipped_by_host(unmet.reason) }
     }
 
     pub(in crate::engine) fn error(outcome: Outcome, error: Error) -> Self {
         Self { error: Some(error), ..Self::of(outcome) }
     }
 
-    /// Who is to blame decides whether there is a verdict.
+    /// Returns the result of a denied request. A refusal is a failure of the commit; a fault
+    /// leaves no verdict.
     pub(super) fn denied(denied: Denied) -> Self {
         match denied {
             Denied::Refused(error) => Self::error(Outcome::Failure, error),
@@ -76,8 +77,7 @@ impl StepEnd {
         }
     }
 
-    /// Names the command that the step's time limit ended, where the limit itself is all that the
-    /// step says.
+    /// Adds the command that the step's time limit ended, if the failure does not name a command.
     pub(super) fn name_command(&mut self, command: Option<FailedCommand>) {
         let Some(command) = command else { return };
         if self.failures.is_empty() {
@@ -91,12 +91,13 @@ impl StepEnd {
         }
     }
 
-    /// True if the next part of the step has its turn.
-    pub(super) fn goes_on(&self) -> bool {
+    /// Returns true if the next part of the step may run.
+    pub(super) fn may_continue(&self) -> bool {
         self.outcome == Outcome::Success
     }
 
-    /// What failed: a step that did not pass says at least one thing, if anything is known.
+    /// Returns the failures. A step that did not pass has at least one, if anything is known about
+    /// it.
     fn all_failures(&self) -> Vec<Failed> {
         match (self.outcome, &self.error) {
             (Outcome::Success | Outcome::Skipped, _) => Vec::new(),
@@ -106,15 +107,15 @@ impl StepEnd {
     }
 
     pub(super) fn into_result(self, name: StepName) -> StepResult {
-        let how = if self.waits { "awaiting approval" } else { "skipped" };
-        let of_reason = |reason: &String| format!("{how}: {reason}");
-        let told = self.error.as_ref().map(Error::report);
+        let state = if self.awaits_approval { "awaiting approval" } else { "skipped" };
+        let of_reason = |reason: &String| format!("{state}: {reason}");
+        let error_text = self.error.as_ref().map(Error::report);
         let failures = self.all_failures();
         let (kept, omitted_failures) = kept_failures(failures.iter().map(|it| &it.failure));
         let record = StepRecord {
             name,
             outcome: self.outcome,
-            error: told.or_else(|| self.reason.as_ref().map(of_reason)),
+            error: error_text.or_else(|| self.reason.as_ref().map(of_reason)),
             duration: Duration::ZERO,
             commands: self.commands,
             failures: kept,
@@ -127,7 +128,7 @@ impl StepEnd {
             reason: sentence.or(self.reason),
             error: self.error,
             failures,
-            waits: self.waits,
+            awaits_approval: self.awaits_approval,
             left_out: self.left_out,
             ends: None,
         }

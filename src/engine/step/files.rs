@@ -1,18 +1,18 @@
-//! `exists` and `read`: the files of the commit, as its tree has them. What a command made or changed
-//! in the export is not seen, so that a plan knows the answer too.
+//! `exists` and `read`: the files of the commit, as its tree contains them. Changes that commands
+//! make in the export are not visible, so a plan gets the same answers.
 
-use super::paths::{Found, in_tree};
+use super::paths::{Resolved, resolve_in_tree};
 use crate::model::step::{Denied, Lookups, TreeEntry};
 
 pub(super) fn exists(path: &str, lookups: &dyn Lookups) -> Result<bool, Denied> {
     let found = find(path, lookups)?;
-    Ok(!found.goes_on && matches!(found.entry, TreeEntry::Directory | TreeEntry::File))
+    Ok(!found.continues && matches!(found.entry, TreeEntry::Directory | TreeEntry::File))
 }
 
 pub(super) fn read(path: &str, lookups: &dyn Lookups) -> Result<String, Denied> {
     let found = find(path, lookups)?;
     match found.entry {
-        TreeEntry::File if !found.goes_on => {}
+        TreeEntry::File if !found.continues => {}
         TreeEntry::Directory => {
             return Err(Denied::refused(format!(
                 "cannot read `{path}`: it is a directory or submodule, not a file"
@@ -26,18 +26,19 @@ pub(super) fn read(path: &str, lookups: &dyn Lookups) -> Result<String, Denied> 
         }
     }
     let bytes = lookups.tree_file(&found.path).map_err(Denied::of_machinery)?;
-    let by_command = |why: &str| {
+    let refused = |why: &str| {
         Denied::refused(format!(
             "cannot read `{path}` of the commit: {why}; use a command such as `sh([\"cat\", \
              {path:?}])`"
         ))
     };
-    let bytes = bytes.ok_or_else(|| by_command("it is larger than 1 MiB"))?;
-    String::from_utf8(bytes).map_err(|_| by_command("it is not UTF-8"))
+    let bytes = bytes.ok_or_else(|| refused("it is larger than 1 MiB"))?;
+    String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8"))
 }
 
-fn find(path: &str, lookups: &dyn Lookups) -> Result<Found, Denied> {
-    let found = in_tree(path, &|path| lookups.known_entry(path)).map_err(Denied::of_machinery)?;
+fn find(path: &str, lookups: &dyn Lookups) -> Result<Resolved, Denied> {
+    let found =
+        resolve_in_tree(path, &|path| lookups.known_entry(path)).map_err(Denied::of_machinery)?;
     found.ok_or_else(|| {
         Denied::refused(format!(
             "`{path}` is outside of the commit; write a path relative to the root of the repository"

@@ -1,5 +1,5 @@
-//! [`StepHost`]: the one host of steps. Every check of what a step asks for is made here, and
-//! everything it says is masked here, before [`Effects`] act on it.
+//! [`StepHost`]: the only host of steps. It checks every request of a step and masks every output,
+//! before [`Effects`] act on them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,15 +15,15 @@ use std::{
 };
 
 use super::{
-    conditions::{Unmet, ignored},
-    context::Judge,
+    conditions::{Unmet, ignored, whole_commit_unmet},
+    context::ChangeCheck,
     files,
     output::{AttemptOutput, Hidden, KeptOutput},
     paths::below_export,
 };
 use crate::{
     model::{
-        answer::blamed,
+        answer::with_request,
         artifact::Artifact,
         cancel::CancelView,
         dry_run::Action,
@@ -31,13 +31,13 @@ use crate::{
         executor::{Command, Output, OutputMode, Program},
         function::{Effect, HostFunction, Value},
         outcome::Exit,
-        pipeline::Phase,
+        pipeline::{Phase, Pipeline},
         record::CommandRecord,
         record_size::KeptCommands,
         request_context::RequestContext,
         step::{
-            ApprovalAnswer, Changes, CommandEnd, Denied, DryStage, Effects, FailedCommand, Host,
-            Lookups, Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
+            ApprovalAnswer, Changes, CommandEnd, Denied, DryStage, Effects, Facts, FailedCommand,
+            Host, Lookups, Reporter, RequestLimits, StepCommand, in_one_line, whole_program,
         },
     },
     process::search_path,
@@ -50,57 +50,57 @@ use crate::{
     workspace::ARTIFACTS_MAX,
 };
 
-/// How many bytes the remembered values of one run may have.
+/// Maximum size of the remembered values of one run, in bytes.
 const REMEMBERED_BYTES_MAX: usize = 64 << 10;
 
-/// How deep they may stand in each other.
+/// Maximum nesting depth of a remembered value.
 const REMEMBERED_DEPTH_MAX: usize = 64;
 
-/// How long a wait sleeps before it looks at the cancel again.
-const WAIT_SLICE: Duration = Duration::from_millis(20);
+/// How often a wait checks for a cancellation.
+const WAIT_POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// What all steps of one job share.
+/// State that all steps of one job share.
 #[derive(Default)]
 pub(in crate::engine) struct Memory {
     remembered: Mutex<BTreeMap<String, Value>>,
-    /// True once a step may have remembered more than is known, in a plan.
-    is_unsure: AtomicBool,
+    /// True in a plan after a step whose remembered values are not fully known.
+    is_incomplete: AtomicBool,
     artifacts: Mutex<BTreeMap<PathBuf, Artifact>>,
     changes: OnceLock<Arc<Changes>>,
     previous: OnceLock<Option<String>>,
     discards_export: AtomicBool,
-    /// The phases for which a script heard that nothing changed.
+    /// The phases for which a script saw that nothing changed.
     unchanged: Mutex<BTreeSet<Phase>>,
     asked_for_ref: AtomicBool,
-    /// The secrets that the server lacks, in the order in which they were asked for.
-    lacking: Mutex<Vec<String>>,
-    /// What was said that is not to be said again.
-    told: Mutex<BTreeSet<String>>,
+    /// The secrets that the server lacks, in the order of the requests.
+    missing_secrets: Mutex<Vec<String>>,
+    /// The messages that were already reported.
+    reported: Mutex<BTreeSet<String>>,
 }
 
 impl Memory {
-    /// A memory that begins with what was remembered before.
+    /// Creates a memory with the remembered values of an earlier job.
     pub(in crate::engine) fn recalling(remembered: BTreeMap<String, Value>) -> Self {
         Self { remembered: Mutex::new(remembered), ..Self::default() }
     }
 
-    /// What was remembered.
+    /// Returns the remembered values.
     pub(in crate::engine) fn remembered(&self) -> BTreeMap<String, Value> {
         lock(&self.remembered).clone()
     }
 
-    /// Takes it that what was remembered so far is not known any more.
-    pub(super) fn unsettle(&self) {
+    /// Forgets the remembered values, because a plan no longer knows them.
+    pub(super) fn forget_remembered(&self) {
         lock(&self.remembered).clear();
-        self.is_unsure.store(true, Ordering::SeqCst);
+        self.is_incomplete.store(true, Ordering::SeqCst);
     }
 
-    /// What was kept, by path.
+    /// Returns the kept artifacts, by path.
     pub(in crate::engine) fn artifacts(&self) -> Vec<Artifact> {
         lock(&self.artifacts).values().cloned().collect()
     }
 
-    /// Notes what was kept, in the place of what it has overwritten.
+    /// Adds artifacts, and removes those that they replace.
     fn keep(&self, kept: Vec<Artifact>) -> Result<(), Denied> {
         let mut artifacts = lock(&self.artifacts);
         for artifact in kept {
@@ -118,7 +118,7 @@ impl Memory {
         )))
     }
 
-    /// What differs from the nearest green ancestor, looked up once a job.
+    /// Returns the changes since the nearest green ancestor. Looked up once per job.
     pub(super) fn changes(&self, lookups: &dyn Lookups) -> Result<Arc<Changes>, Error> {
         if let Some(changes) = self.changes.get() {
             return Ok(changes.clone());
@@ -127,7 +127,7 @@ impl Memory {
         Ok(self.changes.get_or_init(|| changes).clone())
     }
 
-    /// The verdict of the first parent, looked up once a job.
+    /// Returns the verdict of the first parent. Looked up once per job.
     pub(super) fn previous(&self, lookups: &dyn Lookups) -> Result<Option<String>, Error> {
         if let Some(previous) = self.previous.get() {
             return Ok(previous.clone());
@@ -136,64 +136,64 @@ impl Memory {
         Ok(self.previous.get_or_init(|| previous).clone())
     }
 
-    /// The phases for which a script heard that nothing changed.
+    /// Returns the phases for which a script saw that nothing changed.
     pub(super) fn unchanged(&self) -> BTreeSet<Phase> {
         lock(&self.unchanged).clone()
     }
 
-    /// The first secret that was asked for and that the server lacks.
-    pub(in crate::engine) fn lacking(&self) -> Option<String> {
-        lock(&self.lacking).first().cloned()
+    /// Returns the first requested secret that the server lacks.
+    pub(in crate::engine) fn missing_secret(&self) -> Option<String> {
+        lock(&self.missing_secrets).first().cloned()
     }
 
-    /// True if a script asked for the branch or the tags.
+    /// Returns true if a script used the branch or the tags.
     pub(in crate::engine) fn asked_for_ref(&self) -> bool {
         self.asked_for_ref.load(Ordering::SeqCst)
     }
 
-    /// True if the export is to be removed when the run is over.
+    /// Returns true if the export must be removed at the end of the job.
     pub(in crate::engine) fn discards_export(&self) -> bool {
         self.discards_export.load(Ordering::SeqCst)
     }
 }
 
-/// One step's host.
+/// The host of one step.
 pub(in crate::engine) struct StepHost {
-    /// The step, with its threshold for cancels.
+    /// The request context of the step, with its cancellation threshold.
     pub(super) context: RequestContext,
-    /// What every command gets, before what it sets itself.
+    /// The environment of every command, before the command's own changes.
     pub(super) env: Variables,
-    /// How far every command stands back.
+    /// The niceness of every command.
     pub(super) nice: u8,
-    /// True if each command is shown before it runs.
+    /// True if each command is printed before it runs.
     pub(super) shows_commands: bool,
     pub(super) command_timeout: Option<Duration>,
     pub(super) effects: Arc<dyn Effects>,
     pub(super) lookups: Arc<dyn Lookups>,
     pub(super) reporter: Arc<dyn Reporter>,
     pub(super) memory: Arc<Memory>,
-    pub(super) judge: Arc<Judge>,
+    pub(super) change_check: Arc<ChangeCheck>,
     pub(super) masks: Masks,
-    pub(super) ran: Ran,
+    pub(super) command_log: CommandLog,
 }
 
-/// What a step's commands left behind.
+/// The records of a step's commands.
 #[derive(Default)]
-pub(super) struct Ran {
+pub(super) struct CommandLog {
     records: Mutex<KeptCommands>,
-    cut_short: Mutex<Option<FailedCommand>>,
+    timed_out_command: Mutex<Option<FailedCommand>>,
 }
 
-impl Ran {
-    /// The records of the commands that are kept, in the order in which they ended, and how many are
-    /// not.
+impl CommandLog {
+    /// Returns the records of the kept commands, in the order in which they ended, and the number
+    /// of the others.
     pub(super) fn records(&self) -> (Vec<CommandRecord>, usize) {
         lock(&self.records).all()
     }
 
-    /// The last command, if a time limit of the step ended it.
-    pub(super) fn cut_short(&self) -> Option<FailedCommand> {
-        lock(&self.cut_short).clone()
+    /// Returns the last command, if a time limit of the step ended it.
+    pub(super) fn timed_out_command(&self) -> Option<FailedCommand> {
+        lock(&self.timed_out_command).clone()
     }
 }
 
@@ -244,7 +244,7 @@ impl Host for StepHost {
     fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied> {
         self.note_call("secret", name);
         self.lookups.check_secret(name).map_err(|denied| match denied {
-            // A deployment has no other ref to wait for.
+            // A deployment has no other ref that could allow the secret, so it fails.
             Denied::LeftOut(error) if self.context.step == Phase::Deploy.into() => {
                 Denied::Refused(error)
             }
@@ -254,13 +254,13 @@ impl Host for StepHost {
             if let Denied::Fault(error) = denied
                 && error.kind() == ErrorKind::NotFound
             {
-                lock(&self.memory.lacking).push(name.to_owned());
+                lock(&self.memory.missing_secrets).push(name.to_owned());
             }
         })?;
         let message = format!(
             "parts of the secret `{name}` are shorter than 4 bytes and are not masked in output"
         );
-        if !self.masks.add(&value) && self.memory.tells(&message) {
+        if !self.masks.add(&value) && self.memory.is_first_report(&message) {
             self.reporter.warn(message);
         }
         Ok(value)
@@ -279,11 +279,11 @@ impl Host for StepHost {
         let name = &function.name;
         if function.effect == Effect::External {
             let arguments: Vec<String> = arguments.iter().map(Value::literal).collect();
-            self.note(Action::Call(format!("{name}({})", arguments.join(", "))));
+            self.note_action(Action::Call(format!("{name}({})", arguments.join(", "))));
         }
         let context = self.context_of(limits);
         let failed = |why: String| Denied::refused(format!("`{name}` failed: {why}"));
-        // What ended the wait ends the step too, whatever this error says.
+        // The reason that ended the wait also ends the step, whatever this error says.
         self.reporter.flush(&context).map_err(|stop| failed(stop.name().to_owned()))?;
         let answer = self.effects.call(function, arguments, &context);
         answer.map_err(|error| match Denied::of_host(error) {
@@ -307,7 +307,7 @@ impl Host for StepHost {
                 self.masks.apply(key)
             )));
         }
-        if let Some(what) = not_kept(&value, 0) {
+        if let Some(what) = not_storable(&value, 0) {
             return Err(Denied::refused(format!(
                 "cannot remember `{key}`: a record cannot store {what}"
             )));
@@ -329,20 +329,21 @@ impl Host for StepHost {
     }
 
     fn recall(&self, key: &str) -> Option<Value> {
-        let known = lock(&self.memory.remembered).get(key).cloned();
-        let is_unsure = self.memory.is_unsure.load(Ordering::SeqCst);
-        let unknown = || self.effects.unknown_memory(key).filter(|_| is_unsure).map(Value::String);
-        known.or_else(unknown)
+        let remembered = lock(&self.memory.remembered).get(key).cloned();
+        let is_incomplete = self.memory.is_incomplete.load(Ordering::SeqCst);
+        let unknown =
+            || self.effects.unknown_memory(key).filter(|_| is_incomplete).map(Value::String);
+        remembered.or_else(unknown)
     }
 
     fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied> {
-        self.note(Action::Call(format!("artifact({})", self.shown_paths(paths))));
+        self.note_action(Action::Call(format!("artifact({})", self.shown_paths(paths))));
         let patterns = ArtifactPattern::parse_list(paths).map_err(Denied::refused)?;
         let refuses = |path: &str| {
-            let named = || {
+            let message = || {
                 format!("the name of the artifact `{}` contains a secret", self.masks.apply(path))
             };
-            self.masks.has_secret(path).then(|| Denied::refused(named()))
+            self.masks.has_secret(path).then(|| Denied::refused(message()))
         };
         for pattern in &patterns {
             if let Some(refused) = refuses(pattern.text()) {
@@ -357,7 +358,7 @@ impl Host for StepHost {
     }
 
     fn discard_export(&self) {
-        self.note(Action::Call("discard_export()".to_owned()));
+        self.note_action(Action::Call("discard_export()".to_owned()));
         self.memory.discards_export.store(true, Ordering::SeqCst);
     }
 
@@ -373,13 +374,13 @@ impl Host for StepHost {
 
     fn changed(&self, globs: &[String]) -> Result<bool, Error> {
         let (changes, step) = (self.changes()?, self.context.step);
-        let changed = self.judge.finds(&changes, globs)?;
+        let changed = self.change_check.is_met(&changes, globs)?;
         if let Some(phase) = step.decides().filter(|_| !changed) {
             self.memory.note_unchanged(phase);
         }
-        if self.judge.forced && !self.judge.differ(&changes, globs)? {
+        if self.change_check.forced && !self.change_check.has_changes(&changes, globs)? {
             let unmet = Unmet::by_changed(globs);
-            self.memory.tell_ignored(&format!("`{step}`"), &unmet, &*self.reporter);
+            self.memory.report_ignored(&format!("`{step}`"), &unmet, &*self.reporter);
         }
         Ok(changed)
     }
@@ -409,12 +410,12 @@ impl Host for StepHost {
     }
 
     fn is_canceled(&self, cleanup: bool) -> bool {
-        self.view(cleanup).is_canceled()
+        self.cancel_view(cleanup).is_canceled()
     }
 
     fn decided(&self, predicate: &str, answer: bool, at: &str) {
         let (question, at) = (self.masks.apply(predicate), at.to_owned());
-        self.note(Action::Decision { question, answer, at });
+        self.note_action(Action::Decision { question, answer, at });
     }
 
     fn dry(&self) -> Option<&dyn DryStage> {
@@ -423,24 +424,24 @@ impl Host for StepHost {
 }
 
 impl StepHost {
-    /// Refuses a path that leaves the export.
-    fn below_export(&self, below: &str) -> Result<PathBuf, Denied> {
-        below_export(below, &|path| self.lookups.tree_entry(path))
+    /// Refuses a path that leads out of the export.
+    fn below_export(&self, path: &str) -> Result<PathBuf, Denied> {
+        below_export(path, &|path| self.lookups.tree_entry(path))
     }
 
-    /// Runs a command once. Gives back what of its output was not shown.
+    /// Runs a command once. Also returns the output that was not shown.
     fn attempt(&self, command: &StepCommand, cwd: PathBuf) -> Result<(CommandEnd, Hidden), Denied> {
         let prepared = self.prepared(command, cwd);
-        let view = self.view(command.cleanup);
+        let view = self.cancel_view(command.cleanup);
         if self.shows_commands {
-            let shown = shown_as_by_set_x(&prepared.program);
+            let shown = as_typed(&prepared.program);
             self.print(command.label.as_deref(), &format!("+ {shown}"));
         }
         let mut output = AttemptOutput::new(self, command);
         let clock = Instant::now();
         let ended = catch_unwind(AssertUnwindSafe(|| {
-            let mut take = |piece: Output| output.take(piece);
-            self.effects.command(&prepared, command.output, &mut take, &view)
+            let mut write = |piece: Output| output.write(piece);
+            self.effects.command(&prepared, command.output, &mut write, &view)
         }));
         let KeptOutput { stdout, stderr, tail, hidden } = output.finish();
         let ended = ended.unwrap_or_else(|panic| {
@@ -448,21 +449,21 @@ impl StepHost {
             Err(Error::new(ErrorKind::Panic, message))
         });
         let exit = ended.as_ref().ok().copied();
-        lock(&self.ran.records).push(CommandRecord {
+        lock(&self.command_log.records).push(CommandRecord {
             command: prepared.program.to_string(),
             exit,
             allowed: exit.is_some_and(|exit| exit != Exit::Code(0) && command.passes_with(exit)),
             duration: clock.elapsed(),
         });
-        let ended = ended.map_err(|error| blamed("the command", error));
+        let ended = ended.map_err(|error| with_request("the command", error));
         let exit = ended.map_err(Denied::of_machinery)?;
         let whole = self.masks.apply(&whole_program(&prepared.program));
         let shown = in_one_line(&whole);
         let passed = command.passes_with(exit);
         let label = command.label.as_ref().map(|label| self.label(label));
         let end = CommandEnd { command: shown, whole, label, exit, passed, stdout, stderr, tail };
-        let is_cut_short = exit == Exit::TimedOut && self.is_late(command.deadline);
-        *lock(&self.ran.cut_short) = is_cut_short.then(|| end.failed());
+        let is_timed_out = exit == Exit::TimedOut && self.is_late(command.deadline);
+        *lock(&self.command_log.timed_out_command) = is_timed_out.then(|| end.failed());
         Ok((end, hidden))
     }
 
@@ -483,7 +484,7 @@ impl StepHost {
         prepared
     }
 
-    /// Waits before another attempt, no longer than anybody wants it.
+    /// Waits before another attempt. Returns early if the command is canceled or late.
     fn wait(&self, time: Duration, command: &StepCommand) {
         if let Some(dry) = self.effects.dry() {
             return dry.clock().wait(time);
@@ -495,13 +496,13 @@ impl StepHost {
             if rest.is_zero() {
                 return;
             }
-            thread::sleep(rest.min(WAIT_SLICE));
+            thread::sleep(rest.min(WAIT_POLL_INTERVAL));
         }
     }
 
-    /// How a command ends that there is no time for any more.
+    /// Returns how a command ends that is canceled or late.
     fn stopped(&self, command: &StepCommand) -> Option<Exit> {
-        if self.view(command.cleanup).is_canceled() {
+        if self.cancel_view(command.cleanup).is_canceled() {
             return Some(Exit::Canceled);
         }
         self.is_late(command.deadline).then_some(Exit::TimedOut)
@@ -511,32 +512,33 @@ impl StepHost {
         deadline.is_some_and(|deadline| self.effects.now() >= deadline)
     }
 
-    /// What cleans up is stopped as `after_all` is.
-    fn view(&self, cleanup: bool) -> CancelView {
+    /// Returns the cancellation of a command. Cleanup commands ignore the first cancel, as
+    /// `after_all` does.
+    fn cancel_view(&self, cleanup: bool) -> CancelView {
         let cancel = &self.context.cancel;
         if cleanup { cancel.with_threshold(2) } else { cancel.clone() }
     }
 
-    /// A label as it stands in front of lines: in one line itself, and masked.
+    /// Returns a label as it appears before lines: on one line, and masked.
     pub(super) fn label(&self, label: &str) -> String {
         self.masks.apply(label).replace(char::is_control, "\u{fffd}")
     }
 
-    /// Where a request comes from that is made under these limits.
+    /// Returns the context of a request with these limits.
     fn context_of(&self, limits: RequestLimits) -> RequestContext {
         RequestContext {
             label: limits.label.map(|label| self.label(&label).into()),
             deadline: limits.deadline,
-            cancel: self.view(limits.cleanup),
+            cancel: self.cancel_view(limits.cleanup),
             ..self.context.clone()
         }
     }
 
-    fn note(&self, act: Action) {
-        self.reporter.noted(act);
+    fn note_action(&self, action: Action) {
+        self.reporter.noted(action);
     }
 
-    /// What `artifact` was called with.
+    /// Returns the masked arguments of a call of `artifact`.
     fn shown_paths(&self, paths: &[String]) -> String {
         let shown: Vec<String> =
             paths.iter().map(|path| format!("{:?}", self.masks.apply(path))).collect();
@@ -544,33 +546,52 @@ impl StepHost {
     }
 
     fn note_call(&self, name: &str, argument: &str) {
-        self.note(Action::Call(format!("{name}({:?})", self.masks.apply(argument))));
+        self.note_action(Action::Call(format!("{name}({:?})", self.masks.apply(argument))));
     }
 }
 
 impl Memory {
-    /// True the first time that this is to be said.
-    fn tells(&self, message: &str) -> bool {
-        lock(&self.told).insert(message.to_owned())
+    /// Returns true if this message was not reported before.
+    fn is_first_report(&self, message: &str) -> bool {
+        lock(&self.reported).insert(message.to_owned())
     }
 
-    /// Says once that a retry does what a condition would have left out.
-    pub(super) fn tell_ignored(&self, what: &str, unmet: &Unmet, reporter: &dyn Reporter) {
+    /// Reports once that a retry runs something despite its condition.
+    pub(super) fn report_ignored(&self, what: &str, unmet: &Unmet, reporter: &dyn Reporter) {
         let message = ignored(what, unmet);
-        if self.tells(&message) {
+        if self.is_first_report(&message) {
             reporter.noted(Action::Note(message.clone()));
             reporter.warn(message);
         }
     }
 
-    /// Notes that a phase, or the hook before it, counts on an earlier build or test.
+    /// Returns the condition that skips the whole commit, if there is one. Reports a condition that
+    /// a retry ignores.
+    pub(in crate::engine) fn whole_commit_unmet(
+        &self,
+        pipeline: &Pipeline,
+        facts: &Facts,
+        forced: bool,
+        reporter: &dyn Reporter,
+    ) -> Option<Unmet> {
+        let found = whole_commit_unmet(pipeline, facts, forced);
+        if forced
+            && found.is_none()
+            && let Some(ignored) = whole_commit_unmet(pipeline, facts, false)
+        {
+            self.report_ignored("the commit", &ignored, reporter);
+        }
+        found
+    }
+
+    /// Notes that a phase, or the hook before it, relies on an earlier build or test.
     pub(super) fn note_unchanged(&self, phase: Phase) {
         lock(&self.unchanged).insert(phase);
     }
 }
 
-/// A command as a person would type it.
-fn shown_as_by_set_x(program: &Program) -> String {
+/// Returns a command as a person would type it.
+fn as_typed(program: &Program) -> String {
     match program {
         Program::Shell(text) => text.trim().to_owned(),
         Program::Argv(words) => {
@@ -587,10 +608,9 @@ fn quoted_as_needed(word: &str) -> String {
     }
 }
 
-/// What in a value would not be read from a record as it is: JSON has no such numbers, and what reads
-/// it ends where values stand too deep in each other.
-fn not_kept(value: &Value, depth: usize) -> Option<String> {
-    let inner = |value: &Value| not_kept(value, depth + 1);
+/// Returns what in a value a record cannot store: numbers that JSON lacks, or too deep nesting.
+fn not_storable(value: &Value, depth: usize) -> Option<String> {
+    let inner = |value: &Value| not_storable(value, depth + 1);
     match value {
         Value::Array(_) | Value::Map(_) if depth >= REMEMBERED_DEPTH_MAX => {
             Some(format!("arrays or maps nested more than {REMEMBERED_DEPTH_MAX} levels deep"))
@@ -602,7 +622,7 @@ fn not_kept(value: &Value, depth: usize) -> Option<String> {
     }
 }
 
-/// About how many bytes a value takes where it is kept.
+/// Returns the approximate size of a stored value in bytes.
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len() + 2,

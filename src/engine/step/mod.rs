@@ -1,22 +1,22 @@
-//! The steps of a job: the one walk over them, for real runs, dry runs and pipeline tests.
+//! The steps of a job: one implementation for real runs, dry runs and pipeline tests.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `context` | what a step sees: environment, placeholders, facts, deadline |
-//! | `host` | what a step may do: every check, and the masks |
-//! | `end` | how the parts of a step end |
-//! | `output` | a command's output on its way out |
-//! | `paths` | which paths stay in the export |
-//! | `files` | what `exists` and `read` say of the commit's files |
+//! | `host` | the requests of a step: every check, and the masks |
+//! | `end` | the results of the parts of a step |
+//! | `output` | masks, labels and keeps the output of a command |
+//! | `paths` | which paths stay inside the export |
+//! | `files` | `exists` and `read` |
 //! | `conditions` | `when` |
-//! | `lookups` | what the repository says of the commit |
-//! | `real` | what acts in a run and in a deployment |
-//! | `dry` | what stands in its place in a plan |
-//! | `unknown` | what a plan does not know |
-//! | `walk` | [`Steps`]: the one walk over the steps |
-//! | `scripts` | scripts of a commit, loaded and run |
+//! | `lookups` | facts from the repository and the machine |
+//! | `real` | the effects of runs and deployments |
+//! | `dry` | the effects of dry runs |
+//! | `unknown` | values that a plan does not know |
+//! | `walk` | [`Steps`]: runs the steps in order |
+//! | `scripts` | loads and runs the scripts of a commit |
 //!
-//! What stands in its place in a pipeline test is in `script/testing`.
+//! The effects of a pipeline test are in `script/testing`.
 
 mod conditions;
 mod context;
@@ -34,10 +34,9 @@ mod walk;
 
 pub(super) use self::{
     conditions::{
-        Unmet, all_left_out, ignored, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
-        whole_commit_unmet_telling,
+        Unmet, all_left_out, left_out_sentence, tag_condition, unmet, whole_commit_unmet,
     },
-    context::{JobInfo, JobLimits, Judge, StepContext},
+    context::{ChangeCheck, JobInfo, JobLimits, StepContext},
     dry::DryEffects,
     end::StepEnd,
     host::{Memory, StepHost},
@@ -45,4 +44,4 @@ pub(super) use self::{
     real::{RealEffects, StepReporter},
 };
 
-pub(super) use self::walk::{Steps, Walked, left_out_of};
+pub(super) use self::walk::{Steps, WalkResult, left_out_of};

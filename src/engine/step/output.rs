@@ -1,5 +1,5 @@
-//! The output of one attempt at a command: masked and labeled on its way out, and kept as far as
-//! the step asks for it.
+//! The output of one attempt at a command. It is masked and labeled before it is shown, and kept
+//! as far as the step needs it.
 
 use std::collections::VecDeque;
 
@@ -12,43 +12,44 @@ use crate::{
     rules::mask::MaskedStream,
 };
 
-/// A line that is longer is shown in pieces, so that none is held in memory without end.
+/// Maximum length of a line in bytes. A longer line is shown in pieces, so that memory use stays
+/// bounded.
 const LINE_BYTES_MAX: usize = 16 << 10;
 
-/// How much of the end of a command's output is kept for what comes after it.
+/// How many bytes at the end of a command's output are kept for error messages.
 const TAIL_BYTES_MAX: usize = 2 << 10;
 
-/// How much of the end of what a command keeps back is shown once it has failed.
+/// How many bytes at the end of hidden output are shown if the command fails.
 const HIDDEN_BYTES_MAX: usize = 64 << 10;
 
 /// The output of one attempt.
 pub(super) struct AttemptOutput<'a> {
     host: &'a StepHost,
     shown: Shown,
-    asks: OutputUse,
+    output_use: OutputUse,
     label: Option<String>,
     prefix: String,
-    stdout: OneStream,
-    stderr: OneStream,
+    stdout: StreamState,
+    stderr: StreamState,
     tail: Vec<u8>,
     hidden: Hidden,
 }
 
-/// One of its streams.
-struct OneStream {
+/// One of the two output streams.
+struct StreamState {
     masked: MaskedStream,
-    /// The beginning of a labeled line.
-    held: Vec<u8>,
-    given: Vec<u8>,
+    /// The beginning of an incomplete labeled line.
+    buffer: Vec<u8>,
+    captured: Vec<u8>,
 }
 
-/// The end of what is not shown, masked: it is, should the command fail.
+/// The end of the hidden output, masked. It is shown if the command fails.
 #[derive(Default)]
 pub(super) struct Hidden {
     pieces: VecDeque<(Stream, Vec<u8>)>,
     bytes: usize,
-    /// How many bytes were let go in front of it.
-    lost: usize,
+    /// The number of dropped bytes before it.
+    dropped: usize,
 }
 
 impl Hidden {
@@ -61,21 +62,21 @@ impl Hidden {
         while self.bytes > HIDDEN_BYTES_MAX {
             let over = self.bytes - HIDDEN_BYTES_MAX;
             let Some((_, first)) = self.pieces.front_mut() else { return };
-            let gone = over.min(first.len());
-            first.drain(..gone);
-            (self.bytes, self.lost) = (self.bytes - gone, self.lost + gone);
+            let count = over.min(first.len());
+            first.drain(..count);
+            (self.bytes, self.dropped) = (self.bytes - count, self.dropped + count);
             if first.is_empty() {
                 self.pieces.pop_front();
             }
         }
     }
 
-    /// Shows it as the output of a command.
+    /// Shows the hidden output as output of a command.
     pub(super) fn show(self, host: &StepHost, command: &StepCommand) {
         let command = StepCommand { shown: Shown::All, ..command.clone() };
         let mut output = AttemptOutput::new(host, &command);
-        if self.lost > 0 {
-            let line = format!("… ({} earlier bytes are not shown)\n", self.lost);
+        if self.dropped > 0 {
+            let line = format!("… ({} earlier bytes are not shown)\n", self.dropped);
             output.show(Stream::Stdout, line.into_bytes(), false);
         }
         for (stream, bytes) in self.pieces {
@@ -87,26 +88,29 @@ impl Hidden {
     }
 }
 
-/// What is kept of it.
+/// The kept output of an attempt.
 pub(super) struct KeptOutput {
-    /// Raw.
+    /// The raw bytes.
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
-    /// Masked.
+    /// The masked end of the output.
     pub(super) tail: String,
     pub(super) hidden: Hidden,
 }
 
 impl<'a> AttemptOutput<'a> {
     pub(super) fn new(host: &'a StepHost, command: &StepCommand) -> Self {
-        let stream =
-            || OneStream { masked: host.masks.stream(), held: Vec::new(), given: Vec::new() };
+        let stream = || StreamState {
+            masked: host.masks.stream(),
+            buffer: Vec::new(),
+            captured: Vec::new(),
+        };
         let label = command.label.as_ref().map(|label| host.label(label));
         let prefix = label.as_ref().map(|label| format!("[{label}] "));
         Self {
             host,
             shown: command.shown,
-            asks: command.output,
+            output_use: command.output,
             label,
             prefix: prefix.unwrap_or_default(),
             stdout: stream(),
@@ -116,31 +120,31 @@ impl<'a> AttemptOutput<'a> {
         }
     }
 
-    pub(super) fn take(&mut self, output: Output) {
-        let is_given = self.asks.is_given();
+    pub(super) fn write(&mut self, output: Output) {
+        let is_given = self.output_use.is_given();
         let stream = self.stream(output.stream);
-        if is_given && stream.given.len() <= CommandEnd::GIVEN_BYTES_MAX {
-            stream.given.extend_from_slice(&output.bytes);
+        if is_given && stream.captured.len() <= CommandEnd::GIVEN_BYTES_MAX {
+            stream.captured.extend_from_slice(&output.bytes);
         }
         let clean = stream.masked.push(output.bytes);
         self.show(output.stream, clean, false);
     }
 
-    /// Shows what is left.
+    /// Shows the remaining output.
     pub(super) fn finish(mut self) -> KeptOutput {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let rest = self.stream(stream).masked.finish();
             self.show(stream, rest, true);
         }
         KeptOutput {
-            stdout: self.stdout.given,
-            stderr: self.stderr.given,
+            stdout: self.stdout.captured,
+            stderr: self.stderr.captured,
             tail: String::from_utf8_lossy(&self.tail).into_owned(),
             hidden: self.hidden,
         }
     }
 
-    fn stream(&mut self, stream: Stream) -> &mut OneStream {
+    fn stream(&mut self, stream: Stream) -> &mut StreamState {
         match stream {
             Stream::Stdout => &mut self.stdout,
             Stream::Stderr => &mut self.stderr,
@@ -157,8 +161,8 @@ impl<'a> AttemptOutput<'a> {
             Shown::Nothing => true,
         };
         if hidden {
-            // A script that takes a failure into its own hands has the output for it.
-            if self.asks != OutputUse::Given {
+            // A script that handles the failure itself has the output in its error.
+            if self.output_use != OutputUse::Given {
                 self.hidden.push(stream, bytes);
             }
             return;
@@ -167,29 +171,29 @@ impl<'a> AttemptOutput<'a> {
             return self.host.reporter.output(None, stream, bytes);
         }
         let prefix = self.prefix.clone();
-        let held = &mut self.stream(stream).held;
-        held.extend(bytes);
-        let lines = labeled_lines(&prefix, held, last);
+        let buffer = &mut self.stream(stream).buffer;
+        buffer.extend(bytes);
+        let lines = labeled_lines(&prefix, buffer, last);
         if !lines.is_empty() {
             self.host.reporter.output(self.label.as_deref(), stream, lines);
         }
     }
 }
 
-/// Takes the whole lines off what is held, each with its label in front: lines of commands that
-/// run at once never run into each other.
-fn labeled_lines(prefix: &str, held: &mut Vec<u8>, last: bool) -> Vec<u8> {
+/// Takes complete lines from the buffer and prefixes each. So the lines of parallel commands never
+/// mix.
+fn labeled_lines(prefix: &str, buffer: &mut Vec<u8>, last: bool) -> Vec<u8> {
     let mut lines = Vec::new();
     loop {
-        let within = held.get(..LINE_BYTES_MAX).unwrap_or(held);
+        let within = buffer.get(..LINE_BYTES_MAX).unwrap_or(buffer);
         let end = match within.iter().position(|byte| *byte == b'\n') {
             Some(newline) => newline + 1,
-            None if held.len() > LINE_BYTES_MAX => LINE_BYTES_MAX,
-            None if last && !held.is_empty() => held.len(),
+            None if buffer.len() > LINE_BYTES_MAX => LINE_BYTES_MAX,
+            None if last && !buffer.is_empty() => buffer.len(),
             None => return lines,
         };
         lines.extend_from_slice(prefix.as_bytes());
-        lines.extend(held.drain(..end));
+        lines.extend(buffer.drain(..end));
         if !lines.ends_with(b"\n") {
             lines.push(b'\n');
         }
@@ -201,13 +205,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_what_is_hidden_the_end_is_kept() {
+    fn the_end_of_hidden_output_is_kept() {
         let mut hidden = Hidden::default();
         for line in 0..20_000 {
             let stream = if line % 2 == 0 { Stream::Stdout } else { Stream::Stderr };
             hidden.push(stream, format!("{line:05}\n").into_bytes());
         }
-        assert_eq!((hidden.bytes, hidden.lost), (HIDDEN_BYTES_MAX, 120_000 - HIDDEN_BYTES_MAX));
+        assert_eq!((hidden.bytes, hidden.dropped), (HIDDEN_BYTES_MAX, 120_000 - HIDDEN_BYTES_MAX));
         let kept: Vec<u8> = hidden.pieces.into_iter().flat_map(|(_, bytes)| bytes).collect();
         assert_eq!(kept.len(), HIDDEN_BYTES_MAX);
         assert!(kept.ends_with(b"19998\n19999\n"));
@@ -215,13 +219,13 @@ mod tests {
 
     #[test]
     fn labeled_output_comes_in_whole_lines() {
-        let mut held = b"one\ntwo\nthr".to_vec();
-        assert_eq!(labeled_lines("[a] ", &mut held, false), b"[a] one\n[a] two\n");
-        held.extend_from_slice(b"ee");
-        assert_eq!(labeled_lines("[a] ", &mut held, false), b"");
-        assert_eq!(labeled_lines("[a] ", &mut held, true), b"[a] three\n");
-        let mut held = vec![b'x'; LINE_BYTES_MAX + 1];
-        assert_eq!(labeled_lines("", &mut held, false).len(), LINE_BYTES_MAX + 1);
-        assert_eq!(held.len(), 1);
+        let mut buffer = b"one\ntwo\nthr".to_vec();
+        assert_eq!(labeled_lines("[a] ", &mut buffer, false), b"[a] one\n[a] two\n");
+        buffer.extend_from_slice(b"ee");
+        assert_eq!(labeled_lines("[a] ", &mut buffer, false), b"");
+        assert_eq!(labeled_lines("[a] ", &mut buffer, true), b"[a] three\n");
+        let mut buffer = vec![b'x'; LINE_BYTES_MAX + 1];
+        assert_eq!(labeled_lines("", &mut buffer, false).len(), LINE_BYTES_MAX + 1);
+        assert_eq!(buffer.len(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Paths that a config names below the export: whether they stay there in a commit's tree, and what
-//! they lead to.
+//! Paths below the export in a config: whether they stay inside it in the commit's tree, and what
+//! they refer to.
 
 use std::path::PathBuf;
 
@@ -9,44 +9,46 @@ use crate::model::{
     step::{Denied, TreeEntry},
 };
 
-/// How many links are followed. Linux follows no more either.
+/// Maximum number of links that are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 
-/// Returns a path below the export as it is written, if neither it nor a link in the commit's tree
-/// leads out. What the steps of a job put there is theirs, and not looked at.
+/// Returns the path unchanged, if neither it nor a link in the commit's tree leads out of the
+/// export. Files that steps created are not checked.
 ///
-/// `entry` says what the tree has at a path.
+/// `entry` returns the entry of the tree at a path.
 pub(super) fn below_export(
-    below: &str,
+    path: &str,
     entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
 ) -> Result<PathBuf, Denied> {
-    let found = in_tree(below, entry).map_err(Denied::Fault)?;
-    found.map(|_| PathBuf::from(below)).ok_or_else(|| leads_out(below))
+    let found = resolve_in_tree(path, entry).map_err(Denied::Fault)?;
+    found.map(|_| PathBuf::from(path)).ok_or_else(|| leads_out(path))
 }
 
-/// What a path leads to in a commit's tree, with links followed.
+/// The entry that a path refers to in a commit's tree, with links followed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Found {
-    /// What stands there; if something else than a directory stands on the way, that.
+pub(super) struct Resolved {
+    /// The entry at the path. If an earlier part of the path is not a directory, the entry of that
+    /// part.
     pub(super) entry: TreeEntry,
     /// The path without links.
     pub(super) path: String,
-    /// True if the path goes on behind what is not a directory, where there is nothing.
-    pub(super) goes_on: bool,
+    /// True if the path continues after an entry that is not a directory, so that it refers to
+    /// nothing.
+    pub(super) continues: bool,
 }
 
-/// What a commit's tree has at a path; none if it leads out.
-pub(super) fn in_tree(
-    below: &str,
+/// Returns the entry of a commit's tree at a path. `None` if the path leads out of the tree.
+pub(super) fn resolve_in_tree(
+    path: &str,
     entry: &dyn Fn(&str) -> Result<TreeEntry, Error>,
-) -> Result<Option<Found>, Error> {
-    if !stays_below(below) {
+) -> Result<Option<Resolved>, Error> {
+    if !stays_below(path) {
         return Ok(None);
     }
-    // What is still to be walked, its next part last, and where the walk stands.
-    let mut rest: Vec<String> = parts(below);
+    // `rest` contains the remaining parts, the next one last. `done` is the path walked so far.
+    let mut rest: Vec<String> = parts(path);
     let mut done: Vec<String> = Vec::new();
-    let (mut found, mut links, mut goes_on) = (TreeEntry::Directory, 0, false);
+    let (mut found, mut links, mut continues) = (TreeEntry::Directory, 0, false);
     while let Some(part) = rest.pop() {
         match part.as_str() {
             "" | "." => continue,
@@ -63,28 +65,28 @@ pub(super) fn in_tree(
                 done.pop();
                 rest.extend(parts(&target));
             }
-            here if found == TreeEntry::Directory => found = here,
-            // The path may yet lead out.
-            _ => goes_on = true,
+            other if found == TreeEntry::Directory => found = other,
+            // The walk continues, because the rest of the path may lead out of the tree.
+            _ => continues = true,
         }
     }
-    Ok(Some(Found { entry: found, path: done.join("/"), goes_on }))
+    Ok(Some(Resolved { entry: found, path: done.join("/"), continues }))
 }
 
-/// The parts of a path, the first one last.
+/// Splits a path into its parts, in reverse order.
 fn parts(path: &str) -> Vec<String> {
     path.split('/').rev().map(str::to_owned).collect()
 }
 
-fn leads_out(below: &str) -> Denied {
-    Denied::refused(format!("`{below}` is outside of the export directory; write a path inside it"))
+fn leads_out(path: &str) -> Denied {
+    Denied::refused(format!("`{path}` is outside of the export directory; write a path inside it"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn allowed(below: &str) -> bool {
+    fn allowed(path: &str) -> bool {
         let entry = |path: &str| {
             Ok(match path {
                 "out" => TreeEntry::Link("/etc".into()),
@@ -96,7 +98,7 @@ mod tests {
                 _ => TreeEntry::Unknown,
             })
         };
-        below_export(below, &entry).is_ok()
+        below_export(path, &entry).is_ok()
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
                 _ => TreeEntry::Absent,
             })
         };
-        for (below, expected) in [
+        for (path, expected) in [
             (".", TreeEntry::Directory),
             ("a/./b/", TreeEntry::Directory),
             ("in", TreeEntry::Directory),
@@ -121,12 +123,15 @@ mod tests {
             ("nowhere", TreeEntry::Absent),
             ("nowhere/file", TreeEntry::Absent),
         ] {
-            let found = in_tree(below, &entry).ok().flatten().map(|found| found.entry);
-            assert_eq!(found, Some(expected), "{below}");
+            let found = resolve_in_tree(path, &entry).ok().flatten().map(|found| found.entry);
+            assert_eq!(found, Some(expected), "{path}");
         }
-        assert_eq!(in_tree("file/../..", &entry).ok(), Some(None));
-        let behind = in_tree("to-file/x", &entry).ok().flatten();
-        assert_eq!(behind.map(|it| (it.path, it.goes_on)), Some(("a/file/x".to_owned(), true)));
+        assert_eq!(resolve_in_tree("file/../..", &entry).ok(), Some(None));
+        let past_file = resolve_in_tree("to-file/x", &entry).ok().flatten();
+        assert_eq!(
+            past_file.map(|it| (it.path, it.continues)),
+            Some(("a/file/x".to_owned(), true))
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What acts in a run and in a deployment: commands, copies, questions to the embedding program;
-//! and where what steps say goes.
+//! Effects of runs and deployments: they run commands, keep files and call the embedding program.
+//! The reporter of their steps is here too.
 
 use std::{
     path::PathBuf,
@@ -31,13 +31,13 @@ use crate::{
     workspace::{ArtifactStore, KeepRequest, canceled},
 };
 
-/// Acts in earnest.
+/// Effects that really act.
 pub(in crate::engine) struct RealEffects {
     pub(in crate::engine) executor: Arc<dyn Executor>,
     pub(in crate::engine) secrets: Secrets,
     pub(in crate::engine) hooks: Hooks,
-    /// In a deployment, where it asks for approvals.
-    pub(in crate::engine) desk: Option<ApprovalGate>,
+    /// Decides about approvals. Deployments only.
+    pub(in crate::engine) approval_gate: Option<ApprovalGate>,
     pub(in crate::engine) export_dir: PathBuf,
     pub(in crate::engine) artifacts: ArtifactStore,
 }
@@ -102,29 +102,29 @@ impl Effects for RealEffects {
     }
 
     fn approval(&self, question: &str, context: &RequestContext) -> Result<ApprovalAnswer, Denied> {
-        let Some(desk) = &self.desk else {
+        let Some(approval_gate) = &self.approval_gate else {
             let message = "only a deployment can ask for an approval";
             return Err(Denied::Fault(Error::new(ErrorKind::Unsupported, message)));
         };
-        let given = desk.ask(Some(question), context).map_err(Denied::of_machinery)?;
+        let given = approval_gate.ask(Some(question), context).map_err(Denied::of_machinery)?;
         Ok(if given { ApprovalAnswer::Given } else { ApprovalAnswer::Awaited })
     }
 }
 
-/// What steps say goes where everything of their commit goes.
+/// Sends the reports of steps to the reporter of their job.
 pub(in crate::engine) struct StepReporter(Mutex<JobReporter>);
 
 impl StepReporter {
-    pub(in crate::engine) fn new(voice: &JobReporter) -> Self {
-        Self(Mutex::new(voice.clone()))
+    pub(in crate::engine) fn new(reporter: &JobReporter) -> Self {
+        Self(Mutex::new(reporter.clone()))
     }
 }
 
 impl Reporter for StepReporter {
     fn started(&self, step: StepName, opens: Option<Phase>) {
-        let mut voice = lock(&self.0);
-        voice.enter(Some(step));
-        voice.say(EventKind::StepStarted { opens });
+        let mut reporter = lock(&self.0);
+        reporter.enter(Some(step));
+        reporter.emit(EventKind::StepStarted { opens });
     }
 
     fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>) {
@@ -136,14 +136,14 @@ impl Reporter for StepReporter {
     }
 
     fn flush(&self, context: &RequestContext) -> Result<(), Outcome> {
-        // The other tasks of the step go on talking meanwhile.
-        let voice = lock(&self.0).clone();
-        voice.settle(context)
+        // A clone, because parallel tasks of the step keep reporting during the wait.
+        let reporter = lock(&self.0).clone();
+        reporter.flush(context)
     }
 
     fn finished(&self, record: &StepRecord) {
-        let (mut voice, record) = (lock(&self.0), record.clone());
-        voice.say(EventKind::StepFinished { record });
-        voice.enter(None);
+        let (mut reporter, record) = (lock(&self.0), record.clone());
+        reporter.emit(EventKind::StepFinished { record });
+        reporter.enter(None);
     }
 }

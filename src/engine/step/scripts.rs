@@ -1,4 +1,4 @@
-//! Scripts in the engine: loaded from a commit, and run step by step.
+//! Scripts in the engine: loads them from a commit, and runs them step by step.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use crate::{
         function::HostFunction,
         outcome::Outcome,
         pipeline::{Format, Pipeline, ScriptText, StepName, Template},
-        script::{PhaseEnd, Tree, TreeFile},
+        script::{ScriptEnd, Tree, TreeFile},
         step::Host,
     },
     repo::Repo,
-    script::{self, PhaseCall, Script},
+    script::{self, Script, StepCall},
 };
 
-/// A pipeline that can be run.
+/// A pipeline that is ready to run.
 pub(in crate::engine) struct LoadedPipeline {
     pub(in crate::engine) pipeline: Pipeline,
     pub(in crate::engine) scripts: Scripts,
 }
 
-/// A config's script, if it is one, with the functions that it can call.
+/// The script of a config in Rhai, and the host functions that it can call.
 pub(in crate::engine) struct Scripts {
     script: Option<Script>,
     functions: Vec<HostFunction>,
@@ -52,7 +52,7 @@ impl LoadedPipeline {
         Ok(Self { pipeline, scripts: Scripts::new(script, functions) })
     }
 
-    /// Loads what cleans up if the config is not valid: its `after_all`.
+    /// Loads only `after_all` of an invalid config, for cleanup.
     pub(in crate::engine) fn after_invalid(
         shared: &Shared,
         repo: &Repo,
@@ -71,7 +71,7 @@ impl LoadedPipeline {
         })
     }
 
-    /// Loads a pipeline that the caller gave in place of a commit's own.
+    /// Loads a pipeline that the caller passed in place of a commit's config.
     pub(in crate::engine) fn of(shared: &Shared, pipeline: &Pipeline) -> Result<Self, Error> {
         let functions = &shared.options.registrations.functions;
         let load = |text: &Arc<ScriptText>| {
@@ -83,7 +83,8 @@ impl LoadedPipeline {
 }
 
 impl Scripts {
-    /// Whether scripts can be run at all in this program, with the functions that it lends.
+    /// Checks that this program can run scripts, and that its functions do not clash with built-in
+    /// names.
     pub(in crate::engine) fn check_host(registered: &Registrations) -> Result<(), Error> {
         script::probe()?;
         script::refuse_clashes(&registered.functions)
@@ -94,7 +95,7 @@ impl Scripts {
         Self { script, functions: functions.to_vec() }
     }
 
-    /// The secrets that a script names; a config in YAML names them at its steps.
+    /// Returns the secrets that a script names. A YAML config names them at its steps instead.
     pub(in crate::engine) fn secrets(&self) -> &[String] {
         self.script.as_ref().map_or(&[], |script| script.secrets())
     }
@@ -107,20 +108,20 @@ impl Scripts {
         host: Arc<StepHost>,
     ) -> StepEnd {
         let Some(script) = &self.script else { return StepEnd::of(Outcome::Success) };
-        let end = script::run(PhaseCall {
+        let end = script::run(StepCall {
             script,
-            phase: step.as_str(),
+            step: step.as_str(),
             facts: context.facts,
             vars: context.vars,
             host,
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, waits, left_out, failures } = end;
-        StepEnd { error, reason, waits, left_out, failures, ..StepEnd::of(outcome) }
+        let ScriptEnd { outcome, error, reason, awaits_approval, left_out, failures } = end;
+        StepEnd { error, reason, awaits_approval, left_out, failures, ..StepEnd::of(outcome) }
     }
 
-    /// Fills in the placeholders of a text of a YAML config.
+    /// Replaces the placeholders in a text of a YAML config.
     pub(in crate::engine) fn interpolate(
         &self,
         template: &Template,
@@ -134,7 +135,7 @@ impl Scripts {
     }
 }
 
-/// The files that a script was parsed with.
+/// The files that the script was parsed from.
 impl Tree for ScriptText {
     fn entry(&self, path: &str) -> Result<TreeFile, Error> {
         let file = self.modules.get(path).map(|text| TreeFile::File(text.as_bytes().to_vec()));
@@ -142,7 +143,7 @@ impl Tree for ScriptText {
     }
 }
 
-/// The files of a commit, for its script's imports.
+/// The files of a commit, for imports of its script.
 pub(in crate::engine) struct CommitTree<'a> {
     pub(in crate::engine) repo: &'a Repo,
     pub(in crate::engine) id: CommitId,

@@ -1,9 +1,9 @@
-//! What a plan does not know: outputs of commands that do not run, and what functions give back
-//! that are not called.
+//! Values that a plan does not know: the output of commands that do not run, and the results of
+//! functions that are not called.
 //!
-//! In their place stand texts that nobody can guess. They survive where a text is only passed on, and
-//! are found where somebody looks into one. Their letters are those of a script that nobody has
-//! written for 2,000 years, so that a piece of such a text is known as well.
+//! A plan uses a unique marker text in place of each unknown value. Markers survive if a script
+//! passes them on, and are detected if it examines them. They consist of cuneiform letters, which
+//! no real text contains, so even a part of a marker is detected.
 
 use crate::util::lock::lock;
 use std::{
@@ -11,11 +11,11 @@ use std::{
     sync::Mutex,
 };
 
-/// A place in a text begins with this letter, and ends with that one.
+/// The first and the last letter of a marker.
 const BEGIN: char = '\u{12000}';
 const END: char = '\u{12001}';
 
-/// Between them stand digits of 4 bits: so many for the plan, and then so many for the number.
+/// The digits of a marker, of 4 bits each: first the id of the plan, then the number of the value.
 const DIGITS: [char; 16] = [
     '\u{12010}',
     '\u{12011}',
@@ -37,56 +37,58 @@ const DIGITS: [char; 16] = [
 const PLAN_DIGITS: usize = 16;
 const NUMBER_DIGITS: usize = 6;
 
-/// More of a command does not tell better which one is meant.
+/// Maximum length of a command in a name. A longer one would not identify it better.
 const NAME_CHARACTERS_MAX: usize = 120;
 
-/// Something that a plan does not know.
+/// A value that a plan does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unknown {
-    /// What it is, such as ``output of `cat VERSION` ``.
+    /// Its name, such as ``output of `cat VERSION` ``.
     name: String,
-    /// Why a dry run ends that depends on it.
-    ends: String,
-    /// True if it is a text, whatever it says.
+    /// The reason for ending a dry run that depends on the value.
+    end_reason: String,
+    /// True if the value is certainly a string.
     is_text: bool,
 }
 
 impl Unknown {
-    /// What a command writes to its standard output.
+    /// Creates the standard output of a command.
     pub(super) fn output(command: &str) -> Self {
         let command = shortened(command);
         Self {
             name: format!("output of `{command}`"),
-            ends: format!("the rest depends on the output of `{command}`; pass it with `--assume`"),
+            end_reason: format!(
+                "the rest depends on the output of `{command}`; pass it with `--assume`"
+            ),
             is_text: true,
         }
     }
 
-    /// What a command writes to its standard error, of which nothing can be assumed.
+    /// Creates the standard error of a command, which `--assume` cannot set.
     pub(super) fn errors(command: &str) -> Self {
         let command = shortened(command);
         Self {
             name: format!("standard error of `{command}`"),
-            ends: format!("the rest depends on the standard error of `{command}`"),
+            end_reason: format!("the rest depends on the standard error of `{command}`"),
             is_text: true,
         }
     }
 
-    /// What a function of the embedding program gives back.
+    /// Creates the result of a function of the embedding program.
     pub(super) fn result(function: &str) -> Self {
         Self {
             name: format!("result of `{function}`"),
-            ends: format!("the rest depends on the result of the function `{function}`"),
+            end_reason: format!("the rest depends on the result of the function `{function}`"),
             is_text: false,
         }
     }
 
-    /// What an earlier step keeps under a key, after the end of its dry run.
+    /// Creates the value that an earlier step remembers, if the plan ended in that step.
     pub(super) fn remembered(key: &str) -> Self {
         let key = shortened(key);
         Self {
             name: format!("remembered value of `{key}`"),
-            ends: format!(
+            end_reason: format!(
                 "the rest depends on the value that an earlier step remembers as `{key}`"
             ),
             is_text: false,
@@ -95,73 +97,77 @@ impl Unknown {
 }
 
 fn shortened(text: &str) -> String {
-    let mut letters = text.chars();
-    let short: String = letters.by_ref().take(NAME_CHARACTERS_MAX).collect();
-    if letters.next().is_some() { format!("{short}…") } else { short }
+    let mut characters = text.chars();
+    let short: String = characters.by_ref().take(NAME_CHARACTERS_MAX).collect();
+    if characters.next().is_some() { format!("{short}…") } else { short }
 }
 
-/// All that one plan does not know.
+/// The unknown values of one plan.
 pub(super) struct Unknowns {
-    plan: String,
-    all: Mutex<Vec<Unknown>>,
+    plan_id: String,
+    values: Mutex<Vec<Unknown>>,
 }
 
 impl Unknowns {
     pub(super) fn new() -> Self {
-        Self { plan: digits(RandomState::new().hash_one(0), PLAN_DIGITS), all: Mutex::default() }
+        Self {
+            plan_id: digits(RandomState::new().hash_one(0), PLAN_DIGITS),
+            values: Mutex::default(),
+        }
     }
 
-    /// The text that stands in the place of what is not known.
+    /// Returns the marker for an unknown value.
     pub(super) fn add(&self, unknown: Unknown) -> String {
-        let mut all = lock(&self.all);
-        let known = all.iter().position(|other| *other == unknown);
-        let number = known.unwrap_or(all.len());
-        if known.is_none() {
+        let mut all = lock(&self.values);
+        let position = all.iter().position(|other| *other == unknown);
+        let number = position.unwrap_or(all.len());
+        if position.is_none() {
             all.push(unknown);
         }
-        format!("{BEGIN}{}{}{END}", self.plan, digits(number as u64, NUMBER_DIGITS))
+        format!("{BEGIN}{}{}{END}", self.plan_id, digits(number as u64, NUMBER_DIGITS))
     }
 
-    /// Why a dry run ends that looks into a text, if that holds something unknown.
-    pub(super) fn end_of(&self, text: &str) -> Option<String> {
-        if !text.contains(is_letter) {
+    /// Returns the reason for ending a dry run whose script examines this text, if the text
+    /// contains a marker.
+    pub(super) fn end_reason_for(&self, text: &str) -> Option<String> {
+        if !text.contains(is_marker_letter) {
             return None;
         }
-        let all = lock(&self.all);
-        let found = places(text, &self.plan).find_map(|(_, number)| all.get(number));
-        // Of a piece nobody knows what it was: most likely the last.
-        found.or(all.last()).map(|unknown| unknown.ends.clone())
+        let all = lock(&self.values);
+        let found = markers(text, &self.plan_id).find_map(|(_, number)| all.get(number));
+        // A partial marker does not identify its value. The last one is the most likely.
+        found.or(all.last()).map(|unknown| unknown.end_reason.clone())
     }
 
-    /// Why a dry run ends that met an error, if that may come of something unknown: an error of
-    /// types only of that whose type is not known.
-    pub(super) fn end_by_error(&self, is_of_types: bool) -> Option<String> {
-        let all = lock(&self.all);
+    /// Returns the reason for ending a dry run after an error, if an unknown value may have caused
+    /// it. A type error can only come from a value of unknown type.
+    pub(super) fn end_reason_for_error(&self, is_of_types: bool) -> Option<String> {
+        let all = lock(&self.values);
         let mut unknowns = all.iter().rev();
         let found = unknowns.find(|unknown| !(is_of_types && unknown.is_text));
-        found.map(|unknown| unknown.ends.clone())
+        found.map(|unknown| unknown.end_reason.clone())
     }
 
-    /// A text as people see it.
+    /// Replaces the markers in a text by the names of their values.
     pub(super) fn shown(&self, text: &str) -> String {
         if !text.contains(BEGIN) {
             return text.to_owned();
         }
-        let (all, mut shown, mut rest) = (lock(&self.all), String::new(), 0);
-        for (at, number) in places(text, &self.plan) {
+        let (all, mut shown, mut rest) = (lock(&self.values), String::new(), 0);
+        for (at, number) in markers(text, &self.plan_id) {
             let Some(unknown) = all.get(number) else { continue };
             shown.push_str(text.get(rest..at).unwrap_or_default());
             shown.push_str(&format!("⟨{}⟩", unknown.name));
-            rest = at + LENGTH;
+            rest = at + MARKER_BYTES;
         }
         shown + text.get(rest..).unwrap_or_default()
     }
 }
 
-/// How many bytes a place takes: each letter has 4.
-const LENGTH: usize = 4 * (PLAN_DIGITS + NUMBER_DIGITS + 2);
+/// The length of a marker in bytes: each letter has 4.
+const MARKER_BYTES: usize = 4 * (PLAN_DIGITS + NUMBER_DIGITS + 2);
 
-fn is_letter(letter: char) -> bool {
+fn is_marker_letter(letter: char) -> bool {
     letter == BEGIN || letter == END || DIGITS.contains(&letter)
 }
 
@@ -170,11 +176,11 @@ fn digits(number: u64, count: usize) -> String {
     (0..count).rev().map(digit).collect()
 }
 
-/// Where something unknown of this plan stands in a text, and its number.
-fn places<'t>(text: &'t str, plan: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
+/// Returns the byte positions and value numbers of the markers of this plan in a text.
+fn markers<'t>(text: &'t str, plan_id: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
     let number = move |at: usize| {
-        let place = text.get(at..at + LENGTH)?;
-        let number = place.strip_prefix(BEGIN)?.strip_suffix(END)?.strip_prefix(plan)?;
+        let marker = text.get(at..at + MARKER_BYTES)?;
+        let number = marker.strip_prefix(BEGIN)?.strip_suffix(END)?.strip_prefix(plan_id)?;
         let digit = |letter| DIGITS.iter().position(|digit| *digit == letter);
         number.chars().try_fold(0, |number, letter| Some(number * 16 + digit(letter)?))
     };
@@ -186,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_unknown_is_shown_by_its_name_wherever_it_was_passed_on() {
+    fn a_marker_is_shown_as_its_name() {
         let unknowns = Unknowns::new();
         let version = unknowns.add(Unknown::output("cat VERSION"));
         let other = unknowns.add(Unknown::result("today"));
@@ -200,20 +206,24 @@ mod tests {
     }
 
     #[test]
-    fn whoever_looks_into_a_text_is_told_what_it_depends_on() {
+    fn examining_a_marker_gives_the_end_reason() {
         let unknowns = Unknowns::new();
-        assert_eq!(unknowns.end_of("𒀀"), None, "there is nothing unknown yet");
+        assert_eq!(unknowns.end_reason_for("𒀀"), None, "there is nothing unknown yet");
         let version = unknowns.add(Unknown::output("cat VERSION"));
-        let ends = "the rest depends on the output of `cat VERSION`; pass it with `--assume`";
-        assert_eq!(unknowns.end_of(&format!("v{version}")).as_deref(), Some(ends));
-        assert_eq!(unknowns.end_of(&version[8..12]).as_deref(), Some(ends), "a letter of it");
-        assert_eq!(unknowns.end_of("plain ⟨output⟩"), None);
+        let end_reason = "the rest depends on the output of `cat VERSION`; pass it with `--assume`";
+        assert_eq!(unknowns.end_reason_for(&format!("v{version}")).as_deref(), Some(end_reason));
+        assert_eq!(
+            unknowns.end_reason_for(&version[8..12]).as_deref(),
+            Some(end_reason),
+            "a letter of it"
+        );
+        assert_eq!(unknowns.end_reason_for("plain ⟨output⟩"), None);
         let foreign = Unknowns::new().add(Unknown::result("x"));
         assert_eq!(unknowns.shown(&foreign), foreign, "another plan's");
     }
 
     #[test]
-    fn names_are_of_bearable_length() {
+    fn names_have_a_maximum_length() {
         let unknowns = Unknowns::new();
         let name = unknowns.shown(&unknowns.add(Unknown::output(&"x".repeat(500))));
         assert!(name.chars().count() < 150, "{name}");

@@ -1,9 +1,9 @@
-//! [`Steps`]: the one walk over the steps of a job.
+//! [`Steps`]: runs the steps of a job in order.
 
-use super::host::Ran;
+use super::host::CommandLog;
 use super::scripts::Scripts;
 use super::{
-    conditions::{Unmet, all_left_out, left_out_sentence, unmet, whole_commit_unmet_telling},
+    conditions::{Unmet, all_left_out, left_out_sentence, unmet},
     context::{AfterPhase, JobInfo, StepContext},
     end::StepEnd,
     host::{Memory, StepHost},
@@ -31,41 +31,40 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What all steps of a job have in common, and what they came to so far.
+/// The inputs of all steps of a job, and their results so far.
 pub(in crate::engine) struct Steps<'a> {
     pub(in crate::engine) pipeline: &'a Pipeline,
     pub(in crate::engine) scripts: &'a Scripts,
     pub(in crate::engine) info: JobInfo,
-    /// The job as its requests name it.
+    /// The request context of the job.
     pub(in crate::engine) context: RequestContext,
     pub(in crate::engine) effects: Arc<dyn Effects>,
     pub(in crate::engine) lookups: Arc<dyn Lookups>,
     pub(in crate::engine) reporter: Arc<dyn Reporter>,
     pub(in crate::engine) memory: Arc<Memory>,
-    /// The secrets that were used so far.
+    /// The masks of the secrets that were used so far.
     pub(in crate::engine) masks: Masks,
-    /// The variables of the embedding program: the builder's, and what hooks set.
+    /// The variables of the embedding program: from its builder and its hook callbacks.
     pub(in crate::engine) vars: Vars,
     pub(in crate::engine) progress: Progress,
     pub(in crate::engine) command_timeout: Option<Duration>,
     pub(in crate::engine) nice: u8,
-    /// True if a person runs them to see what they do: conditions leave nothing out, and commands
-    /// are shown.
+    /// True if a person runs single steps. Then conditions are ignored and commands are printed.
     pub(in crate::engine) by_hand: bool,
 }
 
-/// A run of all steps.
-pub(in crate::engine) struct Walked {
+/// The result of running all steps.
+pub(in crate::engine) struct WalkResult {
     pub(in crate::engine) outcome: Outcome,
-    /// Why the commit is left out as a whole, if it is.
+    /// The reason why the whole commit is skipped, if it is.
     pub(in crate::engine) reason: Option<String>,
     pub(in crate::engine) steps: Vec<StepResult>,
     /// The builds and tests that were left out.
     pub(in crate::engine) left_out: Vec<LeftOut>,
 }
 
-impl Walked {
-    /// Why the commit is skipped: what was left out, and by what.
+impl WalkResult {
+    /// Returns the reason why the commit is skipped: what was left out, and by which condition.
     pub(in crate::engine) fn skip_reason(&self) -> Option<String> {
         if self.reason.is_some() {
             return self.reason.clone();
@@ -83,9 +82,10 @@ impl Walked {
         (self.outcome == Outcome::Skipped && !reasons.is_empty()).then(|| reasons.join("; "))
     }
 
-    /// What the step says that left a phase out. `before_build` can leave out both.
+    /// Returns the reason of the step that left a phase out. `before_build` can leave out both
+    /// phases.
     pub(super) fn why(&self, left_out: LeftOut) -> Option<&str> {
-        let of = |name: StepName| {
+        let find_step = |name: StepName| {
             let mut steps = self.steps.iter();
             steps.find(|it| it.record.name == name && it.left_out == Some(left_out.by))
         };
@@ -93,38 +93,41 @@ impl Walked {
             let phase = name.decides().map(StepName::from);
             *name == left_out.step || phase == Some(left_out.step)
         };
-        let found = StepName::ALL.into_iter().filter(decides).find_map(of);
-        found.or_else(|| of(Hook::BeforeBuild.into()))?.reason.as_deref()
+        let found = StepName::ALL.into_iter().filter(decides).find_map(find_step);
+        found.or_else(|| find_step(Hook::BeforeBuild.into()))?.reason.as_deref()
     }
 }
 
 impl Steps<'_> {
-    /// Walks the pure [`Run`] to its end. `begins` hears of each step before it begins.
-    pub(in crate::engine) fn walk(&mut self, begins: &dyn Fn(StepName)) -> Walked {
-        self.walk_on(StepSequence::new(), begins)
+    /// Runs all steps in the order of [`StepSequence`]. Calls `on_begin` before each step.
+    pub(in crate::engine) fn walk(&mut self, on_begin: &dyn Fn(StepName)) -> WalkResult {
+        self.walk_on(StepSequence::new(), on_begin)
     }
 
-    /// Does what is left to do for a commit that has this outcome before its first step:
-    /// `after_all`.
+    /// Runs only `after_all`, for a commit that already has this outcome before its first step.
     pub(in crate::engine) fn walk_after(
         &mut self,
         outcome: Outcome,
-        begins: &dyn Fn(StepName),
-    ) -> Walked {
+        on_begin: &dyn Fn(StepName),
+    ) -> WalkResult {
         let mut run = StepSequence::new();
         run.stop(outcome);
-        self.walk_on(run, begins)
+        self.walk_on(run, on_begin)
     }
 
-    /// Does nothing for a commit that is left out as a whole.
-    pub(in crate::engine) fn left_out_whole(&self, unmet: &Unmet) -> Walked {
+    /// Returns the result of a commit that is skipped as a whole, without running anything.
+    pub(in crate::engine) fn skip_commit(&self, unmet: &Unmet) -> WalkResult {
         let left_out = all_left_out(self.pipeline, unmet.by);
         let reason = Some(left_out_sentence(&left_out, &unmet.reason));
-        Walked { outcome: Outcome::Skipped, reason, steps: Vec::new(), left_out }
+        WalkResult { outcome: Outcome::Skipped, reason, steps: Vec::new(), left_out }
     }
 
-    pub(super) fn walk_on(&mut self, mut run: StepSequence, begins: &dyn Fn(StepName)) -> Walked {
-        let mut walked = Walked {
+    pub(super) fn walk_on(
+        &mut self,
+        mut run: StepSequence,
+        on_begin: &dyn Fn(StepName),
+    ) -> WalkResult {
+        let mut walked = WalkResult {
             outcome: Outcome::Success,
             reason: None,
             steps: Vec::new(),
@@ -136,14 +139,14 @@ impl Steps<'_> {
                 run.stop(stop);
                 continue;
             }
-            let (name, result) = match self.left_out_ahead(name) {
+            let (name, result) = match self.left_out_before_hooks(name) {
                 Some((phase, end)) => {
-                    begins(phase);
-                    (phase, Some(self.close(phase, end, Instant::now())))
+                    on_begin(phase);
+                    (phase, Some(self.finish_phase(phase, end, Instant::now())))
                 }
                 None => {
-                    if self.has(name) {
-                        begins(name);
+                    if self.has_work(name) {
+                        on_begin(name);
                     }
                     (name, self.step(name, run.outcome()))
                 }
@@ -151,7 +154,7 @@ impl Steps<'_> {
             self.advance(&mut run, name, result.as_ref(), &mut walked.left_out);
             walked.steps.extend(result);
             if last && self.context.cancel.is_killed() {
-                return Walked { outcome: Outcome::Canceled, ..walked };
+                return WalkResult { outcome: Outcome::Canceled, ..walked };
             }
         }
         for phase in self.memory.unchanged() {
@@ -160,10 +163,10 @@ impl Steps<'_> {
                 walked.left_out.push(LeftOut { step, by: LeftOutBy::Changed });
             }
         }
-        Walked { outcome: run.outcome(), ..walked }
+        WalkResult { outcome: run.outcome(), ..walked }
     }
 
-    /// Takes the run to the step after this one, and notes the phases that were left out.
+    /// Moves the sequence to the next step, and notes the phases that were left out.
     pub(super) fn advance(
         &self,
         run: &mut StepSequence,
@@ -173,7 +176,7 @@ impl Steps<'_> {
     ) {
         let last = name == Hook::AfterAll.into();
         let outcome = match result {
-            None if self.has(name) => Outcome::Canceled,
+            None if self.has_work(name) => Outcome::Canceled,
             result => result.map_or(Outcome::Success, StepResult::counts),
         };
         match self.stopped() {
@@ -196,14 +199,14 @@ impl Steps<'_> {
                 let step = if is_configured(&phase) { phase } else { name };
                 left_out.push(LeftOut { step, by });
             }
-            // A hook's own condition leaves out that hook alone.
+            // The condition of a hook leaves out that hook alone.
             (StepName::Hook(_), _) => run.finish(outcome),
         }
     }
 
-    /// A phase whose conditions do not hold is left out before its first hook. So is one that names
-    /// a secret, or whose `before_*` hook does, that the ref may not have.
-    pub(super) fn left_out_ahead(&self, name: StepName) -> Option<(StepName, StepEnd)> {
+    /// Decides before the first hook of a phase whether the phase is left out. The reasons are its
+    /// conditions, or a secret that the ref may not use and that it or its `before_*` hook names.
+    pub(super) fn left_out_before_hooks(&self, name: StepName) -> Option<(StepName, StepEnd)> {
         let StepName::Hook(Hook::BeforeBuild | Hook::BeforeTest) = name else { return None };
         let phase = StepName::from(name.decides()?);
         let step = self.pipeline.step(phase)?;
@@ -217,70 +220,77 @@ impl Steps<'_> {
         }
     }
 
-    /// What leaves the whole commit out, if anything does.
+    /// Returns the condition that skips the whole commit, if there is one.
     pub(in crate::engine) fn whole_commit_unmet(&self) -> Option<Unmet> {
-        let (facts, forced) = (&self.info.facts, self.info.judge.forced);
-        let tell = |what: &str, unmet: &Unmet| self.tell_ignored(what, unmet);
-        whole_commit_unmet_telling(self.pipeline, facts, forced, tell)
+        let (facts, forced) = (&self.info.facts, self.info.change_check.forced);
+        self.memory.whole_commit_unmet(self.pipeline, facts, forced, &*self.reporter)
     }
 
-    /// What leaves a step out, if anything does.
+    /// Returns the condition that leaves a step out, if there is one.
     pub(super) fn unmet(&self, step: &Step) -> Result<Option<Unmet>, Error> {
-        let judge = &self.info.judge;
-        let changed =
-            |globs: &[String]| judge.differ(&*self.memory.changes(&*self.lookups)?, globs);
-        let found = unmet(&self.info.facts, &step.when, judge.forced, &changed)?;
+        let change_check = &self.info.change_check;
+        let changed = |globs: &[String]| {
+            change_check.has_changes(&*self.memory.changes(&*self.lookups)?, globs)
+        };
+        let found = unmet(&self.info.facts, &step.when, change_check.forced, &changed)?;
         if let Some(unmet) = found.as_ref().filter(|_| self.by_hand) {
             let message =
                 format!("running `{}` by hand despite its condition: {}", step.name, unmet.reason);
             self.reporter.warn(message);
             return Ok(None);
         }
-        if judge.forced
+        if change_check.forced
             && found.is_none()
             && let Some(ignored) = unmet(&self.info.facts, &step.when, false, &changed)?
         {
-            self.tell_ignored(&format!("`{}`", step.name), &ignored);
+            self.memory.report_ignored(&format!("`{}`", step.name), &ignored, &*self.reporter);
         }
         Ok(found)
     }
 
-    pub(super) fn tell_ignored(&self, what: &str, unmet: &Unmet) {
-        self.memory.tell_ignored(what, unmet, &*self.reporter);
-    }
-
-    /// Does one step. None if there is nothing to do, or it was canceled before it began.
+    /// Runs one step. Returns `None` if the step has nothing to do, or was canceled before it
+    /// began.
     pub(in crate::engine) fn step(
         &mut self,
         name: StepName,
         so_far: Outcome,
     ) -> Option<StepResult> {
         let cancel = self.cancel_view(name);
-        if !self.has(name) || cancel.is_canceled() {
+        if !self.has_work(name) || cancel.is_canceled() {
             return None;
         }
         let begun = Instant::now();
-        self.reporter.started(name, self.opens(name));
+        self.reporter.started(name, self.opened_phase(name));
         let config = self.pipeline.step(name);
         let mut end = self.hooks(name, so_far, &cancel);
-        if let Some(step) = config.filter(|_| end.goes_on()) {
+        if let Some(step) = config.filter(|_| end.may_continue()) {
             end = self.configured(step, so_far, &cancel);
         }
-        Some(self.ended(name, end, begun))
+        Some(self.finish_step(name, end, begun))
     }
 
-    /// Puts on record that a phase was left out before its first hook.
-    pub(super) fn close(&mut self, phase: StepName, end: StepEnd, begun: Instant) -> StepResult {
+    /// Records that a phase was left out before its first hook.
+    pub(super) fn finish_phase(
+        &mut self,
+        phase: StepName,
+        end: StepEnd,
+        begun: Instant,
+    ) -> StepResult {
         self.reporter.started(phase, phase.decides());
-        self.ended(phase, end, begun)
+        self.finish_step(phase, end, begun)
     }
 
-    /// What a step came to, told and noted.
-    pub(super) fn ended(&mut self, name: StepName, end: StepEnd, begun: Instant) -> StepResult {
+    /// Completes, reports and notes the result of a step.
+    pub(super) fn finish_step(
+        &mut self,
+        name: StepName,
+        end: StepEnd,
+        begun: Instant,
+    ) -> StepResult {
         let ends = self.effects.take_end();
         let end = if ends.is_some() {
-            // What follows is what would be done if it passed.
-            self.memory.unsettle();
+            // The dry run continues as if the step had passed.
+            self.memory.forget_remembered();
             StepEnd::of(Outcome::Success)
         } else {
             end
@@ -293,17 +303,17 @@ impl Steps<'_> {
         result
     }
 
-    /// Begins with what an earlier run of the commit remembered and came to.
+    /// Starts with the remembered values and the results of an earlier job of the commit.
     pub(in crate::engine) fn recall(&mut self, record: &Record) {
         self.memory = Arc::new(Memory::recalling(record.remembered.clone()));
         self.progress = Progress::of(record);
     }
 
-    /// Puts what the steps came to on record, and gives back why the commit is skipped, if it is. A
-    /// secret that a later step was the first to use is taken out of what the earlier ones left, too.
+    /// Stores the results of the steps in the record, and returns why the commit is skipped, if it
+    /// is. Masks all results again, because a later step may have used a secret first.
     pub(in crate::engine) fn keep(
         &self,
-        mut walked: Walked,
+        mut walked: WalkResult,
         record: &mut Record,
     ) -> Option<String> {
         walked.steps.iter_mut().for_each(|step| self.mask(step));
@@ -322,27 +332,28 @@ impl Steps<'_> {
         skip_reason
     }
 
-    /// Whether a step wants the export gone.
+    /// Returns true if a step requested the removal of the export.
     pub(in crate::engine) fn discards_export(&self) -> bool {
         self.memory.discards_export()
     }
 
     /// Removes the export.
-    pub(in crate::engine) fn discard(&self, build: &Build, voice: &mut JobReporter) {
+    pub(in crate::engine) fn remove_export(&self, build: &Build, reporter: &mut JobReporter) {
         match build.discard() {
-            Ok(left) => left.into_iter().for_each(|left| voice.warn(left.to_string())),
+            Ok(not_removed) => not_removed.into_iter().for_each(|it| reporter.warn(it.to_string())),
             Err(error) => {
-                voice.warn(format!("cannot remove the export: {}", error.report()));
+                reporter.warn(format!("cannot remove the export: {}", error.report()));
             }
         }
     }
 
-    /// True if there is anything to do at a step.
-    pub(super) fn has(&self, name: StepName) -> bool {
+    /// Returns true if a step has a config or hook callbacks.
+    pub(super) fn has_work(&self, name: StepName) -> bool {
         self.pipeline.step(name).is_some() || self.effects.hook_count(name) > 0
     }
 
-    /// Why no further step but `after_all` may begin.
+    /// Returns the outcome that stops all further steps except `after_all`, if the job is canceled
+    /// or late.
     pub(super) fn stopped(&self) -> Option<Outcome> {
         if self.context.cancel.is_canceled() {
             return Some(Outcome::Canceled);
@@ -356,8 +367,9 @@ impl Steps<'_> {
         self.context.cancel.with_threshold(threshold)
     }
 
-    /// The phase that begins with this step: with its `before_*` hook, if anything is to do there.
-    pub(super) fn opens(&self, name: StepName) -> Option<Phase> {
+    /// Returns the phase that begins with this step. A phase begins with its `before_*` hook, if
+    /// that has something to do.
+    pub(super) fn opened_phase(&self, name: StepName) -> Option<Phase> {
         let (phase, before) = match name {
             StepName::Phase(Phase::Build) | StepName::Hook(Hook::BeforeBuild) => {
                 (Phase::Build, Hook::BeforeBuild)
@@ -369,12 +381,12 @@ impl Steps<'_> {
             StepName::Hook(_) => return None,
         };
         let before = StepName::Hook(before);
-        (name == before || !self.has(before)).then_some(phase)
+        (name == before || !self.has_work(before)).then_some(phase)
     }
 }
 
 impl Steps<'_> {
-    /// Calls the hooks of the embedding program, which come first.
+    /// Calls the hook callbacks of the embedding program, which run first.
     pub(super) fn hooks(
         &mut self,
         name: StepName,
@@ -397,12 +409,12 @@ impl Steps<'_> {
         self.vars.allow_unknown(answer.may_set_more);
         match (answer.failed, answer.skipped) {
             (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
-            (None, Some(reason)) => StepEnd::absent(reason),
+            (None, Some(reason)) => StepEnd::skipped_by_host(reason),
             (None, None) => StepEnd::of(Outcome::Success),
         }
     }
 
-    /// Does what the config has at a step, if its conditions hold.
+    /// Runs the config's part of a step, if its conditions are met.
     pub(super) fn configured(
         &mut self,
         step: &Step,
@@ -429,9 +441,9 @@ impl Steps<'_> {
             Body::Commands(commands) => self.commands(step, commands, &context, &host),
             Body::Function(_) => self.scripts.run(step.name, context, host.clone()),
         };
-        (end.commands, end.omitted_commands) = host.ran.records();
+        (end.commands, end.omitted_commands) = host.command_log.records();
         if end.outcome == Outcome::TimedOut {
-            end.name_command(host.ran.cut_short());
+            end.name_command(host.command_log.timed_out_command());
         }
         end
     }
@@ -468,7 +480,7 @@ impl Steps<'_> {
         StepEnd::of(Outcome::Success)
     }
 
-    /// A command with its placeholders filled in.
+    /// Fills in the placeholders of a command.
     pub(super) fn command(
         &self,
         step: &Step,
@@ -494,7 +506,7 @@ impl Steps<'_> {
         StepContext::new(&self.info, name, pipeline, &self.progress, after, &self.vars, now)
     }
 
-    /// What a hook that follows a phase knows beside the rest.
+    /// Returns the additional facts for a hook that follows a phase.
     pub(super) fn after_phase(
         &self,
         name: StepName,
@@ -518,13 +530,13 @@ impl Steps<'_> {
             lookups: self.lookups.clone(),
             reporter: self.reporter.clone(),
             memory: self.memory.clone(),
-            judge: self.info.judge.clone(),
+            change_check: self.info.change_check.clone(),
             masks: self.masks.clone(),
-            ran: Ran::default(),
+            command_log: CommandLog::default(),
         }
     }
 
-    /// Where a request of this step comes from.
+    /// Returns the context of a request of this step.
     pub(super) fn request(
         &self,
         step: StepName,
@@ -534,7 +546,7 @@ impl Steps<'_> {
         RequestContext { step, deadline, cancel: cancel.clone(), ..self.context.clone() }
     }
 
-    /// Takes secrets out of all that a step leaves: what went to a reporter was masked before.
+    /// Masks secrets in the result of a step. Everything sent to a reporter was masked before.
     pub(super) fn mask(&self, result: &mut StepResult) {
         let clean = |text: String| self.masks.apply(&text);
         result.record.error = result.record.error.take().map(clean);
@@ -552,8 +564,9 @@ impl Steps<'_> {
     }
 }
 
-/// How a phase ends that is left out before its first hook: by its conditions, else for want of a
-/// right to a secret that it names, or its `before_*` hook if that would run.
+/// Returns the result of a phase that is left out before its first hook. First its conditions
+/// decide. Then the secrets that it names must be allowed, and those of its `before_*` hook, if
+/// that would run.
 pub(in crate::engine) fn left_out_of(
     phase: &Step,
     before: Option<&Step>,
@@ -571,8 +584,9 @@ pub(in crate::engine) fn left_out_of(
     Ok(secrets.find_map(|name| check_secret(name).err()).map(StepEnd::denied))
 }
 
-/// A hook that failed once nobody waited for it any more did not fail by itself; but what failed in
-/// the embedding program itself may have used up the time.
+/// Returns the outcome of a failed hook callback. After a cancellation or a deadline, the callback
+/// did not fail by itself. A fault of the embedding program comes before the deadline, because it
+/// may have used up the time.
 pub(super) fn end_of_hook(context: &RequestContext, error: &Error) -> Outcome {
     match () {
         () if context.is_canceled() => Outcome::Canceled,
@@ -582,7 +596,7 @@ pub(super) fn end_of_hook(context: &RequestContext, error: &Error) -> Outcome {
     }
 }
 
-/// The secrets of a step as variables.
+/// Returns the secrets of a step as environment variables.
 pub(super) fn secret_variables(
     step: &Step,
     host: &dyn Host,

@@ -1,4 +1,4 @@
-//! Exports beside `git archive | tar -x`, of ordinary and of hostile trees.
+//! Compares exports with `git archive | tar -x`, for ordinary and hostile trees.
 
 use std::{
     collections::BTreeMap,
@@ -16,14 +16,14 @@ use crate::{
     testing::{TestRepo, succeed},
 };
 
-/// Every path below a folder: its mode, and its contents or the link's text.
+/// All paths below a directory: each with its mode, and its contents or the link's target.
 type Listing = BTreeMap<Vec<u8>, (u32, Vec<u8>)>;
 
 fn list(root: &Path) -> Listing {
     let mut listing = Listing::new();
-    let mut folders = vec![root.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
+    let mut dirs = vec![root.to_path_buf()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
             let meta = fs::symlink_metadata(&path).unwrap();
             let contents = if meta.is_symlink() {
@@ -36,27 +36,27 @@ fn list(root: &Path) -> Listing {
             let name = path.strip_prefix(root).unwrap().as_os_str().as_bytes().to_vec();
             listing.insert(name, (meta.permissions().mode(), contents));
             if meta.is_dir() {
-                folders.push(path);
+                dirs.push(path);
             }
         }
     }
     listing
 }
 
-/// What git itself makes of the commit.
+/// Returns the listing of git's archive.
 fn archive(test: &TestRepo, commit: &str) -> Listing {
-    let folder = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().unwrap();
     let mut git = test.command();
     let mut git =
         git.args(["archive", commit]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let tar = std::process::Command::new("tar")
-        .current_dir(folder.path())
+        .current_dir(dir.path())
         .args(["--no-same-permissions", "--no-same-owner", "-xf", "-"])
         .stdin(git.stdout.take().unwrap())
         .output();
     succeed("tar", &tar.unwrap());
     assert!(git.wait().unwrap().success());
-    list(folder.path())
+    list(dir.path())
 }
 
 fn export_with(
@@ -64,8 +64,8 @@ fn export_with(
     commit: &str,
     options: ExportOptions,
 ) -> Result<(Listing, Exported), Error> {
-    let around = tempfile::tempdir().unwrap();
-    let target = around.path().join("export");
+    let temp = tempfile::tempdir().unwrap();
+    let target = temp.path().join("export");
     let repo = Repo::open(test.path())?;
     let cancel = CancelView::new(&CancelToken::new(), 1);
     let result = export(&repo, commit.parse()?, &target, &options, &cancel);
@@ -77,22 +77,22 @@ fn exported(test: &TestRepo, commit: &str) -> Result<(Listing, Exported), Error>
     export_with(test, commit, ExportOptions::default())
 }
 
-/// Exports and compares with git; returns what was exported.
+/// Exports, compares with git, and returns the listing.
 fn check(test: &TestRepo, commit: &str) -> (Listing, Exported) {
-    let (ours, exported) = exported(test, commit).unwrap();
-    let theirs = archive(test, commit);
-    assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>());
-    for (name, (mode, contents)) in &ours {
+    let (actual, exported) = exported(test, commit).unwrap();
+    let expected = archive(test, commit);
+    assert_eq!(actual.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, (mode, contents)) in &actual {
         let name_text = String::from_utf8_lossy(name);
-        let (their_mode, their_contents) = &theirs[name];
-        assert_eq!(format!("{mode:o}"), format!("{their_mode:o}"), "mode of {name_text}");
-        let (ours, theirs) = (contents.escape_ascii(), their_contents.escape_ascii());
-        assert_eq!(ours.to_string(), theirs.to_string(), "{name_text}");
+        let (expected_mode, expected_contents) = &expected[name];
+        assert_eq!(format!("{mode:o}"), format!("{expected_mode:o}"), "mode of {name_text}");
+        let (actual, expected) = (contents.escape_ascii(), expected_contents.escape_ascii());
+        assert_eq!(actual.to_string(), expected.to_string(), "{name_text}");
     }
-    (ours, exported)
+    (actual, exported)
 }
 
-/// Stores an object as it is, valid or not.
+/// Stores an object, even an invalid one.
 fn store(test: &TestRepo, kind: &str, bytes: &[u8]) -> String {
     let mut git = test.command();
     let git = git.args(["hash-object", "-t", kind, "--literally", "-w", "--stdin"]);
@@ -101,7 +101,7 @@ fn store(test: &TestRepo, kind: &str, bytes: &[u8]) -> String {
     succeed("git hash-object", &git.wait_with_output().unwrap())
 }
 
-/// A tree of these modes, names and objects, in this order.
+/// Stores a tree with these modes, names and objects, in this order.
 fn store_tree(test: &TestRepo, entries: &[(&str, &[u8], &str)]) -> String {
     let mut bytes = Vec::new();
     for (mode, name, id) in entries {
@@ -213,7 +213,7 @@ fn line_ends_equal_an_archive_under_every_setting() {
         lines.push_str(&format!("*.{n} {attributes}\n"));
         contents.iter().for_each(|(name, text)| test.write(&format!("{name}.{n}"), text));
     }
-    // Added before the attributes and without them, so that the blobs are as written.
+    // The files are added before the attributes, so that git does not convert them.
     test.git(&["add", "-A"]);
     test.write(".gitattributes", lines);
     test.git(&["add", ".gitattributes"]);
@@ -243,9 +243,9 @@ fn attributes_nest_and_override_as_in_git() {
         ("sub/", "*.txt -text\n[attr]dos -text\n/deep/a.txt text=auto\n"),
         ("sub/deep/", "a.txt !text eol=lf\n../a.txt text\nb.[a-c] dos\r\n"),
     ];
-    for (folder, text) in files {
-        test.write(&format!("{folder}.gitattributes"), text);
-        test.git(&["add", &format!("{folder}.gitattributes")]);
+    for (dir, text) in files {
+        test.write(&format!("{dir}.gitattributes"), text);
+        test.git(&["add", &format!("{dir}.gitattributes")]);
     }
     test.git(&["commit", "-qm", "attributes"]);
     let commit = test.git(&["rev-parse", "HEAD"]);
@@ -322,11 +322,11 @@ fn encodings_equal_an_archive() {
 }
 
 #[test]
-fn what_is_not_done_is_said_once() {
+fn each_ignored_attribute_is_reported_once() {
     let test = TestRepo::new();
     let lines =
         "*.bin filter=lfs\n*.kr working-tree-encoding=EUC-KR\n*.set working-tree-encoding\n";
-    // By hand, because git takes no file while there is an encoding without a name.
+    // The tree is made by hand, because git does not add files while an encoding has no name.
     let (lines, text) =
         (store(&test, "blob", lines.as_bytes()), store(&test, "blob", b"pointer\n"));
     let files = ["a.bin", "b.bin", "c.kr", "d.set"];
@@ -346,7 +346,7 @@ fn what_is_not_done_is_said_once() {
     );
 }
 
-/// Every listed placeholder, one a line.
+/// Returns all supported placeholders, one on each line.
 fn all_placeholders() -> String {
     let simple = "H h T t P p e d D s f b B n N % x41 x0a";
     let person = "n e l N E L t d D i I s";
@@ -432,7 +432,7 @@ fn export_ignore_drops_only_on_request() {
     let commit = test.commit("one");
     let (all, _) = exported(&test, &commit).unwrap();
     names.iter().for_each(|name| assert!(all.contains_key(name.as_bytes()), "{name}"));
-    let options = ExportOptions { honour_export_ignore: true, ..ExportOptions::default() };
+    let options = ExportOptions { export_ignore: true, ..ExportOptions::default() };
     let (fewer, _) = export_with(&test, &commit, options).unwrap();
     let paths = |listing: &Listing| listing.keys().cloned().collect::<Vec<_>>();
     assert_eq!(paths(&fewer), paths(&archive(&test, &commit)));
@@ -507,12 +507,12 @@ fn broken_trees_name_path_and_object() {
 }
 
 #[test]
-fn a_tree_too_deep_is_refused_and_taken_back() {
+fn a_tree_too_deep_is_refused_and_removed() {
     let test = TestRepo::new();
     let blob = store(&test, "blob", b"text");
     let mut names = Vec::new();
     let mut bytes = Vec::new();
-    // `git fast-import` makes the levels in one process.
+    // `git fast-import` creates all levels in one process.
     for (depth, branch) in [(1500, "fits"), (2500, "deep")] {
         let path = format!("{}file", "d/".repeat(depth));
         let head = format!("commit refs/heads/{branch}\ncommitter C <c> 1 +0000\ndata 1\nm");
@@ -525,8 +525,8 @@ fn a_tree_too_deep_is_refused_and_taken_back() {
     assert!(git.wait().unwrap().success());
 
     let repo = Repo::open(test.path()).unwrap();
-    let around = tempfile::tempdir().unwrap();
-    let target = around.path().join("export");
+    let temp = tempfile::tempdir().unwrap();
+    let target = temp.path().join("export");
     let cancel = CancelView::new(&CancelToken::new(), 1);
     let run = |branch: &str| {
         let commit = test.git(&["rev-parse", branch]).parse().unwrap();
@@ -539,7 +539,7 @@ fn a_tree_too_deep_is_refused_and_taken_back() {
 }
 
 #[test]
-fn a_cancel_takes_everything_back() {
+fn a_cancellation_removes_everything() {
     let test = TestRepo::new();
     test.write("a", "text");
     let commit = test.commit("one").parse().unwrap();

@@ -1,4 +1,4 @@
-//! A command as a step asks for it, and how it ended.
+//! A command that a step wants to run, and its result.
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
@@ -11,43 +11,44 @@ use crate::model::{
     outcome::Exit,
 };
 
-/// More of a command tells nobody more.
+/// The most characters of a command to show. More would not help a reader.
 const SHOWN_CHARACTERS_MAX: usize = 1_000;
 
-/// A command as a step asks for it, before anything was checked.
+/// A command that a step wants to run, not yet checked.
 #[derive(Clone, Debug)]
 pub(crate) struct StepCommand {
     pub(crate) program: Program,
-    /// A directory below the export.
+    /// The working directory, below the export.
     pub(crate) cwd: Option<String>,
-    /// Variables over those that every command gets. `None` takes one away.
+    /// Changes to the environment that every command gets.
     pub(crate) env: Vec<EnvChange>,
     pub(crate) input: Option<Vec<u8>>,
-    /// When the step, or what encloses the command in it, has to have ended.
+    /// The time by which it must have ended: the earliest limit of the step and of what encloses
+    /// the command.
     pub(crate) deadline: Option<Instant>,
-    /// How long one attempt may take.
+    /// The time limit of one attempt.
     pub(crate) timeout: Option<Duration>,
-    /// How many attempts there are beyond the first.
+    /// The number of attempts beyond the first.
     pub(crate) retries: u32,
     /// The wait between two attempts.
     pub(crate) backoff: Duration,
-    /// The exit codes beside 0 with which it passes.
+    /// The exit codes other than 0 that count as success.
     pub(crate) allowed: Vec<i64>,
     pub(crate) output: OutputUse,
-    /// What goes in front of each line of its output.
+    /// The prefix of each line of its output.
     pub(crate) label: Option<String>,
     pub(crate) shown: Shown,
-    /// True if it cleans up, so that a first cancel does not stop it.
+    /// True if it cleans up, so that only a second cancel stops it.
     pub(crate) cleanup: bool,
-    /// True once the step is over, so that no further attempt begins.
+    /// True once the step has ended, so that no further attempt starts.
     pub(crate) is_over: Arc<AtomicBool>,
 }
 
 impl StepCommand {
-    /// The wait between attempts unless something else is said.
+    /// The default wait between two attempts.
     pub(crate) const BACKOFF: Duration = Duration::from_secs(1);
 
-    /// A command with nothing but a program.
+    /// Creates a command with the defaults of all options.
     pub(crate) fn new(program: Program) -> Self {
         Self {
             program,
@@ -67,7 +68,7 @@ impl StepCommand {
         }
     }
 
-    /// True if an exit means that the command passed.
+    /// Returns true if this exit counts as success.
     pub(crate) fn passes_with(&self, exit: Exit) -> bool {
         match exit {
             Exit::Code(code) => code == 0 || self.allowed.contains(&i64::from(code)),
@@ -76,71 +77,72 @@ impl StepCommand {
     }
 }
 
-/// What a step does with a command's output beside showing it.
+/// How a step uses a command's output, besides showing it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OutputUse {
-    /// Nothing.
+    /// Not at all.
     Shown,
-    /// It may look at it.
+    /// The step may read it.
     Given,
-    /// It goes on with what the command writes to standard output.
+    /// The step uses the standard output as a value.
     Captured,
 }
 
 impl OutputUse {
-    /// True if the step is given what the command writes.
+    /// Returns true if the step gets the output.
     pub(crate) fn is_given(self) -> bool {
         self != OutputUse::Shown
     }
 }
 
-/// Which part of a command's output is shown and logged.
+/// The part of a command's output that is shown and logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
     All,
-    /// Standard error: the other stream is for the script.
+    /// Only standard error: standard output goes to the script.
     Stderr,
     Nothing,
 }
 
-/// How a command ended, all attempts included.
+/// The result of a command, after all attempts.
 #[derive(Clone, Debug)]
 pub(crate) struct CommandEnd {
     /// The command in one line, masked.
     pub(crate) command: String,
-    /// All of it, masked.
+    /// The whole command, masked.
     pub(crate) whole: String,
-    /// The task or group that it was run in, masked.
+    /// The label of the task or group that ran it, masked.
     pub(crate) label: Option<String>,
     pub(crate) exit: Exit,
-    /// True if it passed, with code 0 or one that is allowed.
+    /// True if its exit counts as success.
     pub(crate) passed: bool,
-    /// What the last attempt wrote, if the step is given it: raw, and more than the step can be
-    /// given if that is longer.
+    /// The standard output of the last attempt, unmasked, if the step gets it. It may be longer
+    /// than the limit.
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
-    /// The end of what it wrote, masked.
+    /// The end of its output, masked.
     pub(crate) tail: String,
 }
 
 impl CommandEnd {
-    /// How many bytes of a stream a step can be given. More are kept, by which that is noticed.
+    /// The most bytes of a stream that a step can get. tinyci keeps a bit more, to notice that the
+    /// limit was exceeded.
     pub(crate) const GIVEN_BYTES_MAX: usize = 8 << 20;
 
-    /// What is told of it if it did not pass.
+    /// Returns the data for the failure of this command.
     pub(crate) fn failed(&self) -> FailedCommand {
         let (command, label, tail) = (self.whole.clone(), self.label.clone(), self.tail.clone());
         FailedCommand { command, label, exit: self.exit, tail }
     }
 }
 
-/// A command in one line of bearable length.
+/// Returns a command in one line, shortened.
 pub(crate) fn shown_program(program: &Program) -> String {
     in_one_line(&whole_program(program))
 }
 
-/// The text of a command in one line of bearable length. It is masked before: of a secret that is
-/// cut no mask knows the rest.
+/// Returns the text of a command in one line, shortened. Mask the text first: a mask does not
+/// recognize a secret that was cut.
 pub(crate) fn in_one_line(text: &str) -> String {
     let mut lines = text.trim().lines();
     let first = lines.next().unwrap_or_default();
@@ -149,7 +151,7 @@ pub(crate) fn in_one_line(text: &str) -> String {
     if is_all { shown } else { format!("{shown} …") }
 }
 
-/// All of a command: the arguments of a program with single spaces between them.
+/// Returns the whole command. The arguments of a program are separated by single spaces.
 pub(crate) fn whole_program(program: &Program) -> String {
     match program {
         Program::Shell(text) => text.trim().to_owned(),

@@ -1,4 +1,4 @@
-//! The clock of what is not done: it stands still but for the waits that a step asks for.
+//! The simulated clock of dry runs: only the waits of a step advance it.
 
 use crate::util::lock::lock;
 use std::{
@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A clock that only waits move.
+/// A simulated clock that only waits advance.
 #[derive(Debug)]
 pub(crate) struct DryClock {
     begun: Instant,
@@ -19,7 +19,7 @@ impl DryClock {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        // Who waits for longer than a clock can tell waits beyond every limit that there is.
+        // If the sum is beyond the range of the clock, any time beyond all limits will do.
         let far = || self.begun + Duration::from_secs(100 * 365 * 24 * 60 * 60);
         self.begun.checked_add(self.waited()).unwrap_or_else(far)
     }
@@ -28,18 +28,18 @@ impl DryClock {
         *lock(&self.waited)
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn wait(&self, time: Duration) {
         let mut waited = lock(&self.waited);
         *waited = waited.saturating_add(time);
     }
 
-    /// Sets how much time has passed: tasks wait at once.
+    /// Sets the total time waited, because parallel tasks wait at the same time.
     pub(crate) fn set_waited(&self, waited: Duration) {
         *lock(&self.waited) = waited;
     }
 
-    /// How long this clock has been there, by the clock on the wall.
+    /// Returns the real time since this clock was created.
     pub(crate) fn age(&self) -> Duration {
         self.begun.elapsed()
     }

@@ -1,4 +1,4 @@
-//! What a step knows of its commit and of the steps before it.
+//! [`Facts`]: the data about the commit and the earlier steps that a step can use.
 
 use super::result::{Failed, StepResult};
 use crate::{
@@ -11,21 +11,21 @@ use crate::{
     util::version_order::newest,
 };
 
-/// The longest commit message that goes into an environment: Linux refuses longer strings.
+/// The most bytes of a commit message in an environment variable: Linux refuses longer strings.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-/// What a step can know. `ctx`, placeholders and the variables `TINYCI_*` are all made of it.
+/// The data that a step can use. `ctx`, placeholders and the variables `TINYCI_*` are made from it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) commit: String,
     pub(crate) short: String,
     pub(crate) tree: String,
     pub(crate) branch: Option<String>,
-    /// All that name the commit, sorted.
+    /// All tags of the commit, sorted.
     pub(crate) tags: Vec<String>,
-    /// The one that asks for the job.
+    /// The tag that the job is for.
     pub(crate) tag: Option<String>,
-    /// The one that the step is for.
+    /// The tag that the step is for.
     pub(crate) step_tag: Option<String>,
     pub(crate) subject: String,
     pub(crate) message: String,
@@ -36,21 +36,21 @@ pub(crate) struct Facts {
     pub(crate) build_dir: String,
     pub(crate) repo: String,
     pub(crate) job_id: String,
-    /// The step that runs.
+    /// The current step.
     pub(crate) step: String,
     pub(crate) environment: Option<String>,
     pub(crate) trigger: String,
-    /// What the steps so far came to.
+    /// The results of the steps so far.
     pub(crate) progress: Progress,
-    /// In hooks that follow a phase, the outcome of the commit so far, in a word.
+    /// The outcome of the commit so far, in hooks after a phase.
     pub(crate) outcome: Option<String>,
-    /// In the same hooks, the verdict of the first parent, in a word.
+    /// The verdict of the first parent, in the same hooks.
     pub(crate) previous: Option<String>,
     pub(crate) machine: String,
 }
 
 impl Facts {
-    /// What git knows of a commit, in texts that the operating system takes.
+    /// Returns the facts of a commit, as strings that the operating system accepts.
     pub(crate) fn of(commit: &Commit) -> Self {
         Self {
             commit: commit.id.to_string(),
@@ -66,15 +66,15 @@ impl Facts {
         }
     }
 
-    /// The tag that something is for which asks for tags that match: the one that asks for the job
-    /// if it matches, else the newest that does.
+    /// Returns the tag that matches: the one that the job is for if it matches, else the newest
+    /// matching one.
     pub(crate) fn tag_for(&self, matches: impl Fn(&str) -> bool) -> Option<String> {
         let pushed = self.tag.as_deref().filter(|tag| matches(tag));
         let tags = self.tags.iter().map(String::as_str).filter(|tag| matches(tag));
         pushed.or_else(|| newest(tags)).map(str::to_owned)
     }
 
-    /// The facts by their names in capitals and after `TINYCI_`: the variables of commands.
+    /// Returns the facts for commands. The names become the variables `TINYCI_*` in capitals.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
         let mut variables = self.named();
         variables.push(("tags", self.tags.join(" ")));
@@ -83,7 +83,7 @@ impl Facts {
         variables
     }
 
-    /// The facts by their names in placeholders.
+    /// Returns the facts for placeholders, by name.
     pub(crate) fn named(&self) -> Vec<(&'static str, String)> {
         let mut named = vec![
             ("commit", self.commit.clone()),
@@ -105,7 +105,7 @@ impl Facts {
         named
     }
 
-    /// The values that whoever pushes has a say in: no shell may read them as they are.
+    /// Returns the values that a person who pushes can choose. A shell must never interpret them.
     pub(crate) fn untrusted(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let single = [
             ("subject", Some(&self.subject)),
@@ -119,48 +119,48 @@ impl Facts {
     }
 }
 
-/// A text of the commit's that the operating system takes: no NUL, not endless.
+/// Makes a string acceptable for the operating system: limits its length and replaces NUL.
 fn clean(text: &str) -> String {
     cut(text, MESSAGE_BYTES_MAX).replace('\0', "\u{fffd}")
 }
 
-/// What the steps of a job came to so far.
+/// The results of a job's steps so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// The outcome of `build`, in a word.
+    /// The outcome of `build`.
     pub(crate) build: Option<String>,
-    /// The outcome of `test`, in a word.
+    /// The outcome of `test`.
     pub(crate) test: Option<String>,
-    /// What failed in the step that failed last, the gravest first.
+    /// The failures of the last step that failed, the most severe first.
     pub(crate) failures: Vec<FailureFacts>,
 }
 
-/// One thing that failed in a step.
+/// One failure in a step, as scripts see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FailureFacts {
-    /// The command that failed, else why the step did.
+    /// The command that failed, else the reason why the step failed.
     pub(crate) command: String,
     pub(crate) code: Option<i64>,
     /// The phase or hook.
     pub(crate) at: String,
-    /// The end of what the command wrote.
+    /// The end of the command's output.
     pub(crate) tail: String,
-    /// The task or group.
+    /// The label of the task or group.
     pub(crate) label: Option<String>,
-    /// Where in the script.
+    /// The position in the script.
     pub(crate) place: Option<String>,
-    /// What failed, in a sentence.
+    /// The failure in one sentence.
     pub(crate) message: String,
 }
 
 impl Progress {
-    /// What an earlier run of the commit came to.
+    /// Returns the results of an earlier job of the commit.
     pub(crate) fn of(record: &Record) -> Self {
         let word = |phase: Phase| record.step(phase).map(|step| step.outcome.name().to_owned());
         Self { build: word(Phase::Build), test: word(Phase::Test), failures: Vec::new() }
     }
 
-    /// Adds what one more step came to.
+    /// Adds the result of a step.
     pub(crate) fn note(&mut self, result: &StepResult) {
         let outcome = result.record.outcome;
         let word = Some(outcome.name().to_owned());

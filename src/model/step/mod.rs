@@ -1,15 +1,15 @@
-//! One step of a pipeline as data, and the seams around it.
+//! One step of a pipeline as data, and the traits around it.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `command` | a command as a step asks for it, and how it ended |
-//! | `dry_clock` | the clock of what is not done |
-//! | `facts` | what a step knows of its commit and of the steps before it |
-//! | `result` | what a step came to |
-//! | `seams` | what a body may ask for ([`Host`]), and what acts outside ([`Effects`] and its like) |
+//! | `command` | a command that a step wants to run, and its result |
+//! | `dry_clock` | the simulated clock of dry runs |
+//! | `facts` | the data about the commit and the earlier steps that a step can use |
+//! | `result` | the result of a step |
+//! | `seams` | [`Host`], the interface of a step's body, and the traits for effects ([`Effects`] and others) |
 //!
-//! The engine's `step/host.rs` is the one [`Host`]. Real runs, dry runs and pipeline tests differ
-//! in what stands behind it, and in nothing else.
+//! The only [`Host`] is `step/host.rs` of the engine. Runs, dry runs and pipeline tests differ only
+//! in the traits that it uses.
 
 mod command;
 mod dry_clock;

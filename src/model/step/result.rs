@@ -1,4 +1,4 @@
-//! What a step came to.
+//! [`StepResult`]: the result of a step.
 
 use super::command::in_one_line;
 use crate::model::{
@@ -7,53 +7,53 @@ use crate::model::{
     record::{LeftOutBy, StepFailure, StepRecord},
 };
 
-/// What a step came to: what is kept of it, and what the steps after it and the run ask for.
+/// The result of a step: its record, and the data that later steps and the run need.
 #[derive(Debug)]
 pub(crate) struct StepResult {
     pub(crate) record: StepRecord,
     /// The error that ended it, if one did.
     pub(crate) error: Option<Error>,
-    /// Why it did not pass, in a sentence without a place: masked.
+    /// The reason why it did not succeed, in a sentence without a position, masked.
     pub(crate) reason: Option<String>,
-    /// What failed, the gravest first, as in the record.
+    /// All failures, the most severe first, as in the record.
     pub(crate) failures: Vec<Failed>,
-    /// True if it waits for an approval.
-    pub(crate) waits: bool,
-    /// What left it out, unless that was the embedding program.
+    /// True if it awaits approval.
+    pub(crate) awaits_approval: bool,
+    /// The cause, if it was left out, but not by the embedding program.
     pub(crate) left_out: Option<LeftOutBy>,
-    /// Why a plan says nothing further of it. What the rest shows is then what it would be if the
-    /// step passed.
+    /// The reason why a plan ends inside this step. The other fields then assume that the step
+    /// succeeds.
     pub(crate) ends: Option<String>,
 }
 
 impl StepResult {
-    /// The outcome that decides what follows, beside what it leaves out. A step that a condition or
-    /// the embedding program left out counts as absent.
+    /// Returns the outcome that decides what happens next. A step that a condition or the embedding
+    /// program left out counts as absent.
     pub(crate) fn counts(&self) -> Outcome {
         match (self.record.outcome, self.left_out) {
             (Outcome::Skipped, Some(LeftOutBy::Skip)) => Outcome::Skipped,
-            (Outcome::Skipped, _) if !self.waits => Outcome::Success,
+            (Outcome::Skipped, _) if !self.awaits_approval => Outcome::Success,
             (outcome, _) => outcome,
         }
     }
 }
 
-/// One thing that failed in a step, with what the record has no room for.
+/// One failure in a step, with data that is not in the record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Failed {
     pub(crate) failure: StepFailure,
-    /// The end of what the command wrote, masked.
+    /// The end of the command's output, masked.
     pub(crate) tail: String,
 }
 
 impl Failed {
-    /// A failure that no command says.
+    /// Creates a failure without a command.
     pub(crate) fn of(message: impl Into<String>) -> Self {
         let failure = StepFailure { message: message.into(), ..StepFailure::default() };
         Self { failure, tail: String::new() }
     }
 
-    /// An error, with its place if it has one.
+    /// Creates a failure from an error, with its position if it has one.
     pub(crate) fn of_error(error: &Error) -> Self {
         let mut failed = Self::of(error.message());
         let place = error.path().zip(error.position());
@@ -61,7 +61,7 @@ impl Failed {
         failed
     }
 
-    /// A command that did not pass.
+    /// Creates a failure from a command.
     pub(crate) fn of_command(command: FailedCommand) -> Self {
         let FailedCommand { command, label, exit, tail } = command;
         let message = command_failure(&in_one_line(&command), exit);
@@ -70,7 +70,7 @@ impl Failed {
     }
 }
 
-/// What is said of a command that failed.
+/// Returns the message for a failed command.
 pub(crate) fn command_failure(command: &str, exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("command exited with status {code}: {command}"),
@@ -81,11 +81,11 @@ pub(crate) fn command_failure(command: &str, exit: Exit) -> String {
 /// A command that failed.
 #[derive(Clone, Debug)]
 pub(crate) struct FailedCommand {
-    /// All of the command, masked.
+    /// The whole command, masked.
     pub(crate) command: String,
-    /// The task or group that it was run in.
+    /// The label of the task or group that ran it.
     pub(crate) label: Option<String>,
     pub(crate) exit: Exit,
-    /// The end of what it wrote, masked.
+    /// The end of its output, masked.
     pub(crate) tail: String,
 }

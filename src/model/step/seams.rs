@@ -1,8 +1,8 @@
-//! The seams around a step.
+//! The traits around a step.
 //!
-//! [`Host`] is what the body of a step asks: it makes every check. What passed them acts through
-//! [`Effects`], looks things up through [`Lookups`] and is told through [`Reporter`]: in earnest,
-//! as a plan, or as a test says.
+//! [`Host`] is the interface that a step's body uses, and makes every check. Behind it, [`Effects`]
+//! acts, [`Lookups`] finds data and [`Reporter`] receives messages. Each has one implementation for
+//! runs, one for dry runs and one for pipeline tests.
 
 use std::{ffi::OsStr, sync::Arc, time::Instant};
 
@@ -21,30 +21,30 @@ use crate::model::{
     request_context::RequestContext,
 };
 
-/// Why a step does not get what it asked for, by who is to blame.
+/// The reason why a step does not get what it requested, by cause.
 #[derive(Debug)]
 pub(crate) enum Denied {
-    /// The step may not have it, or the embedding program says no: the step fails, unless a script
-    /// catches that.
+    /// The step may not have it, or the embedding program refused. The step fails, unless a script
+    /// catches the error.
     Refused(Error),
-    /// The ref may not have it: the step is left out, and a script cannot catch that.
+    /// The commit's ref may not have it. The step is left out, and a script cannot catch that.
     LeftOut(Error),
-    /// The machinery failed: there is no verdict.
+    /// tinyci or the embedding program failed. There is no verdict.
     Fault(Error),
 }
 
 impl Denied {
-    /// What is wrong with the request itself.
+    /// Creates a refusal because the request itself is invalid.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Denied::Refused(Error::new(ErrorKind::InvalidArg, message))
     }
 
-    /// An error of what the embedding program was asked for.
+    /// Creates a denial from an error of the embedding program.
     pub(crate) fn of_host(error: Error) -> Self {
         if error.is_host_fault() { Denied::Fault(error) } else { Denied::Refused(error) }
     }
 
-    /// An error of the machinery, unless the embedding program says that it refuses.
+    /// Creates a fault, unless the embedding program refused.
     pub(crate) fn of_machinery(error: Error) -> Self {
         match error.kind() {
             ErrorKind::HostAbort => Denied::Refused(error),
@@ -53,38 +53,38 @@ impl Denied {
     }
 }
 
-/// What limits a request, and whose it is.
+/// The limits of a request, and its label.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestLimits {
     pub(crate) deadline: Option<Instant>,
-    /// The task of a `parallel`, or the group.
+    /// The label of the task or group.
     pub(crate) label: Option<String>,
-    /// True if it cleans up, so that a first cancel does not stop it.
+    /// True if it cleans up, so that only a second cancel stops it.
     pub(crate) cleanup: bool,
 }
 
-/// What differs from the nearest green ancestor.
+/// The differences from the nearest green ancestor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Changes {
-    /// The full id of that ancestor; without one, everything counts as changed.
+    /// The full id of that ancestor. If `None`, everything counts as changed.
     pub(crate) base: Option<String>,
-    /// The paths that differ, for people and scripts: sorted, each once, with U+FFFD for what is not
-    /// UTF-8.
+    /// The changed paths for people and scripts: sorted, without duplicates, with U+FFFD for bytes
+    /// that are not UTF-8.
     pub(crate) paths: Vec<String>,
-    /// The same as they are, for globs.
+    /// The changed paths for globs, unmodified.
     pub(crate) exact: Vec<ChangedPath>,
 }
 
-/// A path that differs, as git has it.
+/// A changed path, as git stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ChangedPath {
     pub(crate) bytes: Vec<u8>,
-    /// True if it is or was a submodule, which is a directory to a glob.
+    /// True if it is or was a submodule: globs treat it as a directory.
     pub(crate) is_directory: bool,
 }
 
 impl Changes {
-    /// What differs from an ancestor, or all there is without one.
+    /// Creates the differences from an ancestor. Without an ancestor, pass all paths.
     pub(crate) fn new(base: Option<String>, exact: Vec<ChangedPath>) -> Self {
         let shown = exact.iter().map(|it| String::from_utf8_lossy(&it.bytes).into_owned());
         let mut paths: Vec<String> = shown.collect();
@@ -97,45 +97,45 @@ impl Changes {
 /// An answer to `approve`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ApprovalAnswer {
-    /// A person approved: the step goes on.
+    /// A person approved: the step continues.
     Given,
-    /// Nobody has yet: the step ends and waits.
+    /// No person has approved yet: the step ends and waits.
     Awaited,
 }
 
-/// What the hooks of the embedding program said at one point.
+/// The answers of the embedding program's hook callbacks at one point.
 #[derive(Debug, Default)]
 pub(crate) struct HookAnswer {
-    /// Why the step fails.
+    /// The reason why the step fails.
     pub(crate) failed: Option<Error>,
-    /// Why the config's own hook is left out.
+    /// The reason why the config's hook is left out.
     pub(crate) skipped: Option<String>,
-    /// The variables that were set.
+    /// The variables that the callbacks set.
     pub(crate) vars: Vec<(String, String)>,
-    /// True if more variables may be set in a real run.
+    /// True if the callbacks may set more variables in a real run.
     pub(crate) may_set_more: bool,
 }
 
-/// What stands at a path of a commit's tree.
+/// The type of an entry in a commit's tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TreeEntry {
-    /// A directory, or a submodule, which is exported as an empty one.
+    /// A directory, or a submodule, which is exported as an empty directory.
     Directory,
     /// A file.
     File,
-    /// A symbolic link, and where it leads.
+    /// A symbolic link, with its target.
     Link(String),
     Absent,
-    /// There is no tree to ask.
+    /// Unknown, because there is no tree.
     Unknown,
 }
 
-/// What the body of a step, a function or a list of commands, can ask for.
+/// The interface that the body of a step uses. A body is a script function or a list of commands.
 pub(crate) trait Host: Send + Sync {
-    /// Runs a command to its end, with all its attempts.
+    /// Runs a command until it ends, with all its attempts.
     fn command(&self, command: &StepCommand) -> Result<CommandEnd, Denied>;
 
-    /// Shows a text of the step's own.
+    /// Shows a text that the step prints.
     fn print(&self, label: Option<&str>, text: &str);
 
     /// Shows a warning.
@@ -144,7 +144,7 @@ pub(crate) trait Host: Send + Sync {
     /// Returns the bytes of a secret, which are masked from then on.
     fn secret(&self, name: &str, limits: RequestLimits) -> Result<Vec<u8>, Denied>;
 
-    /// Masks from now on what stands for secrets in the texts of the step itself.
+    /// Masks this placeholder for a secret in the strings of the step from now on.
     fn mask_placeholder(&self, placeholder: &str);
 
     /// Calls a function of the embedding program.
@@ -158,86 +158,87 @@ pub(crate) trait Host: Send + Sync {
     /// Returns a variable of the environment that commands get.
     fn env(&self, name: &str) -> Option<String>;
 
-    /// Keeps a value with the commit's record.
+    /// Stores a value in the commit's record.
     fn remember(&self, key: &str, value: Value) -> Result<(), Denied>;
 
-    /// Returns what was kept under this key.
+    /// Returns the value stored for this key.
     fn recall(&self, key: &str) -> Option<Value>;
 
-    /// Keeps files of the export beyond it: paths of files and directories, and globs.
+    /// Keeps files of the export as artifacts: paths of files and directories, and globs.
     fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied>;
 
-    /// Has the export removed when the run is over.
+    /// Requests that the export is removed when the job has ended.
     fn discard_export(&self);
 
     /// Asks whether a person approved.
     fn approve(&self, question: &str, limits: RequestLimits) -> Result<ApprovalAnswer, Denied>;
 
-    /// Returns what differs from the nearest green ancestor.
+    /// Returns the differences from the nearest green ancestor.
     fn changes(&self) -> Result<Arc<Changes>, Error>;
 
-    /// True if a path changed that one of these globs matches. If none did, the record says that
-    /// the phase counts on an earlier one.
+    /// Returns true if a changed path matches one of these globs. If none does, the record says
+    /// that the phase counts as passed.
     fn changed(&self, globs: &[String]) -> Result<bool, Error>;
 
-    /// Notes that the step asked for the branch or the tags.
+    /// Notes that the step read the branch or the tags.
     fn asked_for_ref(&self) {}
 
-    /// Returns the verdict of the first parent, as its word.
+    /// Returns the verdict of the first parent.
     fn previous(&self) -> Result<Option<String>, Error>;
 
-    /// True if the commit has something at this path, whatever its commands did to the export.
+    /// Returns true if the commit has a file or directory at this path, even if commands changed
+    /// the export.
     fn exists(&self, path: &str) -> Result<bool, Denied>;
 
     /// Returns the contents of a file of the commit.
     fn read(&self, path: &str) -> Result<String, Denied>;
 
-    /// True if a program of this name is in `PATH`.
+    /// Returns true if `PATH` has a program of this name.
     fn has_program(&self, name: &str) -> bool;
 
-    /// Returns a text without secrets, for what is cut before it is shown.
+    /// Returns the text without secrets. Call it before you cut a text.
     fn masked(&self, text: &str) -> String;
 
-    /// True if the step, or the cleaning up after it, is to stop now.
+    /// Returns true if the step, or its cleanup, must stop now.
     fn is_canceled(&self, cleanup: bool) -> bool;
 
-    /// Notes that a predicate was asked and answered, at this place: what a plan gives as reasons.
+    /// Notes the result of a condition, at this position. A plan shows it.
     fn decided(&self, _predicate: &str, _answer: bool, _at: &str) {}
 
-    /// What stands in the place of the world if nothing is done. Then nothing waits.
+    /// Returns the simulated environment of a dry run or test, in which nothing waits.
     fn dry(&self) -> Option<&dyn DryStage> {
         None
     }
 }
 
-/// What stands in the place of the world where nothing is done: a time of its own, and in a plan
-/// what is not known.
+/// The simulated environment of dry runs and pipeline tests, with its clock. In a plan, some values
+/// are unknown.
 pub(crate) trait DryStage: Send + Sync {
-    /// True if nothing further can be said of the step.
+    /// Returns true if the plan of the step has ended.
     fn is_over(&self) -> bool;
 
-    /// True if it is a plan, of which some things are not known.
+    /// Returns true for a plan, in which some values are unknown.
     fn is_plan(&self) -> bool {
         false
     }
 
-    /// Ends the dry run of the step if this text holds something unknown: what follows depends on
-    /// it. True if that is so.
+    /// Ends the dry run of the step if this text contains an unknown value, because the rest
+    /// depends on it. Returns true in this case.
     fn look(&self, _text: &str) -> bool {
         false
     }
 
-    /// The same where an error may come of something unknown: an error of types only of that whose
-    /// type is not known either.
+    /// Ends the dry run of the step if an unknown value may have caused an error. An error about
+    /// types counts only if a value's type is unknown too.
     fn look_at_error(&self, _is_of_types: bool) {}
 
-    /// What time it would be, and how much would have been waited.
+    /// Returns the simulated clock.
     fn clock(&self) -> &DryClock;
 }
 
-/// What acts outside of tinyci. Whatever is asked here was checked before.
+/// Effects outside of tinyci. All requests were checked before.
 pub(crate) trait Effects: Send + Sync {
-    /// Runs a command; `output` gets what it writes, as it writes it.
+    /// Runs a command and passes its output to `output` as it is written.
     fn command(
         &self,
         command: &Command,
@@ -246,11 +247,11 @@ pub(crate) trait Effects: Send + Sync {
         cancel: &CancelView,
     ) -> Result<Exit, Error>;
 
-    /// Fetches a secret that the commit may have.
+    /// Returns a secret that the commit may have.
     fn secret(&self, name: &str, context: &RequestContext) -> Result<Vec<u8>, Denied>;
 
-    /// Copies files of the export, all or none: those of a list that reads as a list of patterns.
-    /// `refuses` says why a file of this path must not be kept. Nothing is returned if nothing is done.
+    /// Copies files of the export as artifacts, all or none. `refuses` returns why a file must not
+    /// be kept. A dry run returns an empty list.
     fn artifacts(
         &self,
         paths: &[String],
@@ -266,88 +267,90 @@ pub(crate) trait Effects: Send + Sync {
         context: &RequestContext,
     ) -> Result<Value, Error>;
 
-    /// Calls the hooks of the embedding program at this point.
+    /// Calls the hook callbacks at this point.
     fn hooks(&self, hook: Hook, so_far: Outcome, context: &RequestContext) -> HookAnswer;
 
-    /// Returns how many hooks of the embedding program there are at a step.
+    /// Returns the number of hook callbacks at a step.
     fn hook_count(&self, step: StepName) -> usize;
 
     /// Asks whether a person approved.
     fn approval(&self, question: &str, context: &RequestContext) -> Result<ApprovalAnswer, Denied>;
 
-    /// What stands in the place of the world if nothing is done.
+    /// Returns the simulated environment of a dry run or test.
     fn dry(&self) -> Option<&dyn DryStage> {
         None
     }
 
-    /// Why nothing further can be said of the step that ends, if a plan could not go on.
+    /// Returns why the plan of the current step ended early, once.
     fn take_end(&self) -> Option<String> {
         None
     }
 
-    /// A text for what a step remembers of which no plan knows.
+    /// Returns a placeholder for a stored value that a plan does not know.
     fn unknown_memory(&self, _key: &str) -> Option<String> {
         None
     }
 
-    /// What time it is, or would be.
+    /// Returns the current time, real or simulated.
     fn now(&self) -> Instant {
         self.dry().map_or_else(Instant::now, |dry| dry.clock().now())
     }
 }
 
-/// What is looked up when it is asked for, and not before.
+/// Data that is looked up only when a step needs it.
 pub(crate) trait Lookups: Send + Sync {
-    /// Returns what differs from the nearest green ancestor.
+    /// Returns the differences from the nearest green ancestor.
     fn changes(&self) -> Result<Changes, Error>;
 
-    /// Returns the verdict of the first parent, as its word.
+    /// Returns the verdict of the first parent.
     fn previous(&self) -> Result<Option<String>, Error>;
 
-    /// Returns what the commit's tree has at a path, whose names are separated by `/`.
+    /// Returns the type of the tree entry at a path, whose parts are separated by `/`.
     fn tree_entry(&self, path: &str) -> Result<TreeEntry, Error>;
 
-    /// Returns the paths of all files and links of the commit's tree. None if there is no tree to ask.
+    /// Returns the paths of all files and symbolic links in the commit's tree. `None` if there is
+    /// no tree.
     fn tree_files(&self) -> Result<Option<Vec<String>>, Error> {
         Ok(None)
     }
 
-    /// The same for a step that asks what the commit has, which a pipeline test must know.
+    /// Returns the same for a step that asks whether a path exists. A pipeline test fails if it
+    /// does not define the answer.
     fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
         self.tree_entry(path)
     }
 
-    /// Returns the contents of a regular file of the commit's tree; none if they are more than
-    /// 1 MiB.
+    /// Returns the contents of a regular file in the commit's tree. `None` if it is larger than 1
+    /// MiB.
     fn tree_file(&self, path: &str) -> Result<Option<Vec<u8>>, Error>;
 
-    /// True if a command in the export would find a program of this name in this `PATH`.
+    /// Returns true if a command in the export would find a program of this name in this `PATH`.
     fn has_program(&self, name: &str, path: &OsStr) -> bool;
 
-    /// Leaves the step out if the commit's ref may not have a secret.
+    /// Returns an error if the commit's ref may not have this secret, which leaves the step out.
     fn check_secret(&self, name: &str) -> Result<(), Denied>;
 }
 
-/// Where everything goes that a step says. All of it is masked.
+/// Receives everything that a step reports. All texts are masked.
 pub(crate) trait Reporter: Send + Sync {
-    /// A step begins, and with it perhaps a phase.
+    /// A step starts, and possibly a phase.
     fn started(&self, step: StepName, opens: Option<Phase>);
 
-    /// Output of commands, whole lines if it is labelled.
+    /// A command wrote output. Labeled output has whole lines.
     fn output(&self, label: Option<&str>, stream: Stream, bytes: Vec<u8>);
 
-    /// Lines of the step's own.
+    /// The step printed lines.
     fn printed(&self, label: Option<&str>, lines: String) {
         self.output(label, Stream::Stdout, lines.into_bytes());
     }
 
     fn warn(&self, message: String);
 
-    /// Something is done beside a command, or was decided: for plans and tests.
+    /// A step acted without a command, or decided something: for plans and tests.
     fn noted(&self, _act: Action) {}
 
-    /// Waits until the observer has seen all of it, before an embedding program is asked for
-    /// something. The error says what ended the wait before.
+    /// Waits until the observer has seen all events, before a request to the embedding program. The
+    /// error is the outcome that ended the wait early.
     fn flush(&self, context: &RequestContext) -> Result<(), Outcome>;
 
     /// A step has ended.

@@ -1,9 +1,7 @@
-//! Everything that a script finds beside the language itself: one table of functions, one of the
-//! facts of `ctx`.
+//! The tables of the script API: functions, properties of `ctx`, constants and options.
 //!
-//! The tables are the only place that names them. Registration, "did you mean", the check of calls
-//! before anything runs, and the reference that `tinyci defs` writes all read from here, so that
-//! none of them can drift.
+//! Registration, "did you mean", the check of calls and `tinyci defs` all read these tables, so
+//! they cannot differ.
 
 use std::ops::RangeInclusive;
 
@@ -14,11 +12,11 @@ use crate::model::{function::Effect, pipeline::StepName};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Function {
     pub(crate) name: &'static str,
-    /// Its parameters, those that must be given first.
+    /// Parameters; required ones come first.
     pub(crate) params: &'static [Param],
     pub(crate) returns: Type,
     pub(crate) effect: Effect,
-    /// What it does, in Markdown.
+    /// Description in Markdown.
     pub(crate) doc: &'static str,
 }
 
@@ -30,14 +28,17 @@ pub(crate) struct Param {
     pub(crate) optional: bool,
 }
 
+/// Returns a required parameter.
 pub(in crate::script) const fn needs(name: &'static str, takes: Type) -> Param {
     Param { name, takes, optional: false }
 }
 
+/// Returns an optional parameter.
 pub(in crate::script) const fn may(name: &'static str, takes: Type) -> Param {
     Param { name, takes, optional: true }
 }
 
+/// Returns a key of a map of options.
 pub(in crate::script) const fn option(
     name: &'static str,
     takes: Type,
@@ -46,31 +47,30 @@ pub(in crate::script) const fn option(
     ScriptOption { name, takes, doc }
 }
 
-/// What has a text that nobody needs to guess at.
-const PLAIN: Type = Type::OneOf(&[Type::Text, Type::Number, Type::Bool, Type::Letter]);
+/// A value with an obvious string form.
+const PLAIN: Type = Type::OneOf(&[Type::String, Type::Number, Type::Bool, Type::Char]);
 
-/// A sentence, or an error that has one.
-const REASON: Type = Type::OneOf(&[Type::Text, Type::Error]);
+/// A message, or an error that contains one.
+const REASON: Type = Type::OneOf(&[Type::String, Type::Error]);
 
-/// A text, or nothing.
-const OPTIONAL_TEXT: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
+/// A string or null.
+const OPTIONAL_STRING: Type = Type::OneOf(&[Type::String, Type::Null]);
 
-/// A glob, or a list of them.
-const GLOBS: Type = Type::OneOf(&[Type::Text, Type::Texts]);
+/// A glob or an array of globs.
+const GLOBS: Type = Type::OneOf(&[Type::String, Type::Strings]);
 
 impl Function {
-    /// How many arguments it can be called with.
+    /// Returns how many arguments the function takes.
     pub(crate) fn counts(&self) -> RangeInclusive<usize> {
         self.params.iter().filter(|param| !param.optional).count()..=self.params.len()
     }
 
-    /// Whether it says what becomes of the whole phase, so that no script can catch what is wrong
-    /// with a call of it.
-    pub(crate) fn ends_phase(&self) -> bool {
+    /// Returns true if the function decides how the step ends. A wrong call of it cannot be caught.
+    pub(crate) fn ends_step(&self) -> bool {
         matches!(self.name, "approve" | "exit" | "fail" | "skip")
     }
 
-    /// `sh(command, options?)`: how documentation and errors show it.
+    /// Returns the signature for documentation and errors, such as `sh(command, options?)`.
     pub(crate) fn signature(&self) -> String {
         let param = |it: &Param| format!("{}{}", it.name, if it.optional { "?" } else { "" });
         let params: Vec<String> = self.params.iter().map(param).collect();
@@ -78,12 +78,12 @@ impl Function {
     }
 }
 
-/// The functions, in the order of their documentation.
+/// The functions, in the order of the reference.
 pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "sh",
         params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Runs a command and throws an error if it fails. A string runs in `/bin/sh -c`; each \
               `<%= … %>` that the script contains in one literal is filled in. An array is a \
@@ -102,7 +102,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "capture",
         params: &[needs("command", Type::Command), may("options", Type::Options(&COMMAND_OPTIONS))],
-        returns: Type::Text,
+        returns: Type::String,
         effect: Effect::External,
         doc: "Runs a command like `sh` and returns its standard output, without the newlines at \
               the end. Throws an error if the command fails or the output has more than 8 MiB.",
@@ -123,7 +123,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "timeout",
-        params: &[needs("limit", Type::Time), needs("function", Type::Function)],
+        params: &[needs("limit", Type::Duration), needs("function", Type::Function)],
         returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function, returns its result, and throws an error with `timed_out` if it \
@@ -132,7 +132,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "group",
-        params: &[needs("name", Type::Text), needs("function", Type::Function)],
+        params: &[needs("name", Type::String), needs("function", Type::Function)],
         returns: Type::Any,
         effect: Effect::Control,
         doc: "Calls the function and returns its result. The name is a label in front of each \
@@ -154,7 +154,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "defer",
         params: &[needs("function", Type::Function)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::Control,
         doc: "Calls the function when the current scope ends, whatever the outcome. The scope is \
               the nearest task of `parallel` or `matrix`, attempt of `retry`, `with` or `group`; \
@@ -164,10 +164,10 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "parallel",
         params: &[
-            needs("work", Type::OneOf(&[Type::List, Type::Functions])),
+            needs("tasks", Type::OneOf(&[Type::Array, Type::Functions])),
             may("function", Type::Function),
         ],
-        returns: Type::OneOf(&[Type::List, Type::Map]),
+        returns: Type::OneOf(&[Type::Array, Type::Map]),
         effect: Effect::Control,
         doc: "Runs tasks at the same time and returns their results. `parallel(array, |item| …)` \
               calls the function for each item and returns an array. `parallel(#{ name: || … })` \
@@ -179,8 +179,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "matrix",
-        params: &[needs("axes", Type::Lists), needs("function", Type::Function)],
-        returns: Type::List,
+        params: &[needs("axes", Type::Arrays), needs("function", Type::Function)],
+        returns: Type::Array,
         effect: Effect::Control,
         doc: "Runs a task for each combination of the axes and returns an array of the results: \
               `matrix(#{ db: [\"a\", \"b\"], os: [1, 2] }, |m| … m.db … m.os …)`. Otherwise it \
@@ -189,7 +189,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "skip",
         params: &[needs("reason", REASON)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::Control,
         doc: "Ends the step as skipped. In `before_test` it skips the test, in `before_build` the \
               build and the test. The commit is then not green. No `catch` stops it. In a task or \
@@ -198,7 +198,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "fail",
         params: &[needs("reason", REASON)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::Control,
         doc: "Ends the step as failed. `reason` is a string, or the error that `catch` got. No \
               `catch` stops it. No further command of the step begins, in any task, except those \
@@ -207,15 +207,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "exit",
         params: &[may("reason", Type::Any)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::Control,
         doc: "Fails the step, because `exit` does not say how the step ends. Use `return`, `skip` \
               or `fail` instead.",
     },
     Function {
         name: "approve",
-        params: &[needs("question", Type::Text)],
-        returns: Type::Nothing,
+        params: &[needs("question", Type::String)],
+        returns: Type::Null,
         effect: Effect::Control,
         doc: "Continues only if a person approved the deployment of this commit; otherwise, the \
               deployment waits. `question` says what is to be approved. Only `deploy` can call \
@@ -225,7 +225,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "secret",
-        params: &[needs("name", Type::Text)],
+        params: &[needs("name", Type::String)],
         returns: Type::Secret,
         effect: Effect::External,
         doc: "Returns a secret that `const SECRETS` lists. Only the options `env` and `input` \
@@ -236,7 +236,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "env",
-        params: &[needs("name", Type::Text), may("fallback", Type::Any)],
+        params: &[needs("name", Type::String), may("fallback", Type::Any)],
         returns: Type::Any,
         effect: Effect::Pure,
         doc: "Returns a variable of the environment that commands get, or `fallback` if it is not \
@@ -244,15 +244,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "q",
-        params: &[needs("text", PLAIN)],
-        returns: Type::Text,
+        params: &[needs("value", PLAIN)],
+        returns: Type::String,
         effect: Effect::Pure,
         doc: "Returns the value as one quoted word for a shell, whatever it contains. Do not put \
               the result in quotes.",
     },
     Function {
         name: "matches",
-        params: &[needs("text", Type::Text), needs("globs", GLOBS)],
+        params: &[needs("path", Type::String), needs("globs", GLOBS)],
         returns: Type::Bool,
         effect: Effect::Pure,
         doc: "Returns true if a path matches the globs: a glob, or an array in which `!glob` \
@@ -261,15 +261,15 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "join",
-        params: &[needs("list", Type::List), needs("separator", Type::Text)],
-        returns: Type::Text,
+        params: &[needs("items", Type::Array), needs("separator", Type::String)],
+        returns: Type::String,
         effect: Effect::Pure,
         doc: "Returns the strings and numbers of an array as one string, with the separator \
               between them: `[\"a\", \"b\"].join(\", \")`.",
     },
     Function {
         name: "exists",
-        params: &[needs("path", Type::Text)],
+        params: &[needs("path", Type::String)],
         returns: Type::Bool,
         effect: Effect::Pure,
         doc: "Returns true if the commit has a file or directory at this path, relative to the \
@@ -278,8 +278,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "read",
-        params: &[needs("path", Type::Text)],
-        returns: Type::Text,
+        params: &[needs("path", Type::String)],
+        returns: Type::String,
         effect: Effect::Pure,
         doc: "Returns the contents of a file of the commit as git stores it, including the \
               newline at the end. The path is relative to the top of the repository. It does not \
@@ -288,8 +288,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "remember",
-        params: &[needs("key", Type::Text), needs("value", Type::Any)],
-        returns: Type::Nothing,
+        params: &[needs("key", Type::String), needs("value", Type::Any)],
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Stores a value in the commit's record, for later steps and for `deploy`. The value \
               is null, a bool, an int, a float, a string, or an array or map of these. All values \
@@ -298,7 +298,7 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "recall",
-        params: &[needs("key", Type::Text), may("fallback", Type::Any)],
+        params: &[needs("key", Type::String), may("fallback", Type::Any)],
         returns: Type::Any,
         effect: Effect::Pure,
         doc: "Returns a value that `remember` stored, or `fallback` if there is none. Throws an \
@@ -306,8 +306,8 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "artifact",
-        params: &[needs("paths", Type::OneOf(&[Type::Text, Type::Texts]))],
-        returns: Type::Nothing,
+        params: &[needs("paths", Type::OneOf(&[Type::String, Type::Strings]))],
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Keeps files of the export in `artifacts` in the build directory, and their paths, \
               sizes and blob ids in the record. `paths` is a file, a directory with everything \
@@ -318,35 +318,35 @@ pub(crate) const FUNCTIONS: &[Function] = &[
     Function {
         name: "warn",
         params: &[needs("message", Type::Any)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Shows a warning. The verdict does not change.",
     },
     Function {
         name: "discard_export",
         params: &[],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Removes the commit's export when the job ends. Logs and artifacts stay.",
     },
     Function {
         name: "sleep",
-        params: &[needs("time", Type::Time)],
-        returns: Type::Nothing,
+        params: &[needs("time", Type::Duration)],
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Waits for a number of seconds, or a string such as `\"500ms\"`.",
     },
     Function {
         name: "print",
         params: &[may("value", Type::Any)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Writes the value as a line to the build's output.",
     },
     Function {
         name: "debug",
         params: &[may("value", Type::Any)],
-        returns: Type::Nothing,
+        returns: Type::Null,
         effect: Effect::External,
         doc: "Writes the value as a literal, with its place in the script, as a line to the \
               build's output.",
@@ -363,22 +363,22 @@ pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
     ),
     option(
         "cwd",
-        Type::Text,
+        Type::String,
         "The working directory, relative to the export or to the enclosing `with`.",
     ),
     option(
         "input",
-        Type::OneOf(&[Type::Text, Type::Bytes, Type::Secret]),
+        Type::OneOf(&[Type::String, Type::Bytes, Type::Secret]),
         "The standard input of the command.",
     ),
-    option("timeout", Type::Time, "The time limit of each attempt, at least 1 ms."),
+    option("timeout", Type::Duration, "The time limit of each attempt, at least 1 ms."),
     option(
         "retries",
         Type::Count,
         "The number of further attempts if the command fails, 0 to 1000; 0 by default.",
     ),
-    option("backoff", Type::Time, "The wait between attempts; one second by default."),
-    option("label", Type::Text, "The label in front of each output line."),
+    option("backoff", Type::Duration, "The wait between attempts; one second by default."),
+    option("label", Type::String, "The label in front of each output line."),
     option(
         "quiet",
         Type::Bool,
@@ -387,7 +387,7 @@ pub(crate) const COMMAND_OPTIONS: [ScriptOption; 9] = [
     ),
     option(
         "allow",
-        Type::OneOf(&[Type::Int, Type::List]),
+        Type::OneOf(&[Type::Int, Type::Array]),
         "Exit codes from 0 to 255 that are not failures, besides 0: an int or an array of ints.",
     ),
 ];
@@ -402,27 +402,27 @@ pub(crate) const WITH_OPTIONS: [ScriptOption; 3] = [
     ),
     option(
         "cwd",
-        Type::Text,
+        Type::String,
         "The working directory, relative to the export or to the enclosing `with`.",
     ),
-    option("timeout", Type::Time, "The time limit of the function, as for `timeout`."),
+    option("timeout", Type::Duration, "The time limit of the function, as for `timeout`."),
 ];
 
 /// The options of `retry`.
 pub(crate) const RETRY_OPTIONS: [ScriptOption; 1] =
-    [option("backoff", Type::Time, "The wait between attempts; one second by default.")];
+    [option("backoff", Type::Duration, "The wait between attempts; one second by default.")];
 
-/// One constant at the top of a script that is read before anything runs.
+/// A constant at the top level of a script that tinyci reads before anything runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Constant {
     pub(crate) name: &'static str,
     pub(crate) holds: Type,
-    /// What it says, in Markdown.
+    /// Description in Markdown.
     pub(crate) doc: &'static str,
 }
 
-/// A text, or a list of texts.
-const NAMES: Type = Type::OneOf(&[Type::Text, Type::Texts]);
+/// A string or an array of strings.
+const NAMES: Type = Type::OneOf(&[Type::String, Type::Strings]);
 
 /// The keys of `const WHEN`.
 pub(crate) const WHEN_KEYS: [ScriptOption; 3] = [
@@ -451,7 +451,7 @@ pub(crate) const DEPLOY_KEYS: [ScriptOption; 4] = [
     ),
 ];
 
-/// The constants that mean something.
+/// The constants that tinyci reads.
 pub(crate) const CONSTANTS: [Constant; 4] = [
     Constant {
         name: "DEPLOY",
@@ -461,7 +461,7 @@ pub(crate) const CONSTANTS: [Constant; 4] = [
     Constant { name: "SECRETS", holds: NAMES, doc: "The secrets that `secret(name)` can return." },
     Constant {
         name: "TIMEOUT",
-        holds: Type::Time,
+        holds: Type::Duration,
         doc: "The time limit of each step; one hour by default.",
     },
     Constant {
@@ -471,7 +471,7 @@ pub(crate) const CONSTANTS: [Constant; 4] = [
     },
 ];
 
-/// What objects have that functions give back or `catch` gets.
+/// Properties of objects that functions return or `catch` gets.
 pub(crate) const OBJECTS: [Property; 13] = [
     property(
         "output.ok",
@@ -480,30 +480,34 @@ pub(crate) const OBJECTS: [Property; 13] = [
     ),
     property(
         "output.code",
-        Type::OneOf(&[Type::Int, Type::Nothing]),
+        Type::OneOf(&[Type::Int, Type::Null]),
         "The exit code; null if a signal or a time limit ended the command.",
     ),
     property(
         "output.stdout",
-        Type::Text,
+        Type::String,
         "The standard output. Bytes that are not UTF-8 become U+FFFD.",
     ),
     property(
         "output.stderr",
-        Type::Text,
+        Type::String,
         "The standard error. Bytes that are not UTF-8 become U+FFFD.",
     ),
     property("output.timed_out", Type::Bool, "True if a time limit ended the command."),
-    property("error.message", Type::Text, "`catch`: the error as a sentence."),
-    property("error.command", OPTIONAL_TEXT, "The command that failed; null for any other error."),
+    property("error.message", Type::String, "`catch`: the error as a sentence."),
+    property(
+        "error.command",
+        OPTIONAL_STRING,
+        "The command that failed; null for any other error.",
+    ),
     property(
         "error.code",
-        Type::OneOf(&[Type::Int, Type::Nothing]),
+        Type::OneOf(&[Type::Int, Type::Null]),
         "The exit code of the command; null if there is none.",
     ),
     property(
         "error.tail",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The end of the command's output; null for any other error.",
     ),
     property(
@@ -513,36 +517,37 @@ pub(crate) const OBJECTS: [Property; 13] = [
     ),
     property(
         "error.label",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The task that failed, for an error of `parallel` or `matrix`; null otherwise.",
     ),
     property(
         "error.place",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The place of the failure in the script, for an error of `parallel` or `matrix`; null \
          otherwise.",
     ),
     property(
         "error.failures",
-        Type::List,
+        Type::Array,
         "All failures of `parallel` or `matrix`, each with the properties of an error; otherwise \
          the error alone.",
     ),
 ];
 
-/// One property of `ctx`, or of an object that it holds.
+/// One property of `ctx` or of an object in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Property {
     /// Its path, such as `ctx.machine.os`.
     pub(crate) path: &'static str,
-    /// What it holds, or gives if it is a function.
+    /// Type of the property, or of the result if it is a function.
     pub(crate) holds: Type,
-    /// What it takes if it is a function.
+    /// Parameters if it is a function.
     pub(crate) params: &'static [Param],
-    /// What it says, in Markdown.
+    /// Description in Markdown.
     pub(crate) doc: &'static str,
 }
 
+/// Returns a property without parameters.
 pub(in crate::script) const fn property(
     path: &'static str,
     holds: Type,
@@ -551,6 +556,7 @@ pub(in crate::script) const fn property(
     Property { path, holds, params: &[], doc }
 }
 
+/// Returns a property that is a function.
 pub(in crate::script) const fn method(
     path: &'static str,
     params: &'static [Param],
@@ -560,113 +566,121 @@ pub(in crate::script) const fn method(
     Property { path, holds, params, doc }
 }
 
-/// What `ctx` knows. All of it is read-only.
+/// The properties of `ctx`. All are read-only.
 pub(crate) const PROPERTIES: [Property; 41] = [
-    property("ctx.commit", Type::Text, "The full id of the commit."),
-    property("ctx.short", Type::Text, "The first seven digits of the id."),
-    property("ctx.tree", Type::Text, "The id of the commit's tree."),
+    property("ctx.commit", Type::String, "The full id of the commit."),
+    property("ctx.short", Type::String, "The first seven digits of the id."),
+    property("ctx.tree", Type::String, "The id of the commit's tree."),
     property(
         "ctx.branch",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The branch that the commit is tested for; null if there is none.",
     ),
-    property("ctx.tags", Type::Texts, "All tags that name the commit, sorted."),
+    property("ctx.tags", Type::Strings, "All tags that name the commit, sorted."),
     property(
         "ctx.tag",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The pushed tag that the commit is tested for, otherwise the newest one that matches \
          `const WHEN`; null if there is none.",
     ),
-    property("ctx.subject", Type::Text, "The first paragraph of the message, on one line."),
-    property("ctx.message", Type::Text, "The whole message."),
-    property("ctx.author", Type::Text, "The author, as `Name <address>`."),
+    property("ctx.subject", Type::String, "The first paragraph of the message, on one line."),
+    property("ctx.message", Type::String, "The whole message."),
+    property("ctx.author", Type::String, "The author, as `Name <address>`."),
     property("ctx.time", Type::Int, "The commit time, in seconds since 1970-01-01 UTC."),
-    property("ctx.parents", Type::Texts, "The full ids of the parents."),
+    property("ctx.parents", Type::Strings, "The full ids of the parents."),
     property(
         "ctx.export_dir",
-        Type::Text,
+        Type::String,
         "The path of the export directory: the commit's files. Commands run in it.",
     ),
     property(
         "ctx.build_dir",
-        Type::Text,
+        Type::String,
         "The path of the build directory, which contains the export directory.",
     ),
-    property("ctx.repo", Type::Text, "The path of the repository."),
-    property("ctx.job_id", Type::Text, "The id of the job."),
-    property("ctx.step", Type::Text, "The step that runs: `build`, `after_all`, …"),
+    property("ctx.repo", Type::String, "The path of the repository."),
+    property("ctx.job_id", Type::String, "The id of the job."),
+    property("ctx.step", Type::String, "The step that runs: `build`, `after_all`, …"),
     property(
         "ctx.environment",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The environment that the step deploys to; null in other steps.",
     ),
     property(
         "ctx.trigger",
-        Type::Text,
+        Type::String,
         "Why the job was started: `pending`, `unfinished`, `named`, `retry`, `retest`, `tag`, \
          `deploy`.",
     ),
     property(
         "ctx.base",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The full id of the nearest green ancestor; null if there is none.",
     ),
     property(
         "ctx.changes",
-        Type::Texts,
+        Type::Strings,
         "The paths that differ from the base; all paths if there is no base.",
     ),
-    property("ctx.result", Type::Object("ctx.result"), "The outcomes of the phases so far."),
+    property("ctx.result", Type::Object("ctx.result"), "The outcomes of the steps so far."),
     property(
         "ctx.result.build",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The outcome of the build: `success`, `failure`, `timed_out`, `skipped`; null before it \
          has ended.",
     ),
-    property("ctx.result.test", OPTIONAL_TEXT, "The outcome of the test, with the same values."),
+    property("ctx.result.test", OPTIONAL_STRING, "The outcome of the test, with the same values."),
     property(
         "ctx.failure",
-        Type::OneOf(&[Type::Object("ctx.failure"), Type::Nothing]),
+        Type::OneOf(&[Type::Object("ctx.failure"), Type::Null]),
         "The first of `ctx.failures`, in hooks after a failure; null otherwise.",
     ),
     property(
         "ctx.failure.command",
-        Type::Text,
+        Type::String,
         "The command that failed; the message if no command did.",
     ),
     property(
         "ctx.failure.code",
-        Type::OneOf(&[Type::Int, Type::Nothing]),
+        Type::OneOf(&[Type::Int, Type::Null]),
         "The exit code of the command; null if there is none.",
     ),
-    property("ctx.failure.at", Type::Text, "The step that failed."),
-    property("ctx.failure.tail", Type::Text, "The end of the command's output."),
+    property("ctx.failure.at", Type::String, "The step that failed."),
+    property("ctx.failure.tail", Type::String, "The end of the command's output."),
     property(
         "ctx.failure.label",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The task of `parallel` or `matrix`, or the group, such as `db=my`; null if there is none.",
     ),
     property(
         "ctx.failure.place",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The place in the script, such as `.tinyci.rhai:4:7`; null if it is not known.",
     ),
-    property("ctx.failure.message", Type::Text, "The failure as a sentence."),
+    property("ctx.failure.message", Type::String, "The failure as a sentence."),
     property(
         "ctx.failures",
-        Type::List,
+        Type::Array,
         "All failures of that step, the most severe first, each with the properties of \
          `ctx.failure`.",
     ),
     property(
         "ctx.previous",
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "The verdict of the first parent: `success`, `failure`, `skipped`; null if there is none.",
     ),
     property("ctx.machine", Type::Object("ctx.machine"), "The machine that runs the step."),
-    property("ctx.machine.name", Type::Text, "The name of the machine."),
-    property("ctx.machine.os", Type::Text, "The operating system: `linux`, `macos`, `freebsd`, …"),
-    property("ctx.machine.arch", Type::Text, "The processor architecture: `x86_64`, `aarch64`, …"),
+    property("ctx.machine.name", Type::String, "The name of the machine."),
+    property(
+        "ctx.machine.os",
+        Type::String,
+        "The operating system: `linux`, `macos`, `freebsd`, …",
+    ),
+    property(
+        "ctx.machine.arch",
+        Type::String,
+        "The processor architecture: `x86_64`, `aarch64`, …",
+    ),
     property("ctx.machine.cpus", Type::Int, "The number of threads that run at once."),
     method(
         "ctx.changed(globs)",
@@ -679,31 +693,31 @@ pub(crate) const PROPERTIES: [Property; 41] = [
     method(
         "ctx.newest_tag(globs)",
         &[needs("globs", GLOBS)],
-        OPTIONAL_TEXT,
+        OPTIONAL_STRING,
         "Returns the tag that matches the globs: a glob, or an array in which `!glob` removes \
          matches. The pushed tag comes first, then the newest; null if none matches. `v1.10` is \
          newer than `v1.9`, and `v1.0` is newer than `v1.0-rc1`.",
     ),
     method(
         "ctx.machine.has(program)",
-        &[needs("program", Type::Text)],
+        &[needs("program", Type::String)],
         Type::Bool,
         "Returns true if a program with this name is in `PATH`.",
     ),
 ];
 
-/// The names that make a function of a script a phase, `deploy` last.
-pub(crate) fn phase_names() -> impl Iterator<Item = &'static str> {
+/// Returns the names that make a function a step; `deploy` is last.
+pub(crate) fn step_names() -> impl Iterator<Item = &'static str> {
     StepName::ALL.into_iter().map(StepName::as_str)
 }
 
-/// True if it is a function over texts: it has no effect and asks nothing, so that tests have it too,
-/// and a script may define one of that name itself.
-pub(crate) fn is_of_texts(name: &str) -> bool {
+/// Returns true for pure string functions. They also exist in tests, and a script may define a
+/// function of the same name.
+pub(crate) fn is_string_function(name: &str) -> bool {
     matches!(name, "matches" | "join")
 }
 
-/// The function of this name.
+/// Returns the function with this name.
 pub(crate) fn function(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name)
 }

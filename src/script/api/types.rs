@@ -1,72 +1,71 @@
-//! What a value can be: the types that the tables of the API name, as people read them and as a running
-//! script is held to them.
+//! The types of the script API: their names in the reference, in errors, and in definition files.
 
-/// What a function takes or gives, or what a property holds.
+/// The type of a parameter, result or property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Any,
-    Nothing,
+    Null,
     Bool,
-    /// A whole number.
+    /// An integer.
     Int,
-    /// A whole number or one with a fraction.
+    /// An int or a float.
     Number,
-    /// A whole number from 0 to 1000.
+    /// An int from 0 to 1000.
     Count,
-    Letter,
-    Text,
-    /// A number of seconds, or a text with a unit.
-    Time,
-    List,
-    /// A list of texts.
-    Texts,
+    Char,
+    String,
+    /// A number of seconds, or a string with a unit.
+    Duration,
+    Array,
+    /// An array of strings.
+    Strings,
     Map,
     Bytes,
     Range,
-    Moment,
-    /// What a loop can go through.
-    Sequence,
-    /// A text for the shell, or a list of a program and its arguments.
+    Timestamp,
+    /// A value that `for` iterates over.
+    Iterator,
+    /// A string for the shell, or an array of a program and its arguments.
     Command,
-    /// A map of these keys.
+    /// A map with these keys.
     Options(&'static [ScriptOption]),
     /// A map of functions.
     Functions,
-    /// A map of lists.
-    Lists,
-    /// A map of variables for commands.
+    /// A map of arrays.
+    Arrays,
+    /// A map of environment variables.
     Variables,
     Function,
     Secret,
-    /// What `catch` gets.
+    /// The error that `catch` gets.
     Error,
-    /// One of the API's own objects, such as `ctx`.
+    /// An object of the API, such as `ctx`.
     Object(&'static str),
     OneOf(&'static [Type]),
 }
 
 impl Type {
-    /// `text or ()`: as documentation says it.
+    /// Returns the name in the reference, such as `string or null`.
     pub(crate) fn name(self) -> String {
         match self {
             Type::Any => "any value".to_owned(),
-            Type::Nothing => "()".to_owned(),
-            Type::Bool => "true or false".to_owned(),
-            Type::Int | Type::Count => "whole number".to_owned(),
+            Type::Null => "null".to_owned(),
+            Type::Bool => "bool".to_owned(),
+            Type::Int | Type::Count => "int".to_owned(),
             Type::Number => "number".to_owned(),
-            Type::Letter => "letter".to_owned(),
-            Type::Text => "text".to_owned(),
-            Type::Time => "time".to_owned(),
-            Type::Command => "text or list".to_owned(),
-            Type::List => "list".to_owned(),
-            Type::Texts => "list of texts".to_owned(),
+            Type::Char => "char".to_owned(),
+            Type::String => "string".to_owned(),
+            Type::Duration => "duration".to_owned(),
+            Type::Command => "string or array".to_owned(),
+            Type::Array => "array".to_owned(),
+            Type::Strings => "array of strings".to_owned(),
             Type::Map | Type::Options(_) => "map".to_owned(),
             Type::Bytes => "bytes".to_owned(),
             Type::Range => "range".to_owned(),
-            Type::Moment => "moment".to_owned(),
-            Type::Sequence => "sequence".to_owned(),
+            Type::Timestamp => "timestamp".to_owned(),
+            Type::Iterator => "iterator".to_owned(),
             Type::Functions => "map of functions".to_owned(),
-            Type::Lists => "map of lists".to_owned(),
+            Type::Arrays => "map of arrays".to_owned(),
             Type::Variables => "map of variables".to_owned(),
             Type::Function => "function".to_owned(),
             Type::Secret => "secret".to_owned(),
@@ -76,29 +75,29 @@ impl Type {
         }
     }
 
-    /// `a string or an array`: what a call takes, for a sentence.
+    /// Returns the type with its article for a sentence, such as `a string or an array`.
     pub(crate) fn in_words(self) -> String {
         let words = match self {
             Type::Any => "any value",
-            Type::Nothing => "null (`()`)",
+            Type::Null => "null (`()`)",
             Type::Bool => "a bool",
             Type::Int => "an int",
             Type::Number => "a number",
             Type::Count => "an int from 0 to 1000",
-            Type::Letter => "a character",
-            Type::Text => "a string",
-            Type::Time => "a duration such as `\"90s\"` or `\"5m\"`, or a number of seconds,",
-            Type::List => "an array",
-            Type::Texts => "an array of strings",
+            Type::Char => "a character",
+            Type::String => "a string",
+            Type::Duration => "a duration such as `\"90s\"` or `\"5m\"`, or a number of seconds,",
+            Type::Array => "an array",
+            Type::Strings => "an array of strings",
             Type::Map => "a map",
             Type::Bytes => "bytes",
             Type::Range => "a range",
-            Type::Moment => "a timestamp",
-            Type::Sequence => "a sequence",
+            Type::Timestamp => "a timestamp",
+            Type::Iterator => "an iterator",
             Type::Command => "a string for the shell, or an array of a program and its arguments,",
             Type::Options(_) => "a map such as `#{ timeout: \"5m\" }`",
             Type::Functions => "a map of functions",
-            Type::Lists => "a map of arrays such as `#{ db: [\"a\", \"b\"] }`",
+            Type::Arrays => "a map of arrays such as `#{ db: [\"a\", \"b\"] }`",
             Type::Variables => "a map of variables",
             Type::Function => "a function such as `|| …`",
             Type::Secret => "a secret",
@@ -109,24 +108,24 @@ impl Type {
         words.to_owned()
     }
 
-    /// The type as files of definitions write it, which editors read.
+    /// Returns the type in the syntax of definition files.
     pub(crate) fn definition(self) -> String {
         match self {
-            Type::Any | Type::Sequence | Type::Error => "?".to_owned(),
-            Type::Nothing => "()".to_owned(),
+            Type::Any | Type::Iterator | Type::Error => "?".to_owned(),
+            Type::Null => "()".to_owned(),
             Type::Bool => "bool".to_owned(),
             Type::Int | Type::Count => "int".to_owned(),
             Type::Number => "int | float".to_owned(),
-            Type::Letter => "char".to_owned(),
-            Type::Text => "String".to_owned(),
-            Type::Time => "String | int | float".to_owned(),
+            Type::Char => "char".to_owned(),
+            Type::String => "String".to_owned(),
+            Type::Duration => "String | int | float".to_owned(),
             Type::Command => "String | Array".to_owned(),
-            Type::List => "Array".to_owned(),
-            Type::Texts => "[String]".to_owned(),
-            Type::Map | Type::Functions | Type::Lists | Type::Variables => "Map".to_owned(),
+            Type::Array => "Array".to_owned(),
+            Type::Strings => "[String]".to_owned(),
+            Type::Map | Type::Functions | Type::Arrays | Type::Variables => "Map".to_owned(),
             Type::Bytes => "Blob".to_owned(),
             Type::Range => "Range".to_owned(),
-            Type::Moment => "Instant".to_owned(),
+            Type::Timestamp => "Instant".to_owned(),
             Type::Function => "FnPtr".to_owned(),
             Type::Secret => "Secret".to_owned(),
             Type::Object(name) => object_name(name),
@@ -142,7 +141,7 @@ impl Type {
     }
 }
 
-/// `ctx.result` is `CtxResult`.
+/// Returns the type name of an object: `CtxResult` for `ctx.result`.
 pub(in crate::script) fn object_name(name: &str) -> String {
     let words = name.split(['.', ' ', '_']).map(|word| {
         let mut letters = word.chars();
@@ -151,7 +150,7 @@ pub(in crate::script) fn object_name(name: &str) -> String {
     words.collect()
 }
 
-/// `a, b or c`
+/// Joins words: `a, b or c`.
 pub(in crate::script) fn one_of(words: impl Iterator<Item = String>) -> String {
     let words: Vec<String> = words.collect();
     match words.split_last() {
@@ -166,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_type_has_a_name_words_and_a_definition() {
-        const OPTIONAL: Type = Type::OneOf(&[Type::Text, Type::Nothing]);
-        assert_eq!(OPTIONAL.name(), "text or ()");
+        const OPTIONAL: Type = Type::OneOf(&[Type::String, Type::Null]);
+        assert_eq!(OPTIONAL.name(), "string or null");
         assert_eq!(OPTIONAL.in_words(), "a string or null (`()`)");
         assert_eq!(OPTIONAL.definition(), "String | ()");
         assert_eq!(Type::Object("ctx.result").definition(), "CtxResult");
@@ -179,12 +178,12 @@ mod tests {
 pub(crate) struct ScriptOption {
     pub(crate) name: &'static str,
     pub(crate) takes: Type,
-    /// What it says, in Markdown.
+    /// Description in Markdown.
     pub(crate) doc: &'static str,
 }
 
-/// Attempts and retries beyond this are slips.
+/// Maximum number of attempts and retries. More is most likely a mistake.
 pub(in crate::script) const COUNT_MAX: u32 = 1_000;
 
-/// How many tasks `parallel` and `matrix` can have: a matrix grows fast.
+/// Maximum number of tasks of `parallel` and `matrix`. A matrix grows fast.
 pub(in crate::script) const TASKS_MAX: usize = 1_000;

@@ -1,4 +1,4 @@
-//! What was found in one file.
+//! [`Findings`]: the errors and warnings of one file.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use crate::{
     },
 };
 
-/// More are of no use to a person, and a generated script may hold any number.
+/// Maximum number of findings. More do not help people, and a generated script may have any number.
 pub(super) const FINDINGS_MAX: usize = 100;
 
-/// What was found in one file, each once, in the order of its places.
+/// The errors and warnings of one file, without duplicates, in the order of their positions.
 pub(super) struct Findings<'a> {
     pub(super) unit: &'a Unit,
     pub(super) found: BTreeSet<(usize, usize, String, Severity)>,
@@ -27,12 +27,12 @@ impl<'a> Findings<'a> {
         Self { unit, found: BTreeSet::new() }
     }
 
-    /// Something that is wrong.
+    /// Adds an error.
     pub(super) fn add(&mut self, at: rhai::Position, message: impl Into<String>) {
         self.add_as(Severity::Error, at, message);
     }
 
-    /// Something that is valid and perhaps not meant.
+    /// Adds a warning: the code is valid but probably a mistake.
     pub(super) fn warn(&mut self, at: rhai::Position, message: impl Into<String>) {
         self.add_as(Severity::Warning, at, message);
     }
@@ -51,7 +51,7 @@ impl<'a> Findings<'a> {
         self.found.insert((at.line, at.column, message.into(), Severity::Error));
     }
 
-    /// Whether looking further would find nothing that is shown.
+    /// Returns true if no further findings would be shown.
     pub(super) fn is_full(&self) -> bool {
         self.found.len() >= FINDINGS_MAX
     }

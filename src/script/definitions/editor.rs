@@ -1,7 +1,7 @@
-//! The reference as a file of definitions, `.d.rhai`, which the language server of the language reads.
+//! Writes the script API reference as a definition file, `.d.rhai`, for rhai's language server.
 //!
-//! Its grammar knows no optional parameters, so that a function has one line for each number of
-//! arguments that it takes.
+//! Its grammar has no optional parameters, so a function gets one line for each number of
+//! arguments.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -15,12 +15,12 @@ use crate::{
     },
 };
 
-/// Words that the language server takes for others than names.
+/// Function names that the language server reads as keywords.
 const NOT_NAMES: [&str; 2] = ["exit", "with"];
 
 // Writing to a String does not fail.
 impl Definitions<'_> {
-    /// A file of definitions for editors.
+    /// Returns the definition file for editors.
     pub(crate) fn to_rhai(&self) -> String {
         let mut file = String::from("/// The script API of tinyci.\nmodule static;\n");
         types(&mut file);
@@ -39,12 +39,12 @@ impl Definitions<'_> {
             let (receiver, returns) = (Some(("t", "T")), function.returns.definition());
             overloads(&mut file, function.name, receiver, function.params, &returns, function.doc);
         }
-        for phase in &self.phases {
-            let doc = format!("Calls `{phase}` and returns its result.");
+        for step in &self.steps {
+            let doc = format!("Calls `{step}` and returns its result.");
             docs(&mut file, &doc);
-            let _ = writeln!(file, "fn {phase}(t: T) -> Result;");
+            let _ = writeln!(file, "fn {step}(t: T) -> Result;");
             docs(&mut file, &doc);
-            let _ = writeln!(file, "fn {phase}(t: T, commit: Map) -> Result;");
+            let _ = writeln!(file, "fn {step}(t: T, commit: Map) -> Result;");
         }
         for function in language::functions() {
             of_language(&mut file, &function);
@@ -54,7 +54,7 @@ impl Definitions<'_> {
     }
 }
 
-/// The objects of the API, about which only their members are known.
+/// Declares the objects of the API, whose members follow as functions.
 fn types(file: &mut String) {
     let of_context = PROPERTIES.iter().map(|it| owner(it.path).0);
     let others = OBJECTS.iter().chain(&RESULT).map(|it| owner(it.path).0);
@@ -67,7 +67,7 @@ fn types(file: &mut String) {
     }
 }
 
-/// `ctx.result.build`: of `ctx.result`, the property `build`.
+/// Splits a path into its owner and its name: `ctx.result.build` into `ctx.result` and `build`.
 fn owner(path: &str) -> (String, &str) {
     let path = path.split('(').next().unwrap_or(path);
     path.rsplit_once('.').map_or((String::new(), path), |(owner, name)| (owner.to_owned(), name))
@@ -120,7 +120,7 @@ fn of_language(file: &mut String, described: &language::LanguageFunction) {
     function(file, &described.name, &params, &of(&described.returns), &described.doc);
 }
 
-/// Those of the embedding program, each in its module.
+/// Declares the functions of the embedding program, each in its module.
 fn of_host(file: &mut String, functions: &[HostFunction]) {
     let mut modules: BTreeMap<Option<&str>, Vec<(&str, &HostFunction)>> = BTreeMap::new();
     for function in functions {
@@ -132,10 +132,10 @@ fn of_host(file: &mut String, functions: &[HostFunction]) {
     }
     for (module, functions) in modules {
         let _ = module.map(|module| writeln!(file, "module {module} {{"));
-        for (name, lent) in functions {
-            for count in lent.arguments.clone() {
+        for (name, host_function) in functions {
+            for count in host_function.arguments.clone() {
                 let letters = ('a'..='z').take(count).map(|letter| format!("{letter}: ?"));
-                function(file, name, &letters.collect::<Vec<_>>(), "?", &lent.doc);
+                function(file, name, &letters.collect::<Vec<_>>(), "?", &host_function.doc);
             }
         }
         if module.is_some() {
@@ -155,14 +155,14 @@ fn docs(file: &mut String, doc: &str) {
 mod tests {
     use super::*;
 
-    /// Those of the language server that a name could be by chance.
+    /// Keywords of the language server that could be the name of a function or parameter.
     const KEYWORDS: [&str; 24] = [
         "in", "do", "if", "for", "as", "match", "case", "new", "use", "with", "module", "package",
         "super", "thread", "sync", "default", "null", "void", "until", "exit", "export", "static",
         "switch", "public",
     ];
 
-    /// What is left of a text behind a type, by the grammar of the language server.
+    /// Returns the rest of a text after a type, by the grammar of the language server.
     fn after_type(text: &str) -> &str {
         let mut rest = after_one(text.trim_start()).trim_start();
         while let Some(more) = rest.strip_prefix('|') {
@@ -238,7 +238,7 @@ mod tests {
             "fn get branch(it: Ctx) -> String | ();",
             "fn changed(it: Ctx, globs: String | [String]) -> bool;",
             "fn split(string: String, delimiter: String | char | int) -> Array;",
-            "fn expect(t: T, truth: bool) -> ();",
+            "fn expect(t: T, condition: bool) -> ();",
             "const SECRETS: String | [String];",
         ] {
             assert!(file.contains(known), "{known}");

@@ -1,5 +1,6 @@
-//! The language's own functions, as its engine knows them: names, parameters, results and the first
-//! sentence of their documentation. So none is missing, and none is described that is not there.
+//! The functions of the language: names, parameters, results and the first sentence of their
+//! documentation, all read from the engine. So the reference lists exactly the functions that
+//! exist.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,10 @@ use rhai::{Engine, FuncInfo};
 
 use crate::script::api::{registry, types::Type};
 
-/// A function of the language, with all that it takes under one number of parameters.
+/// A function of the language, with all types that it takes with this number of parameters.
 #[derive(Debug)]
 pub(super) struct LanguageFunction {
-    /// What it is a function of, such as `text`.
+    /// The type of its first argument, such as `string`.
     pub(super) of: &'static str,
     pub(super) name: String,
     pub(super) params: Vec<(String, Vec<Type>)>,
@@ -19,16 +20,16 @@ pub(super) struct LanguageFunction {
     pub(super) doc: String,
 }
 
-/// What the language itself says nothing about.
+/// Sentences for functions that the language does not document.
 const DOCS: [(&str, &str); 5] = [
     ("append", "Add something to the end."),
     ("max", "Return the number that is larger than the other number."),
     ("min", "Return the number that is smaller than the other number."),
     ("to_float", "Convert the number into a floating-point number."),
-    ("to_int", "Convert the number into a whole number."),
+    ("to_int", "Convert the number into an int."),
 ];
 
-/// All of them that a script can call, by what they are functions of.
+/// Returns all functions that a script can call, sorted by the type of the first argument.
 pub(super) fn functions() -> Vec<LanguageFunction> {
     let in_order = |info: FuncInfo<'_>| {
         let params: Vec<String> =
@@ -36,7 +37,7 @@ pub(super) fn functions() -> Vec<LanguageFunction> {
         Some((params, described(&info)?))
     };
     let mut found = Engine::new().collect_fn_metadata(None, in_order, true);
-    // The engine tells them in no order.
+    // The engine returns them in no fixed order.
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     let mut merged: BTreeMap<(usize, String, usize), LanguageFunction> = BTreeMap::new();
     for (_, function) in found {
@@ -51,7 +52,7 @@ pub(super) fn functions() -> Vec<LanguageFunction> {
 }
 
 impl LanguageFunction {
-    /// Takes over what another one of the name takes and gives.
+    /// Adds the types of another function of the same name and number of parameters.
     fn join(&mut self, other: Self) {
         let pairs = self.params.iter_mut().zip(other.params);
         for ((_, types), (_, more)) in pairs {
@@ -72,19 +73,19 @@ fn add(types: &mut Vec<Type>, more: Vec<Type>) {
     }
 }
 
-/// What functions can be functions of, in the order of the reference.
+/// The types of the first argument, in the order of the reference.
 const OWNERS: [&str; 11] = [
-    "text",
-    "list",
+    "string",
+    "array",
     "map",
     "number",
-    "letter",
+    "char",
     "bytes",
     "range",
-    "moment",
+    "timestamp",
     "function",
     "any value",
-    "nothing else",
+    "none",
 ];
 
 fn described(info: &FuncInfo<'_>) -> Option<LanguageFunction> {
@@ -107,7 +108,7 @@ fn described(info: &FuncInfo<'_>) -> Option<LanguageFunction> {
     } else {
         doc
     };
-    // The name of a function as a text, which closures have taken the place of.
+    // These take the name of a function as a string. Scripts use closures instead.
     if doc.contains("function named by") {
         return None;
     }
@@ -117,21 +118,22 @@ fn described(info: &FuncInfo<'_>) -> Option<LanguageFunction> {
 
 fn owner(first: Option<Type>) -> &'static str {
     match first {
-        Some(Type::Text) => "text",
-        Some(Type::List) => "list",
+        Some(Type::String) => "string",
+        Some(Type::Array) => "array",
         Some(Type::Map) => "map",
         Some(Type::Int | Type::Number) => "number",
-        Some(Type::Letter) => "letter",
+        Some(Type::Char) => "char",
         Some(Type::Bytes) => "bytes",
         Some(Type::Range) => "range",
-        Some(Type::Moment) => "moment",
+        Some(Type::Timestamp) => "timestamp",
         Some(Type::Function) => "function",
         Some(_) => "any value",
-        None => "nothing else",
+        None => "none",
     }
 }
 
-/// A type as the language's own code names it; none for those that no script has values of.
+/// Maps a type name of the language to a type. Returns `None` for types that scripts have no values
+/// of.
 fn type_of(name: &str) -> Option<Type> {
     let name = name.trim().trim_start_matches("&mut ").trim_start_matches('&');
     let name =
@@ -140,25 +142,25 @@ fn type_of(name: &str) -> Option<Type> {
         "INT" | "i64" => Type::Int,
         "FLOAT" | "f64" => Type::Number,
         "bool" => Type::Bool,
-        "char" => Type::Letter,
-        "str" | "ImmutableString" | "String" => Type::Text,
-        "Array" => Type::List,
+        "char" => Type::Char,
+        "str" | "ImmutableString" | "String" => Type::String,
+        "Array" => Type::Array,
         "Map" => Type::Map,
         "Blob" => Type::Bytes,
         "FnPtr" => Type::Function,
-        "Instant" => Type::Moment,
+        "Instant" => Type::Timestamp,
         "Dynamic" | "RhaiResult" | "?" => Type::Any,
-        "()" | "" => Type::Nothing,
+        "()" | "" => Type::Null,
         "ExclusiveRange" | "InclusiveRange" => Type::Range,
         name if name.starts_with("Range<i64") || name.starts_with("std::ops::Range<i64") => {
             Type::Range
         }
-        "CharsStream" | "BitRange" | "StepRange<i64>" | "StepRange<FLOAT>" => Type::Sequence,
+        "CharsStream" | "BitRange" | "StepRange<i64>" | "StepRange<FLOAT>" => Type::Iterator,
         _ => return None,
     })
 }
 
-/// The first sentence of a documentation comment.
+/// Returns the first sentence of a doc comment.
 fn sentence<'a>(comments: impl Iterator<Item = &'a str>) -> String {
     let lines = comments.flat_map(str::lines);
     let lines = lines.map(|line| line.trim_start().trim_start_matches('/').trim());
@@ -175,7 +177,7 @@ fn sentence<'a>(comments: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
 
-    /// Held against the language's own metadata: what a script can call is described.
+    /// Every function of the language's own metadata is described.
     #[test]
     fn every_function_of_texts_lists_and_maps_is_there_with_a_sentence() {
         let functions = functions();

@@ -1,10 +1,10 @@
-//! The reference of the script API, written from the tables that scripts run by and from what the
-//! language's engine says of itself: as a page, as JSON, and as a file of definitions for editors.
+//! The script API reference, generated from the tables that scripts run with and from the
+//! language's metadata. It is a page, JSON, or a definition file for editors.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `reference` | all that scripts can use, as data |
-//! | `language` | what the language itself has |
+//! | `reference` | everything that scripts can use, as data |
+//! | `language` | the functions of the language |
 //! | `page` | the chapter of the guide |
 //! | `editor` | definitions for editors |
 

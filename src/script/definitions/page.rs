@@ -1,24 +1,49 @@
-//! The reference as a page for people.
+//! Writes the reference as a Markdown page.
 
 use std::fmt::Write;
 
 use super::reference::{Definitions, Entry, FunctionEntry, ParamEntry, PropertyEntry};
 
-/// The head of a table of functions.
+/// The header of a table of functions.
 const FUNCTION_HEADER: &str = "| function | returns | meaning |\n|---|---|---|";
+
+/// The names of types in the page, each with a description in Markdown.
+const TYPES: [(&str, &str); 17] = [
+    ("any value", "A value of any type."),
+    ("array", "An array, such as `[1, 2]`."),
+    ("bool", "`true` or `false`."),
+    ("bytes", "A blob: an array of bytes."),
+    ("char", "A character, such as `'a'`."),
+    (
+        "duration",
+        "A string with a unit (`\"500ms\"`, `\"90s\"`, `\"5m\"`), or a number of seconds.",
+    ),
+    ("error", "The error that `catch` gets."),
+    ("function", "A closure, such as `|x| x + 1`."),
+    ("int", "An integer, such as `3`."),
+    ("iterator", "A value that `for` iterates over."),
+    ("map", "A map, such as `#{ a: 1 }`."),
+    ("null", "No value. Scripts write `()`."),
+    ("number", "An int or a float, such as `1.5`."),
+    ("range", "A range of integers, such as `0..9`."),
+    ("secret", "The value of a secret. It cannot be converted into a string."),
+    ("string", "A string, such as `\"a\"`. A string in backticks can contain `${…}`."),
+    ("timestamp", "A point in time."),
+];
 
 // Writing to a String does not fail.
 impl Definitions<'_> {
-    /// A page for people.
+    /// Returns the page in Markdown.
     pub(crate) fn to_markdown(&self) -> String {
         let mut page = String::from("# The script API\n\n## Steps\n\n");
-        let phases: Vec<String> = self.phases.iter().map(|name| format!("`{name}`")).collect();
+        let steps: Vec<String> = self.steps.iter().map(|name| format!("`{name}`")).collect();
         let _ = writeln!(
             page,
             "A function with one of these names is a step of the pipeline: {}. It takes no parameters, \
              or one: `ctx`.",
-            phases.join(", ")
+            steps.join(", ")
         );
+        types(&mut page);
         page.push_str("\n## Constants\n");
         for Entry { name, takes, doc, keys } in &self.constants {
             let _ = writeln!(page, "\n### `const {name}`\n\n{doc}\n\nType: {takes}.");
@@ -59,7 +84,7 @@ impl Definitions<'_> {
         }
     }
 
-    /// The functions of the language, by the type of their first argument.
+    /// Writes the functions of the language, grouped by the type of their first argument.
     fn language(&self, page: &mut String) {
         page.push_str(
             "\n## Functions of the language\n\nEach can be called as `name(value, …)` or as \
@@ -85,6 +110,13 @@ impl Definitions<'_> {
         properties(page, "The result of a step in a test", &self.tests.result);
         options(page, "The commit of a test", &self.tests.commit);
         options(page, "The result of a command in a test", &self.tests.command);
+    }
+}
+
+fn types(page: &mut String) {
+    page.push_str("\n## Types\n\n| type | values |\n|---|---|\n");
+    for (name, doc) in TYPES {
+        let _ = writeln!(page, "| {name} | {} |", cell(doc));
     }
 }
 
@@ -118,7 +150,7 @@ fn table(page: &mut String, entries: &[Entry]) {
     }
 }
 
-/// A text in a table's cell.
+/// Escapes a string for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace('\n', " ")
 }

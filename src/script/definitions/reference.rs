@@ -1,4 +1,4 @@
-//! [`Definitions`]: the reference of what scripts can use, as data.
+//! [`Definitions`]: everything that scripts can use, as data.
 
 use serde::Serialize;
 
@@ -8,34 +8,34 @@ use crate::{
     script::api::{
         registry::{
             COMMAND_OPTIONS, CONSTANTS, Constant, FUNCTIONS, Function, OBJECTS, PROPERTIES, Param,
-            Property, RETRY_OPTIONS, WITH_OPTIONS, phase_names,
+            Property, RETRY_OPTIONS, WITH_OPTIONS, step_names,
         },
         tester::{COMMIT_KEYS, METHODS, RESULT, RESULT_KEYS},
         types::{ScriptOption, Type, one_of},
     },
 };
 
-/// Everything that a script can use, the embedding program's functions included.
+/// The script API reference, including the functions of the embedding program.
 #[derive(Debug, Serialize)]
 pub(crate) struct Definitions<'a> {
     pub(super) v: u32,
-    pub(super) phases: Vec<&'static str>,
+    pub(super) steps: Vec<&'static str>,
     pub(super) constants: Vec<Entry>,
     pub(super) functions: Vec<FunctionEntry>,
     pub(super) command_options: Vec<Entry>,
     pub(super) retry_options: Vec<Entry>,
     pub(super) with_options: Vec<Entry>,
     pub(super) context: Vec<PropertyEntry>,
-    /// What functions give back, and what `catch` gets.
+    /// Objects that functions return, and the error that `catch` gets.
     pub(super) objects: Vec<PropertyEntry>,
-    /// The language's own.
+    /// Functions of the language.
     pub(super) language: Vec<FunctionEntry>,
     pub(super) tests: Tests,
     #[serde(skip)]
     pub(super) host: &'a [HostFunction],
 }
 
-/// What tests of a pipeline find beside the language.
+/// Objects and keys that are available in tests of a pipeline.
 #[derive(Debug, Serialize)]
 pub(super) struct Tests {
     pub(super) methods: Vec<FunctionEntry>,
@@ -48,20 +48,20 @@ pub(super) struct Tests {
 pub(super) struct FunctionEntry {
     pub(super) name: String,
     pub(super) signature: String,
-    /// How many arguments it takes, at least and at most.
+    /// Minimum and maximum number of arguments.
     pub(super) arguments: [usize; 2],
-    /// Its parameters with what they take; of the embedding program's nothing is known of them.
+    /// Parameters with their types. Not known for functions of the embedding program.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) params: Vec<ParamEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) returns: Option<String>,
-    /// What it does; the language's own do nothing.
+    /// Name of the effect. Absent for functions of the language, which have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) effect: Option<&'static str>,
     pub(super) doc: String,
-    /// `tinyci`, `host` for one of the embedding program's, or `language`.
+    /// Origin: `tinyci`, `host` (the embedding program) or `language`.
     pub(super) origin: &'static str,
-    /// What one of the language's is a function of, such as `text`.
+    /// Type of the first argument of a function of the language, such as `string`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) of: Option<&'static str>,
 }
@@ -84,7 +84,7 @@ pub(super) struct Entry {
     pub(super) name: &'static str,
     pub(super) takes: String,
     pub(super) doc: &'static str,
-    /// Of a map, those that it can have.
+    /// Keys of the map, if the type is a map with known keys.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) keys: Vec<Entry>,
 }
@@ -174,7 +174,7 @@ impl FunctionEntry {
     }
 }
 
-/// Returns the reference, which a build without scripts does not have.
+/// Returns the script API reference.
 pub(crate) fn definitions(host: &[HostFunction]) -> Result<Definitions<'_>, Error> {
     Ok(Definitions::new(host))
 }
@@ -184,7 +184,7 @@ impl<'a> Definitions<'a> {
         let own = FUNCTIONS.iter().map(FunctionEntry::of);
         Self {
             v: 1,
-            phases: phase_names().collect(),
+            steps: step_names().collect(),
             constants: CONSTANTS.iter().map(Entry::of_constant).collect(),
             functions: own.chain(host.iter().map(FunctionEntry::of_host)).collect(),
             command_options: COMMAND_OPTIONS.iter().map(Entry::of).collect(),
@@ -203,14 +203,15 @@ impl<'a> Definitions<'a> {
         }
     }
 
-    /// One line of JSON.
+    /// Returns the reference as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
-        // Texts and numbers always have a form in JSON.
+        // Serializing strings and numbers does not fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// A host's parameters have no names: `post(a, b?)`.
+/// Returns a signature such as `post(a, b?)`, since the parameters of a host's function have no
+/// names.
 pub(super) fn signature(function: &HostFunction) -> String {
     let letters = ('a'..='z').enumerate().take(*function.arguments.end());
     let parameters: Vec<String> = letters
@@ -245,13 +246,14 @@ pub(super) mod tests {
         assert_eq!(last["signature"], "slack::post(a, b?)");
         assert_eq!((&last["origin"], &last["effect"]), (&"host".into(), &"external".into()));
         assert_eq!(json["context"].as_array().unwrap().len(), PROPERTIES.len());
-        assert_eq!(functions[0]["params"][0]["takes"], "text or list");
+        assert_eq!(functions[0]["params"][0]["takes"], "string or array");
         assert_eq!(json["constants"][0]["keys"][2]["name"], "approve");
         let split = json["language"].as_array().unwrap().iter().find(|it| it["name"] == "split");
-        assert_eq!(split.unwrap()["of"], "text");
+        assert_eq!(split.unwrap()["of"], "string");
     }
 
-    /// The chapter of the guide is this page. A test that finds another one writes it anew.
+    /// The chapter of the guide is this page. If it differs, the test writes it again and
+    /// fails.
     #[test]
     fn the_guide_has_the_page() {
         let page = Definitions::new(&[]).to_markdown();

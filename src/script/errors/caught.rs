@@ -1,11 +1,11 @@
-//! The language's own errors, as `catch` gets them from us.
+//! Converts the language's errors into the error objects that `catch` gets.
 
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 use super::{message, place::Place, script_error::ScriptError};
 
-/// An error of ours in the place of the map that the language gives to `catch`; none for all other
-/// values.
+/// Converts the map that the language gives to `catch` into an error object. Returns `None` for all
+/// other values.
 pub(in crate::script) fn of_catch(value: &Dynamic) -> Option<Dynamic> {
     if !value.is_map() {
         return None;
@@ -26,7 +26,7 @@ pub(in crate::script) fn text(map: &Map, key: &str) -> Option<String> {
     map.get(key)?.clone().into_string().ok()
 }
 
-/// The language's own error that a map stands for.
+/// Returns the error of the language that a map describes.
 fn of_language(map: &Map) -> Option<EvalAltResult> {
     let (name, message) = (text(map, "error")?, text(map, "message")?);
     if !name.starts_with("Error") {
@@ -50,7 +50,7 @@ fn of_language(map: &Map) -> Option<EvalAltResult> {
         "ErrorDotExpr" => part("property").map(|it| EvalAltResult::ErrorDotExpr(it, none)),
         "ErrorMismatchDataType" => part("requested")
             .zip(part("actual"))
-            .map(|(wanted, found)| EvalAltResult::ErrorMismatchDataType(wanted, found, none)),
+            .map(|(expected, found)| EvalAltResult::ErrorMismatchDataType(expected, found, none)),
         _ => None,
     };
     Some(known.unwrap_or_else(|| EvalAltResult::ErrorArithmetic(message, none)))

@@ -1,4 +1,4 @@
-//! A command that failed, as `catch` gets it.
+//! [`CommandError`]: a failed command, as `catch` gets it.
 
 use rhai::{Dynamic, EvalAltResult};
 
@@ -8,10 +8,10 @@ use crate::model::{
     step::{FailedCommand, command_failure},
 };
 
-/// A command that failed: what `catch` gets.
+/// A failed command, as `catch` gets it.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct CommandError {
-    /// In one line.
+    /// The command in one line.
     pub(in crate::script) command: String,
     pub(in crate::script) failed: FailedCommand,
     pub(in crate::script) at: Place,
@@ -29,13 +29,13 @@ impl CommandError {
         }
     }
 
-    /// As a sentence.
+    /// Returns the error message.
     pub(in crate::script) fn message(&self) -> String {
         command_failure(&self.command, self.failed.exit)
     }
 }
 
-/// What a script threw, if it is a command that failed.
+/// Returns the failed command in an error, if there is one.
 pub(in crate::script) fn command_error(error: &EvalAltResult) -> Option<CommandError> {
     match error {
         EvalAltResult::ErrorRuntime(value, _) => value.clone().try_cast(),

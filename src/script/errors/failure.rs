@@ -1,4 +1,4 @@
-//! What failed in a phase: kept whole until it is clear whether the script catches it.
+//! The failures of a step. They are complete, because a script may still catch them.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Position};
 
@@ -11,22 +11,22 @@ use crate::{
     script::values::thrown::Thrown,
 };
 
-/// One failure, with its label and place.
+/// A failure with its label and position.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Failure {
-    /// Where it stands among those of tasks that run at once: the numbers of the tasks it is in.
+    /// The numbers of the tasks around it, which give the order of failures of parallel tasks.
     pub(in crate::script) order: Vec<u32>,
-    /// The task of a `parallel`, or the group.
+    /// The label of the task or group.
     pub(in crate::script) label: Option<String>,
     pub(in crate::script) message: String,
-    /// Where it is, as far as that is known, and by which calls the script got there.
+    /// The position and the calls that led to it, as far as known.
     pub(in crate::script) trace: Option<Trace>,
-    /// The command that failed, if it was one.
+    /// The failed command, if a command failed.
     pub(in crate::script) command: Option<FailedCommand>,
     pub(in crate::script) is_timeout: bool,
-    /// True if the sentence says it all, so that no line of the script is shown.
+    /// True if the message is sufficient, so that no excerpt of the script is shown.
     pub(in crate::script) is_plain: bool,
-    /// How many tasks of a `parallel` failed, and of how many.
+    /// The number of failed tasks of a `parallel`, and the number of all.
     pub(in crate::script) tasks: Option<(usize, usize)>,
 }
 
@@ -44,7 +44,7 @@ impl Failure {
         }
     }
 
-    /// A limit of which no more is known is where the phase ended.
+    /// Sets the position where the step ended, for a limit whose position is not known.
     pub(in crate::script) fn at_end(&mut self, trace: &Trace) {
         if self.trace.is_none() && self.command.is_none() {
             self.trace = Some(trace.clone());
@@ -52,8 +52,8 @@ impl Failure {
         }
     }
 
-    /// The same with the label that it failed under: that of its command, if that one is a group
-    /// further in.
+    /// Returns the failure with a label. If its command has the label of an inner group, that is
+    /// used.
     pub(in crate::script) fn within(self, label: &Option<String>) -> Self {
         let of_command = self.command.as_ref().and_then(|command| command.label.clone());
         let label = match label {
@@ -69,7 +69,7 @@ impl Failure {
         if self.is_timeout { Outcome::TimedOut } else { Outcome::Failure }
     }
 
-    /// The same for the record.
+    /// Converts it into a failure for the record.
     pub(in crate::script) fn failed(&self) -> Failed {
         let mut failed = match &self.command {
             Some(command) => Failed::of_command(command.clone()),
@@ -81,14 +81,14 @@ impl Failure {
         failed
     }
 
-    /// `file:line:column`
+    /// Returns the position as `file:line:column`.
     fn place(&self) -> Option<String> {
         self.trace.as_ref().filter(|it| it.is_known()).map(Trace::to_string)
     }
 }
 
-/// What a script can catch where several things failed, or a limit passed: tasks of a `parallel`,
-/// what was deferred, a `timeout`. To the script it is the first of them.
+/// Several failures as one error that a script can catch: of tasks, deferred functions or a
+/// `timeout`. Its properties are those of the first.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Failures(pub(in crate::script) Vec<Failure>);
 
@@ -97,7 +97,7 @@ impl Failures {
         EvalAltResult::ErrorRuntime(Dynamic::from(Self(failures)), Position::NONE).into()
     }
 
-    /// The failures that an error carries, if it does.
+    /// Returns the failures in an error, if it contains any.
     pub(in crate::script) fn of(error: &EvalAltResult) -> Option<Vec<Failure>> {
         match error.unwrap_inner() {
             EvalAltResult::ErrorRuntime(value, _) => {
@@ -120,14 +120,14 @@ impl Failures {
     }
 }
 
-/// What failed, in one sentence: the gravest of so many, and how many tasks failed if more than one
-/// did.
-pub(in crate::script) fn summary(gravest: &Failure, count: usize) -> String {
-    match (gravest.tasks, &gravest.label) {
+/// Returns the message for several failures: the most severe one, with the number of failed tasks
+/// if more than one failed.
+pub(in crate::script) fn summary(worst: &Failure, count: usize) -> String {
+    match (worst.tasks, &worst.label) {
         (Some((failed, all)), Some(label)) if count > 1 && failed > 1 => {
-            format!("{failed} of {all} tasks failed: {label}: {}", gravest.message)
+            format!("{failed} of {all} tasks failed: {label}: {}", worst.message)
         }
-        _ => gravest.message.clone(),
+        _ => worst.message.clone(),
     }
 }
 
@@ -135,7 +135,7 @@ fn optional<T: Into<Dynamic>>(value: Option<T>) -> Dynamic {
     value.map_or(Dynamic::UNIT, Into::into)
 }
 
-/// Registers what a script can ask of them.
+/// Registers the properties of several failures.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Failures>("failures")

@@ -1,9 +1,9 @@
-//! What an error of a running script says, in one sentence.
+//! Messages for the errors of a running script.
 
 use rhai::EvalAltResult;
 
 use super::{
-    command_error::command_error, failure::Failures, parse_message, script_error, spent_steps,
+    command_error::command_error, failure::Failures, operation_limit, parse_message, script_error,
 };
 use crate::{
     script::{
@@ -14,13 +14,13 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-/// What is wrong, in one sentence.
+/// Returns the message for an error.
 pub(in crate::script) fn message(error: &EvalAltResult, script: Option<&Script>) -> String {
     if let Some(command) = command_error(error) {
         return command.message();
     }
-    if spent_steps::are_spent(error) {
-        return spent_steps::TOO_MANY.to_owned();
+    if operation_limit::is_operation_limit(error) {
+        return operation_limit::TOO_MANY.to_owned();
     }
     if let Some(failures) = Failures::of(error) {
         return Failures(failures).message();
@@ -41,15 +41,15 @@ pub(in crate::script) fn message(error: &EvalAltResult, script: Option<&Script>)
                      value"
             )
         }
-        EvalAltResult::ErrorTooManyOperations(_) => spent_steps::TOO_MANY.to_owned(),
+        EvalAltResult::ErrorTooManyOperations(_) => operation_limit::TOO_MANY.to_owned(),
         EvalAltResult::ErrorStackOverflow(_) => {
             "the calls are nested too deeply; a function may call itself without end".to_owned()
         }
         EvalAltResult::ErrorDataTooLarge(kind, _) => {
             format!("{} grows too large", parse_message::plain(kind))
         }
-        EvalAltResult::ErrorMismatchDataType(wanted, found, _) => {
-            format!("expected {}, got {}", type_name(wanted), type_name(found))
+        EvalAltResult::ErrorMismatchDataType(expected, found, _) => {
+            format!("expected {}, got {}", type_name(expected), type_name(found))
         }
         EvalAltResult::ErrorTerminated(reason, _) if reason.is_string() => reason.to_string(),
         EvalAltResult::ErrorAssignmentToConstant(name, _) => {
@@ -63,13 +63,13 @@ pub(in crate::script) fn message(error: &EvalAltResult, script: Option<&Script>)
     }
 }
 
-/// The engine puts a position at the end of its sentences, which stands elsewhere with us.
+/// Removes the position from a message of the engine, since it is shown separately.
 fn without_position(text: &str) -> String {
     let text = text.split(" (line ").next().unwrap_or(text);
     parse_message::plain(text)
 }
 
-/// The names of types as people say them.
+/// Returns a type with its article.
 fn type_name(name: &str) -> String {
     match name.trim() {
         "i64" => "an int".to_owned(),
@@ -84,7 +84,7 @@ fn type_name(name: &str) -> String {
     }
 }
 
-/// `name (type, type)`, and what was probably meant.
+/// Returns the message for an unknown function, given as `name (type, type)`, with a suggestion.
 fn unknown_function(signature: &str, script: Option<&Script>) -> String {
     let (name, arguments) = signature.split_once(" (").unwrap_or((signature, ")"));
     let name = name.trim();
@@ -113,7 +113,7 @@ fn unknown_function(signature: &str, script: Option<&Script>) -> String {
     format!("there is no function `{name}`{given}{hint}")
 }
 
-/// A function of ours is called with more or fewer arguments than it takes.
+/// Returns the message for a wrong number of arguments of a function of tinyci.
 pub(in crate::script) fn wrong_count(function: &registry::Function, arguments: usize) -> String {
     format!("`{}` cannot be called with {}", function.signature(), counted(arguments))
 }
@@ -122,7 +122,8 @@ fn counted(arguments: usize) -> String {
     if arguments == 1 { "1 argument".to_owned() } else { format!("{arguments} arguments") }
 }
 
-/// `Unknown property 'x' - a getter is not registered for type 'ctx'`
+/// Returns the message for an unknown property. The engine's message is `Unknown property 'x' - a
+/// getter is not registered for type 'ctx'`.
 fn unknown_property(text: &str) -> String {
     let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
     let [property, owner, ..] = quoted.as_slice() else { return without_position(text) };

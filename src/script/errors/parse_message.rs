@@ -1,10 +1,11 @@
-//! The language's errors in words for people who write pipelines and do not know its insides.
+//! Messages for errors of the language, for people who do not know its internals.
 
 use rhai::{LexError, ParseErrorType};
 
 use crate::{script::api::registry, util::suggestion::did_you_mean};
 
-/// What is wrong with a script that cannot be parsed. `word` is what stands at the place.
+/// Returns the message for a script that cannot be parsed. `word` is the word at the position of
+/// the error.
 pub(in crate::script) fn parse_message(error: &ParseErrorType, word: &str) -> String {
     match error {
         ParseErrorType::VariableExpected
@@ -39,7 +40,7 @@ pub(in crate::script) fn parse_message(error: &ParseErrorType, word: &str) -> St
     }
 }
 
-/// A word that the language keeps for itself.
+/// Returns the message for a reserved word.
 pub(in crate::script) fn reserved(word: &str) -> String {
     let hint = match word {
         "export" => "; the export directory is `ctx.export_dir`",
@@ -52,12 +53,12 @@ pub(in crate::script) fn reserved(word: &str) -> String {
     format!("the word `{word}` is reserved by the language{hint}")
 }
 
-/// A module that is neither imported nor the embedding program's.
+/// Returns the message for an unknown module.
 pub(in crate::script) fn unknown_module(name: &str) -> String {
     format!("there is no module `{name}` here; import one with `import \"path\" as {name};`")
 }
 
-/// A function that is used as a value before the parser has seen it.
+/// Returns the message for a function that is used as a value before its definition.
 pub(in crate::script) fn function_below(name: &str) -> String {
     format!(
         "the function `{name}` is defined further down and is not a value here; write \
@@ -65,7 +66,7 @@ pub(in crate::script) fn function_below(name: &str) -> String {
     )
 }
 
-/// A variable that is nowhere. Functions do not see what stands outside of them.
+/// Returns the message for an undefined variable, with a hint.
 pub(in crate::script) fn undefined_variable<'a>(
     name: &str,
     near: impl IntoIterator<Item = &'a str>,
@@ -88,7 +89,7 @@ pub(in crate::script) fn undefined_variable<'a>(
     format!("there is no variable `{name}` here{hint}")
 }
 
-/// The language's own words, as a sentence of ours: without its capital and the types it lists.
+/// Converts a message of the language: without its capital letter and its list of types.
 pub(in crate::script) fn plain(text: &str) -> String {
     let text = text.replace("&str | ImmutableString | String", "string");
     let mut letters = text.chars();

@@ -1,8 +1,8 @@
-//! The place where an error arose.
+//! [`Place`]: the position where an error occurred.
 
 use rhai::{NativeCallContext, Position};
 
-/// Where an error arose, in which file: it stays there, however often it is thrown again.
+/// The position where an error occurred. It stays the same if the error is thrown again.
 #[derive(Clone, Debug, Default)]
 pub(in crate::script) struct Place {
     pub(in crate::script) file: String,

@@ -1,4 +1,4 @@
-//! An error of a running script, as a person wants it: what, where, and by which calls.
+//! Reports of a running script's errors: message, position and calls.
 
 use rhai::{EvalAltResult, Position as RhaiPosition};
 
@@ -21,60 +21,61 @@ use crate::{
     },
 };
 
-/// A failure as an error of ours, with the lines that show it. `whereabouts` names phase and commit.
+/// Returns the error for a failure, with an excerpt. `suffix` names the step and the commit.
 pub(in crate::script) fn error(
     message: String,
     trace: &Trace,
     script: &Script,
-    phase: &str,
-    whereabouts: &str,
+    step: &str,
+    suffix: &str,
     host: &dyn Host,
 ) -> Error {
-    let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
+    let begin = script.step(step).map_or(Position::new(1, 1), |function| function.position);
     let mask = |text: &str| host.masked(text);
-    shown(message, trace, script, begin, &format!(", {whereabouts}"), Vec::new(), &mask)
+    shown(message, trace, script, begin, &format!(", {suffix}"), Vec::new(), &mask)
 }
 
-/// The same of an error in any function of a script, with the place where it begins. `say` gives the
-/// sentence, and notes that stand before the calls.
+/// Returns the error for an error in a function of a script. `describe` returns the message, and
+/// notes that come before the calls.
 pub(in crate::script) fn located(
     thrown: &Thrown,
     script: &Script,
-    (function, begin): (&str, Position),
-    say: impl Fn(&EvalAltResult) -> (String, Vec<String>),
+    function: &str,
+    begin: Position,
+    describe: impl Fn(&EvalAltResult) -> (String, Vec<String>),
 ) -> Error {
     let (trace, innermost) = trace(thrown, &script.main.source.name, function, Some(script));
-    let (message, notes) = say(innermost);
+    let (message, notes) = describe(innermost);
     shown(message, &trace, script, begin, "", notes, &str::to_owned)
 }
 
-/// `mask` takes secrets out of the line that is shown.
+/// Builds the error. `mask` removes secrets from the line in the excerpt.
 fn shown(
     message: String,
     trace: &Trace,
     script: &Script,
     begin: Position,
-    whereabouts: &str,
+    suffix: &str,
     mut notes: Vec<String>,
     mask: &dyn Fn(&str) -> String,
 ) -> Error {
     let report = Error::new(ErrorKind::Script, message).with_path(trace.file.clone());
     let Some(source) = script.source(&trace.file) else { return report };
-    // Where nothing is known the function is all there is.
+    // If the position is not known, the function's position is used.
     let position = trace.position.unwrap_or(begin);
-    let whereabouts = match &trace.again {
-        // In which function it arose nobody knows any more.
-        Some(_) => format!(" in {}", whereabouts.trim_start_matches(", ")),
-        None => format!(" in {}{whereabouts}", trace.function),
+    let suffix = match &trace.again {
+        // The function in which it first occurred is no longer known.
+        Some(_) => format!(" in {}", suffix.trim_start_matches(", ")),
+        None => format!(" in {}{suffix}", trace.function),
     };
     notes.extend(trace.again.iter().map(|again| format!("thrown again at {again}")));
     notes.extend(trace.calls.iter().map(|call| format!("called from {call}")));
-    let lines = excerpt(source, position, &whereabouts, &notes, mask);
+    let lines = excerpt(source, position, &suffix, &notes, mask);
     report.with_position(position).with_excerpt(lines)
 }
 
-/// Where an error is, and the error itself. The engine pairs the file of the function called with
-/// the place of the call: a frame's place belongs to the file of the frame around it.
+/// Returns the trace of an error, and the innermost error. The engine pairs the file of the called
+/// function with the position of the call, so a position belongs to the file of the enclosing call.
 pub(in crate::script) fn trace<'e>(
     thrown: &'e EvalAltResult,
     file: &str,
@@ -113,7 +114,7 @@ fn function_name(name: &str) -> String {
 }
 
 impl Trace {
-    /// An error that was thrown again is where it arose.
+    /// Moves the position of an error that was thrown again to where it first occurred.
     fn go_to_origin(&mut self, error: &EvalAltResult, script: Option<&Script>) {
         let EvalAltResult::ErrorRuntime(value, _) = error else { return };
         let Some(origin) = script_error::origin(value) else { return };
@@ -127,11 +128,11 @@ impl Trace {
 }
 
 impl Failure {
-    /// What an error failed with that no function of ours made. `file` and `function` are those in
-    /// which the calls began that led to it.
+    /// Converts an error into a failure. `begin` is the code in which its calls began.
     pub(in crate::script) fn of(
         error: &EvalAltResult,
-        (file, function): (&str, &str),
+        file: &str,
+        function: &str,
         script: Option<&Script>,
     ) -> Self {
         let command = command_error(error).map(|command| command.failed);

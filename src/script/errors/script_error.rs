@@ -1,9 +1,8 @@
-//! Errors as scripts see them: what `catch` gets, and what such an error says where a script shows
-//! it, turns it into text, fails with it or throws it again.
+//! Errors as scripts see them: the object that `catch` gets, and its string form.
 //!
-//! The language gives `catch` a map for an error of its own. A person is to read neither that nor the
-//! name of a type in Rust, so such a map becomes an error of ours wherever a variable that holds it is
-//! used.
+//! The language gives `catch` a map for one of its own errors. Neither that map nor a Rust type
+//! name is useful to people. So the map becomes an error object when a script uses a variable that
+//! contains it.
 
 use rhai::{
     Array, Dynamic, Engine, EvalAltResult, FUNC_TO_DEBUG, FUNC_TO_STRING, ImmutableString, Map,
@@ -13,19 +12,19 @@ use rhai::{
 use super::{command_error::CommandError, failure::Failures, place::Place};
 use crate::script::values::{conversion::value_of, kind::kind, thrown::Thrown};
 
-/// What a function refused to do: what `catch` gets.
+/// The error of a function, as `catch` gets it.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct ScriptError {
     pub(in crate::script) message: String,
     pub(in crate::script) at: Place,
 }
 
-/// Registers errors, and what they say as text.
+/// Registers errors and their string forms.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<ScriptError>("error")
         .register_get("message", |it: &mut ScriptError| it.message.clone())
-        // One `catch` can ask of any error whether a command or tasks failed.
+        // All errors have these properties, so one `catch` can handle any of them.
         .register_get("command", |_: &mut ScriptError| ())
         .register_get("code", |_: &mut ScriptError| ())
         .register_get("tail", |_: &mut ScriptError| ())
@@ -40,8 +39,8 @@ pub(in crate::script) fn register(engine: &mut Engine) {
     }
 }
 
-/// An error without a place is at the place of the call; one that is no more than a sentence becomes
-/// an object.
+/// Sets the position of the call if the error has none. An error that is only a string becomes an
+/// object.
 pub(in crate::script) fn placed(mut error: Thrown, at: Place) -> Thrown {
     if !error.position().is_none() {
         return error;
@@ -55,7 +54,7 @@ pub(in crate::script) fn placed(mut error: Thrown, at: Place) -> Thrown {
     error
 }
 
-/// What a value says if it is an error; none for all other values.
+/// Returns the message of a value that is an error, or `None` for other values.
 pub(in crate::script) fn sentence(value: &Dynamic) -> Option<String> {
     let value = value.flatten_clone();
     if let Some(error) = value.read_lock::<ScriptError>() {
@@ -70,7 +69,7 @@ pub(in crate::script) fn sentence(value: &Dynamic) -> Option<String> {
     None
 }
 
-/// What is said of any value that a script threw.
+/// Returns the message for any value that a script threw.
 pub(in crate::script) fn thrown_text(value: &Dynamic) -> String {
     let known = value_of(&plain(value)).is_some();
     match sentence(value) {
@@ -80,7 +79,7 @@ pub(in crate::script) fn thrown_text(value: &Dynamic) -> String {
     }
 }
 
-/// Where the error that a value is arose.
+/// Returns where an error value first occurred.
 pub(in crate::script) fn origin(value: &Dynamic) -> Option<Place> {
     if let Some(error) = value.read_lock::<ScriptError>() {
         return Some(error.at.clone());
@@ -91,24 +90,24 @@ pub(in crate::script) fn origin(value: &Dynamic) -> Option<Place> {
     None
 }
 
-/// A value as the text that a script would show.
+/// Returns the string form that a script would show.
 pub(in crate::script) fn shown(context: &NativeCallContext<'_>, value: &Dynamic) -> String {
     as_text(FUNC_TO_STRING, context, &mut value.flatten_clone())
 }
 
-/// What the language's function for it says, or what it is.
+/// Returns the result of the language's conversion function, or the name of the type.
 fn as_text(function: &str, context: &NativeCallContext<'_>, value: &mut Dynamic) -> String {
     let name = context.engine().map_type_name(value.type_name()).to_owned();
     let text = context.call_native_fn_raw(function, true, &mut [value]);
     text.ok().and_then(|text| text.into_string().ok()).unwrap_or(name)
 }
 
-/// A map as JSON, with errors as their sentences.
+/// Converts a map to JSON, with errors as their messages.
 fn to_json(map: &mut Map) -> String {
     format_map_as_json(&map.iter().map(|(key, value)| (key.clone(), plain(value))).collect())
 }
 
-/// A value with sentences in the place of errors, those in it included.
+/// Replaces errors in a value by their messages, at any depth.
 fn plain(value: &Dynamic) -> Dynamic {
     if let Some(sentence) = sentence(value) {
         return sentence.into();

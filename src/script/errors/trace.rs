@@ -1,4 +1,4 @@
-//! Where an error is, and by which calls the script got there.
+//! [`Trace`]: the position of an error and the calls that led to it.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use crate::{
     script::syntax::{script::Script, unit::place},
 };
 
-/// Where an error is, and how the script got there.
+/// The position of an error and the calls that led to it.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Trace {
-    /// The file and function it is in.
+    /// The file and function that contain it.
     pub(in crate::script) file: String,
     pub(in crate::script) function: String,
-    /// The engine does not know where some of its errors are.
+    /// The position, if known. The engine does not know the positions of some errors.
     pub(in crate::script) position: Option<Position>,
-    /// `file:line:col in function`, innermost call first.
+    /// The calls as `file:line:col in function`, innermost first.
     pub(in crate::script) calls: Vec<String>,
-    /// Where it was thrown again, if a script had caught it.
+    /// The position where a script threw it again, if it did.
     pub(in crate::script) again: Option<String>,
 }
 
 impl Trace {
-    /// A place that is known, in a file of this script.
+    /// Returns a trace without calls, at a position in a file of this script.
     pub(in crate::script) fn at(
         file: &str,
         function: &str,
@@ -44,16 +44,16 @@ impl Trace {
         self.position.is_some()
     }
 
-    /// Adds how the script got to where this begins.
+    /// Appends the calls that led to the beginning of this trace.
     pub(in crate::script) fn called_from(&mut self, outer: &Trace) {
         let call = outer.is_known().then(|| format!("{outer} in {}", outer.function));
-        // What called the function may have told its place already.
+        // The called function may have added this position already.
         self.calls.extend(call.filter(|call| self.calls.last() != Some(call)));
         self.calls.extend(outer.calls.iter().cloned());
     }
 }
 
-/// `file:line:column`
+/// Writes `file:line:column`.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.position {
@@ -63,7 +63,7 @@ impl fmt::Display for Trace {
     }
 }
 
-/// A place as it stands in the file.
+/// Converts a position of the engine into one of the original file, if it is known.
 pub(in crate::script) fn known(
     file: &str,
     position: RhaiPosition,

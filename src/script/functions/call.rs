@@ -1,4 +1,4 @@
-//! The arguments of a call, read with errors that say what would be right.
+//! Reads the arguments of a call. Errors name the expected type.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
 };
 
-/// One call of a function of ours.
+/// A call of a function of tinyci.
 pub(in crate::script) struct Call<'a> {
     pub(in crate::script) name: &'static str,
     pub(in crate::script) context: NativeCallContext<'a>,
@@ -33,13 +33,13 @@ impl Call<'_> {
         self.context.engine()
     }
 
-    /// The file and line of the call.
+    /// Returns the file and line of the call.
     pub(in crate::script) fn place(&self) -> String {
         let line = self.context.call_position().line().unwrap_or_default();
         format!("{}:{line}", self.context.call_source().unwrap_or_default())
     }
 
-    /// An error about one of the arguments.
+    /// Returns the error for an argument of the wrong type.
     pub(in crate::script) fn mistake(
         &self,
         argument: &str,
@@ -49,19 +49,19 @@ impl Call<'_> {
         throw(format!("`{}` takes {takes} as its {argument}, not {}", self.name, kind(found)))
     }
 
-    /// Refuses an argument that is of another type than the table says.
+    /// Refuses an argument with a type that differs from the table's.
     pub(in crate::script) fn fits(&self, param: &Param, value: &Dynamic) -> Result<(), Thrown> {
         self.has_type(param.name, param.takes, value)
     }
 
-    fn has_type(&self, argument: &str, wanted: Type, value: &Dynamic) -> Result<(), Thrown> {
-        if wanted.accepts(value) {
+    fn has_type(&self, argument: &str, expected: Type, value: &Dynamic) -> Result<(), Thrown> {
+        if expected.accepts(value) {
             return Ok(());
         }
         if value.is::<Secret>() {
             secrets::refuse(self.session, value)?;
         }
-        Err(self.mistake(argument, &wanted.in_words(), value))
+        Err(self.mistake(argument, &expected.in_words(), value))
     }
 
     pub(in crate::script) fn text(
@@ -71,7 +71,7 @@ impl Call<'_> {
     ) -> Result<String, Thrown> {
         let text = value.flatten_clone().into_immutable_string();
         text.map(|text: ImmutableString| text.to_string())
-            .map_err(|_| self.mistake(argument, &Type::Text.in_words(), value))
+            .map_err(|_| self.mistake(argument, &Type::String.in_words(), value))
     }
 
     pub(in crate::script) fn function(
@@ -83,16 +83,16 @@ impl Call<'_> {
         function.ok_or_else(|| self.mistake(argument, &Type::Function.in_words(), value))
     }
 
-    /// A text such as `"90s"`, or a number of seconds.
+    /// Reads a duration: a string such as `"90s"`, or a number of seconds.
     pub(in crate::script) fn time(
         &self,
         argument: &str,
         value: &Dynamic,
     ) -> Result<Duration, Thrown> {
-        time(value).ok_or_else(|| self.mistake(argument, &Type::Time.in_words(), value))
+        time(value).ok_or_else(|| self.mistake(argument, &Type::Duration.in_words(), value))
     }
 
-    /// A time that something may take: none at all is a slip, in YAML too.
+    /// Reads a time limit. Zero is refused, as in YAML, because it is most likely a mistake.
     pub(in crate::script) fn limit(
         &self,
         argument: &str,
@@ -114,7 +114,7 @@ impl Call<'_> {
             .ok_or_else(|| self.mistake(argument, &Type::Count.in_words(), value))
     }
 
-    /// How often something is tried in all: not at all is a slip.
+    /// Reads a number of attempts. Zero is refused, because it is most likely a mistake.
     pub(in crate::script) fn attempts(&self, value: &Dynamic) -> Result<u32, Thrown> {
         let count = self.count("attempts", value)?;
         if count == 0 {
@@ -124,7 +124,7 @@ impl Call<'_> {
         Ok(count)
     }
 
-    /// The options of a call: a map whose keys are all known, with values of their types.
+    /// Reads a map of options, all with known keys and values of the right type.
     pub(in crate::script) fn options(
         &self,
         value: Option<&Dynamic>,
@@ -149,49 +149,49 @@ impl Call<'_> {
     }
 }
 
-/// True if a value is a map all of whose values are of a type.
+/// Returns true if the value is a map and all its values have this type.
 fn every(value: &Dynamic, of: Type) -> bool {
     let map = value.read_lock::<Map>();
     map.is_some_and(|map| map.values().all(|it| of.accepts(&it.flatten_clone())))
 }
 
-/// The first argument; `()` if there is none.
+/// Returns the first argument, or null if there is none.
 pub(in crate::script) fn first(arguments: &[Dynamic]) -> Dynamic {
     arguments.first().cloned().unwrap_or_default()
 }
 
 impl Type {
-    /// True if a value is of this type, as far as that can be seen from outside.
+    /// Returns true if a value has this type, as far as its parts can be inspected.
     pub(in crate::script) fn accepts(self, value: &Dynamic) -> bool {
         match self {
             Type::Any => true,
-            Type::Nothing => value.is_unit(),
+            Type::Null => value.is_unit(),
             Type::Bool => value.is_bool(),
             Type::Int => value.is_int(),
             Type::Number => value.is_int() || value.is_float(),
             Type::Count => {
                 value.as_int().is_ok_and(|it| (0..=types::COUNT_MAX.into()).contains(&it))
             }
-            Type::Letter => value.is_char(),
-            Type::Text => value.is_string(),
-            Type::Time => time(value).is_some(),
+            Type::Char => value.is_char(),
+            Type::String => value.is_string(),
+            Type::Duration => time(value).is_some(),
             Type::Command => value.is_string() || value.is_array(),
-            Type::List => value.is_array(),
-            Type::Texts => {
+            Type::Array => value.is_array(),
+            Type::Strings => {
                 let list = value.read_lock::<Array>();
                 list.is_some_and(|list| {
-                    list.iter().all(|it| Type::Text.accepts(&it.flatten_clone()))
+                    list.iter().all(|it| Type::String.accepts(&it.flatten_clone()))
                 })
             }
             Type::Map | Type::Options(_) | Type::Variables => value.is_map(),
             Type::Functions => every(value, Type::Function),
-            Type::Lists => every(value, Type::List),
+            Type::Arrays => every(value, Type::Array),
             Type::Bytes => value.is::<Blob>(),
             Type::Function => value.is::<FnPtr>(),
             Type::Secret => value.is::<Secret>(),
             Type::Error => script_error::sentence(value).is_some(),
-            // Nothing of the API takes one: it is what the API gives.
-            Type::Range | Type::Moment | Type::Object(_) | Type::Sequence => true,
+            // No function takes these types; they are results.
+            Type::Range | Type::Timestamp | Type::Object(_) | Type::Iterator => true,
             Type::OneOf(types) => types.iter().any(|it| it.accepts(value)),
         }
     }
@@ -204,9 +204,9 @@ mod tests {
     #[test]
     fn values_are_told_apart() {
         let list: Dynamic = vec![Dynamic::from("a"), Dynamic::from(1_i64)].into();
-        assert!(Type::List.accepts(&list) && !Type::Texts.accepts(&list));
-        assert!(Type::Time.accepts(&"90s".into()) && !Type::Time.accepts(&"soon".into()));
+        assert!(Type::Array.accepts(&list) && !Type::Strings.accepts(&list));
+        assert!(Type::Duration.accepts(&"90s".into()) && !Type::Duration.accepts(&"soon".into()));
         assert!(Type::Count.accepts(&1000_i64.into()) && !Type::Count.accepts(&(-1_i64).into()));
-        assert!(Type::OneOf(&[Type::Text, Type::List]).accepts(&list));
+        assert!(Type::OneOf(&[Type::String, Type::Array]).accepts(&list));
     }
 }

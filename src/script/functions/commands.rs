@@ -1,4 +1,4 @@
-//! `sh`, `try_sh` and `capture`: one road to the host, three ways to take how a command ended.
+//! `sh`, `try_sh` and `capture`: one way to run a command, and three ways to return its result.
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, Map};
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// How a command ended: what `try_sh` gives back.
+/// The result of `try_sh`.
 #[derive(Clone)]
 struct CommandOutput {
     exit: Exit,
@@ -33,7 +33,7 @@ struct CommandOutput {
     stderr: String,
 }
 
-/// Registers what the functions give back and throw.
+/// Registers the results and errors of these functions.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<CommandError>("command error")
@@ -112,7 +112,7 @@ fn text(end: &CommandEnd, bytes: &[u8]) -> Result<String, Thrown> {
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// Runs a command, with all its attempts.
+/// Runs a command with all its attempts.
 fn run(
     call: &Call<'_>,
     arguments: &[Dynamic],
@@ -128,13 +128,13 @@ fn run(
     let end = session.host.command(&command).map_err(|why| session.denied(why))?;
     match end.exit {
         Exit::Canceled => Err(session.stop_with(Stop::Canceled)),
-        // Whose limit it was decides whether a script may catch it.
+        // The step's limit cannot be caught, but that of a `timeout` or of the command can.
         Exit::TimedOut => session.check_late().map(|()| end),
         _ => Ok(end),
     }
 }
 
-/// A text for the shell, or a list of a program and its arguments.
+/// Reads a string for the shell, or an array of a program and its arguments.
 fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     secrets::refuse(call.session, command)?;
     if let Some(list) = command.read_lock::<Array>() {
@@ -162,7 +162,8 @@ fn program(call: &Call<'_>, command: &Dynamic) -> Result<Program, Thrown> {
     Ok(Program::Shell(placeholders::fill(call.engine(), call.session, &text, &data)?))
 }
 
-/// The text that a program's arguments give to a shell: `sh -c TEXT`, however it is started.
+/// Returns the shell command in a program's arguments (`sh -c COMMAND`), even if another program
+/// starts the shell.
 fn shell_text(words: &[String]) -> Option<&str> {
     const SHELLS: [&str; 7] = ["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"];
     let is_shell = |word: &String| SHELLS.contains(&word.rsplit('/').next().unwrap_or(word));
@@ -175,7 +176,7 @@ fn shell_text(words: &[String]) -> Option<&str> {
     words.nth(1).map(String::as_str)
 }
 
-/// One argument of a program.
+/// Reads one argument of a program.
 fn element(call: &Call<'_>, word: &Dynamic) -> Result<String, Thrown> {
     let text = plain_text(word).ok_or_else(|| {
         let message = format!(
@@ -197,12 +198,12 @@ fn without_nul(text: &str) -> Result<(), Thrown> {
     }
 }
 
-/// `q(text)`: one word to a shell.
+/// Quotes a string as one word for a shell, as `q` does.
 pub(in crate::script) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The command with what the options of its call say.
+/// Applies the options of a call to a command.
 fn with_options(
     mut command: StepCommand,
     call: &Call<'_>,
@@ -257,13 +258,13 @@ fn codes(call: &Call<'_>, value: &Dynamic) -> Result<Vec<i64>, Thrown> {
     }
 }
 
-/// What is said of a number that no command can end with.
+/// Returns the message for a number that is not an exit code.
 pub(in crate::script) fn no_exit_code(number: i64) -> Option<String> {
     let is_code = (0..=255).contains(&number);
     (!is_code).then(|| format!("`{number}` is not an exit code; exit codes are 0 to 255"))
 }
 
-/// Variables for commands, as a map of them says.
+/// Reads a map of environment variables. Null removes a variable.
 pub(in crate::script) fn env(
     call: &Call<'_>,
     value: &Dynamic,
@@ -318,7 +319,7 @@ pub(in crate::script) fn q(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dyn
     let value = first(arguments);
     secrets::refuse(call.session, &value)?;
     let text = kind::plain_text(&value);
-    let text = text.ok_or_else(|| call.mistake("text", "a string or a number", &value))?;
+    let text = text.ok_or_else(|| call.mistake("value", "a string or a number", &value))?;
     let quoted = quoted(&text);
     call.session.untrusted.note_quoted(&call.session.facts, &text, &quoted);
     Ok(quoted.into())

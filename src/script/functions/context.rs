@@ -1,5 +1,5 @@
-//! `ctx`: what a script may know. Objects of our own and not maps, because a misspelt key of a map
-//! is an empty value, and a misspelt property of an object is an error with its place.
+//! `ctx`: the facts that a script can read. They are objects and not maps: a misspelled key of a
+//! map is null, but a misspelled property of an object is an error.
 
 use std::{sync::Arc, thread};
 
@@ -20,12 +20,12 @@ use crate::{
     },
 };
 
-/// What scripts call `ctx`. Clones share everything.
+/// The object `ctx`. Clones share their state.
 #[derive(Clone)]
 pub(in crate::script) struct Context(pub(in crate::script) Arc<Session>);
 
 #[derive(Clone)]
-struct PhaseResults(Arc<Session>);
+struct StepResults(Arc<Session>);
 
 #[derive(Clone)]
 struct Failure(FailureFacts);
@@ -33,18 +33,19 @@ struct Failure(FailureFacts);
 #[derive(Clone)]
 struct Machine(Arc<Session>);
 
-/// A failure of an earlier step. Its command may hold what that step has read.
+/// Returns a failure of an earlier step. Its command may contain untrusted values that the step
+/// read.
 fn failure(ctx: &Context, facts: FailureFacts) -> Dynamic {
     ctx.0.read_in(&facts.command);
     ctx.0.read_in(&facts.message);
     Dynamic::from(Failure(facts))
 }
 
-/// Registers `ctx` and the objects that it holds.
+/// Registers `ctx` and the objects in it.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Context>("ctx")
-        .register_type_with_name::<PhaseResults>("ctx.result")
+        .register_type_with_name::<StepResults>("ctx.result")
         .register_type_with_name::<Failure>("ctx.failure")
         .register_type_with_name::<Machine>("ctx.machine");
     register_commit(engine);
@@ -62,7 +63,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
             let previous = previous.map_err(|error| fault(&ctx.0, error))?;
             Ok::<_, Thrown>(optional(previous.as_deref()))
         })
-        .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
+        .register_get("result", |ctx: &mut Context| StepResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
             let first = ctx.0.facts.progress.failures.first();
             first.cloned().map_or(Dynamic::UNIT, |it| failure(ctx, it))
@@ -75,12 +76,10 @@ pub(in crate::script) fn register(engine: &mut Engine) {
         .register_fn("changed", changed)
         .register_fn("newest_tag", newest_tag);
     engine
-        .register_get("build", |it: &mut PhaseResults| {
+        .register_get("build", |it: &mut StepResults| {
             optional(it.0.facts.progress.build.as_deref())
         })
-        .register_get("test", |it: &mut PhaseResults| {
-            optional(it.0.facts.progress.test.as_deref())
-        });
+        .register_get("test", |it: &mut StepResults| optional(it.0.facts.progress.test.as_deref()));
     engine
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))
@@ -99,7 +98,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
         .register_fn("has", |it: &mut Machine, program: &str| it.0.host.has_program(program));
 }
 
-/// What does not change while a commit runs.
+/// Registers the properties that stay the same during a job.
 fn register_commit(engine: &mut Engine) {
     type Get = fn(&Session) -> Dynamic;
     let properties: [(&str, Get); 18] = [
@@ -148,7 +147,7 @@ fn register_commit(engine: &mut Engine) {
     }
 }
 
-/// `ctx.newest_tag(globs)`
+/// Implements `ctx.newest_tag(globs)`.
 fn newest_tag(ctx: &mut Context, globs: Dynamic) -> Result<Dynamic, Thrown> {
     let globs = globs_of("newest_tag", globs)?;
     if let Some(fault) = names_fault(Names::Tags, &globs) {
@@ -160,7 +159,7 @@ fn newest_tag(ctx: &mut Context, globs: Dynamic) -> Result<Dynamic, Thrown> {
     Ok(optional(ctx.0.facts.tag_for(matches).as_deref()))
 }
 
-/// A glob, or a list of them.
+/// Reads a glob or an array of globs.
 pub(in crate::script) fn globs_of(name: &str, globs: Dynamic) -> Result<Vec<String>, Thrown> {
     let globs = globs.flatten_clone();
     let texts: Option<Vec<String>> = match globs.read_lock::<Array>() {
@@ -173,7 +172,7 @@ pub(in crate::script) fn globs_of(name: &str, globs: Dynamic) -> Result<Vec<Stri
     })
 }
 
-/// `ctx.changed(globs)`
+/// Implements `ctx.changed(globs)`.
 fn changed(call: NativeCallContext<'_>, ctx: &mut Context, globs: Dynamic) -> Result<bool, Thrown> {
     let texts = globs_of("changed", globs)?;
     PathGlobs::new(&texts).map_err(|fault| throw(fault.message))?;
@@ -193,7 +192,7 @@ fn changes(session: &Session) -> Result<Arc<Changes>, Thrown> {
     session.host.changes().map_err(|error| fault(session, error))
 }
 
-/// What the machinery could not find out is no fault of the script's.
+/// Stops the step with a fault, because the script did not cause this error.
 fn fault(session: &Session, error: Error) -> Thrown {
     session.stop_with(Stop::Fault(Arc::new(error)))
 }

@@ -1,4 +1,4 @@
-//! The functions that direct a script: again, in time, at the end, no further.
+//! Functions that control a script: `retry`, `timeout`, `defer`, `skip` and others.
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-/// A copy of a call's context that another thread, or a later time, can use.
+/// Copies the context of a call for another thread or a later time.
 pub(in crate::script) fn stored(context: &NativeCallContext<'_>) -> NativeCallContextStore {
     context.store_data()
 }
@@ -39,7 +39,7 @@ pub(in crate::script) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result
     };
     for attempt in 1.. {
         call.session.check()?;
-        // What an attempt deferred has run before the next one begins.
+        // Functions that an attempt deferred run before the next attempt begins.
         let frame = Frame::clone(&call.session.frame());
         let work = || function.call_raw(&call.context, None, []);
         let error = match call.session.scope(call.engine(), frame, work) {
@@ -66,7 +66,7 @@ pub(in crate::script) fn timeout(
     limited(call, limit, || function.call_raw(&call.context, None, []))
 }
 
-/// Does something within a limit of time.
+/// Runs code with a time limit.
 pub(in crate::script) fn limited(
     call: &Call<'_>,
     limit: Duration,
@@ -78,16 +78,16 @@ pub(in crate::script) fn limited(
     let deadline = [own, outer.deadline].into_iter().flatten().min();
     let ended = session.within(Frame { deadline, ..outer }, || {
         let ended = work();
-        // What native code did last is not looked at by the engine's own steps.
+        // The engine does not check for a stop after the last native call.
         ended.and_then(|value| session.check().map(|()| value))
     });
     let Some(Stop::BlockTimedOut(mut failures)) = ended.as_ref().err().and_then(|it| Stop::of(it))
     else {
         return ended;
     };
-    // The limit of what is around may have passed as well.
+    // The limit of the enclosing code may have passed as well.
     if let Some(stop) = session.stop() {
-        return session.settle(Err(stop.thrown()), failures);
+        return session.combine(Err(stop.thrown()), failures);
     }
     let label = session.frame().label.clone();
     let message = format!("the time limit of {limit:?} has passed");
@@ -97,14 +97,14 @@ pub(in crate::script) fn limited(
 
 pub(in crate::script) fn group(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [name, function] = arguments else { return Ok(Dynamic::UNIT) };
-    let frame = labelled(&call.session.frame(), &call.text("name", name)?);
+    let frame = labeled(&call.session.frame(), &call.text("name", name)?);
     let function = call.function("function", function)?;
     let work = || function.call_raw(&call.context, None, []);
     call.session.scope(call.engine(), frame, work)
 }
 
-/// The same frame with a further label.
-pub(in crate::script) fn labelled(frame: &Frame, label: &str) -> Frame {
+/// Returns the frame with one more label.
+pub(in crate::script) fn labeled(frame: &Frame, label: &str) -> Frame {
     let label = match &frame.label {
         Some(outer) => format!("{outer}/{label}"),
         None => label.to_owned(),
@@ -145,8 +145,8 @@ fn reason(call: &Call<'_>, arguments: &[Dynamic]) -> Result<String, Thrown> {
     script_error::sentence(reason).map_or_else(|| call.text("reason", reason), Ok)
 }
 
-/// Refuses what speaks for the whole phase where other parts of it run as well. No script can catch
-/// that: it would go on as if it had been heard.
+/// Fails if the call ends the whole step while other parts of it may run. No script can catch that,
+/// because it would continue as if the call had worked.
 fn refuse_inside(call: &Call<'_>, why: &str) -> Result<(), Thrown> {
     let frame = call.session.frame();
     let (inside, ends) = match (frame.in_task, frame.in_defer) {
@@ -184,7 +184,7 @@ pub(in crate::script) fn approve(
     match session.host.approve(&question, session.limits()) {
         Ok(ApprovalAnswer::Given) => Ok(Dynamic::UNIT),
         Ok(ApprovalAnswer::Awaited) => Err(session.stop_with(Stop::Waits(question))),
-        // No script may go on without the answer.
+        // A script must not continue without the answer.
         Err(Denied::Refused(error) | Denied::LeftOut(error)) => Err(match session.stop() {
             Some(stop) => stop.thrown(),
             None => {

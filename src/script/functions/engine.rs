@@ -1,4 +1,4 @@
-//! From the table of functions to an engine that has them, with those of the embedding program.
+//! Builds the engine of a step, with all functions of the table and those of the embedding program.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
     host::register_host_functions,
     parallel,
     requests::{artifact, discard_export, env, recall, remember, secret, warn},
-    texts, unknown, with,
+    strings, unknown, with,
 };
 use crate::{
     model::function::HostFunction,
@@ -24,19 +24,20 @@ use crate::{
             script_error,
         },
         language::engine,
-        session::{phase_steps, secrets, shared::Session},
+        session::{operations, secrets, shared::Session},
         syntax::{coverage, imports::Modules},
         values::thrown::{Thrown, throw},
     },
 };
 
-/// With how many arguments a call of what ends the phase is still told from one of an unknown
-/// function.
+/// Maximum number of arguments for which a wrong call of `fail` and similar functions is
+/// recognized. With more, the function is reported as unknown.
 const ARGUMENTS_MAX: usize = 4;
 
 type Implementation = fn(&Call<'_>, &[Dynamic]) -> Result<Dynamic, Thrown>;
 
-/// What a function of the table does. `print` and `debug` are events of the engine and not here.
+/// Returns the implementation of a function. `print` and `debug` have none, since they are events
+/// of the engine.
 fn implementation(name: &str) -> Option<Implementation> {
     Some(match name {
         "sh" => commands::sh,
@@ -57,8 +58,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
-        "matches" => texts::matches,
-        "join" => texts::join,
+        "matches" => strings::matches,
+        "join" => strings::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,
@@ -70,18 +71,19 @@ fn implementation(name: &str) -> Option<Implementation> {
     })
 }
 
-/// An engine for one phase, with everything that a script can call.
+/// Returns an engine for one step, with everything that a script can call.
 pub(in crate::script) fn engine(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
-    let mut engine = equipped(session, functions);
-    phase_steps::watch(&mut engine, session);
+    let mut engine = engine_with_api(session, functions);
+    operations::watch(&mut engine, session);
     if session.is_plan() {
-        // The engine behind it only calls what was asked for here: its steps are counted here.
-        unknown::watch(&mut engine, equipped(session, functions), session, functions);
+        // The inner engine only runs calls that the outer one forwards, and the outer one counts
+        // them.
+        unknown::watch(&mut engine, engine_with_api(session, functions), session, functions);
     }
     engine
 }
 
-fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
+fn engine_with_api(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
     let mut engine = engine::engine();
     events(&mut engine, session);
     secrets::register(&mut engine, session);
@@ -93,11 +95,12 @@ fn equipped(session: &Arc<Session>, functions: &[HostFunction]) -> Engine {
         let any = |arguments: usize| vec![TypeId::of::<Dynamic>(); arguments];
         let mut signatures: Vec<Vec<TypeId>> = function.counts().map(any).collect();
         if function.name == "sleep" {
-            // The language's own, which hears no deadline, would win where its types match.
+            // The language's own `sleep` ignores deadlines, and would be chosen for these types.
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
         }
-        if function.ends_phase() {
-            // Whatever it is called with, it is ours to refuse.
+        if function.ends_step() {
+            // Any call of these functions must fail the step, so all numbers of arguments are
+            // registered.
             signatures = (0..=ARGUMENTS_MAX).map(any).collect();
         }
         for types in signatures {
@@ -129,8 +132,8 @@ pub(in crate::script) fn call(
     let at = Place::of(&context);
     let call = Call { name: function.name, context, session };
     match checked(function, &call, &arguments).and_then(|()| run(&call, &arguments)) {
-        // Caught, it would be as if it had never been called.
-        Err(error) if function.ends_phase() && !session.is_final(&error) => {
+        // If the script caught it, the step would continue as if the call had not happened.
+        Err(error) if function.ends_step() && !session.is_final(&error) => {
             let failure = Failure::new(message::message(&error, session.script.as_ref()));
             Err(session.fail_at(&call.context, failure))
         }
@@ -138,7 +141,7 @@ pub(in crate::script) fn call(
     }
 }
 
-/// Refuses a call that the table does not allow.
+/// Refuses a call with wrong arguments.
 fn checked(
     function: &registry::Function,
     call: &Call<'_>,
@@ -152,7 +155,7 @@ fn checked(
     function.params.iter().zip(arguments).try_for_each(|(param, it)| call.fits(param, it))
 }
 
-/// `print` and `debug` write to the build's output, a library leaves stdout alone.
+/// Sends `print` and `debug` to the build's output, because a library must not write to stdout.
 fn events(engine: &mut Engine, session: &Arc<Session>) {
     let shown = session.clone();
     engine.on_print(move |text| {

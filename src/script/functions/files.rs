@@ -1,11 +1,11 @@
-//! `exists` and `read`: what the commit's tree has.
+//! `exists` and `read`: the contents of the commit's tree.
 
 use rhai::Dynamic;
 
 use super::call::Call;
 use crate::script::{session::secrets, values::thrown::Thrown};
 
-/// `exists(path)`
+/// Implements `exists(path)`.
 pub(in crate::script) fn exists(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = path(call, arguments)?;
     let host = &call.session.host;
@@ -14,7 +14,7 @@ pub(in crate::script) fn exists(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
     Ok(answer.into())
 }
 
-/// `read(path)`
+/// Implements `read(path)`.
 pub(in crate::script) fn read(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let path = path(call, arguments)?;
     let text = call.session.host.read(&path).map_err(|why| call.session.denied(why))?;

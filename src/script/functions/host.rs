@@ -1,4 +1,4 @@
-//! The functions of the embedding program, as scripts call them.
+//! Calls of the embedding program's functions.
 
 use std::{any::TypeId, collections::BTreeMap, sync::Arc};
 
@@ -30,10 +30,10 @@ pub(in crate::script) fn register_host_functions(
     for function in functions {
         for arguments in function.arguments.clone() {
             let types = vec![TypeId::of::<Dynamic>(); arguments];
-            let (session, lent) = (session.clone(), function.clone());
+            let (session, host_function) = (session.clone(), function.clone());
             let run = move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| {
                 let at = Place::of(&context);
-                let result = call_host(&lent, &session, arguments);
+                let result = call_host(&host_function, &session, arguments);
                 result.map_err(|error| script_error::placed(error, at))
             };
             let Some((module, name)) = function.name.split_once("::") else {
@@ -77,7 +77,7 @@ fn call_host(
     for (index, argument) in arguments.iter().enumerate() {
         secrets::refuse(session, argument)?;
         if function.effect == Effect::Pure {
-            // It is really called.
+            // Dry runs really call it, so its arguments must be known.
             session.look(argument)?;
         }
         let value = value_of(argument).ok_or_else(|| {
@@ -91,12 +91,12 @@ fn call_host(
     }
     let value = session.host.call(function, &values, session.limits());
     let value = value.map_err(|why| session.denied(why))?;
-    // It could not be interrupted; what it says after the limit is refused.
+    // The call could not be interrupted, so its result is refused after the time limit.
     session.check()?;
     Ok(dynamic_of(value))
 }
 
-/// Refuses functions of an embedding program that would stand in the way of ours.
+/// Refuses functions of an embedding program with a reserved name.
 pub(crate) fn refuse_clashes(functions: &[HostFunction]) -> Result<(), Error> {
     let clash = functions.iter().find(|function| registry::function(&function.name).is_some());
     let reserved = functions.iter().find(|function| {

@@ -1,7 +1,7 @@
-//! `parallel` and `matrix`: tasks that really run at once, each on a thread of its own.
+//! `parallel` and `matrix`: tasks that run at the same time, each on its own thread.
 //!
-//! A closure captures variables by reference, and two threads that use one captured object fail.
-//! So each task gets a copy of its function in which every captured value is a copy too.
+//! A closure captures variables by reference, and two threads cannot use one captured object. So
+//! each task gets a copy of its function with copies of all captured values.
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
@@ -18,7 +18,7 @@ use rhai::{Array, Dynamic, FnPtr, Map, NativeCallContext};
 
 use super::{
     call::Call,
-    control::{labelled, stored},
+    control::{labeled, stored},
 };
 use crate::{
     model::step::DryStage,
@@ -37,11 +37,11 @@ use crate::{
     },
 };
 
-/// How many tasks of a phase run on threads of their own, those of tasks included. Where all
-/// are taken, tasks run one after the other.
+/// Maximum number of threads for tasks of a step, including nested tasks. If all are in use, tasks
+/// run one after the other.
 const THREADS_MAX: usize = 32;
 
-/// One task before it runs.
+/// A task to run.
 struct Task {
     label: String,
     function: FnPtr,
@@ -66,7 +66,7 @@ pub(in crate::script) fn parallel(
         }
         (None, Some(map), None) => {
             let task = |(name, function): (&rhai::Identifier, &Dynamic)| {
-                let function = call.function(&format!("work `{name}`"), function)?;
+                let function = call.function(&format!("task `{name}`"), function)?;
                 let function = copied_function(&function);
                 Ok(Task { label: name.to_string(), function, arguments: Vec::new() })
             };
@@ -124,14 +124,14 @@ fn too_many() -> Thrown {
     throw(format!("`parallel` and `matrix` can run at most {TASKS_MAX} tasks"))
 }
 
-/// How one task ended that did not pass.
+/// The result of a task that did not pass.
 struct Unfinished {
     failures: Vec<Failure>,
-    /// The limit of a `timeout` around the tasks has passed.
+    /// True if the time limit of a `timeout` around the tasks has passed.
     is_late: bool,
 }
 
-/// Runs all tasks to their ends. All that failed in them is the error.
+/// Runs all tasks to their ends. If any failed, the error contains all failures.
 fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     if tasks.len() > TASKS_MAX {
         return Err(too_many());
@@ -143,12 +143,12 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let clock = TaskClock::new(call.session.host.dry());
     let work = |context: &NativeCallContext<'_>| {
         while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
-            let result = clock.during(|| run_task(call, context, (index, task), &outer));
+            let result = clock.during(|| run_task(call, context, index, task, &outer));
             *lock(place) = Some(result);
         }
     };
-    // Where nothing is done nothing is gained by doing it at once, and one after the other what is
-    // written down is always the same.
+    // A dry run gains nothing from threads, and its output is always the same if tasks run in
+    // sequence.
     let max = if call.session.host.dry().is_some() { 0 } else { THREADS_MAX };
     let threads = call.session.acquire_threads(tasks.len(), max);
     let contexts: Vec<_> = (0..threads).map(|_| stored(&call.context)).collect();
@@ -162,13 +162,14 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
         }
     });
     call.session.release_threads(threads);
-    // What is left where no thread was free, or none could be started.
+    // The remaining tasks run here if there were no free threads or none could be started.
     work(&call.context);
     clock.end();
     collect(call, ended)
 }
 
-/// The time of tasks that are not really done: they would wait at once, and the longest wait counts.
+/// The simulated time of tasks in a dry run. They would wait at the same time, so the longest wait
+/// counts.
 struct TaskClock<'d> {
     dry: Option<&'d dyn DryStage>,
     begun: Duration,
@@ -209,11 +210,12 @@ fn next_of<'t, T>(
 fn run_task(
     call: &Call<'_>,
     context: &NativeCallContext<'_>,
-    (index, task): (usize, &Task),
+    index: usize,
+    task: &Task,
     outer: &Frame,
 ) -> Result<Dynamic, Unfinished> {
     let order = outer.order.iter().copied().chain([u32::try_from(index).unwrap_or(u32::MAX)]);
-    let frame = Frame { in_task: true, order: order.collect(), ..labelled(outer, &task.label) };
+    let frame = Frame { in_task: true, order: order.collect(), ..labeled(outer, &task.label) };
     let session = call.session;
     session.within(frame.clone(), || {
         let work = || task.function.call_raw(context, None, task.arguments.clone());
@@ -224,7 +226,7 @@ fn run_task(
     })
 }
 
-/// What all tasks returned, or all that failed in them.
+/// Returns the results of all tasks, or an error with all failures.
 fn collect(
     call: &Call<'_>,
     ended: Vec<Mutex<Option<Result<Dynamic, Unfinished>>>>,
@@ -247,17 +249,17 @@ fn collect(
     let failures = failures.map(|failure| Failure { tasks, ..failure }).collect();
     let error =
         if is_late { Stop::BlockTimedOut(failures).thrown() } else { Failures::thrown(failures) };
-    call.session.settle(Err(error), Vec::new()).map(|_| values)
+    call.session.combine(Err(error), Vec::new()).map(|_| values)
 }
 
-/// A function whose captured values are its own.
+/// Copies a function and its captured values.
 fn copied_function(function: &FnPtr) -> FnPtr {
     let mut copy = function.clone();
     copy.set_curry(function.iter_curry().map(copied).collect::<Vec<_>>());
     copy
 }
 
-/// A value that shares nothing with the script that it comes from.
+/// Copies a value so that it shares nothing with the original.
 fn copied(value: &Dynamic) -> Dynamic {
     let value = value.flatten_clone();
     if let Some(function) = value.read_lock::<FnPtr>() {

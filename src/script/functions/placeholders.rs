@@ -1,4 +1,5 @@
-//! The placeholders `<%= … %>` in the texts of `sh`: each holds one expression of the language.
+//! The placeholders `<%= … %>` in the commands of `sh`. Each contains one expression of the
+//! language.
 
 use std::{
     cell::{Cell, OnceCell},
@@ -27,15 +28,15 @@ use crate::{
     },
 };
 
-/// Stands for `<%`.
+/// The escape sequence for `<%`.
 const ESCAPED: &str = "<%%";
 
-/// More is no expression that a person would put into a tag; it also bounds what parsing it costs.
+/// Maximum size of an expression in bytes. It also limits the cost of parsing.
 const BYTES_MAX: usize = 4096;
 
-/// Fills the placeholders of a text that a script runs: those alone that the script has written,
-/// whole and in one literal. Any other `<%` is a part of a value, and no value is a template. So are
-/// those in `data`, the parts of the text that are others' words.
+/// Fills in the placeholders of a command: only those that are complete within one literal of the
+/// script. Any other `<%` belongs to a value and stays as it is. So do placeholders in `data`, the
+/// parts that are untrusted.
 pub(in crate::script) fn fill(
     engine: &Engine,
     session: &Arc<Session>,
@@ -45,7 +46,7 @@ pub(in crate::script) fn fill(
     let Some(script) = session.script.as_ref().filter(|_| text.contains("<%")) else {
         return Ok(text.to_owned());
     };
-    // Seldom asked for, and dearer than all the rest.
+    // Computed only if needed, because it is expensive.
     let cover = OnceCell::new();
     let is_literal = |part: &Range<usize>| {
         cover.get_or_init(|| script.literals().cover(text)).has_in_one_literal(part)
@@ -54,7 +55,7 @@ pub(in crate::script) fn fill(
     while let Some(at) = text[from..].find("<%").map(|at| from + at) {
         filled.push_str(&text[from..at]);
         let placeholder = placeholder_at(text, at);
-        let placeholder = placeholder.filter(|it| script.literals().hold_placeholder(it));
+        let placeholder = placeholder.filter(|it| script.literals().contains_placeholder(it));
         let escape = at..at + ESCAPED.len();
         let (value, end) = match placeholder {
             Some(it) if !data.hold(&(at..at + it.len())) => {
@@ -75,7 +76,7 @@ pub(in crate::script) fn fill(
     Ok(filled)
 }
 
-/// What a placeholder of a script becomes.
+/// Returns the value of a placeholder in a script.
 fn value_of(engine: &Engine, session: &Arc<Session>, placeholder: &str) -> Result<String, Thrown> {
     if names_ref(placeholder) {
         session.host.asked_for_ref();
@@ -91,15 +92,15 @@ fn value_of(engine: &Engine, session: &Arc<Session>, placeholder: &str) -> Resul
     })
 }
 
-/// True if a placeholder of this text has a word in it that names the branch or a tag.
+/// Returns true if a placeholder in the text contains a word for the branch or a tag.
 pub(in crate::script) fn names_ref(text: &str) -> bool {
     let inside = text.split("<%").skip(1).map(|rest| rest.split("%>").next().unwrap_or(rest));
     let mut words = inside.flat_map(|it| it.split(|letter: char| !letter.is_ascii_alphanumeric()));
     words.any(|word| ["branch", "tag", "tags"].contains(&word))
 }
 
-/// The value of an expression that only looks things up, as a text. `stopped` is told what ended it
-/// that is no mistake in it.
+/// Returns the value of an expression without effects as a string. If the evaluation is stopped,
+/// `stopped` gets the reason.
 pub(in crate::script) fn evaluate(
     engine: &Engine,
     session: &Arc<Session>,
@@ -112,7 +113,7 @@ pub(in crate::script) fn evaluate(
         scope.push_constant(name, session.vars.get(name).unwrap_or_default().to_owned());
     }
     let ast = parse(engine, &scope, expression)?;
-    let frame = Frame { in_tag: true, ..Frame::clone(&session.frame()) };
+    let frame = Frame { in_placeholder: true, ..Frame::clone(&session.frame()) };
     let value = session.within(frame, || engine.eval_ast_with_scope::<Dynamic>(&mut scope, &ast));
     let value = value.map_err(|error| {
         stopped.set(Stop::of(&error));
@@ -123,7 +124,7 @@ pub(in crate::script) fn evaluate(
         .ok_or_else(|| not_one(expression, "its value is not a string or number"))
 }
 
-/// An expression that only looks things up, read and not evaluated.
+/// Parses an expression of a placeholder without evaluating it.
 pub(in crate::script) fn parse(
     engine: &Engine,
     scope: &Scope<'_>,
@@ -133,7 +134,7 @@ pub(in crate::script) fn parse(
     if expression.len() > BYTES_MAX {
         return Err(format!("an expression in a placeholder can have at most {BYTES_MAX} bytes"));
     }
-    // The ancestor ran what stands in back-quotes; here it would silently be a text.
+    // TinyCI 0.5 ran text in backquotes. Here it would silently be a string.
     if expression.contains('`') {
         return not_one("write strings in double quotes");
     }
@@ -149,7 +150,7 @@ pub(in crate::script) fn of_deploy(name: &str) -> String {
     format!("`{name}` exists only in `deploy`")
 }
 
-/// Why something in a tag cannot be its expression.
+/// Returns the message for an invalid placeholder.
 pub(in crate::script) fn not_one(expression: &str, why: &str) -> String {
     format!("`{expression}` is not a valid placeholder: {why}; a placeholder cannot run Ruby code")
 }

@@ -1,4 +1,4 @@
-//! The functions that ask the host for one thing: `secret`, `env`, `remember`, `artifact` and others.
+//! Functions that make one request to the host: `secret`, `env`, `remember`, `artifact` and others.
 
 use rhai::Dynamic;
 
@@ -45,7 +45,7 @@ pub(in crate::script) fn env(call: &Call<'_>, arguments: &[Dynamic]) -> Result<D
         }),
     };
     match (known, arguments.get(1)) {
-        // A secret stays one.
+        // The value of a secret must not become a string.
         (Some(value), _) if value.is::<Secret>() => Ok(value),
         (Some(value), _) => Ok(value.to_string().into()),
         (None, Some(fallback)) => Ok(fallback.clone()),
@@ -92,15 +92,15 @@ pub(in crate::script) fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Resul
     }
 }
 
-/// Shows every text in a value.
-fn each_text(value: &Value, see: &mut dyn FnMut(&str)) {
+/// Visits every string in a value.
+fn each_text(value: &Value, visit: &mut dyn FnMut(&str)) {
     match value {
-        Value::String(text) => see(text),
-        Value::Array(list) => list.iter().for_each(|value| each_text(value, see)),
+        Value::String(text) => visit(text),
+        Value::Array(list) => list.iter().for_each(|value| each_text(value, visit)),
         Value::Map(map) => {
             for (key, value) in map {
-                see(key);
-                each_text(value, see);
+                visit(key);
+                each_text(value, visit);
             }
         }
         _ => {}

@@ -1,4 +1,4 @@
-//! The refusal of a shell's text that holds, as it is, what others chose.
+//! Refuses shell commands that contain untrusted values.
 
 use std::ops::Range;
 
@@ -11,8 +11,8 @@ use crate::script::{
     values::thrown::{Thrown, throw},
 };
 
-/// Refuses a text for a shell that holds, as it is, what others chose and a shell might run. Gives
-/// back the parts that are others' words and quoted.
+/// Refuses a shell command with an untrusted value that the shell could run as code. Returns the
+/// untrusted parts that are quoted.
 pub(in crate::script) fn check(session: &Session, text: &str) -> Result<Parts, Thrown> {
     let search = session.untrusted.search();
     let search = search.filter(|search| search.occurrences(text).next().is_some());
@@ -21,7 +21,7 @@ pub(in crate::script) fn check(session: &Session, text: &str) -> Result<Parts, T
     };
     let (cover, quoted) = (script.literals().cover(text), session.untrusted.quoted_parts(text));
     let (mut quotes, mut data) = (ShellQuotes::new(text), Vec::new());
-    let mut guilty: Option<(&Value, Range<usize>, bool)> = None;
+    let mut offending: Option<(&Value, Range<usize>, bool)> = None;
     for (value, part) in search.occurrences(text) {
         if cover.is_own(text, part.clone()) {
             continue;
@@ -29,14 +29,14 @@ pub(in crate::script) fn check(session: &Session, text: &str) -> Result<Parts, T
         let word = quoted.around(&part);
         let in_quotes = word.is_some_and(|word| !quotes.take_word_at(word));
         if in_quotes || word.is_none() && !value.is_quoted {
-            // Of values that hold each other the largest is the one that was meant.
-            let known = guilty.filter(|(_, other, _)| other.len() >= part.len());
-            guilty = known.or(Some((value, part, in_quotes)));
+            // If the values overlap, the error names the longest one.
+            let known = offending.filter(|(_, other, _)| other.len() >= part.len());
+            offending = known.or(Some((value, part, in_quotes)));
         } else {
             data.push(part);
         }
     }
-    match guilty {
+    match offending {
         Some((value, part, true)) => Err(throw(quoted_twice(value, text, part))),
         Some((value, part, false)) => Err(throw(refusal(value, text, part))),
         None => Ok(Parts::new(data)),
@@ -68,7 +68,7 @@ fn quoted_twice(value: &Value, text: &str, part: Range<usize>) -> String {
     )
 }
 
-/// What an error calls a value of this property.
+/// Returns the name of a value of this property in errors.
 pub(in crate::script) fn name(property: &str) -> String {
     match property {
         "changes" => "a path of `ctx.changes`".to_owned(),
@@ -77,7 +77,7 @@ pub(in crate::script) fn name(property: &str) -> String {
     }
 }
 
-/// How an example in an error writes such a value.
+/// Returns the example expression for such a value in errors.
 fn word(property: &str) -> String {
     match property {
         "changes" => "path".to_owned(),
@@ -86,7 +86,7 @@ fn word(property: &str) -> String {
     }
 }
 
-/// A value and what stands around it. It may hold anything, and is shown without control characters.
+/// Returns a value with the text around it, escaped because it can contain control characters.
 fn shown(text: &str, part: Range<usize>) -> String {
     let value = &text[part.clone()];
     let cut: String = value.chars().take(SHOWN_CHARACTERS).collect();

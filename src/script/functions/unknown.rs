@@ -1,11 +1,13 @@
-//! A script in a plan: what it may do with outputs that nobody knows.
+//! What a script may do in a plan with outputs that are not known.
 //!
-//! In place of such an output stands a text that only the plan knows (`DryStage::look`). Passing it
-//! on is free: interpolation, `+`, lists and maps, commands. Whoever looks into it ends the dry run.
-//! Looks are seen at the functions of the language, which are wrapped here, at its operators, which
-//! the engine is told to call as functions, and at `switch`, `if`, `while` and indices, in front of
-//! which an operator is put that says so. One look is not seen: at a letter that stands behind an
-//! unknown part of a text, by a number from the text's beginning.
+//! Such an output is replaced by a marker string that only the plan recognizes (`DryStage::look`).
+//! A script may pass it on: in interpolation, `+`, arrays, maps and commands. If a script inspects
+//! it, the dry run ends.
+//!
+//! Inspections are noticed in three ways. The functions of the language are wrapped. Its operators
+//! are called as functions. An operator is inserted before the operands of `switch`, `if`, `while`
+//! and indices. One inspection is not noticed: that of a character after an unknown part of a
+//! string, by its index.
 
 #![expect(deprecated, reason = "rhai marks the stored context of a call so to call it volatile")]
 
@@ -27,25 +29,25 @@ use crate::{
     },
 };
 
-/// The operators that are put in front of what is looked at: at all that a value holds, and at the
-/// value alone.
+/// The operator inserted before a value that is inspected with everything in it.
 const LOOK_INTO: &str = "tinyci_look_into";
 
+/// The operator inserted before a value that is inspected alone.
 const LOOK_AT: &str = "tinyci_look_at";
 
-/// What passes a text on as it is, or says nothing of what stands in it.
+/// Functions that pass a string on, or reveal nothing about its contents.
 const PASSING: [&str; 7] = ["+", "+=", "append", "to_string", "to_debug", "print", "debug"];
 
-/// The functions of lists that look at the elements.
+/// Functions of arrays that inspect the elements.
 const LOOKING_AT_LISTS: [&str; 9] =
     ["==", "!=", "contains", "index_of", "sort", "order", "dedup", "min", "max"];
 
 const COMPARISONS: [&str; 6] = ["==", "!=", "<", "<=", ">", ">="];
 
-/// The operators that nothing passes, beside the comparisons.
+/// Operators that inspect their operands, besides comparisons.
 const OPERATORS: [&str; 11] = ["-", "*", "/", "%", "**", "&", "|", "^", "<<", ">>", "contains"];
 
-/// Has an engine see every look. `plain` is the same engine without that.
+/// Makes an engine notice every inspection. `plain` is the same engine without that.
 pub(in crate::script) fn watch(
     engine: &mut Engine,
     plain: Engine,
@@ -73,7 +75,7 @@ pub(in crate::script) fn watch(
     }
 }
 
-/// A `for` over a text looks at its letters.
+/// Makes `for` over a string inspect it.
 fn watch_letters(engine: &mut Engine, session: &Arc<Session>) {
     let session = session.clone();
     let letters_of = move |text: Dynamic| -> Box<dyn Iterator<Item = Result<Dynamic, Thrown>>> {
@@ -88,7 +90,7 @@ fn watch_letters(engine: &mut Engine, session: &Arc<Session>) {
     engine.register_global_module(module.into());
 }
 
-/// The functions and operators of the language that look at what they are given.
+/// Returns the functions and operators of the language that inspect their arguments.
 fn signatures(engine: &Engine, functions: &[HostFunction]) -> Vec<(String, Vec<TypeId>)> {
     let is_ours = |name: &str| {
         registry::function(name).is_some() || functions.iter().any(|it| it.name == name)
@@ -115,7 +117,7 @@ fn looks(name: &str, types: &[TypeId]) -> bool {
     let texts = [TypeId::of::<ImmutableString>(), TypeId::of::<char>(), TypeId::of::<Dynamic>()];
     let values = [TypeId::of::<Array>(), TypeId::of::<Map>()];
     match of(0) {
-        // Their functions get the elements, and look at them themselves.
+        // Functions with a callback pass the elements to it, and the callback inspects them itself.
         _ if types.contains(&TypeId::of::<FnPtr>()) => false,
         Some(first) if *first == TypeId::of::<Array>() => LOOKING_AT_LISTS.contains(&name),
         Some(first) if *first == TypeId::of::<Map>() => {
@@ -129,24 +131,25 @@ fn looks(name: &str, types: &[TypeId]) -> bool {
 fn look_at_native(session: &Session, name: &str, arguments: &[&mut Dynamic]) -> Result<(), Thrown> {
     let is_map = arguments.first().is_some_and(|first| first.is_map());
     if is_map && !matches!(name, "==" | "!=") {
-        // What stands under a key is passed on.
+        // The value of a key is only passed on.
         return arguments.get(1).map_or(Ok(()), |key| session.look(key));
     }
     arguments.iter().try_for_each(|argument| session.look(argument))
 }
 
-/// The same script with an operator in front of everything that it looks at without a function.
+/// Returns the script with an operator inserted before everything that it inspects without a
+/// function.
 pub(in crate::script) fn watched(script: &Script) -> Script {
     let mut parser = engine::engine();
-    // The weakest of all operators: behind it stands all of an expression. The parser takes none
-    // below 2.
+    // The operator needs the lowest precedence, so that it applies to the whole expression. The
+    // parser accepts none below 2.
     let mut is_known = |operator| parser.register_custom_operator(operator, 2).is_ok();
     let is_known = [LOOK_AT, LOOK_INTO].into_iter().all(&mut is_known);
     let watched = |unit: &Unit| watched_unit(&parser, unit).filter(|_| is_known);
     script.with_units(&|unit| watched(unit).unwrap_or_else(|| unit.clone()))
 }
 
-/// None if there is nothing to add.
+/// Returns the file with inserted operators, or `None` if there is nothing to insert.
 fn watched_unit(parser: &Engine, unit: &Unit) -> Option<Unit> {
     let mut looks: Vec<(Position, &str)> = Vec::new();
     unit.ast.walk(&mut |path: &[ASTNode<'_>]| {
@@ -170,7 +173,7 @@ fn watched_unit(parser: &Engine, unit: &Unit) -> Option<Unit> {
     (!looks.is_empty()).then_some(Unit { source, ast })
 }
 
-/// Where the expression begins that a node looks at, and which operator says so.
+/// Returns the beginning of the expression that a node inspects, and the operator to insert.
 fn look_of<'l>(unit: &Unit, node: &ASTNode<'_>) -> Option<(Position, &'l str)> {
     let behind = |at: rhai::Position, word: &str| {
         let at = place(at);
@@ -191,7 +194,7 @@ fn look_of<'l>(unit: &Unit, node: &ASTNode<'_>) -> Option<(Position, &'l str)> {
     }
 }
 
-/// The part of an expression that stands first.
+/// Returns the leftmost part of an expression.
 fn beginning(expression: &Expr) -> &Expr {
     match expression {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => beginning(&parts.lhs),

@@ -1,4 +1,4 @@
-//! `with`: what holds for all commands of a block.
+//! `with`: options for all commands of a block.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// `with(options, function)`
+/// Implements `with(options, function)`.
 pub(in crate::script) fn with(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [options, function] = arguments else { return Ok(Dynamic::UNIT) };
     let options = call.options(Some(options), &WITH_OPTIONS)?;
@@ -35,7 +35,7 @@ fn settings(call: &Call<'_>, options: &Map, outer: &Arc<Settings>) -> Result<Set
     let env = match options.get("env").map(Dynamic::flatten_clone) {
         None => outer.env.clone(),
         Some(env) => {
-            // What no command could get is refused here already.
+            // Invalid variables are refused here, before any command runs.
             commands::env(call, &env)?;
             let own = env.try_cast::<Map>().unwrap_or_default().into_iter();
             outer.variables(own.map(|(name, value)| (name, value.flatten())).collect())

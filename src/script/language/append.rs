@@ -1,8 +1,8 @@
-//! What makes a list longer by one value or a few, in time that does not grow with the list.
+//! Functions that add one or a few values to an array, in time that does not grow with the array.
 //!
-//! After each call that may change a value, the language counts all that the value holds: a list that
-//! grows by ten thousand values is walked ten thousand times. What is counted is the first argument,
-//! so these put the value that was added there, and count the list themselves: now and then.
+//! After each call that may change a value, the language counts everything in its first argument.
+//! An array that grows to ten thousand values would be counted ten thousand times. These functions
+//! put the added value in the first place, and count the array themselves, less often.
 
 use std::{
     any::TypeId,
@@ -18,13 +18,13 @@ use rhai::{
 use super::limits::ARRAY_ELEMENTS_MAX;
 use crate::script::values::thrown::throw;
 
-/// A list is counted each time that it has grown by one in so many of its values.
+/// An array is counted again when it has grown by one part in this many.
 const LOOKS_PER_LENGTH: usize = 16;
 
-/// A value that holds more than this is counted at once.
+/// A value with more elements than this is counted at once.
 const SMALL_MAX: usize = 64;
 
-/// Gives an engine these in the place of the language's own.
+/// Replaces the language's functions of an engine by these.
 pub(in crate::script) fn register(engine: &mut Engine) {
     static MODULE: OnceLock<Arc<Module>> = OnceLock::new();
     engine.register_global_module(MODULE.get_or_init(|| module().into()).clone());
@@ -41,7 +41,7 @@ fn module() -> Module {
     module
 }
 
-/// Adds the values of another list, or this one value.
+/// Appends the elements of another array, or a single value.
 fn extend(list: &mut Array, value: Dynamic) {
     match value.try_cast_result::<Array>() {
         Ok(values) => list.extend(values),
@@ -84,13 +84,13 @@ fn set(module: &mut Module, name: &str, takes: TypeId, add: fn(&mut Array, Dynam
     FuncRegistration::new(name).in_global_namespace().set_into_module_raw(module, types, func);
 }
 
-/// Whether a list that grew from one length to another is counted.
+/// Returns true if an array that grew from one length to another has to be counted.
 fn is_counted(before: usize, after: usize) -> bool {
     let every = (after.next_power_of_two() / LOOKS_PER_LENGTH).max(1);
     before / every != after / every
 }
 
-/// Whether a value holds so little that it can wait to be counted.
+/// Returns true if a value is so small that it can be counted later.
 fn is_small(value: &Dynamic, rest: &mut usize) -> bool {
     let size = match () {
         () if value.is_string() => {
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// How many values are looked at while a list grows to this length, one by one.
+    /// Returns how many values are counted while an array grows to this length one by one.
     fn looked_at(length: usize) -> usize {
         (1..=length).filter(|after| is_counted(after - 1, *after)).sum()
     }

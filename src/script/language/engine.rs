@@ -1,8 +1,7 @@
-//! The engine that scripts run in: what it may cost, and what it must not do.
+//! The engine that scripts run in, with its limits.
 //!
-//! Every program that links rhai shares one build of it, whose features are the union of what all
-//! its users ask for. Some of those features take limits or whole parts of the language away; so
-//! each is probed before a script is trusted to the engine.
+//! All crates of a program share one build of rhai, with all the features that any of them enables.
+//! Some features remove limits or parts of the language. So each is probed before a script runs.
 
 #![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
 
@@ -26,13 +25,12 @@ use crate::{
     script::{errors::script_error, syntax::imports::MODULES_MAX},
 };
 
-/// An engine with the language's own functions and every limit set, and nothing else.
+/// Returns an engine with the language's own functions and every limit.
 pub(in crate::script) fn engine() -> Engine {
     let mut engine = Engine::new_raw();
     engine.register_global_module(standard_functions());
     engine
-        // The optimizer panics on some scripts that are merely wrong, and may call functions while
-        // it compiles.
+        // The optimizer panics on some invalid scripts, and may call functions while it compiles.
         .set_optimization_level(OptimizationLevel::None)
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
@@ -43,11 +41,11 @@ pub(in crate::script) fn engine() -> Engine {
         .set_max_array_size(ARRAY_ELEMENTS_MAX)
         .set_max_map_size(MAP_ENTRIES_MAX)
         .set_max_modules(MODULES_MAX + 1)
-        // Else `list += value` would not be ours: see `append`.
+        // Otherwise `+=` would not call the function in `append`.
         .set_fast_operators(false)
         .set_max_strings_interned(STRINGS_INTERNED_MAX)
         .disable_symbol("eval")
-        // A library leaves stdout alone; `print` and `debug` are given a place by whoever runs.
+        // A library must not write to stdout. The runner sets `print` and `debug`.
         .on_print(|_| {})
         .on_debug(|_, _, _| {});
     engine.on_parse_token(|token, _, _| own_word(token));
@@ -59,7 +57,7 @@ pub(in crate::script) fn engine() -> Engine {
     engine
 }
 
-/// The language reserves the word `with` and has no use for it; here it is a function.
+/// Turns the reserved word `with` into a name. The language does not use it; here it is a function.
 pub(in crate::script) fn own_word(token: Token) -> Token {
     match token {
         Token::Reserved(word) if *word == "with" => Token::Identifier(word),
@@ -67,49 +65,50 @@ pub(in crate::script) fn own_word(token: Token) -> Token {
     }
 }
 
-/// The language's own functions: there are thousands, and to register them takes longer than most
-/// phases. They are the same in every engine.
+/// Returns the language's own functions. Registering thousands of them takes longer than most
+/// steps, and they are the same in every engine, so all engines share them.
 fn standard_functions() -> Shared<Module> {
     static STANDARD: OnceLock<StandardPackage> = OnceLock::new();
     STANDARD.get_or_init(StandardPackage::new).as_shared_module()
 }
 
-/// A part of the language that a feature of rhai takes away, and how to see that it is there.
+/// A part of the language that a feature of rhai removes, and a script that shows if it is there.
 struct Probe {
     feature: &'static str,
     script: &'static str,
-    holds: fn(bool) -> bool,
+    is_expected: fn(bool) -> bool,
 }
 
-/// The limits and parts relied on. `holds` judges whether the script ended without an error.
+/// The limits and parts that tinyci relies on. `is_expected` takes true if the script ended without
+/// an error.
 const PROBES: [Probe; 5] = [
-    Probe { feature: "unchecked", script: "loop { }", holds: |passed| !passed },
-    Probe { feature: "no_index", script: "let a = [1, 2]; a[1]", holds: |passed| passed },
-    Probe { feature: "no_object", script: "let m = #{ a: 1 }; m.a", holds: |passed| passed },
-    Probe { feature: "no_function", script: "fn f(x) { x } f(1)", holds: |passed| passed },
+    Probe { feature: "unchecked", script: "loop { }", is_expected: |passed| !passed },
+    Probe { feature: "no_index", script: "let a = [1, 2]; a[1]", is_expected: |passed| passed },
+    Probe { feature: "no_object", script: "let m = #{ a: 1 }; m.a", is_expected: |passed| passed },
+    Probe { feature: "no_function", script: "fn f(x) { x } f(1)", is_expected: |passed| passed },
     Probe {
         feature: "no_closure",
         script: "let a = 1; let f = || a; f.call()",
-        holds: |passed| passed,
+        is_expected: |passed| passed,
     },
 ];
 
-/// Makes sure that the rhai this program was built with keeps its limits.
+/// Returns an error if this program's rhai lacks limits or parts of the language.
 ///
-/// `no_module`, `only_i32` and `no_float` do not get here: with them this module does not compile.
+/// With `no_module`, `only_i32` or `no_float`, this module does not compile.
 pub(crate) fn probe() -> Result<(), Error> {
     let mut engine = engine();
-    // With the feature `unchecked` no limit ends the loop; this does.
+    // With the feature `unchecked`, only this ends the loop.
     engine
         .set_max_operations(1_000)
         .on_progress(|steps| (steps > 100_000).then(rhai::Dynamic::default));
     let broken = PROBES.iter().find(|probe| {
         let passed = match engine.run_with_scope(&mut Scope::new(), probe.script) {
             Ok(()) => true,
-            // Ended by `on_progress`: the limit did not hold.
+            // `on_progress` ended it, so the limit does not work.
             Err(error) => matches!(*error, rhai::EvalAltResult::ErrorTerminated(..)),
         };
-        !(probe.holds)(passed)
+        !(probe.is_expected)(passed)
     });
     match broken {
         None => Ok(()),

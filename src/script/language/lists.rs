@@ -1,8 +1,8 @@
-//! The functions of lists and maps that call a function of the script, so that its errors pass
-//! through them.
+//! Functions of arrays and maps that call a function of the script and pass its errors on.
 //!
-//! The language's own swallow what a comparer throws, and wrap what others throw so that a script
-//! can catch its limits. These differ from them in that alone, and in what a comparer may give back.
+//! The language's own versions ignore errors of a comparer. They also wrap other errors, so that a
+//! script could catch its limits. These versions differ only in that, and in the values that a
+//! comparer may return.
 
 use std::{
     cmp::Ordering,
@@ -19,7 +19,7 @@ use crate::script::values::{
 
 type Context<'a> = rhai::NativeCallContext<'a>;
 
-/// Gives an engine these in the place of the language's own.
+/// Replaces the language's functions of an engine by these.
 pub(in crate::script) fn register(engine: &mut Engine) {
     static MODULE: OnceLock<Arc<Module>> = OnceLock::new();
     engine.register_global_module(MODULE.get_or_init(|| module().into()).clone());
@@ -92,7 +92,7 @@ fn module() -> Module {
     module
 }
 
-/// Calls a function with an element: as `this`, or as its first argument, with the index behind it.
+/// Calls a function with an element, as `this` or as its first argument, followed by the index.
 fn call_on(
     name: &str,
     call: &Context<'_>,
@@ -122,7 +122,7 @@ fn is_true(value: &Dynamic) -> bool {
     value.as_bool().unwrap_or(false)
 }
 
-/// Where to begin: what is negative counts from the end.
+/// Returns the index to begin at. A negative start counts from the end.
 fn begin(length: usize, start: i64) -> usize {
     let distance = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
     if start < 0 { length.saturating_sub(distance) } else { distance.min(length) }
@@ -137,7 +137,7 @@ fn order(call: Context<'_>, list: &mut Array, comparer: FnPtr) -> Result<Array, 
     sorted(&call, list.clone(), &comparer)
 }
 
-/// Merges ever longer runs: an error ends it, and a comparer that contradicts itself gives some order.
+/// Sorts by merging. An error ends it, and an inconsistent comparer yields some order.
 fn sorted(call: &Context<'_>, mut list: Array, comparer: &FnPtr) -> Result<Array, Thrown> {
     let mut width = 1;
     while width < list.len() {
@@ -156,7 +156,7 @@ fn sorted(call: &Context<'_>, mut list: Array, comparer: &FnPtr) -> Result<Array
     Ok(list)
 }
 
-/// Of equal elements that of the left goes first.
+/// Merges two sorted arrays. Of equal elements, the left one comes first.
 fn merge(
     call: &Context<'_>,
     comparer: &FnPtr,
@@ -242,7 +242,7 @@ fn filter(call: Context<'_>, list: &mut Array, f: FnPtr) -> Result<Array, Thrown
     Ok(kept)
 }
 
-/// The index of the first element for which the function is true, or -1.
+/// Returns the index of the first element for which the function returns true, or -1.
 fn position(
     name: &str,
     call: &Context<'_>,
@@ -328,7 +328,7 @@ fn zip(call: Context<'_>, list: &mut Array, other: Array, f: FnPtr) -> Result<Ar
     zipped.map(|value| value.map_err(bare)).collect()
 }
 
-/// Takes the elements out, and gives them back, for which the function says this.
+/// Removes and returns the elements for which the function returns `takes`.
 fn divide(
     name: &str,
     call: &Context<'_>,
@@ -390,7 +390,7 @@ fn divide_map(
 mod tests {
     use rhai::{Dynamic, Engine, packages::Package};
 
-    /// Scripts that use each of the functions, in each of its forms.
+    /// Scripts that use each of the functions in each form.
     const USES: [&str; 35] = [
         "let l = [3, 1, 2]; l.sort(|a, b| a - b); l",
         "let l = [3, 1, 2]; l.sort(|a, b| a < b); l",
@@ -429,7 +429,7 @@ mod tests {
         "let m = #{ a: 1, b: 2, c: 3 }; [m.drain(|k, v| v > 2), m.retain(|k, v| k == \"a\"), m]",
     ];
 
-    /// Calls whose function is certainly called, each with `g()` in it.
+    /// Calls that always call their function, each with `g()` in it.
     const CALLS: [&str; 21] = [
         "[1, 2].order(|a, b| g())",
         "[1, 2].order_by(|a, b| g())",
@@ -492,7 +492,7 @@ mod tests {
         assert_eq!(run(&engine, whole), "[[3, 1, 2], 4]");
     }
 
-    /// Neither does a comparer that contradicts itself make anything panic, nor lose an element.
+    /// An inconsistent comparer neither panics nor loses an element.
     #[test]
     fn any_comparer_gives_all_elements() {
         let mut engine = crate::script::language::engine::engine();
@@ -508,7 +508,7 @@ mod tests {
         assert!(odd.contains("negative, 0 or positive"), "{odd}");
     }
 
-    /// Otherwise `try` would go on after a limit was met.
+    /// Otherwise `try` would continue after a limit.
     #[test]
     fn no_limit_can_be_caught_through_them() {
         let mut engine = crate::script::language::engine::engine();

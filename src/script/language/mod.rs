@@ -1,12 +1,12 @@
-//! The language with its limits, without our functions.
+//! The language with its limits, without tinyci's functions.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `limits` | how much a script may take |
+//! | `limits` | the limits of a script |
 //! | `engine` | an engine with every limit set |
-//! | `lists` | functions of lists that call a function of the script |
-//! | `append` | lists that grow in little time |
-//! | `nesting` | how deep values may contain each other |
+//! | `lists` | functions of arrays that call a function of the script |
+//! | `append` | functions that add to an array in little time |
+//! | `nesting` | the limit of nested values |
 
 pub(in crate::script) mod append;
 pub(in crate::script) mod engine;

@@ -1,9 +1,10 @@
-//! How deep values may stand in each other, and how large a map may grow.
+//! Limits how deep values may be nested and how large a map may grow.
 //!
-//! The language limits the sizes of lists and maps, but not how often a closure captures another.
-//! Whatever is copied or dropped is so by recursion, and a chain of a hundred thousand closures
-//! would overflow the stack, which ends the whole process. So values are measured where a script
-//! uses a variable: nothing grows without that. There, too, what `catch` got becomes an error of ours.
+//! The language limits the sizes of arrays and maps, but not how often a closure captures another.
+//! Values are copied and dropped by recursion, so a chain of a hundred thousand closures would
+//! overflow the stack and end the process. So values are measured when a script uses a variable,
+//! because nothing grows without that. The same callback turns the value that `catch` got into an
+//! error object.
 
 #![expect(deprecated, reason = "rhai marks the sight of each variable so to call it volatile")]
 
@@ -17,24 +18,26 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FnPtr, Map};
 use super::limits::MAP_ENTRIES_MAX;
 use crate::script::errors::caught;
 
-/// Far more than data and closures that people write.
+/// Maximum nesting. Data and closures that people write are far below it.
 const DEPTH_MAX: usize = 128;
 
-/// Closures hold few values and are measured at every use, as far as so many values go.
+/// Number of values that are measured in a closure. Closures are measured at every use, because
+/// they contain few values.
 const CLOSURE_VALUES_MAX: usize = 1_000;
 
-/// Lists and maps are measured at one use in so many, by chance, and the more rarely the more they
-/// hold: that costs little, and no script can choose which use is looked at.
+/// Arrays and maps are measured at one use in this many, at random, and less often the larger they
+/// are. That costs little, and a script cannot choose which use is measured.
 const USES_PER_LOOK: usize = 64;
 
-/// As far as so many of their values go.
+/// Number of values that are measured in an array or map.
 const VALUES_MAX: usize = 20_000;
 
+/// Limits the nesting of values in an engine.
 pub(in crate::script) fn limit(engine: &mut Engine) {
     limit_and(engine, || Ok(()));
 }
 
-/// The same, with something that is looked at before: the language has one place for both.
+/// Limits the nesting, and calls `also` first: the language has only one callback for both.
 pub(in crate::script) fn limit_and(
     engine: &mut Engine,
     also: impl Fn() -> Result<(), Box<EvalAltResult>> + Send + Sync + 'static,
@@ -49,8 +52,8 @@ pub(in crate::script) fn limit_and(
             return Ok(Some(error));
         }
         let length = length(value);
-        // The language looks at the size of what an assignment gives, not at what `map[key] = value`
-        // makes of the map.
+        // The language checks the size after an assignment of a map, but not after `map[key] =
+        // value`.
         if value.is_map() && length > Some(MAP_ENTRIES_MAX) {
             let what = "Size of object map".to_owned();
             return Err(EvalAltResult::ErrorDataTooLarge(what, rhai::Position::NONE).into());
@@ -69,28 +72,29 @@ pub(in crate::script) fn limit_and(
                 "`{name}` contains values nested more than {DEPTH_MAX} deep, or a closure that \
                  captures itself"
             );
-            // As all limits: no script can catch it.
+            // As with all limits, no script can catch it.
             return Err(EvalAltResult::ErrorTerminated(message.into(), rhai::Position::NONE).into());
         }
         Ok(None)
     });
 }
 
-/// How many values a list or map holds itself.
+/// Returns the number of direct elements of an array or map.
 fn length(value: &Dynamic) -> Option<usize> {
     let list = value.read_lock::<Array>().map(|list| list.len());
     list.or_else(|| value.read_lock::<Map>().map(|map| map.len()))
 }
 
-/// Whether it is shared and locked. Of any other value `is_locked` would ask all that it holds.
+/// Returns true if a value is shared and locked. For other values, `is_locked` would inspect
+/// everything in them.
 fn is_being_changed(value: &Dynamic) -> bool {
     value.is_shared() && value.is_locked()
 }
 
-/// Whether a value holds others deeper than this, among so many as are left to look at.
+/// Returns true if a value is nested deeper than `depth`, within the `rest` of values to measure.
 fn is_deeper(value: &Dynamic, depth: usize, rest: &mut usize) -> bool {
     *rest = rest.saturating_sub(1);
-    // What is being changed right now is measured at its next use.
+    // A value that is being changed is measured at its next use.
     if *rest == 0 || is_being_changed(value) {
         return false;
     }

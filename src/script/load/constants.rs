@@ -1,8 +1,9 @@
-//! Constants whose names are nearly those that tinyci reads, or that stand where it reads none.
+//! Finds constants with a name close to one that tinyci reads, or in a place where tinyci reads
+//! none.
 //!
-//! `const DEPLOYS = #{ approve: true };` is valid in the language and means nothing: the approval
-//! that it asks for would vanish without a word. So such a constant is an error wherever the script
-//! is loaded, unless the script reads it itself.
+//! `const DEPLOYS = #{ approve: true };` is valid in the language but has no effect, so the
+//! approval would be lost silently. Such a constant is an error when a script is loaded, unless the
+//! script reads it itself.
 
 use std::collections::BTreeSet;
 
@@ -17,12 +18,12 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-/// The constants that are read from a script before anything runs.
+/// Returns the names of the constants that tinyci reads before a script runs.
 fn known() -> [&'static str; 4] {
     CONSTANTS.map(|constant| constant.name)
 }
 
-/// A constant that means nothing to tinyci.
+/// A constant that has no effect on tinyci.
 pub(in crate::script) struct Misnamed<'a> {
     pub(in crate::script) unit: &'a Unit,
     pub(in crate::script) at: Position,
@@ -30,22 +31,22 @@ pub(in crate::script) struct Misnamed<'a> {
     pub(in crate::script) message: String,
 }
 
-/// What one file declares as constants and reads.
+/// The constants that one file declares and reads.
 struct File<'a> {
     unit: &'a Unit,
-    /// At the top.
+    /// Constants at the top level.
     constants: Vec<(String, Position)>,
-    /// In functions.
+    /// Constants in functions.
     local: Vec<(String, Position)>,
-    /// Read as `global::NAME`, by the top itself, or given out under another name.
+    /// Names read as `global::NAME` or at the top level, or exported under another name.
     read: BTreeSet<String>,
-    /// Read by their names alone.
+    /// Names read without a qualifier in functions.
     read_locally: BTreeSet<String>,
-    /// Read as `module::NAME`.
+    /// Names read as `module::NAME`.
     read_of_modules: BTreeSet<String>,
 }
 
-/// Finds them in a script and in what it imports.
+/// Finds misnamed constants in a script and the modules that it imports.
 pub(in crate::script) fn misnamed(script: &Script) -> Vec<Misnamed<'_>> {
     let main = File::new(&script.main);
     let modules: Vec<File<'_>> = script.modules.values().map(File::new).collect();
@@ -73,12 +74,12 @@ impl<'a> File<'a> {
             unit.ast.statements().iter().map(|statement| statement.position()).collect();
         each_node(&unit.ast, &mut |path| {
             let is_top = path.first().is_some_and(|first| top.contains(&first.position()));
-            file.see(path, is_top);
+            file.record(path, is_top);
         });
         file
     }
 
-    fn see(&mut self, path: &[ASTNode<'_>], is_top: bool) {
+    fn record(&mut self, path: &[ASTNode<'_>], is_top: bool) {
         match path.last() {
             Some(ASTNode::Stmt(Stmt::Var(parts, flags, _)))
                 if flags.contains(ASTFlags::CONSTANT) =>
@@ -118,7 +119,7 @@ fn of_main<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
                 format!("tinyci does not use `const {name}`{unread}; did you mean `{meant}`?");
             return Some(file.misnamed(*at, is_read, message));
         }
-        // Where a function reads it without `global::`, that is told of, and is what is meant.
+        // If a function reads it without `global::`, another check reports that.
         if is_read || file.read_locally.contains(name) || name.starts_with('_') {
             return None;
         }
@@ -144,7 +145,7 @@ fn of_module<'a>(file: &File<'a>, read_elsewhere: &BTreeSet<String>) -> Vec<Misn
 
 fn in_functions<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
     let unread = file.local.iter().filter(|(name, _)| {
-        // Small letters are how people name what is only theirs.
+        // Names with lowercase letters are ordinary local names.
         !name.chars().any(char::is_lowercase) && !file.read_locally.contains(name)
     });
     let found = unread.filter_map(|(name, at)| {
@@ -153,7 +154,7 @@ fn in_functions<'a>(file: &File<'a>) -> Vec<Misnamed<'a>> {
     found.collect()
 }
 
-/// What is said of a constant that would mean something at the top of the script.
+/// Returns the message for a constant that would have an effect at the top level of the script.
 fn misplaced(name: &str, place: &str, is_read: bool) -> Option<String> {
     let meant = known().into_iter().find(|known| *known == name).or_else(|| near(name))?;
     let unread = if is_read { "" } else { ", and nothing reads it" };
@@ -163,7 +164,7 @@ fn misplaced(name: &str, place: &str, is_read: bool) -> Option<String> {
     ))
 }
 
-/// The known constant that this name is one letter, a plural or its case away from.
+/// Returns the known constant that differs from this name by one edit, a plural or the case.
 fn near(name: &str) -> Option<&'static str> {
     let plain = name.to_uppercase();
     let singular = plain.strip_suffix("ES").or_else(|| plain.strip_suffix('S')).unwrap_or(&plain);

@@ -1,4 +1,4 @@
-//! [`LastScript`]: a script that is not parsed twice.
+//! [`LastScript`]: a cache of one parsed script.
 
 use std::sync::Mutex;
 
@@ -8,8 +8,8 @@ use crate::{
     util::lock::lock,
 };
 
-/// The script that an engine parsed last: most commits have the files of the one before, and to parse
-/// a long script takes longer than all else that tinyci does for a commit.
+/// The script that an engine parsed last. Most commits have the same files as the one before, and
+/// parsing a long script takes longer than the rest of tinyci's work for a commit.
 #[derive(Default)]
 pub(crate) struct LastScript(Mutex<Option<Script>>);
 

@@ -1,5 +1,5 @@
-//! From the text of a script to a [`Script`]: parsed, its top judged, its imports read, nothing
-//! run.
+//! Loads a [`Script`]: parses the text, checks its top level and reads its imports, without running
+//! anything.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,7 +25,7 @@ use crate::{
         syntax::{
             imports::Importer,
             literal::literal,
-            script::{PhaseFunction, Script, TIMEOUT},
+            script::{Script, StepFunction, TIMEOUT},
             unit::{Unit, declared_at, place},
         },
         text::{excerpt, source::Source},
@@ -33,18 +33,18 @@ use crate::{
     util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
-/// What becomes of names that nothing defines, and of constants that nothing reads.
+/// How to treat undefined names, and constants that nothing reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::script) enum Unknown {
-    /// The first is an error, as everywhere but in a check.
+    /// The first one is an error. All callers except checks use this.
     Refused,
-    /// They are left in, for whoever tells of all of them.
-    Told,
+    /// They are accepted here, because a check reports all of them.
+    Reported,
 }
 
 impl Script {
-    /// Reads a script. `name` is what errors call it; `functions` are those of the embedding
-    /// program, which it may call.
+    /// Loads a script. Errors show `name`. `functions` are the functions of the embedding program
+    /// that it may call.
     pub(crate) fn load(
         bytes: &[u8],
         name: &str,
@@ -54,7 +54,8 @@ impl Script {
         Self::load_with(bytes, name, tree, functions, Unknown::Refused)
     }
 
-    /// The same, for a check with names that nothing defines: it tells of all of them.
+    /// Loads a script. With [`Unknown::Reported`], undefined names are accepted, because a check
+    /// reports all of them.
     pub(in crate::script) fn load_with(
         bytes: &[u8],
         name: &str,
@@ -63,7 +64,7 @@ impl Script {
         unknown: Unknown,
     ) -> Result<Self, Error> {
         let mut script = Self::read(bytes, name, tree, functions, unknown)?;
-        script.phases = phases(&script.main)?;
+        script.steps = steps(&script.main)?;
         script.read_constants()?;
         if unknown == Unknown::Refused {
             script.refuse_misnamed_constants()?;
@@ -71,7 +72,7 @@ impl Script {
         Ok(script)
     }
 
-    /// Reads a script that need not be a pipeline: none of its functions is a phase.
+    /// Reads a script that need not be a pipeline: steps and constants are not looked for.
     pub(in crate::script) fn read(
         bytes: &[u8],
         name: &str,
@@ -85,7 +86,7 @@ impl Script {
         let parse = |source: Source| {
             let unit = parse(&engine, &lookups, source)?;
             check_top_level(&unit)?;
-            judge_names(&unit, functions)?;
+            refuse_reserved_names(&unit, functions)?;
             Ok(unit)
         };
         let main = parse(Source::new(bytes, name)?)?;
@@ -97,7 +98,7 @@ impl Script {
             modules,
             literals: Arc::default(),
             in_plans: Arc::default(),
-            phases: BTreeMap::new(),
+            steps: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
             when: When::default(),
@@ -106,7 +107,8 @@ impl Script {
         })
     }
 
-    /// A constant that was meant for tinyci and does not reach it would be lost without a word.
+    /// Refuses constants that were meant for tinyci but have no effect, so that no setting is lost
+    /// silently.
     fn refuse_misnamed_constants(&self) -> Result<(), Error> {
         let mut found = constants::misnamed(self).into_iter();
         match found.find(|it| it.severity == Severity::Error) {
@@ -115,7 +117,7 @@ impl Script {
         }
     }
 
-    /// Reads the constants that have a meaning before anything runs.
+    /// Reads the constants that tinyci uses before anything runs.
     fn read_constants(&mut self) -> Result<(), Error> {
         for (name, value) in constants(&self.main.ast) {
             let fault = |takes: &str| {
@@ -144,14 +146,14 @@ impl Script {
                         ("tag", Names::Tags, tag),
                         ("message", Names::Messages, message),
                     ];
-                    judge_globs(&self.main.source, map, &lists)?;
+                    refuse_unmatchable_globs(&self.main.source, map, &lists)?;
                 }
                 "DEPLOY" => {
                     let map = value;
                     let value = literal(value).ok_or_else(|| fault("a literal map"))?;
                     self.deploy = deploy(&value).map_err(|why| fault(&why))?;
                     let lists = [("branch", Names::Branches, &self.deploy.branch)];
-                    judge_globs(&self.main.source, map, &lists)?;
+                    refuse_unmatchable_globs(&self.main.source, map, &lists)?;
                 }
                 _ => {}
             }
@@ -160,7 +162,7 @@ impl Script {
     }
 }
 
-/// The engine that scripts are parsed by: it knows the names of the host's modules.
+/// Returns the engine that parses scripts. It has the names of the host's modules.
 pub(in crate::script) fn parser(functions: &[HostFunction]) -> Engine {
     let mut engine = engine::engine();
     for module in functions.iter().filter_map(|function| function.name.split_once("::")) {
@@ -185,7 +187,7 @@ fn parse(engine: &Engine, lookups: &Lookups, source: Source) -> Result<Unit, Err
     Ok(Unit { source, ast })
 }
 
-/// The top holds nothing that does something: it is run again for every phase.
+/// Refuses statements with effects at the top level, because it runs again for every step.
 fn check_top_level(unit: &Unit) -> Result<(), Error> {
     for statement in unit.ast.statements() {
         let fault = match statement {
@@ -217,7 +219,7 @@ fn check_top_level(unit: &Unit) -> Result<(), Error> {
     Ok(())
 }
 
-/// The first call in an expression. Operators are no calls in this sense.
+/// Returns the first call in an expression. Operators do not count as calls.
 fn call_in(expression: &Expr) -> Option<rhai::Position> {
     let mut call = None;
     expression.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
@@ -233,12 +235,12 @@ fn call_in(expression: &Expr) -> Option<rhai::Position> {
     call
 }
 
-/// A script that could replace `sh` could lie about what it runs; so could a module. Functions over
-/// texts decide nothing, and scripts have such helpers of their own.
-fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
+/// Refuses functions with a reserved name. A script or module that replaces `sh` could hide what it
+/// runs. Pure string functions are allowed, because many scripts have helpers of the same names.
+fn refuse_reserved_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
     for function in unit.ast.iter_fn_def() {
         let name = &*function.name;
-        let whose = if registry::function(name).is_some() && !registry::is_of_texts(name) {
+        let whose = if registry::function(name).is_some() && !registry::is_string_function(name) {
             "tinyci"
         } else if functions.iter().any(|of_host| of_host.name == name) {
             "the embedding program"
@@ -253,13 +255,11 @@ fn judge_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The functions that are phases, by name.
-pub(in crate::script) fn phases(
-    main: &Unit,
-) -> Result<BTreeMap<&'static str, PhaseFunction>, Error> {
-    let mut phases = BTreeMap::new();
+/// Returns the functions that are steps, by name.
+pub(in crate::script) fn steps(main: &Unit) -> Result<BTreeMap<&'static str, StepFunction>, Error> {
+    let mut steps = BTreeMap::new();
     for function in main.ast.iter_fn_def() {
-        let name = registry::phase_names().find(|name| *name == function.name);
+        let name = registry::step_names().find(|name| *name == function.name);
         let Some(name) = name else { continue };
         let position = declared_at(&main.source, function);
         let fault = |message: String| Err(excerpt::error(&main.source, position, message));
@@ -272,21 +272,22 @@ pub(in crate::script) fn phases(
                 ));
             }
         };
-        if phases.insert(name, PhaseFunction { takes_context, position }).is_some() {
+        if steps.insert(name, StepFunction { takes_context, position }).is_some() {
             return fault(format!("the step `{name}` is defined twice, with and without `ctx`"));
         }
     }
-    if phases.is_empty() {
-        return Err(nothing_to_run(main));
+    if steps.is_empty() {
+        return Err(no_steps_error(main));
     }
-    Ok(phases)
+    Ok(steps)
 }
 
-/// A script without a phase would turn every commit green, most likely over a misspelled name.
-fn nothing_to_run(main: &Unit) -> Error {
+/// Returns the error for a script without a step. It would make every commit green; most likely a
+/// name is misspelled.
+fn no_steps_error(main: &Unit) -> Error {
     let names: Vec<&str> = main.ast.iter_fn_def().map(|function| &*function.name).collect();
     let hints = names.iter().filter_map(|name| {
-        let hint = did_you_mean(name, registry::phase_names());
+        let hint = did_you_mean(name, registry::step_names());
         (!hint.is_empty()).then(|| format!(": `{name}` is not a step{hint}"))
     });
     let hint = hints.into_iter().next().unwrap_or_default();
@@ -294,7 +295,7 @@ fn nothing_to_run(main: &Unit) -> Error {
     excerpt::error(&main.source, Position::new(1, 1), message)
 }
 
-/// The constants at the top, with the expressions that give their values.
+/// Returns the constants at the top level, with the expressions of their values.
 fn constants(ast: &AST) -> impl Iterator<Item = (&str, &Expr)> {
     ast.statements().iter().filter_map(|statement| match statement {
         Stmt::Var(variable, flags, _) if flags.contains(ASTFlags::CONSTANT) => {
@@ -304,7 +305,7 @@ fn constants(ast: &AST) -> impl Iterator<Item = (&str, &Expr)> {
     })
 }
 
-/// A text or a list of texts.
+/// Reads a string or an array of strings.
 fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
@@ -313,8 +314,8 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// Refuses globs that can never match, each at its own place in a map.
-fn judge_globs(
+/// Refuses globs that can never match, each with its own position in a map.
+fn refuse_unmatchable_globs(
     source: &Source,
     map: &Expr,
     lists: &[(&str, Names, &Vec<String>)],
@@ -328,7 +329,7 @@ fn judge_globs(
     Ok(())
 }
 
-/// Where one of the globs stands that a key of a map has.
+/// Returns the position of the glob with this index below a key of a map.
 fn glob_position(map: &Expr, key: &str, index: usize) -> rhai::Position {
     let Expr::Map(entries, _) = map else { return map.start_position() };
     let value = entries.0.iter().find(|(name, _)| name.name == key).map_or(map, |(_, it)| it);

@@ -3,9 +3,9 @@
 //! | file | contents |
 //! |---|---|
 //! | `loading` | parsing a script, its imports and its constants |
-//! | `constants` | constants whose names are nearly right |
-//! | `parse_cost` | how much parsing a file may cost |
-//! | `last` | a script that is not parsed twice |
+//! | `constants` | constants with nearly the right name |
+//! | `parse_cost` | the limit on the cost of parsing a file |
+//! | `last` | a cache of one parsed script |
 
 pub(in crate::script) mod constants;
 pub(in crate::script) mod last;

@@ -1,8 +1,8 @@
-//! What parsing a file costs, counted while it is parsed.
+//! Counts the cost of parsing a file while it is parsed.
 //!
-//! For every name that it meets, the parser looks through all functions and closures that it has
-//! seen, and through the variables in scope. A generated file of some thousand closures would keep
-//! it busy for minutes, where no deadline holds. So these lookups have a limit of their own.
+//! For each name, the parser searches all functions and closures read so far, and the variables in
+//! scope. A generated file with thousands of closures would keep it busy for minutes, and no
+//! deadline applies to parsing. So these lookups have a limit.
 
 #![expect(deprecated, reason = "rhai marks the sight of each token so to call it volatile")]
 
@@ -12,28 +12,28 @@ use rhai::{Engine, LexError, Token};
 
 use crate::{script::language::engine::own_word, util::lock::lock};
 
-/// Some thousand functions and closures that use what is around them: a tenth of a second, or two
-/// seconds where rhai is built without optimization.
+/// Maximum number of lookups. It allows thousands of functions and closures that use outer
+/// variables. That takes 0.1 seconds, or 2 seconds if rhai is built without optimization.
 pub(in crate::script) const LOOKUPS_MAX: u64 = 20_000_000;
 
-/// What is said of a file that needs more.
+/// The error message for a file that exceeds the limit.
 pub(in crate::script) const TOO_MANY: &str =
     "too many functions, closures and variables in this file; move parts of it to modules";
 
-/// What has been counted in one file.
+/// The counters of one file.
 #[derive(Debug, Default)]
 struct Count {
-    /// Functions and closures of the file.
+    /// Number of functions and closures in the file.
     functions: u64,
-    /// Variables and imports of the function that is being read.
+    /// Number of variables and imports in the current function.
     variables: u64,
-    /// Parameters of the list that is being read, each of which is compared to those before it.
+    /// Number of parameters in the current list. Each is compared to those before it.
     parameters: Option<u64>,
     lookups: u64,
 }
 
 impl Count {
-    fn see(&mut self, token: &Token) {
+    fn count(&mut self, token: &Token) {
         match token {
             Token::Fn => {
                 self.functions += 1;
@@ -41,7 +41,7 @@ impl Count {
                 self.parameters = Some(0);
             }
             Token::Pipe if self.parameters.is_some() => self.parameters = None,
-            // A closure; or an operator, and those are few.
+            // Treated as a closure. It may be an operator, but those are few.
             Token::Pipe | Token::Or => {
                 self.lookups += self.functions + self.variables;
                 self.functions += 1;
@@ -59,7 +59,7 @@ impl Count {
     }
 }
 
-/// Counts what an engine parses, and ends it where it would go on too long.
+/// Counts the lookups of an engine, and stops the parser if there are too many.
 #[derive(Clone)]
 pub(in crate::script) struct Lookups {
     max: u64,
@@ -67,13 +67,13 @@ pub(in crate::script) struct Lookups {
 }
 
 impl Lookups {
-    /// Has an engine do no more than `max` of them for one file.
+    /// Limits an engine to `max` lookups a file.
     pub(in crate::script) fn limit(engine: &mut Engine, max: u64) -> Self {
         let lookups = Self { max, count: Arc::default() };
         let seen = lookups.clone();
         engine.on_parse_token(move |token, _, _| {
             let token = own_word(token);
-            lock(&seen.count).see(&token);
+            lock(&seen.count).count(&token);
             if !seen.are_too_many() {
                 return token;
             }
@@ -82,13 +82,13 @@ impl Lookups {
         lookups
     }
 
-    /// Begins to count anew: another file follows.
+    /// Resets the counters for the next file.
     pub(in crate::script) fn begin(&self) {
         *lock(&self.count) = Count::default();
     }
 
-    /// Whether this is why the file could not be parsed. The parser may give another reason, because
-    /// it met the end where it waited for something.
+    /// Returns true if the limit was exceeded. The parser may report another error, because it
+    /// stopped at an unexpected place.
     pub(in crate::script) fn are_too_many(&self) -> bool {
         lock(&self.count).lookups > self.max
     }
@@ -98,7 +98,7 @@ impl Lookups {
 mod tests {
     use super::*;
 
-    /// Whether a text is parsed, and whether it is refused for its lookups.
+    /// Returns whether a text is parsed, and whether it is refused because of its lookups.
     fn parse(text: &str) -> (bool, bool) {
         let mut engine = crate::script::language::engine::engine();
         let lookups = Lookups::limit(&mut engine, 100_000);

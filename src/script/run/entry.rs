@@ -1,15 +1,15 @@
-//! From a phase's function to a program: what stands at the top of the script, then the body of the
+//! Turns a step's function into a program: the top level of the script, followed by the body of the
 //! function.
 //!
-//! The language takes the place off an error that no script can catch where it leaves a function. In
-//! a program it stays, so that a limit points at the line of the phase that spent it.
+//! When an error that no script can catch leaves a function, the language drops its position. In a
+//! program the position stays, so a limit error points at the line of the step.
 
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, Ident, Module, Stmt};
 
-/// The program of a phase. `context` is what its function takes.
-pub(in crate::script) fn program(ast: &AST, phase: &str, context: Option<Dynamic>) -> AST {
+/// Returns the program of a step. `context` is the argument of its function.
+pub(in crate::script) fn program(ast: &AST, step: &str, context: Option<Dynamic>) -> AST {
     let mut statements = ast.statements().to_vec();
-    let found = ast.iter_fn_def().find(|function| *function.name == *phase);
+    let found = ast.iter_fn_def().find(|function| *function.name == *step);
     if let Some(function) = found {
         if let (Some(name), Some(value)) = (function.params.first(), context) {
             let at = function.body.start_position();

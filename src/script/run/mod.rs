@@ -1,11 +1,11 @@
-//! A phase run, and the placeholders of a YAML command filled in.
+//! Running a step, and filling in the placeholders of a YAML command.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `entry` | the call of a phase as a program |
-//! | `phase` | one phase from its call to its outcome |
+//! | `entry` | a step's function as a program |
+//! | `step` | one step from its call to its result |
 //! | `template` | the placeholders of a YAML command |
 
 pub(in crate::script) mod entry;
-pub(in crate::script) mod phase;
+pub(in crate::script) mod step;
 pub(in crate::script) mod template;

@@ -1,4 +1,4 @@
-//! The placeholders of a YAML config's command, filled in.
+//! Fills in the placeholders of commands in YAML configs.
 
 use std::{cell::Cell, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// Fills the tags of a text of a YAML config.
+/// Fills in the placeholders of a string in a YAML config.
 pub(crate) fn interpolate_template(
     template: &Template,
     vars: &Vars,

@@ -6,8 +6,8 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContextStore};
 
 use crate::script::values::thrown::Thrown;
 
-/// A function to call when the phase ends, with what it needs to be called then: without the
-/// context of its call it would have lost the imports.
+/// A function that runs when its scope ends. It keeps the context of its call, because the imports
+/// of the script would be lost otherwise.
 pub(in crate::script) struct Deferred {
     pub(in crate::script) function: FnPtr,
     pub(in crate::script) context: NativeCallContextStore,

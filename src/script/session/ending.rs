@@ -1,8 +1,8 @@
-//! How a step ends: what stops it, what failed in it, and which of that counts.
+//! How a step ends: what stopped it, its failures, and which of them decides the outcome.
 //!
-//! The language lets scripts catch errors, and some of its own functions swallow them. So what no
-//! script may catch is kept beside it: an [`Ending`] only gets graver, and whatever runs in the step
-//! looks at it before it goes on.
+//! The language lets scripts catch errors, and some of its functions ignore errors. So results that
+//! no script may catch are kept here. An [`Ending`] only becomes more severe, and each call in the
+//! step checks it before it continues.
 
 use std::{
     sync::{
@@ -23,28 +23,28 @@ use crate::{
     util::lock::lock,
 };
 
-/// Why a step ends before its end. No script can catch it.
+/// The reason why a step stops early. No script can catch it.
 #[derive(Clone, Debug)]
 pub(in crate::script) enum Stop {
-    /// The step is left out: by the script itself, or for want of a secret.
+    /// The step is skipped, by the script itself or because a secret is missing.
     Skip {
         by: LeftOutBy,
         reason: String,
         at: Option<Trace>,
     },
-    /// `fail` was called, or a limit of the language was met.
+    /// `fail` was called, or a limit of the language was exceeded.
     Failed,
     Canceled,
-    /// The step's own limit passed, or that of what it deferred.
+    /// The time limit of the step or of its deferred functions has passed.
     TimedOut,
-    /// The limit of an enclosing `timeout` passed, which makes an error of it that can be caught.
-    /// Tasks in it may have failed before.
+    /// The time limit of an enclosing `timeout` has passed, which becomes an error that can be
+    /// caught. Contains the failures of tasks in it.
     BlockTimedOut(Vec<Failure>),
-    /// A deployment waits for an approval.
+    /// The deployment waits for an approval.
     Waits(String),
-    /// A plan knows nothing further.
+    /// A plan cannot know how the step continues.
     Unknown,
-    /// The machinery failed.
+    /// An error in tinyci or in its environment.
     Fault(Arc<Error>),
 }
 
@@ -53,7 +53,7 @@ impl Stop {
         EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
     }
 
-    /// The stop that an error is, wherever in the calls it was raised.
+    /// Returns the stop in an error, at any depth of calls.
     pub(in crate::script) fn of(error: &EvalAltResult) -> Option<Stop> {
         match error.unwrap_inner() {
             EvalAltResult::ErrorTerminated(token, _) => token.clone().try_cast(),
@@ -66,17 +66,18 @@ impl Stop {
             Stop::Skip { .. } | Stop::Waits(_) => Outcome::Skipped,
             Stop::Failed => Outcome::Failure,
             Stop::TimedOut | Stop::BlockTimedOut(_) => Outcome::TimedOut,
-            // Whatever it came to, the plan says that nothing further is known.
+            // The outcome is irrelevant for `Unknown`: the plan shows that nothing further is
+            // known.
             Stop::Canceled | Stop::Unknown => Outcome::Canceled,
             Stop::Fault(_) => Outcome::Error,
         }
     }
 }
 
-/// What a step, or a function that it deferred, has come to so far.
+/// The result so far of a step or of a deferred function.
 #[derive(Debug, Default)]
 pub(in crate::script) struct Ending {
-    /// When it has to have ended.
+    /// When it must have ended.
     deadline: Option<Instant>,
     state: Mutex<State>,
     is_over: Arc<AtomicBool>,
@@ -84,9 +85,9 @@ pub(in crate::script) struct Ending {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The gravest so far.
+    /// The most severe stop so far.
     stop: Option<Stop>,
-    /// What failed and can be caught no more.
+    /// Failures that can no longer be caught.
     failures: Vec<Failure>,
 }
 
@@ -95,7 +96,7 @@ impl Ending {
         Arc::new(Self { deadline, ..Self::default() })
     }
 
-    /// Stops it. False if something as grave has before.
+    /// Stops it. Returns false if an equally severe stop was recorded before.
     pub(in crate::script) fn stop_with(&self, stop: Stop) -> bool {
         let mut state = lock(&self.state);
         let rank = |stop: &Stop| stop.outcome().rank();
@@ -111,7 +112,7 @@ impl Ending {
         lock(&self.state).failures.extend(failures);
     }
 
-    /// Takes over what a deferred function came to.
+    /// Adds the result of a deferred function.
     pub(in crate::script) fn take_over(&self, deferred: &Ending) {
         let State { stop, failures } = std::mem::take(&mut *lock(&deferred.state));
         self.add(failures);
@@ -120,12 +121,12 @@ impl Ending {
         }
     }
 
-    /// What stopped it, if anything did.
+    /// Returns why it was stopped, if it was.
     pub(in crate::script) fn stop(&self) -> Option<Stop> {
         if self.is_over.load(Ordering::SeqCst) { lock(&self.state).stop.clone() } else { None }
     }
 
-    /// True from the moment on that it was stopped.
+    /// Returns a flag that becomes true when it is stopped.
     pub(in crate::script) fn is_over(&self) -> Arc<AtomicBool> {
         self.is_over.clone()
     }
@@ -134,8 +135,8 @@ impl Ending {
         self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// What stopped it, and all that failed: that of tasks in the order of the tasks, whichever
-    /// ended first.
+    /// Takes the stop and all failures. Failures of tasks are in the order of the tasks, not of
+    /// their ends.
     pub(in crate::script) fn take(&self) -> (Option<Stop>, Vec<Failure>) {
         let State { stop, mut failures } = std::mem::take(&mut *lock(&self.state));
         failures.sort_by(|one, other| one.order.cmp(&other.order));

@@ -1,4 +1,4 @@
-//! What ends the dry run of a step in a plan: a look at an output that nobody knows.
+//! Ends the dry run of a step when the script uses an output that a plan does not know.
 
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
 
@@ -6,7 +6,7 @@ use super::{ending::Stop, shared::Session};
 use crate::script::values::thrown::Thrown;
 
 impl Session {
-    /// Ends the dry run of the step if this holds something unknown.
+    /// Ends the dry run of the step if the value contains something unknown.
     pub(in crate::script) fn look(&self, value: &Dynamic) -> Result<(), Thrown> {
         match self.host.dry() {
             Some(dry) if holds(value, &|text| dry.look(text)) => Err(Stop::Unknown.thrown()),
@@ -14,7 +14,8 @@ impl Session {
         }
     }
 
-    /// The same for the arguments of a function of ours, but for what it only passes on.
+    /// Does the same for the arguments of a function of tinyci, except those that it only passes
+    /// on.
     pub(in crate::script) fn look_at_arguments(
         &self,
         function: &str,
@@ -44,7 +45,7 @@ impl Session {
         self.host.dry().is_some_and(|dry| dry.is_plan())
     }
 
-    /// Ends the dry run if an error may be one of the plan alone.
+    /// Ends the dry run if an error may exist only because of the plan.
     pub(in crate::script) fn look_at_error(&self, error: &EvalAltResult) {
         let Some(dry) = self.host.dry() else { return };
         match error {
@@ -69,7 +70,7 @@ fn takes_options(function: &str, index: usize) -> bool {
     }
 }
 
-/// Whether a function of ours does no more with an argument than show it or give it to a command.
+/// Returns true if a function of tinyci only shows an argument or gives it to a command.
 fn passes_on(function: &str, index: usize) -> bool {
     match function {
         "sh" | "try_sh" | "capture" => index == 0,
@@ -80,7 +81,7 @@ fn passes_on(function: &str, index: usize) -> bool {
     }
 }
 
-/// Whether a text in a value, in its lists and maps too, is one that the plan looks for.
+/// Returns true if a string in the value, at any depth, matches the predicate.
 fn holds(value: &Dynamic, look: &dyn Fn(&str) -> bool) -> bool {
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return look(&text);

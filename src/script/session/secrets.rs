@@ -1,8 +1,7 @@
-//! Secrets in texts: a text that holds one is refused.
+//! Refuses strings that contain a secret.
 //!
-//! A script can turn any value into text, and nothing stops it. So the text of a secret is not its
-//! value but a sentinel that nobody can guess, and every function that acts refuses a text that
-//! holds one.
+//! A script can convert any value into a string. So the string form of a secret is not its value
+//! but a random placeholder, and every function with an effect refuses strings that contain it.
 
 use std::sync::Arc;
 
@@ -22,7 +21,7 @@ pub(in crate::script) fn register(engine: &mut Engine, session: &Arc<Session>) {
     }
 }
 
-/// Refuses values that a secret went into as text.
+/// Refuses values that contain a secret in string form.
 pub(in crate::script) fn refuse(session: &Session, value: &Dynamic) -> Result<(), Thrown> {
     let value = value.flatten_clone();
     if let Some(list) = value.read_lock::<rhai::Array>() {

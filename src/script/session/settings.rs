@@ -1,29 +1,29 @@
-//! What the enclosing calls of `with` say of commands.
+//! The options of enclosing `with` calls.
 
 use rhai::Map;
 
 use crate::model::pipeline::stays_below;
 
-/// What the enclosing calls of `with` say of commands.
+/// The options of the enclosing `with` calls, combined.
 #[derive(Debug, Default)]
 pub(in crate::script) struct Settings {
-    /// Variables over those that every command gets: texts, numbers, secrets, or `()`.
+    /// Variables in addition to those of every command. Null removes a variable.
     pub(in crate::script) env: Map,
-    /// A directory below the export.
+    /// The working directory, relative to the export.
     pub(in crate::script) cwd: Option<String>,
 }
 
 impl Settings {
-    /// A directory that is named in the block.
+    /// Returns a directory that a call in the block names, relative to the export.
     pub(in crate::script) fn below(&self, cwd: &str) -> String {
         match &self.cwd {
-            // The host refuses a path that leads out, in its own words.
+            // The host refuses paths that leave the export, with a message of its own.
             Some(outer) if stays_below(cwd) => format!("{outer}/{cwd}"),
             _ => cwd.to_owned(),
         }
     }
 
-    /// Its variables with those of one command over them.
+    /// Returns its variables, overridden by those of one command.
     pub(in crate::script) fn variables(&self, own: Map) -> Map {
         let mut all = self.env.clone();
         all.extend(own);

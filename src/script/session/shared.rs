@@ -1,4 +1,4 @@
-//! One phase while it runs: what its functions share, and how they stop it.
+//! The state of a running step that its functions share, and how they stop it.
 
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 use super::{
     deferred::Deferred,
     ending::{Ending, Stop},
-    phase_steps::Steps,
+    operations::OperationCount,
     settings::Settings,
     untrusted::Untrusted,
 };
@@ -31,7 +31,7 @@ use crate::{
     script::{
         errors::{
             failure::{Failure, Failures},
-            spent_steps::are_spent,
+            operation_limit::is_operation_limit,
             trace::Trace,
         },
         syntax::script::Script,
@@ -40,33 +40,33 @@ use crate::{
     util::{lock::lock, threads::panic_text},
 };
 
-/// How often the engine's own steps look at the clock and at the cancel.
-const STEPS_PER_LOOK: u64 = 64;
+/// How many operations pass between two checks of the deadline and the cancellation.
+const OPERATIONS_PER_CHECK: u64 = 64;
 
-/// How long a wait sleeps before it looks again.
+/// How long a wait sleeps between two checks.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
 
-/// How long what is deferred may take where no script says how long a phase may.
+/// Time limit of deferred functions if no script sets a limit.
 const CLEANING_MAX: Duration = Duration::from_secs(60 * 60);
 
-/// The limits and the label that hold for what a thread runs now.
+/// The limits, label and settings of the code that a thread runs.
 #[derive(Clone, Default)]
 pub(in crate::script) struct Frame {
     pub(in crate::script) deadline: Option<Instant>,
     pub(in crate::script) label: Option<String>,
-    /// Whether the expression of a tag is evaluated, which only looks things up.
-    pub(in crate::script) in_tag: bool,
-    /// Whether other tasks may run at once.
+    /// True while the expression of a placeholder is evaluated, which must not have effects.
+    pub(in crate::script) in_placeholder: bool,
+    /// True if other tasks may run at the same time.
     pub(in crate::script) in_task: bool,
-    /// Whether it was deferred, so that it cleans up.
+    /// True in a deferred function.
     pub(in crate::script) in_defer: bool,
-    /// The numbers of the tasks that it is in.
+    /// The numbers of the tasks around it, outermost first.
     pub(in crate::script) order: Vec<u32>,
-    /// What the enclosing calls of `with` say.
+    /// The options of the enclosing `with` calls.
     pub(in crate::script) settings: Arc<Settings>,
-    /// How the step, or what was deferred, ends.
+    /// The ending of the step, or of the deferred function.
     pub(in crate::script) ending: Arc<Ending>,
-    /// What is to be done where this ends.
+    /// The functions to run at the end of this scope.
     pub(in crate::script) deferred: Arc<Mutex<Vec<Deferred>>>,
 }
 
@@ -76,25 +76,24 @@ impl Frame {
     }
 }
 
-/// What the functions of a running phase share.
+/// The state that the functions of a running step share.
 pub(in crate::script) struct Session {
     pub(in crate::script) host: Arc<dyn Host>,
     pub(in crate::script) script: Option<Script>,
     pub(in crate::script) facts: Facts,
-    /// What tags can name.
+    /// The names that placeholders can use.
     pub(in crate::script) vars: Vars,
-    /// What a text that holds a secret holds in its place. Nobody can guess it, and it is masked
-    /// as the secret itself is.
+    /// The string form of every secret in this step. It is random, and masked like a secret.
     pub(in crate::script) sentinel: String,
     frames: Mutex<HashMap<ThreadId, Vec<Arc<Frame>>>>,
-    pub(in crate::script) steps: Steps,
-    /// Whether anything was stopped: from then on every step looks.
+    pub(in crate::script) operations: OperationCount,
+    /// True once anything was stopped. From then on, each operation checks for it.
     is_any_over: AtomicBool,
-    /// How many threads its tasks have.
+    /// Number of threads that run tasks.
     threads: Mutex<usize>,
-    /// Whether anything was done: `approve` comes before.
+    /// True once the step had an effect. `approve` must come before that.
     acted: AtomicBool,
-    /// What others chose and the script has read.
+    /// The untrusted values that the script has read.
     pub(in crate::script) untrusted: Untrusted,
 }
 
@@ -113,7 +112,7 @@ impl Session {
             vars,
             sentinel: sentinel(),
             frames: Mutex::default(),
-            steps: Steps::default(),
+            operations: OperationCount::default(),
             is_any_over: AtomicBool::new(false),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
@@ -124,18 +123,18 @@ impl Session {
         Arc::new(session)
     }
 
-    /// Why the phase must stop now, as the engine's steps ask it.
-    pub(in crate::script) fn stop_at_step(&self) -> Option<Dynamic> {
-        let taken = self.steps.add();
-        if let Some(stop) = self.stop_by_steps(taken) {
+    /// Returns why the step must stop now. The engine calls this at each operation.
+    pub(in crate::script) fn stop_at_operation(&self) -> Option<Dynamic> {
+        let taken = self.operations.add();
+        if let Some(stop) = self.stop_by_operations(taken) {
             return Some(Dynamic::from(stop));
         }
         let looks =
-            taken.is_multiple_of(STEPS_PER_LOOK) || self.is_any_over.load(Ordering::Relaxed);
+            taken.is_multiple_of(OPERATIONS_PER_CHECK) || self.is_any_over.load(Ordering::Relaxed);
         if looks { self.stop().map(Dynamic::from) } else { None }
     }
 
-    /// Why what this thread runs must stop now.
+    /// Returns why this thread's code must stop now.
     pub(in crate::script) fn stop(&self) -> Option<Stop> {
         if self.host.dry().is_some_and(|dry| dry.is_over()) {
             self.is_any_over.store(true, Ordering::SeqCst);
@@ -143,51 +142,51 @@ impl Session {
         }
         let (frame, now) = (self.frame(), self.now());
         if self.host.is_canceled(frame.in_defer) {
-            self.note(Stop::Canceled);
+            self.record_stop(Stop::Canceled);
         } else if frame.ending.is_late(now) && frame.ending.stop().is_none() {
             self.stop_late();
         }
         frame.ending.stop().or_else(|| frame.is_late(now).then(|| Stop::BlockTimedOut(Vec::new())))
     }
 
-    /// The same once a limit that holds here has passed.
+    /// Returns the error of a passed time limit, if one applies here.
     pub(in crate::script) fn check_late(&self) -> Result<(), Thrown> {
         if self.frame().is_late(self.now()) { self.check() } else { Ok(()) }
     }
 
-    /// Ends what this thread runs, whatever the script makes of the error.
+    /// Stops this thread's code, whatever the script does with the error.
     pub(in crate::script) fn stop_with(&self, stop: Stop) -> Thrown {
-        self.note(stop.clone());
+        self.record_stop(stop.clone());
         stop.thrown()
     }
 
-    /// Says whether that is new.
-    fn note(&self, stop: Stop) -> bool {
+    /// Records a stop. Returns true if it is more severe than the one before.
+    fn record_stop(&self, stop: Stop) -> bool {
         let is_new = self.frame().ending.stop_with(stop);
         self.is_any_over.store(true, Ordering::SeqCst);
         is_new
     }
 
-    /// Fails, and no script can catch it.
+    /// Fails the step. No script can catch that.
     pub(in crate::script) fn fail(&self, failure: Failure) {
         let frame = self.frame();
         let (label, order) = (frame.label.clone(), frame.order.clone());
         frame.ending.add([Failure { label, order, ..failure }]);
-        self.note(Stop::Failed);
+        self.record_stop(Stop::Failed);
     }
 
-    /// The same at the place of a call. A tag is where the command is that has it.
+    /// Fails the step at the position of a call. A placeholder has the position of its command.
     pub(in crate::script) fn fail_at(
         &self,
         context: &NativeCallContext<'_>,
         failure: Failure,
     ) -> Thrown {
-        let trace = (!self.frame().in_tag).then(|| self.place(context));
+        let trace = (!self.frame().in_placeholder).then(|| self.place(context));
         self.fail(Failure { trace, ..failure });
         Stop::Failed.thrown()
     }
 
-    /// The same with an error that the script has caught: all that it carries counts again.
+    /// Fails the step with an error that the script has caught. All failures in it count again.
     pub(in crate::script) fn fail_with(
         &self,
         context: &NativeCallContext<'_>,
@@ -196,8 +195,8 @@ impl Session {
         let (frame, at) = (self.frame(), self.place(context));
         let error = EvalAltResult::ErrorRuntime(error.clone(), context.call_position());
         let mut failures = Failures::of(&error).unwrap_or_else(|| {
-            let begin = (context.call_source().unwrap_or_default(), &*self.facts.step);
-            let failure = Failure::of(&error, begin, self.script.as_ref());
+            let file = context.call_source().unwrap_or_default();
+            let failure = Failure::of(&error, file, &self.facts.step, self.script.as_ref());
             vec![Failure { order: frame.order.clone(), ..failure.within(&frame.label) }]
         });
         for failure in &mut failures {
@@ -212,24 +211,25 @@ impl Session {
         Trace::at(file, &self.facts.step, context.call_position(), self.script.as_ref())
     }
 
-    /// It is the limit of all tasks, and whichever sees it first says so.
+    /// Stops everything when the step's time limit has passed. All tasks share it, and the first to
+    /// notice reports it.
     fn stop_late(&self) {
         let frame = self.frame();
         let what = if frame.in_defer { "the deferred functions of the step" } else { "the step" };
         let message = format!("the time limit of {what} `{}` has passed", self.facts.step);
-        if self.note(Stop::TimedOut) {
+        if self.record_stop(Stop::TimedOut) {
             let failure = Failure::new(message);
             frame.ending.add([Failure { is_timeout: true, is_plain: true, ..failure }]);
         }
     }
 
-    /// The same as an error.
+    /// Returns an error if this thread's code must stop.
     pub(in crate::script) fn check(&self) -> Result<(), Thrown> {
         self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
     }
 
-    /// What a script is told that does not get what it asked for: it can catch a refusal, and
-    /// nothing else. A failure of the machinery comes before a time limit, which it may have used up.
+    /// Returns the error for a denied request. A script can catch a refusal only. A fault comes
+    /// before a time limit, because it may have used up the time.
     pub(in crate::script) fn denied(&self, denied: Denied) -> Thrown {
         match (denied, self.stop()) {
             (Denied::Fault(error), _) => self.stop_with(Stop::Fault(Arc::new(error))),
@@ -242,7 +242,7 @@ impl Session {
         }
     }
 
-    /// Refuses a function that does more than look things up where no more is allowed.
+    /// Refuses a function with an effect inside a placeholder.
     pub(in crate::script) fn check_effect(
         &self,
         function: &str,
@@ -250,7 +250,7 @@ impl Session {
     ) -> Result<(), Thrown> {
         match effect {
             Effect::Pure => Ok(()),
-            _ if self.frame().in_tag => Err(throw(format!(
+            _ if self.frame().in_placeholder => Err(throw(format!(
                 "`{function}` has an effect, and a placeholder can only read \
                                    values"
             ))),
@@ -258,7 +258,7 @@ impl Session {
         }
     }
 
-    /// Notes that something is done now, and stops if that must not be any more.
+    /// Records that the step has an effect, unless it must stop.
     pub(in crate::script) fn act(&self) -> Result<(), Thrown> {
         self.check()?;
         self.acted.store(true, Ordering::SeqCst);
@@ -269,12 +269,12 @@ impl Session {
         self.acted.load(Ordering::SeqCst)
     }
 
-    /// What time it is, or would be where nothing waits.
+    /// Returns the current time, which is simulated in a dry run.
     pub(in crate::script) fn now(&self) -> Instant {
         self.host.dry().map_or_else(Instant::now, |dry| dry.clock().now())
     }
 
-    /// Waits, unless the phase is stopped meanwhile.
+    /// Waits, and stops waiting if the step is stopped.
     pub(in crate::script) fn wait(&self, time: Duration) -> Result<(), Thrown> {
         if let Some(dry) = self.host.dry() {
             dry.clock().wait(time);
@@ -291,15 +291,16 @@ impl Session {
         }
     }
 
-    /// Notes that the script has read a property of `ctx` that others chose.
+    /// Records that the script has read an untrusted property of `ctx`.
     pub(in crate::script) fn read(&self, property: &'static str) {
         self.untrusted.read(&self.facts, property);
     }
 
-    /// Notes that it has got a text that may hold what another step read.
+    /// Records that the script has a string that may contain untrusted values which another step
+    /// read.
     pub(in crate::script) fn read_in(&self, text: &str) {
         self.untrusted.read_in(&self.facts, text);
-        // Perhaps a path. What cannot be looked up was read by no step either.
+        // It may be a path. If the changes cannot be read, no other step has read them either.
         if !is_safe(text)
             && let Ok(changes) = self.host.changes()
         {
@@ -307,30 +308,30 @@ impl Session {
         }
     }
 
-    /// What holds for this thread now.
+    /// Returns the frame of this thread.
     pub(in crate::script) fn frame(&self) -> Arc<Frame> {
         let frames = lock(&self.frames);
         let stack = frames.get(&thread::current().id());
         stack.and_then(|stack| stack.last()).cloned().unwrap_or_default()
     }
 
-    /// The same for a request to the embedding program.
+    /// Returns the limits of a request to the embedding program.
     pub(in crate::script) fn limits(&self) -> RequestLimits {
         let frame = self.frame();
         let (deadline, label) = (frame.deadline, frame.label.clone());
         RequestLimits { deadline, label, cleanup: frame.in_defer }
     }
 
-    /// Begins the work of a thread of its own.
+    /// Registers the current thread with a frame.
     pub(in crate::script) fn enter_thread(&self, frame: Frame) {
         lock(&self.frames).insert(thread::current().id(), vec![Arc::new(frame)]);
     }
 
-    /// Takes as many threads for tasks as are free, of so many that the phase may have; they
-    /// are given back by [`release_threads`](Self::release_threads).
-    pub(in crate::script) fn acquire_threads(&self, wanted: usize, max: usize) -> usize {
+    /// Reserves up to `count` threads for tasks, as far as `max` allows.
+    /// [`release_threads`](Self::release_threads) returns them.
+    pub(in crate::script) fn acquire_threads(&self, count: usize, max: usize) -> usize {
         let mut taken = lock(&self.threads);
-        let threads = wanted.min(max.saturating_sub(*taken));
+        let threads = count.min(max.saturating_sub(*taken));
         *taken += threads;
         threads
     }
@@ -344,7 +345,7 @@ impl Session {
         lock(&self.frames).remove(&thread::current().id());
     }
 
-    /// Does something under other limits or another label.
+    /// Runs code in another frame.
     pub(in crate::script) fn within<T>(&self, frame: Frame, work: impl FnOnce() -> T) -> T {
         let id = thread::current().id();
         let outer = {
@@ -353,12 +354,11 @@ impl Session {
             stack.push(Arc::new(frame));
             stack.len() - 1
         };
-        let _restored = Restored { session: self, id, outer };
+        let _guard = FrameGuard { session: self, id, outer };
         work()
     }
 
-    /// Does something under other limits or another label, and where it ends, however it ends, what
-    /// was deferred in it.
+    /// Runs code in a scope. When the scope ends, for whatever reason, its deferred functions run.
     pub(in crate::script) fn scope(
         &self,
         engine: &Engine,
@@ -371,17 +371,18 @@ impl Session {
             let over = self.frame().ending.stop();
             let failures = self.clean_up(engine);
             match over {
-                // Another task has ended the step: whether the script catches this error is open.
+                // Another task has stopped the step. The script might have caught this error, so it
+                // does not count.
                 Some(over) => {
                     self.frame().ending.add(failures);
                     ended.and_then(|_| Err(over.thrown()))
                 }
-                None => self.settle(ended, failures),
+                None => self.combine(ended, failures),
             }
         })
     }
 
-    /// A panic of the engine's, of a function's or of the host's is an error like any other.
+    /// Turns a panic of the engine, a function or the host into an error.
     fn guarded(&self, work: impl FnOnce() -> Result<Dynamic, Thrown>) -> Result<Dynamic, Thrown> {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let message = format!("the script could not go on: {}", panic_text(&*panic));
@@ -390,15 +391,15 @@ impl Session {
         })
     }
 
-    /// Has a function called when the scope that it is called in ends.
+    /// Defers a function to the end of the current scope.
     pub(in crate::script) fn defer(&self, deferred: Deferred) {
         let frame = self.frame();
         lock(&frame.deferred).push(deferred);
     }
 
-    /// Calls what was deferred in this scope, last first, each whatever became of the others; gives
-    /// back what failed. A first cancel does not stop them, and they have limits of their own. A
-    /// deployment that waits has done nothing, so that there is nothing to clean up.
+    /// Runs the deferred functions of this scope, the last one first, and returns their failures.
+    /// Each one runs even if others fail. The first cancellation does not stop them, and they have
+    /// their own limits. If a deployment waits for an approval, there is nothing to clean up.
     fn clean_up(&self, engine: &Engine) -> Vec<Failure> {
         let outer = self.frame();
         let limit = self.script.as_ref().map_or(CLEANING_MAX, |script| script.timeout);
@@ -414,7 +415,7 @@ impl Session {
                 label: deferred.label(),
                 in_task: false,
                 in_defer: true,
-                // After all tasks that were begun where it was deferred.
+                // Failures come after those of all tasks that began in this scope.
                 order: [&*outer.order, &[u32::MAX]].concat(),
                 settings: outer.settings.clone(),
                 ending: ending.clone(),
@@ -429,8 +430,8 @@ impl Session {
         failures
     }
 
-    /// How something ended in which this failed as well.
-    pub(in crate::script) fn settle(
+    /// Combines a result with further failures.
+    pub(in crate::script) fn combine(
         &self,
         ended: Result<Dynamic, Thrown>,
         more: Vec<Failure>,
@@ -446,7 +447,7 @@ impl Session {
         };
         failures.extend(more);
         match (ending.stop(), stop) {
-            // Nothing can catch it any more.
+            // The step is stopped, so nothing can catch the error anymore.
             (Some(over), _) => {
                 ending.add(failures);
                 Err(over.thrown())
@@ -456,7 +457,7 @@ impl Session {
         }
     }
 
-    /// What failed, if this is the error that something ended with.
+    /// Returns the failures in an error.
     pub(in crate::script) fn failures(&self, error: &EvalAltResult) -> Vec<Failure> {
         match Stop::of(error) {
             Some(Stop::BlockTimedOut(failures)) => return failures,
@@ -464,7 +465,7 @@ impl Session {
             None => self.look_at_error(error),
         }
         let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
-        let whole = Failure::of(error, (file, &self.facts.step), self.script.as_ref());
+        let whole = Failure::of(error, file, &self.facts.step, self.script.as_ref());
         if is_limit(error) {
             self.fail(whole);
             return Vec::new();
@@ -482,20 +483,20 @@ impl Session {
         failures
     }
 
-    /// Whether a script cannot go on after this error.
+    /// Returns true if a script cannot continue after this error.
     pub(in crate::script) fn is_final(&self, error: &EvalAltResult) -> bool {
         Stop::of(error).is_some() || is_limit(error) || self.frame().ending.stop().is_some()
     }
 }
 
-/// Takes the frames away that something was done in, if by a panic.
-struct Restored<'a> {
+/// Restores the frames of a thread when a scope ends, also after a panic.
+struct FrameGuard<'a> {
     session: &'a Session,
     id: ThreadId,
     outer: usize,
 }
 
-impl Drop for Restored<'_> {
+impl Drop for FrameGuard<'_> {
     fn drop(&mut self) {
         let mut frames = lock(&self.session.frames);
         match self.outer {
@@ -505,12 +506,12 @@ impl Drop for Restored<'_> {
     }
 }
 
-/// True of the limits of the language itself: steps, memory, depth.
+/// Returns true for errors of the language's limits: operations, memory and depth.
 fn is_limit(error: &EvalAltResult) -> bool {
-    are_spent(error) || !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
+    is_operation_limit(error) || !error.unwrap_inner().is_catchable() && Stop::of(error).is_none()
 }
 
-/// A text that no script holds by chance.
+/// Returns a random string that no script contains by chance.
 fn sentinel() -> String {
     use std::hash::{BuildHasher, RandomState};
     let random = |salt: u8| RandomState::new().hash_one(salt);

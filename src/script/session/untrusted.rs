@@ -1,6 +1,7 @@
-//! What others chose and a script has read.
+//! Records the untrusted values that a script has read.
 //!
-//! A lint that stops, not a promise: a script can take a value apart and put it together again.
+//! This prevents mistakes and gives no guarantee: a script can take a value apart and reassemble
+//! it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,34 +14,34 @@ use crate::{
     util::lock::lock,
 };
 
-/// How much of a text an error shows on each side of what it is about.
+/// Number of characters around a value that an error shows on each side.
 pub(in crate::script) const SHOWN_CHARACTERS: usize = 40;
 
-/// Facts that every command finds in a variable of the same name, in capitals.
+/// Untrusted facts that every command gets in a variable, such as `TINYCI_SUBJECT`.
 pub(in crate::script) const IN_VARIABLES: [&str; 5] =
     ["subject", "message", "author", "branch", "tag"];
 
-/// The variable of all tags, which is none of one tag.
+/// The fact that contains all tags, in the variable `TINYCI_TAGS`.
 const TAGS: &str = "tags";
 
-/// What a step's script knows of it.
+/// The untrusted values that a step's script has read.
 #[derive(Default)]
-pub(in crate::script) struct Untrusted(Mutex<Known>);
+pub(in crate::script) struct Untrusted(Mutex<ReadValues>);
 
 #[derive(Default)]
-struct Known {
-    /// Each value that the script has read and that a shell might take for more than a word, with
-    /// the property of `ctx` that holds it.
+struct ReadValues {
+    /// The values that are not safe as a word in a shell, with the property of `ctx` that contains
+    /// each.
     values: BTreeMap<String, &'static str>,
-    /// What `q` made of texts that hold others' words.
+    /// The results of `q` for strings that contain untrusted values.
     quoted: BTreeSet<String>,
-    /// True once the paths that changed are among the values.
+    /// True if the changed paths are among the values.
     has_changes: bool,
-    /// Looks for the values, until there are more of them.
+    /// The search for the values. Reset when values are added.
     search: Option<Arc<Search>>,
 }
 
-/// One pass over a text for all values.
+/// A search for all values in one pass.
 pub(in crate::script) struct Search {
     needles: Needles,
     values: Vec<Value>,
@@ -49,24 +50,24 @@ pub(in crate::script) struct Search {
 #[derive(Clone)]
 pub(in crate::script) struct Value {
     pub(in crate::script) text: String,
-    /// The property of `ctx` that holds it.
+    /// The property of `ctx` that contains it.
     pub(in crate::script) property: &'static str,
-    /// True if this is how it stands within a text that was quoted.
+    /// True if this is the form of the value inside a quoted string.
     pub(in crate::script) is_quoted: bool,
 }
 
 impl Untrusted {
-    /// Notes that the script has read a property of `ctx`.
+    /// Records that the script has read a property of `ctx`.
     pub(in crate::script) fn read(&self, facts: &Facts, property: &'static str) {
         for (name, value) in facts.untrusted() {
-            // The subject is a part of the message.
+            // The subject is part of the message.
             if name == property || (name, property) == ("subject", "message") {
-                self.know(property, value);
+                self.add_value(property, value);
             }
         }
     }
 
-    /// Notes that the script has read a variable of commands.
+    /// Records that the script has read an environment variable of commands.
     pub(in crate::script) fn read_variable(&self, facts: &Facts, variable: &str) {
         let mut properties = IN_VARIABLES.into_iter().chain([TAGS]);
         let name = |property: &str| format!("TINYCI_{}", property.to_uppercase());
@@ -75,21 +76,22 @@ impl Untrusted {
         }
     }
 
-    /// Notes that the script has read the paths that changed.
+    /// Records that the script has read the changed paths.
     pub(in crate::script) fn read_changes(&self, paths: &[String]) {
         if !std::mem::replace(&mut lock(&self.0).has_changes, true) {
-            paths.iter().for_each(|path| self.know("changes", path));
+            paths.iter().for_each(|path| self.add_value("changes", path));
         }
     }
 
-    /// Notes that the script has got a text that may have been made of what another step read.
+    /// Records that the script has a string that another step may have built from values that it
+    /// read.
     pub(in crate::script) fn read_in(&self, facts: &Facts, text: &str) {
         for (name, value) in facts.untrusted().filter(|(_, value)| text.contains(value)) {
-            self.know(name, value);
+            self.add_value(name, value);
         }
     }
 
-    /// Notes what `q` made of a text.
+    /// Records the result of `q` for a string, if the string contains untrusted values.
     pub(in crate::script) fn note_quoted(&self, facts: &Facts, text: &str, quoted: &str) {
         let of_facts = || facts.untrusted().any(|(_, it)| !is_safe(it) && text.contains(it));
         let of_values = || self.search().is_some_and(|search| search.finds_any(text));
@@ -98,7 +100,7 @@ impl Untrusted {
         }
     }
 
-    fn know(&self, property: &'static str, value: &str) {
+    fn add_value(&self, property: &'static str, value: &str) {
         if value.is_empty() || is_safe(value) {
             return;
         }
@@ -109,7 +111,7 @@ impl Untrusted {
         }
     }
 
-    /// What looks for all values, if there are any.
+    /// Returns the search for all values, if there are any.
     pub(in crate::script) fn search(&self) -> Option<Arc<Search>> {
         let mut known = lock(&self.0);
         if known.search.is_none() && !known.values.is_empty() {
@@ -118,7 +120,7 @@ impl Untrusted {
         known.search.clone()
     }
 
-    /// The parts of a text that are what `q` made of others' words.
+    /// Returns the parts of a string that are results of `q` for untrusted values.
     pub(in crate::script) fn quoted_parts(&self, text: &str) -> Parts {
         let known = lock(&self.0);
         let (mut parts, mut from) = (Vec::new(), 0);
@@ -128,15 +130,15 @@ impl Untrusted {
             if is_known {
                 parts.push(begin..end);
             }
-            // A quote that `q` did not make may stand before one that it did.
+            // An unrelated quote may come before one of `q`.
             from = if is_known || has_quotes { end } else { begin + 1 };
         }
         Parts::new(parts)
     }
 }
 
-/// Where a text ends that has the form of what `q` makes and begins at this quote, and whether it
-/// has quotes within.
+/// Returns where a quoted string that begins here ends, and true if it contains quotes. It has the
+/// form of the result of `q`.
 fn quoted_end(text: &str, begin: usize) -> (usize, bool) {
     const QUOTE_WITHIN: &str = r"'\''";
     let (mut from, mut has_quotes) = (begin + 1, false);
@@ -162,7 +164,7 @@ impl Search {
             property,
             is_quoted: true,
         });
-        // Where a value is itself what another one is in quotes, it counts as the value.
+        // If a value equals the quoted form of another one, it counts as a plain value.
         let mut all: Vec<Value> = plain.chain(quoted).collect();
         all.sort_by(|a, b| (&a.text, a.is_quoted).cmp(&(&b.text, b.is_quoted)));
         all.dedup_by(|later, first| later.text == first.text);
@@ -183,10 +185,10 @@ impl Search {
     }
 }
 
-/// Parts of a text.
+/// Parts of a string.
 #[derive(Default)]
 pub(in crate::script) struct Parts {
-    /// By their begin, each with the farthest end of it and those before it.
+    /// Parts sorted by their beginning, each with the farthest end of it and all before it.
     parts: Vec<(usize, usize)>,
 }
 
@@ -201,12 +203,13 @@ impl Parts {
         Self { parts: parts.collect() }
     }
 
-    /// True if one of them holds all of this.
+    /// Returns true if this part lies within one of them.
     pub(in crate::script) fn hold(&self, part: &Range<usize>) -> bool {
         self.around(part).is_some()
     }
 
-    /// Where the last one begins that begins before this, if one holds all of it.
+    /// Returns the beginning of the last part that begins at or before this one, if a part contains
+    /// it.
     pub(in crate::script) fn around(&self, part: &Range<usize>) -> Option<usize> {
         let begun = self.parts.partition_point(|(begin, _)| *begin <= part.start);
         let (begin, farthest) = self.parts.get(begun.checked_sub(1)?)?;

@@ -1,10 +1,9 @@
-//! Which lines of a script were entered.
+//! Finds the lines of a script that were executed.
 //!
-//! The language's debugger is what tells: told to step, it stops at every node of the syntax tree,
-//! in closures, modules, branches and deferred calls alike, and says which file it is in. Its place
-//! is that of the node, so that the statements of a script can be found again among those places.
-//! The alternatives know less: the engine's progress has no place, and statements added to the tree
-//! would move the places that errors show.
+//! It uses the language's debugger. In step mode, it stops at every node of the syntax tree,
+//! including nodes in closures, modules and deferred calls, and names the file. Its position is
+//! that of the node, so it can be matched to statements. The alternatives are worse: the engine's
+//! progress callback has no position, and added statements would shift the positions in errors.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::model::test_report::{Coverage, FileCoverage, UncoveredLines};
 
-/// Has an engine note where it goes.
+/// Records the positions that an engine executes.
 pub(in crate::script) fn watch(engine: &mut Engine, hits: &Arc<Hits>) {
     let hits = hits.clone();
     let begin = |_: &Engine, debugger: Debugger| debugger;
@@ -36,8 +35,8 @@ pub(in crate::script) fn watch(engine: &mut Engine, hits: &Arc<Hits>) {
     });
 }
 
-/// Where the statements of a file's functions begin. What stands outside of functions is read, not
-/// run, and says nothing.
+/// Returns where the statements of a file's functions begin. Code outside of functions is
+/// declarations only and does not count.
 fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
     let mut places = BTreeSet::new();
     let mut functions = Module::new();
@@ -47,7 +46,7 @@ fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
     AST::new([], functions).walk(&mut |path: &[ASTNode<'_>]| {
         let Some(ASTNode::Stmt(statement)) = path.last() else { return true };
         let at = match statement {
-            // What holds others, and what the parser put there.
+            // Statements that only contain others, or that the parser inserted.
             Stmt::Noop(_) | Stmt::Block(_) | Stmt::Share(_) => return true,
             Stmt::Expr(expression) => match &**expression {
                 Expr::Stmt(_) => return true,
@@ -62,22 +61,22 @@ fn statements(unit: &Unit) -> BTreeSet<(usize, usize)> {
     places
 }
 
-/// The lines that were not entered, those in a row of one function together.
+/// Returns the lines that were not executed. Consecutive lines of one function form one range.
 fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<UncoveredLines> {
-    // Closures are functions under names that nobody can write, and part of the one around them.
+    // Closures have generated names, and are part of the function around them.
     let functions = unit.ast.iter_fn_def().filter(|function| !function.name.contains('$'));
     let begins: BTreeSet<usize> =
         functions.map(|function| declared_at(&unit.source, function).line).collect();
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     let mut goes_on = false;
-    for (line, entered) in lines {
+    for (line, covered) in lines {
         let same = |last: usize| begins.range(last + 1..=*line).next().is_none();
-        match ranges.last_mut().filter(|range| goes_on && !entered && same(range.1)) {
+        match ranges.last_mut().filter(|range| goes_on && !covered && same(range.1)) {
             Some(range) => range.1 = *line,
-            None if !entered => ranges.push((*line, *line)),
+            None if !covered => ranges.push((*line, *line)),
             None => {}
         }
-        goes_on = !entered;
+        goes_on = !covered;
     }
     let text = |first: usize, last: usize| -> Vec<&str> {
         (first..=last).map(|line| unit.source.line(line).unwrap_or_default()).collect()
@@ -88,7 +87,7 @@ fn missed(unit: &Unit, lines: &BTreeMap<usize, bool>) -> Vec<UncoveredLines> {
 }
 
 impl Hits {
-    /// What this means for a script and what it imports: the script first, then its modules.
+    /// Returns the coverage of a script, followed by that of its modules.
     pub(crate) fn coverage(&self, script: &Script) -> Coverage {
         let units = std::iter::once(&script.main).chain(script.modules.values());
         Coverage { files: units.map(|unit| self.of_file(unit)).collect() }
@@ -97,12 +96,12 @@ impl Hits {
     fn of_file(&self, unit: &Unit) -> FileCoverage {
         let file = unit.source.name.to_string();
         let hits = self.of(&file);
-        // A line is entered as soon as one of the statements is that begin on it.
+        // A line is covered if one of the statements that begin on it was executed.
         let mut lines: BTreeMap<usize, bool> = BTreeMap::new();
         for at in statements(unit) {
             *lines.entry(at.0).or_default() |= hits.contains(&at);
         }
-        let entered = lines.values().filter(|entered| **entered).count();
-        FileCoverage { file, lines: lines.len(), covered: entered, uncovered: missed(unit, &lines) }
+        let covered = lines.values().filter(|covered| **covered).count();
+        FileCoverage { file, lines: lines.len(), covered, uncovered: missed(unit, &lines) }
     }
 }

@@ -1,4 +1,4 @@
-//! The places of a script that were entered.
+//! The positions of a script that were executed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{model::error::Position, util::lock::lock};
 
-/// The places that were entered, by file.
+/// The positions that were executed, by file.
 #[derive(Debug, Default)]
 pub(crate) struct Hits(Mutex<BTreeMap<String, BTreeSet<(usize, usize)>>>);
 

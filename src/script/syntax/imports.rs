@@ -1,8 +1,8 @@
-//! Imports: modules of the commit's own tree, all read before anything runs.
+//! Imports: modules from the commit's tree, all read before anything runs.
 //!
-//! The path of an import is a literal, so that everything a script can ever run is known once it
-//! is loaded: cycles are found without recursion into the engine, and the modules are those of the
-//! commit whatever its build does to the export.
+//! The path of an import is a literal, so loading a script finds everything that it can run. Cycles
+//! are found without recursion in the engine. Modules are those of the commit, even if a build
+//! changes the export.
 
 use std::{
     collections::BTreeMap,
@@ -28,7 +28,7 @@ use crate::{
     util::lock::lock,
 };
 
-/// How many modules a script may import, directly or not.
+/// Maximum number of modules that a script may import, directly or indirectly.
 pub(in crate::script) const MODULES_MAX: usize = 32;
 
 /// An `import` statement.
@@ -37,29 +37,29 @@ struct Import {
     position: Position,
 }
 
-/// Reads everything that a script imports, directly or not.
+/// Reads everything that a script imports, directly or indirectly.
 pub(in crate::script) struct Importer<'a> {
     pub(in crate::script) tree: &'a dyn Tree,
-    /// Parses a file and judges what stands at its top.
+    /// Parses a file and checks its top level.
     pub(in crate::script) parse: &'a dyn Fn(Source) -> Result<Unit, Error>,
-    /// By their path in the tree.
+    /// Modules by their path in the tree.
     pub(in crate::script) modules: BTreeMap<String, Unit>,
 }
 
 impl Importer<'_> {
-    /// Reads what this file imports. `way` holds the paths of the files that led here.
+    /// Reads the imports of a file. `chain` contains the paths of the files that led to it.
     pub(in crate::script) fn follow(
         &mut self,
         unit: &Unit,
-        way: &mut Vec<String>,
+        chain: &mut Vec<String>,
     ) -> Result<(), Error> {
         for import in imports_of(unit)? {
             let at = |message: String| excerpt::error(&unit.source, import.position, message);
             let path = module_path(&import.path)
                 .map_err(|why| at(format!("`{}` cannot be imported: {why}", import.path)))?;
-            if let Some(begin) = way.iter().position(|other| *other == path) {
+            if let Some(begin) = chain.iter().position(|other| *other == path) {
                 let circle: Vec<&str> =
-                    way.iter().skip(begin).map(String::as_str).chain([&*path]).collect();
+                    chain.iter().skip(begin).map(String::as_str).chain([&*path]).collect();
                 return Err(at(format!("imports form a circle: {}", circle.join(" → "))));
             }
             if self.modules.contains_key(&path) {
@@ -80,15 +80,15 @@ impl Importer<'_> {
             };
             let module = (self.parse)(Source::new(&bytes, &path)?)?;
             self.modules.insert(path.clone(), module.clone());
-            way.push(path);
-            self.follow(&module, way)?;
-            way.pop();
+            chain.push(path);
+            self.follow(&module, chain)?;
+            chain.pop();
         }
         Ok(())
     }
 }
 
-/// The imports of a file, those in functions included.
+/// Returns the imports of a file, including those in functions.
 fn imports_of(unit: &Unit) -> Result<Vec<Import>, Error> {
     let mut imports = Vec::new();
     let mut computed = None;
@@ -112,13 +112,13 @@ fn imports_of(unit: &Unit) -> Result<Vec<Import>, Error> {
     }
 }
 
-/// The file that an import means: `ci/go` is `ci/go.rhai` from the top of the tree.
+/// Returns the file that an import refers to: `ci/go` is `ci/go.rhai` from the top of the tree.
 pub(in crate::script) fn module_path(import: &str) -> Result<String, String> {
     if import.starts_with('/') {
         return Err("a path begins at the top of the repository, not with `/`".to_owned());
     }
-    let odd = |part: &str| part.is_empty() || matches!(part, "." | "..");
-    if import.split('/').any(odd) || import.contains(['\\', '\0']) {
+    let is_invalid = |part: &str| part.is_empty() || matches!(part, "." | "..");
+    if import.split('/').any(is_invalid) || import.contains(['\\', '\0']) {
         return Err(
             "a path consists of names separated by single `/`, without `.` and `..`".to_owned()
         );
@@ -126,7 +126,7 @@ pub(in crate::script) fn module_path(import: &str) -> Result<String, String> {
     Ok(if import.ends_with(".rhai") { import.to_owned() } else { format!("{import}.rhai") })
 }
 
-/// Gives the modules that were read to a running script.
+/// Provides the modules that were read to a running script.
 pub(in crate::script) struct Modules {
     units: Arc<BTreeMap<String, Unit>>,
     ready: Mutex<BTreeMap<String, Shared<Module>>>,

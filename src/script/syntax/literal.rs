@@ -1,4 +1,4 @@
-//! Constants as they are written, read without running anything.
+//! Reads literal values without running anything.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rhai::Expr;
 
 use crate::{model::function::Value, script::values::conversion::value_of};
 
-/// The value of an expression that is a literal; none for anything that has to be computed.
+/// Returns the value of a literal expression, or `None` if it must be computed.
 pub(in crate::script) fn literal(expression: &Expr) -> Option<Value> {
     Some(match expression {
         Expr::BoolConstant(truth, _) => Value::Bool(*truth),

@@ -1,8 +1,7 @@
-//! What a script wrote itself: every literal text of it and of what it imports.
+//! The literals of a script and of everything that it imports.
 //!
-//! Which parts of a finished text came from where, the language cannot tell: its texts carry no
-//! marks, and `switch`, `+=` and keys of maps would lose them. So a text is compared with all
-//! literals instead.
+//! The language cannot tell which parts of a string came from where: its strings have no marks, and
+//! `switch`, `+=` and map keys would lose them. So a string is compared with all literals instead.
 
 use std::{collections::BTreeSet, ops::Range, sync::OnceLock};
 
@@ -15,13 +14,13 @@ use crate::{rules::interpolate::is_safe_byte, script::text::needles::Needles};
 #[derive(Debug)]
 pub(in crate::script) struct Literals {
     texts: BTreeSet<String>,
-    /// Each `<%= … %>` that stands whole in one of them.
+    /// Each `<%= … %>` that is complete within one literal.
     placeholders: BTreeSet<String>,
     needles: OnceLock<Needles>,
 }
 
 impl Literals {
-    /// Those of these files.
+    /// Collects the literals of these files.
     pub(in crate::script) fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> Self {
         let mut texts = BTreeSet::new();
         units.for_each(|unit| gather(unit, &mut texts));
@@ -33,12 +32,12 @@ impl Literals {
         Self { texts, placeholders, needles: OnceLock::new() }
     }
 
-    /// True if this placeholder stands in a literal.
-    pub(in crate::script) fn hold_placeholder(&self, placeholder: &str) -> bool {
+    /// Returns true if this placeholder is complete within a literal.
+    pub(in crate::script) fn contains_placeholder(&self, placeholder: &str) -> bool {
         self.placeholders.contains(placeholder)
     }
 
-    /// Finds the parts of a text that are literals.
+    /// Finds the parts of a string that are literals.
     pub(in crate::script) fn cover(&self, text: &str) -> Cover {
         let needles =
             self.needles.get_or_init(|| Needles::new(self.texts.iter().map(String::as_str)));
@@ -50,17 +49,17 @@ impl Literals {
     }
 }
 
-/// The placeholder that begins at this `<%` of a text, if one does.
+/// Returns the placeholder that begins at this `<%` of a string, if any.
 pub(in crate::script) fn placeholder_at(text: &str, at: usize) -> Option<&str> {
     let inside = text.get(at..)?.strip_prefix("<%=")?;
-    // Not beyond the next one: a value may hold a million that nothing closes.
+    // The search stops at the next `<%`. A value may contain a million unclosed ones.
     let inside = inside.split("<%").next().unwrap_or(inside);
     let end = inside.find("%>")?;
     text.get(at..at + "<%=%>".len() + end)
 }
 
-/// Adds the literals of a file. Numbers are among them, since texts are made of them too, and so
-/// are the names of keys, which `keys()` gives back.
+/// Adds the literals of a file. Numbers count, since strings are made of them. Names of keys count,
+/// since `keys()` returns them.
 fn gather(unit: &Unit, texts: &mut BTreeSet<String>) {
     unit.ast.walk(&mut |path: &[ASTNode<'_>]| {
         let Some(ASTNode::Expr(expression)) = path.last() else { return true };
@@ -80,20 +79,20 @@ fn gather(unit: &Unit, texts: &mut BTreeSet<String>) {
     });
 }
 
-/// Which parts of a text are literals, for any number of questions.
+/// The parts of a string that are literals, in a form for fast queries.
 pub(in crate::script) struct Cover {
-    /// For each place, where the farthest ends of the literals that begin before it.
+    /// For each position, the farthest end of the literals that begin before it.
     reach_from_left: Vec<usize>,
-    /// For each place, where the first begins of the literals that end behind it.
+    /// For each position, the first beginning of the literals that end after it.
     reach_from_right: Vec<usize>,
-    /// For each place, how many bytes before it are in no literal.
+    /// For each position, the number of bytes before it that are in no literal.
     bare: Vec<usize>,
-    /// For each place, how many bytes before it a shell might read.
+    /// For each position, the number of bytes before it that are special in a shell.
     unsafe_bytes: Vec<usize>,
 }
 
 impl Cover {
-    /// `literals` holds for each place at which some end the longest of them.
+    /// Builds the tables. `literals` contains the longest literal that ends at each position.
     fn new(text: &str, literals: impl Iterator<Item = Range<usize>>) -> Self {
         let size = text.len() + 1;
         let (mut begins, mut ends) = (vec![0; size], vec![size; size]);
@@ -110,7 +109,7 @@ impl Cover {
         for (at, byte) in text.bytes().enumerate() {
             let farthest = cover.reach_from_left[at].max(begins[at]);
             cover.reach_from_left[at + 1] = farthest;
-            // A number that the script counted is as much its own as one that it wrote.
+            // Digits count as the script's own, because scripts compute numbers.
             let is_bare = farthest <= at && !byte.is_ascii_digit();
             cover.bare[at + 1] = cover.bare[at] + usize::from(is_bare);
             cover.unsafe_bytes[at + 1] = cover.unsafe_bytes[at] + usize::from(!is_safe_byte(byte));
@@ -121,15 +120,15 @@ impl Cover {
         cover
     }
 
-    /// True if all of this lies in one literal.
+    /// Returns true if this part lies within one literal.
     pub(in crate::script) fn has_in_one_literal(&self, part: &Range<usize>) -> bool {
         self.reach_from_left.get(part.start + 1).is_some_and(|reach| *reach >= part.end)
     }
 
-    /// True if what stands here is the script's own text: either all that a shell might read in it
-    /// lies in literals that reach beyond it, or literals cover it from end to end. One that lies
-    /// within it proves nothing by itself: a script that joins by `"; "` has not written
-    /// `x; reboot`.
+    /// Returns true if this part is the script's own text. Either every byte that is special in a
+    /// shell lies in literals that reach beyond the part, or literals cover it completely. A
+    /// literal within the part is no proof: a script that joins by `"; "` did not write `x;
+    /// reboot`.
     pub(in crate::script) fn is_own(&self, text: &str, part: Range<usize>) -> bool {
         let Range { start, end } = part;
         if self.bare[end] == self.bare[start] {
@@ -214,11 +213,11 @@ mod tests {
             ("<%= <%= tag %>", false),
             ("<%= open", false),
         ] {
-            assert_eq!(found.hold_placeholder(placeholder), known, "{placeholder}");
+            assert_eq!(found.contains_placeholder(placeholder), known, "{placeholder}");
         }
     }
 
-    /// The rule, as it is said: quadratic, and without tables.
+    /// Applies the same rule in a simple, quadratic form without tables.
     fn is_own_by_the_book(texts: &BTreeSet<String>, text: &str, part: Range<usize>) -> bool {
         let occurrences: Vec<Range<usize>> = texts
             .iter()

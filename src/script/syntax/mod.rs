@@ -1,15 +1,15 @@
-//! Parsed scripts. Nothing here runs one.
+//! Parsed scripts. Nothing in this directory runs a script.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `unit` | one parsed file, and places in it |
+//! | `unit` | one parsed file, and positions in it |
 //! | `nodes` | the nodes of a syntax tree |
-//! | `literal` | constants as they are written |
-//! | `literals` | everything that a script wrote itself |
+//! | `literal` | the values of literals |
+//! | `literals` | all literals of a script |
 //! | `imports` | the files that a script imports |
 //! | `script` | [`Script`](script::Script): a script with its imports |
-//! | `hits` | the places that were entered |
-//! | `coverage` | which lines that makes |
+//! | `hits` | the positions that were executed |
+//! | `coverage` | the lines that were executed |
 
 pub(in crate::script) mod coverage;
 pub(in crate::script) mod hits;

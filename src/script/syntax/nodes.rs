@@ -1,26 +1,26 @@
-//! The nodes of a syntax tree: each of them, closures and variables.
+//! Visits the nodes of a syntax tree, and recognizes closures and variables.
 
 use rhai::{AST, ASTNode, Expr, Stmt};
 
-/// Closures are functions under names that nobody can write.
+/// Returns true for a closure. Closures are functions with generated names.
 pub(in crate::script) fn is_closure(name: &str) -> bool {
     name.contains('$')
 }
 
-/// Shows every node, those behind `break` included, which the language's walk leaves out.
-pub(in crate::script) fn each_node(ast: &AST, see: &mut dyn FnMut(&[ASTNode<'_>])) {
-    ast.walk(&mut |path: &[ASTNode<'_>]| descend(path, see));
+/// Visits every node, including the value of `break`, which the language's own walk omits.
+pub(in crate::script) fn each_node(ast: &AST, visit: &mut dyn FnMut(&[ASTNode<'_>])) {
+    ast.walk(&mut |path: &[ASTNode<'_>]| descend(path, visit));
 }
 
-fn descend(path: &[ASTNode<'_>], see: &mut dyn FnMut(&[ASTNode<'_>])) -> bool {
-    see(path);
+fn descend(path: &[ASTNode<'_>], visit: &mut dyn FnMut(&[ASTNode<'_>])) -> bool {
+    visit(path);
     if let Some(ASTNode::Stmt(Stmt::BreakLoop(Some(value), ..))) = path.last() {
-        value.walk(&mut path.to_vec(), &mut |path: &[ASTNode<'_>]| descend(path, see));
+        value.walk(&mut path.to_vec(), &mut |path: &[ASTNode<'_>]| descend(path, visit));
     }
     true
 }
 
-/// The name of the closure that an expression makes, and the names of what it captures.
+/// Returns the name of the closure that an expression creates, and the names of captured variables.
 pub(in crate::script) fn closure_made(expression: &Expr) -> Option<(String, Vec<String>)> {
     match expression {
         Expr::DynamicConstant(value, _) => {
@@ -32,7 +32,7 @@ pub(in crate::script) fn closure_made(expression: &Expr) -> Option<(String, Vec<
             let (name, _) = closure_made(first)?;
             Some((name, captured.iter().filter_map(variable).map(str::to_owned).collect()))
         }
-        // What makes captured variables shared, and then the closure.
+        // This block shares the captured variables, then creates the closure.
         Expr::Stmt(block) => match block.statements() {
             [Stmt::Share(_), Stmt::Expr(made)] => closure_made(made),
             _ => None,
@@ -41,7 +41,7 @@ pub(in crate::script) fn closure_made(expression: &Expr) -> Option<(String, Vec<
     }
 }
 
-/// The name of a plain variable.
+/// Returns the name of a variable without a module.
 pub(in crate::script) fn variable(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Variable(variable, ..) if variable.2.is_empty() => Some(&variable.1),

@@ -17,42 +17,42 @@ use crate::{
     script::text::source::Source,
 };
 
-/// How long a phase of a script may take where nothing is said.
+/// Default time limit of a script's step.
 pub(in crate::script) const TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// A script with everything it imports. Cheap to clone, and the same for every commit that holds
-/// the same files.
+/// A script with everything it imports. It is cheap to clone, and equal for all commits with the
+/// same files.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub(in crate::script) main: Unit,
     pub(in crate::script) modules: Arc<BTreeMap<String, Unit>>,
-    /// What it wrote itself, once something asks.
+    /// Its literals, collected when first needed.
     pub(in crate::script) literals: Arc<OnceLock<Literals>>,
-    /// The same script as plans run it, once one does.
+    /// The variant that plans run, created when first needed.
     pub(in crate::script) in_plans: Arc<OnceLock<Script>>,
-    pub(in crate::script) phases: BTreeMap<&'static str, PhaseFunction>,
-    /// `const TIMEOUT`, for each phase.
+    pub(in crate::script) steps: BTreeMap<&'static str, StepFunction>,
+    /// `const TIMEOUT`, the time limit of each step.
     pub(crate) timeout: Duration,
-    /// `const SECRETS`: the names of what `secret` may be asked for.
+    /// `const SECRETS`: the names that `secret` accepts.
     pub(in crate::script) secrets: Vec<String>,
     /// `const WHEN`.
     pub(crate) when: When,
     /// `const DEPLOY`.
     pub(crate) deploy: DeployRules,
-    /// Where it went, if that is to be known.
+    /// The positions that were executed, if coverage is measured.
     pub(in crate::script) hits: Option<Arc<Hits>>,
 }
 
-/// A function whose name makes it a phase.
+/// A function whose name makes it a step.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::script) struct PhaseFunction {
-    /// Whether it takes `ctx`.
+pub(in crate::script) struct StepFunction {
+    /// True if it takes `ctx`.
     pub(in crate::script) takes_context: bool,
     pub(in crate::script) position: Position,
 }
 
 impl Script {
-    /// Whether a script of these files would be the same.
+    /// Returns true if a script of these files would be equal to this one.
     pub(crate) fn is_of(&self, bytes: &[u8], name: &str, tree: &dyn Tree) -> bool {
         let is_same = |unit: &Unit, bytes: &[u8], name: &str| {
             Source::new(bytes, name).is_ok_and(|source| source == unit.source)
@@ -65,48 +65,48 @@ impl Script {
             })
     }
 
-    /// The same script, noting where it goes when it runs.
+    /// Returns this script with coverage measured when it runs.
     pub(crate) fn watched(&self, hits: &Arc<Hits>) -> Self {
         Self { hits: Some(hits.clone()), in_plans: Arc::default(), ..self.clone() }
     }
 
-    /// The same script with other syntax trees.
+    /// Returns this script with changed syntax trees.
     pub(in crate::script) fn with_units(&self, change: &dyn Fn(&Unit) -> Unit) -> Self {
         let modules = self.modules.iter().map(|(path, unit)| (path.clone(), change(unit)));
         let modules = Arc::new(modules.collect());
         Self { main: change(&self.main), modules, in_plans: Arc::default(), ..self.clone() }
     }
 
-    /// The same script as plans run it, which is made once for all its phases and commits.
+    /// Returns the variant that plans run. It is created once for all steps and commits.
     pub(in crate::script) fn in_plans(&self, watched: fn(&Self) -> Self) -> &Self {
         self.in_plans.get_or_init(|| watched(self))
     }
 
-    /// The literals of all its files.
+    /// Returns the literals of all its files.
     pub(in crate::script) fn literals(&self) -> &Literals {
         let units = || iter::once(&self.main).chain(self.modules.values());
         self.literals.get_or_init(|| Literals::of(units()))
     }
 
-    /// The function of a phase.
-    pub(in crate::script) fn phase(&self, name: &str) -> Option<PhaseFunction> {
-        self.phases.get(name).copied()
+    /// Returns the function of a step.
+    pub(in crate::script) fn step(&self, name: &str) -> Option<StepFunction> {
+        self.steps.get(name).copied()
     }
 
-    /// The names of `const SECRETS`.
+    /// Returns the names in `const SECRETS`.
     pub(crate) fn secrets(&self) -> &[String] {
         &self.secrets
     }
 
-    /// Its steps, as every pipeline has them.
+    /// Returns its pipeline.
     pub(crate) fn pipeline(&self) -> Pipeline {
-        let steps = StepName::ALL.into_iter().filter_map(|name| {
-            let phase = self.phase(name.as_str())?;
-            let mut step = Step::function(name, phase.position);
+        let all = StepName::ALL.into_iter().filter_map(|name| {
+            let function = self.step(name.as_str())?;
+            let mut step = Step::function(name, function.position);
             step.timeout = Some(self.timeout);
             Some(step)
         });
-        let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, all, Vec::new());
         let mut pipeline = pipeline.with_when(self.when.clone()).with_deploy(self.deploy.clone());
         let modules = self.modules.iter();
         pipeline.script = Some(Arc::new(ScriptText {
@@ -116,7 +116,7 @@ impl Script {
         pipeline
     }
 
-    /// The file of this name, for showing a place in it.
+    /// Returns the file with this name, to show an excerpt of it.
     pub(in crate::script) fn source(&self, name: &str) -> Option<&Source> {
         let main = Some(&self.main.source).filter(|source| &*source.name == name);
         main.or_else(|| self.modules.get(name).map(|unit| &unit.source))

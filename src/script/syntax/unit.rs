@@ -1,23 +1,23 @@
-//! One parsed file, and places in it.
+//! One parsed file, and positions in it.
 
 use rhai::{AST, Position as RhaiPosition, ScriptFuncDef};
 
 use crate::{model::error::Position, script::text::source::Source};
 
-/// One file, parsed.
+/// A parsed file.
 #[derive(Clone, Debug)]
 pub(in crate::script) struct Unit {
     pub(in crate::script) source: Source,
     pub(in crate::script) ast: AST,
 }
 
-/// A place as ours.
+/// Converts a position of the language.
 pub(in crate::script) fn place(position: RhaiPosition) -> Position {
     Position::new(position.line().unwrap_or(1), position.position().unwrap_or(1).max(1))
 }
 
-/// Where a function's declaration begins. The parser keeps only where its body begins: the
-/// last declaration of the name before that is its.
+/// Returns where a function's declaration begins. The parser keeps only the position of its body,
+/// so this searches for the last declaration of the name before it.
 pub(in crate::script) fn declared_at(source: &Source, function: &ScriptFuncDef) -> Position {
     let body = place(function.body.start_position());
     let lines = source.text.lines().enumerate().take(body.line);

@@ -1,14 +1,15 @@
-//! How an error shows its place: file, line and column, the line, a caret under the column.
+//! Formats the excerpt of an error: file, line and column, the line itself, and a caret below the
+//! column.
 
 use std::fmt::Write;
 
 use super::source::Source;
 use crate::model::error::{Error, ErrorKind, Position};
 
-/// The most characters of a line that are shown, so that a minified script floods no log.
+/// Maximum number of characters shown of a line. It keeps minified scripts from flooding the log.
 const LINE_CHARACTERS_MAX: usize = 160;
 
-/// An error at a place in a script.
+/// Returns an error at a place in a script.
 pub(in crate::script) fn error(
     source: &Source,
     position: Position,
@@ -21,18 +22,18 @@ pub(in crate::script) fn error(
         .with_excerpt(excerpt)
 }
 
-/// The lines that show a place. `whereabouts` stands behind the place, each note on its own line.
-/// `mask` takes secrets out of a text: of one that is cut no mask knows the rest.
+/// Returns the lines that show a place. `suffix` follows the place; each note gets a line.
+/// `mask` removes secrets before the line is cut, because no mask recognizes half a secret.
 pub(in crate::script) fn excerpt(
     source: &Source,
     position: Position,
-    whereabouts: &str,
+    suffix: &str,
     notes: &[String],
     mask: &dyn Fn(&str) -> String,
 ) -> String {
     let number = position.line.to_string();
     let gutter = " ".repeat(number.len() + 2);
-    let mut text = format!("{}--> {}:{position}{whereabouts}", &gutter[1..], source.name);
+    let mut text = format!("{}--> {}:{position}{suffix}", &gutter[1..], source.name);
     if let Some(line) = source.line(position.line) {
         let before: String = line.chars().take(position.column.saturating_sub(1)).collect();
         let (line, column) = cut(&mask(line), mask(&before).chars().count() + 1);
@@ -46,8 +47,8 @@ pub(in crate::script) fn excerpt(
     text
 }
 
-/// A line of bearable length that still holds the column, and the column in it. Letters that
-/// would move a terminal's cursor are replaced.
+/// Cuts a line to the maximum length around the column, and returns it with the new column. Control
+/// characters, which could move a terminal's cursor, are replaced.
 fn cut(line: &str, column: usize) -> (String, usize) {
     let shown = |letter: char| {
         if letter.is_control() && letter != '\t' { char::REPLACEMENT_CHARACTER } else { letter }
@@ -58,7 +59,8 @@ fn cut(line: &str, column: usize) -> (String, usize) {
     (line, column - start)
 }
 
-/// What takes as much room as this letter: a tab stays one, so that it ends where the line's did.
+/// Returns whitespace as wide as this character. A tab stays a tab, so that it ends at the same
+/// column.
 fn blank(letter: char) -> &'static str {
     match letter {
         '\t' => "\t",
@@ -68,7 +70,7 @@ fn blank(letter: char) -> &'static str {
     }
 }
 
-/// Letters that terminals show two columns wide.
+/// Returns true for characters that terminals show two columns wide.
 fn is_wide(letter: char) -> bool {
     matches!(u32::from(letter),
         0x1100..=0x115f | 0x2e80..=0x303e | 0x3041..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff
@@ -76,7 +78,7 @@ fn is_wide(letter: char) -> bool {
         | 0x1f680..=0x1f6ff | 0x1f900..=0x1f9ff | 0x20000..=0x3fffd)
 }
 
-/// Marks that stand on the letter before them, and joiners that show nothing.
+/// Returns true for combining marks and for joiners, which have no width.
 fn is_combining(letter: char) -> bool {
     matches!(u32::from(letter),
         0x0300..=0x036f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f)

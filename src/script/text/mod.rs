@@ -1,11 +1,11 @@
-//! Texts: of scripts, and texts that are searched. Pure.
+//! The text of scripts, and searches in strings. Pure.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `source` | the text of one file, and places in it |
-//! | `excerpt` | how an error shows its place |
-//! | `needles` | many strings looked for at once |
-//! | `shell_quotes` | what a string is within the quotes of a shell |
+//! | `excerpt` | the excerpt that an error shows |
+//! | `needles` | a search for many strings at once |
+//! | `shell_quotes` | the open quotes at a place of a shell command |
 
 pub(in crate::script) mod excerpt;
 pub(in crate::script) mod needles;

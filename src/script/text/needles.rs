@@ -1,35 +1,35 @@
-//! Many texts looked for in one pass: the automaton of Aho and Corasick.
+//! A search for many strings in one pass: the Aho-Corasick automaton.
 //!
-//! What others chose can be ten thousand paths, and a command as long as all of them, so that one
-//! search for each would take minutes in which no deadline is looked at.
+//! Untrusted values can be ten thousand paths, and a command can be as long as all of them. One
+//! search for each would take minutes, during which no deadline is checked.
 
 use std::{collections::HashMap, iter};
 
-/// Texts to look for.
+/// A set of strings to search for.
 #[derive(Debug)]
 pub(in crate::script) struct Needles {
     nodes: Vec<Node>,
-    /// By a node and the next byte, the node that this leads to.
+    /// The edges: from a node and the next byte to the following node.
     edges: HashMap<(usize, u8), usize>,
     lengths: Vec<usize>,
 }
 
-/// What was read last: the longest text that some needle begins with.
+/// A state of the search: the longest prefix of a needle that the text read so far ends with.
 #[derive(Debug, Default)]
 struct Node {
     parent: usize,
     byte: u8,
     depth: usize,
-    /// The node of the longest shorter text that ends here too.
+    /// The node of the longest shorter prefix that ends here too.
     shorter: usize,
-    /// The next of those at which a needle ends, or the root.
+    /// The next node on the chain of `shorter` at which a needle ends, or the root.
     shorter_needle: usize,
-    /// The needle that ends here.
+    /// The index of the needle that ends here.
     needle: Option<usize>,
 }
 
 impl Needles {
-    /// Needles that are known by their index; they are not empty.
+    /// Builds the automaton. A needle is identified by its index; needles must not be empty.
     pub(in crate::script) fn new<'t>(texts: impl IntoIterator<Item = &'t str>) -> Self {
         let mut needles =
             Self { nodes: vec![Node::default()], edges: HashMap::new(), lengths: Vec::new() };
@@ -54,7 +54,8 @@ impl Needles {
         self.lengths.push(text.len());
     }
 
-    /// Finds for each node the shorter ones, those of shorter texts first.
+    /// Sets `shorter` and `shorter_needle` of each node. Shorter prefixes come first, since longer
+    /// ones use them.
     fn link(&mut self) {
         let mut order: Vec<usize> = (1..self.nodes.len()).collect();
         order.sort_by_key(|node| self.nodes[*node].depth);
@@ -81,8 +82,8 @@ impl Needles {
         }
     }
 
-    /// Every place of a text at which needles end, with the index and the start of each, longest
-    /// first. They may overlap.
+    /// Returns each place of a text at which needles end, with the index and start of each needle,
+    /// longest first. Matches may overlap.
     pub(in crate::script) fn ends<'s>(
         &'s self,
         text: &'s str,

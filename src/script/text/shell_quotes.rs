@@ -1,24 +1,24 @@
-//! Where in a shell's text quotes are open.
+//! Finds the places in a shell command at which quotes are open.
 //!
-//! What `q` makes is one word only where no quotes are open around it: between double quotes its own
-//! quotes are letters, and `$(…)` in it is run. Of the shell's grammar this knows what opens and
-//! closes quotes, and no more.
+//! The output of `q` is one word only outside of quotes. Between double quotes, its own quotes are
+//! ordinary characters, and a `$(…)` in it runs. This reads only the part of the shell's grammar
+//! that opens and closes quotes.
 
-/// What is open around a place.
+/// A construct that is open at a place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
-    /// Words, up to this character if they are a command within another one.
+    /// Words. If they are a command inside another construct, this character ends it.
     Words(Option<char>),
     DoubleQuotes,
 }
 
-/// A shell's text, read once from its beginning to its end.
+/// A shell command, read once from its beginning to its end.
 pub(in crate::script) struct ShellQuotes<'t> {
     text: &'t str,
     at: usize,
-    /// What is open, outermost first.
+    /// The open constructs, outermost first.
     open: Vec<Open>,
-    /// The word that ends a here-document whose lines follow this one.
+    /// The word that ends the here-document that begins on the next line.
     here: Option<&'t str>,
 }
 
@@ -27,7 +27,8 @@ impl<'t> ShellQuotes<'t> {
         Self { text, at: 0, open: vec![Open::Words(None)], here: None }
     }
 
-    /// True if a quoted word can begin at this place, which is not before the one asked for last.
+    /// Returns true if a quoted word can begin at this place. Places must be given in ascending
+    /// order.
     pub(in crate::script) fn take_word_at(&mut self, place: usize) -> bool {
         while self.at < place {
             self.step();
@@ -39,7 +40,7 @@ impl<'t> ShellQuotes<'t> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads on by a character, or by something that holds no words.
+    /// Reads one character, or one construct in which no word can begin.
     fn step(&mut self) {
         let rest = self.rest();
         let Some(letter) = rest.chars().next() else { return self.at = usize::MAX };
@@ -79,7 +80,7 @@ impl<'t> ShellQuotes<'t> {
         self.text[..self.at].chars().next_back().is_none_or(|it| " \t\n;&|()".contains(it))
     }
 
-    /// Reads `<<`, and behind it which line ends the document.
+    /// Reads `<<` and the word that ends the here-document. Returns the number of bytes read.
     fn here_operator(&mut self) -> usize {
         let text = self.text;
         let behind = text.get(self.at + 2..).unwrap_or_default();
@@ -89,19 +90,19 @@ impl<'t> ShellQuotes<'t> {
         let word = behind.trim_start_matches(['-', ' ', '\t', '\'', '"', '\\']);
         let end = word.find(|it: char| !it.is_alphanumeric() && it != '_');
         let word = word.get(..end.unwrap_or(word.len())).filter(|word| !word.is_empty());
-        // A shift of numbers has none.
+        // A digit follows a shift operator, as in `$((1<<2))`, and not a here-document.
         self.here = word.filter(|it| !it.starts_with(|it: char| it.is_ascii_digit()));
         2
     }
 
-    /// The lines of a here-document, the one that ends it included.
+    /// Returns the length of a here-document, including the line that ends it.
     fn here_document(&mut self) -> usize {
         let Some(word) = self.here.take() else { return 1 };
         let mut length = 1;
         for line in self.rest()[1..].split_inclusive('\n') {
             length += line.len();
             if line.trim() == word {
-                // The next word begins behind the line's end.
+                // The next word begins after this line.
                 return length;
             }
         }
@@ -115,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// Texts in which `@` is where a quoted word would be, and whether it would be one.
+    /// Commands with `@` in the place of a quoted word, and true if it would be one word.
     const TEXTS: [(&str, bool); 26] = [
         ("echo @", true),
         ("echo \"a\" @", true),
@@ -154,7 +155,7 @@ mod tests {
         }
     }
 
-    /// What a real shell says: a word that is let through is one, and runs nothing.
+    /// A real shell confirms it: an accepted word is one word, and nothing in it runs.
     #[test]
     fn a_shell_runs_nothing_in_a_word_that_is_let_through() {
         let dir = tempfile::tempdir().unwrap();

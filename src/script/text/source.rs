@@ -1,27 +1,27 @@
-//! The text of a script or module, and what stands where in it.
+//! The text of a script or module, and positions in it.
 
 use std::sync::Arc;
 
 use crate::model::error::{Error, ErrorKind, Position};
 
-/// More than this is not a script; it also bounds what parsing one may cost.
+/// Maximum size of a script in bytes. It also limits the cost of parsing.
 const BYTES_MAX: usize = 256 * 1024;
 
 /// One script file. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Source {
-    /// What errors call it: its path in the commit.
+    /// The name in errors: the path in the commit.
     pub(crate) name: Arc<str>,
     /// Its text as the parser reads it.
     pub(crate) text: Arc<str>,
-    /// What stands in the text that is run beside this one: before which place, and how many letters.
-    /// Ordered by place.
+    /// The insertions that turn this text into the text that is run: the position of each, and the
+    /// number of characters. Ordered by position.
     inserted: Arc<[(Position, usize)]>,
 }
 
 impl Source {
-    /// Takes the bytes of a file, without a byte order mark, and with a `#!` line made a comment:
-    /// the parser takes neither, and lines keep their numbers.
+    /// Reads the bytes of a file. The parser accepts neither a byte order mark nor a `#!` line: the
+    /// first is dropped, the second becomes a comment, so line numbers stay the same.
     pub(crate) fn new(bytes: &[u8], name: &str) -> Result<Self, Error> {
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let fault = |message: String| Error::new(ErrorKind::Script, message).with_path(name);
@@ -47,12 +47,12 @@ impl Source {
         Ok(Self { name: name.into(), text, inserted: [].into() })
     }
 
-    /// The same where another text is run, which has more letters before these places.
+    /// Returns the source with the insertions that were made in the text that is run.
     pub(in crate::script) fn with_inserted(self, inserted: Vec<(Position, usize)>) -> Self {
         Self { inserted: inserted.into(), ..self }
     }
 
-    /// Where a place of the text that is run stands in this one.
+    /// Converts a position in the text that is run into one in this text.
     pub(in crate::script) fn original(&self, at: Position) -> Position {
         let mut column = at.column;
         for (begin, length) in self.inserted.iter().filter(|(begin, _)| begin.line == at.line) {
@@ -61,17 +61,17 @@ impl Source {
         Position::new(at.line, column)
     }
 
-    /// This line, from 1, without its end.
+    /// Returns this line, counted from 1, without its line end.
     pub(crate) fn line(&self, number: usize) -> Option<&str> {
         self.text.lines().nth(number.checked_sub(1)?)
     }
 
-    /// The letter at this place.
+    /// Returns the character at this position.
     pub(crate) fn letter(&self, position: Position) -> Option<char> {
         self.line(position.line)?.chars().nth(position.column.checked_sub(1)?)
     }
 
-    /// The word that begins at this place; empty where none does.
+    /// Returns the word that begins at this position, or an empty string.
     pub(crate) fn word(&self, position: Position) -> &str {
         let line = self.line(position.line).unwrap_or_default();
         let begin = line.char_indices().nth(position.column.saturating_sub(1));
@@ -81,7 +81,7 @@ impl Source {
     }
 }
 
-/// The place right behind a text.
+/// Returns the position after the end of a text.
 fn end_of(text: &str) -> Position {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

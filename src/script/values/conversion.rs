@@ -1,4 +1,4 @@
-//! Values of scripts as ours, and ours as those of scripts.
+//! Conversion between script values and [`Value`].
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use rhai::Dynamic;
 
 use crate::model::function::Value;
 
-/// A value of a script as ours; none for what only scripts know, such as functions.
+/// Converts a script value. Returns `None` for types that only scripts have, such as functions.
 pub(in crate::script) fn value_of(value: &Dynamic) -> Option<Value> {
     let value = value.flatten_clone();
     if value.is_unit() {
@@ -35,7 +35,7 @@ pub(in crate::script) fn value_of(value: &Dynamic) -> Option<Value> {
     entries.collect::<Option<BTreeMap<_, _>>>().map(Value::Map)
 }
 
-/// Our value as a script's.
+/// Converts a [`Value`] into a script value.
 pub(in crate::script) fn dynamic_of(value: Value) -> Dynamic {
     match value {
         Value::Null => Dynamic::UNIT,

@@ -1,4 +1,4 @@
-//! What kind of value something is, and values as texts and times.
+//! Type names of values, and values as strings and durations.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rhai::Dynamic;
 
 use crate::util::duration::parse_duration;
 
-/// What a value is, for a sentence.
+/// Returns the type of a value with its article, for a sentence.
 pub(in crate::script) fn kind(value: &Dynamic) -> &'static str {
     match value.flatten_clone() {
         it if it.is_unit() => "null (`()`)",
@@ -23,7 +23,7 @@ pub(in crate::script) fn kind(value: &Dynamic) -> &'static str {
     }
 }
 
-/// A time: a text with its unit, or a number of seconds.
+/// Reads a duration: a string with a unit, or a number of seconds.
 pub(in crate::script) fn time(value: &Dynamic) -> Option<Duration> {
     let value = value.flatten_clone();
     if let Ok(seconds) = value.as_int() {
@@ -36,7 +36,7 @@ pub(in crate::script) fn time(value: &Dynamic) -> Option<Duration> {
     parse_duration(&value.into_immutable_string().ok()?)
 }
 
-/// The text of a value that has one which nobody needs to guess at.
+/// Returns the string form of a simple value. Arrays, maps and objects have none.
 pub(in crate::script) fn plain_text(value: &Dynamic) -> Option<String> {
     let plain = value.is_string() || value.is_int() || value.is_bool() || value.is_char();
     (plain || value.is_float()).then(|| value.to_string())

@@ -2,10 +2,10 @@
 //!
 //! | file | contents |
 //! |---|---|
-//! | `thrown` | errors that a script can throw and catch |
-//! | `kind` | what kind of value something is |
+//! | `thrown` | errors that scripts can throw and catch |
+//! | `kind` | type names of values |
 //! | `secret` | a secret |
-//! | `conversion` | values of scripts as ours, and back |
+//! | `conversion` | conversion from and to `Value` |
 
 pub(in crate::script) mod conversion;
 pub(in crate::script) mod kind;

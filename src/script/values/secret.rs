@@ -1,8 +1,8 @@
-//! A secret, as scripts hold it.
+//! The type of secrets in scripts.
 
 use std::sync::Arc;
 
-/// A secret. It has no text of its own.
+/// A secret. It cannot be converted into a string.
 #[derive(Clone)]
 pub(in crate::script) struct Secret {
     pub(in crate::script) name: Arc<str>,

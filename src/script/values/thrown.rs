@@ -1,15 +1,15 @@
-//! The errors that scripts can throw and catch.
+//! Errors that scripts can throw and catch.
 
 use rhai::{EvalAltResult, Position};
 
 pub(in crate::script) type Thrown = Box<EvalAltResult>;
 
-/// An error that a script can catch, with this text.
+/// Returns an error with this message that a script can catch.
 pub(in crate::script) fn throw(message: impl Into<String>) -> Thrown {
     EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
 }
 
-/// The error without what the language puts around it, if no script may catch it.
+/// Removes the language's wrappers from an error that scripts must not catch.
 pub(in crate::script) fn bare(error: Thrown) -> Thrown {
     if error.unwrap_inner().is_catchable() {
         return error;
@@ -21,7 +21,7 @@ pub(in crate::script) fn bare(error: Thrown) -> Thrown {
     }
 }
 
-/// An error without a place is at the place of the call.
+/// Sets the position of the call if the error has no position.
 pub(in crate::script) fn placed(mut error: Thrown, position: Position) -> Thrown {
     if error.position().is_none() {
         error.set_position(position);

@@ -230,8 +230,8 @@ fn texts_are_matched_and_joined() {
     assert_eq!(
         told,
         [
-            "`join` takes an array as its list, not a string",
-            "`matches` takes a string as its text, not an int"
+            "`join` takes an array as its items, not a string",
+            "`matches` takes a string as its path, not an int"
         ]
     );
     let mut output = String::new();
@@ -246,8 +246,8 @@ fn texts_are_matched_and_joined() {
     assert_eq!(lines[..4], ["true,true,false", "1-b-true-c", "b.md docs/a.txt", "true"]);
     for (line, said) in lines[4..].iter().zip([
         "`join` takes an array of strings and numbers, but an element is null (`()`)",
-        "`join` takes an array as its list, not a string",
-        "`matches` takes a string as its text, not an int",
+        "`join` takes an array as its items, not a string",
+        "`matches` takes a string as its path, not an int",
     ]) {
         assert!(line.contains(said), "{line}");
     }

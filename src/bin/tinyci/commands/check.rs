@@ -101,7 +101,7 @@ fn in_commit(
     Ok((engine.check_text(revision, &text, format_of(&name), &name)?, text))
 }
 
-/// The name and the contents of the config.
+/// Returns the name and the contents of the config.
 fn given(args: &CheckArgs, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if args.stdin_filename.is_some() && !args.is_stdin() {
         let message = "cannot use `--stdin-filename` with a file: it requires `-`";
@@ -127,18 +127,18 @@ fn has_warnings(report: &CheckReport) -> bool {
 fn warn_of_repository(globals: &Globals) {
     match globals.engine() {
         Ok(engine) => engine.path_warning().iter().for_each(terminal::warn),
-        Err(failure) if failure.is_of_usage() => terminal::warn(failure.message()),
+        Err(failure) if failure.is_usage_error() => terminal::warn(failure.message()),
         Err(_) => {}
     }
 }
 
-/// The format of a file by its name. Standard input is YAML.
+/// Returns the format of a file by its name. Standard input is YAML.
 pub(crate) fn format_of(name: &str) -> Format {
     let is_script = Path::new(name).extension().is_some_and(|extension| extension == "rhai");
     if is_script { Format::Rhai } else { Format::Yaml }
 }
 
-/// The name and the contents of a file.
+/// Returns the name and the contents of a file.
 pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if file == Some(Path::new("-")) {
         let mut text = Vec::new();
@@ -158,7 +158,7 @@ pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Ve
     }
 }
 
-/// The config in the directory.
+/// Returns the config in the directory.
 fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     let path = |format: Format| match &globals.dir {
         Some(dir) => dir.join(format.file_name()),
@@ -176,8 +176,8 @@ fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     }
 }
 
-/// `file:line:column: message`, the line, and a caret under the column. A warning starts with
-/// `warning: `.
+/// Returns `file:line:column: message`, the line, and a caret below the column. A warning starts
+/// with `warning: `.
 fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
     let mut shown = String::new();
     if problem.severity != Severity::Error {
@@ -200,7 +200,7 @@ fn excerpt(problem: &Problem, text: &str) -> Option<String> {
     Some(under(line, at.column))
 }
 
-/// The line, and a caret under the column.
+/// Returns the line, and a caret below the column.
 fn under(line: &str, column: usize) -> String {
     let line = printable(line);
     let before = line.chars().take(column.saturating_sub(1));

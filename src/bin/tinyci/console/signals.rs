@@ -23,13 +23,13 @@ pub(crate) fn survive_hangup() -> Result<(), Failure> {
     survive(SIGHUP)
 }
 
-/// A token that Ctrl-C and SIGTERM trigger: the first cancels, the second kills.
+/// Returns a token that Ctrl-C and SIGTERM trigger: the first cancels, the second kills.
 pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
     cancel_on(&[SIGINT, SIGTERM])
 }
 
-/// A token that only SIGTERM triggers. After a push over a local path, the git hook is in the process
-/// group of the pusher's terminal. There, Ctrl-C must end the push, but not the run.
+/// Returns a token that only SIGTERM triggers. After a push over a local path, the git hook is in
+/// the process group of the pusher's terminal. There, Ctrl-C must end the push, but not the run.
 pub(crate) fn cancel_on_terminate() -> Result<CancelToken, Failure> {
     survive(SIGINT)?;
     survive(SIGQUIT)?;

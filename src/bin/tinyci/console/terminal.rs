@@ -36,8 +36,8 @@ impl Stdout {
         self.write(format!("{text}\n").as_bytes());
     }
 
-    /// True if the reader has closed the pipe, or a write failed.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Returns true if the reader has closed the pipe, or a write failed.
+    pub(crate) fn is_closed(&self) -> bool {
         self.gone.is_some()
     }
 
@@ -53,13 +53,13 @@ impl Stdout {
 }
 
 /// Writes a line to standard error.
-pub(crate) fn complain(what: impl Display) {
+pub(crate) fn print_error(what: impl Display) {
     let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(what: impl Display) {
-    complain(format_args!("tinyci: warning: {what}"));
+    print_error(format_args!("tinyci: warning: {what}"));
 }
 
 /// Warns of builds that could not be packed or deleted.
@@ -81,7 +81,7 @@ impl Palette {
         Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
     }
 
-    /// The text in the color of an outcome.
+    /// Returns the text in the color of an outcome.
     pub(crate) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let color = match outcome {
             Outcome::Success => AnsiColor::Green,
@@ -91,7 +91,7 @@ impl Palette {
         self.paint(color.on_default(), text)
     }
 
-    /// The text in a dimmed color.
+    /// Returns the text in a dimmed color.
     pub(crate) fn faint(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
@@ -109,7 +109,7 @@ pub(crate) fn printable(text: &str) -> String {
     let plain = |text: &str| -> String {
         text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
     };
-    // A hint of the library stays on a line of its own.
+    // A hint of the library stays on its own line.
     match text.rsplit_once("\nhint: ") {
         Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
         None => plain(text),

@@ -1,4 +1,4 @@
-//! Builds compacted on a real disk and read back by the real `tar`.
+//! Tests that pack builds on a real disk and read them with the real `tar`.
 
 use std::{
     io::Write,
@@ -25,7 +25,7 @@ fn name(time: u32) -> String {
     format!("{time}_{}", format!("{time:08x}").repeat(5))
 }
 
-/// A builds folder with builds of these times, a file in each.
+/// Creates a builds directory with builds of these times, each with a file.
 fn builds(times: &[u32]) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     for time in times {
@@ -40,8 +40,11 @@ fn workspace(builds_dir: &Path) -> Workspace {
     Workspace::new(builds_dir, Some(builds_dir), builds_dir)
 }
 
-fn leave(newest: usize, leave: &[&str]) -> CompactOptions {
-    CompactOptions { keep: newest, keep_builds: leave.iter().map(|&word| word.into()).collect() }
+fn options(newest: usize, keep_builds: &[&str]) -> CompactOptions {
+    CompactOptions {
+        keep: newest,
+        keep_builds: keep_builds.iter().map(|&word| word.into()).collect(),
+    }
 }
 
 fn nothing() -> Result<Kept, Error> {
@@ -53,10 +56,10 @@ fn never() -> CancelView {
 }
 
 fn compact_all(dir: &Path) -> Result<Vec<CompactedBuild>, Error> {
-    compact(&workspace(dir), &leave(0, &[]), &mut nothing, &never()).map(|done| done.compacted)
+    compact(&workspace(dir), &options(0, &[]), &mut nothing, &never()).map(|done| done.compacted)
 }
 
-/// What the folder holds beside the marks of its owner, sorted.
+/// Returns the entries of the directory without the owner files, sorted.
 fn listing(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap().map(|it| it.unwrap().file_name());
     let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
@@ -70,7 +73,7 @@ fn shell(dir: &Path, script: &str) -> String {
     succeed(script, &output.unwrap())
 }
 
-/// Everything that an archive has to keep, one line a file.
+/// Describes everything that an archive must preserve, one line for each file.
 fn describe(dir: &Path) -> String {
     let script = "owner='-path ./tinyci -o -path ./tinyci.owner'; \
                   find . -mindepth 1 \\( $owner \\) -prune -o -printf '%P|%y|%m|%s|%U:%G|%T@|%l|%n\\n' \
@@ -80,7 +83,7 @@ fn describe(dir: &Path) -> String {
 }
 
 #[test]
-fn a_build_comes_out_of_its_archive_as_it_went_in() {
+fn a_build_is_the_same_after_packing_and_unpacking() {
     let dir = builds(&[1]);
     let build = dir.path().join(name(1));
     shell(
@@ -122,7 +125,7 @@ fn deep_trees_fit() {
 }
 
 #[test]
-fn sockets_are_skipped_and_told() {
+fn sockets_are_omitted_and_reported() {
     let dir = builds(&[1]);
     let socket = dir.path().join(name(1)).join("export/s");
     let _listener = UnixListener::bind(&socket).unwrap();
@@ -132,21 +135,21 @@ fn sockets_are_skipped_and_told() {
 }
 
 #[test]
-fn only_old_builds_go_and_foreign_names_stay() {
+fn only_old_builds_are_packed_and_other_names_stay() {
     let dir = builds(&[999_999_999, 1_000_000_000, 1_100_000_000, 1_200_000_000]);
     let outside = tempfile::tempdir().unwrap();
     fs::write(outside.path().join("precious"), "x").unwrap();
     symlink(outside.path(), dir.path().join(name(5))).unwrap();
     symlink(outside.path(), dir.path().join(name(999_999_999)).join("export/out")).unwrap();
-    for folder in ["notes", "1_abc", &format!("{}.bak", name(6))] {
-        fs::create_dir(dir.path().join(folder)).unwrap();
+    for name in ["notes", "1_abc", &format!("{}.bak", name(6))] {
+        fs::create_dir(dir.path().join(name)).unwrap();
     }
     fs::write(dir.path().join("tinyci.log"), "log").unwrap();
     fs::write(dir.path().join(name(7)), "a file of such a name").unwrap();
     let before = listing(dir.path());
 
     let deployed = format!("/srv/builds/{}/export", name(1_000_000_000));
-    let options = leave(1, &[&deployed, "feedbeef"]);
+    let options = self::options(1, &[&deployed, "feedbeef"]);
     let _busy = workspace(dir.path()).build(&name(1_100_000_000)).prepare(&|| false).unwrap();
     let done = compact(&workspace(dir.path()), &options, &mut nothing, &never()).unwrap();
     assert_eq!(done.compacted.len(), 1);
@@ -158,7 +161,7 @@ fn only_old_builds_go_and_foreign_names_stay() {
 }
 
 #[test]
-fn an_older_archive_is_replaced_and_leftovers_go() {
+fn an_older_archive_is_replaced_and_leftovers_are_removed() {
     let dir = builds(&[1, 2]);
     let place = |suffix: &str| dir.path().join(format!("{}{suffix}", name(1)));
     fs::write(place(".tar.gz"), "of an earlier attempt").unwrap();
@@ -167,7 +170,7 @@ fn an_older_archive_is_replaced_and_leftovers_go() {
     let gone = format!("{}.tar.gz.new", name(3));
     fs::write(dir.path().join(gone), "half, its build is gone").unwrap();
     fs::write(dir.path().join("x.tar.gz.new"), "not ours").unwrap();
-    compact(&workspace(dir.path()), &leave(1, &[]), &mut nothing, &never()).unwrap();
+    compact(&workspace(dir.path()), &options(1, &[]), &mut nothing, &never()).unwrap();
     let expected = [format!("{}.tar.gz", name(1)), name(2), "x.tar.gz.new".into()];
     assert_eq!(listing(dir.path()), expected);
     let text = shell(dir.path(), &format!("tar -xzOf {0}.tar.gz {0}/export/file", name(1)));
@@ -175,12 +178,12 @@ fn an_older_archive_is_replaced_and_leftovers_go() {
 }
 
 #[test]
-fn what_cannot_be_archived_stays_whole() {
+fn a_build_that_cannot_be_archived_stays_complete() {
     let dir = builds(&[1]);
     let blocked = dir.path().join(format!("{}.tar.gz", name(1)));
     fs::create_dir_all(blocked.join("not empty")).unwrap();
     let before = describe(dir.path());
-    let done = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &never()).unwrap();
+    let done = compact(&workspace(dir.path()), &options(0, &[]), &mut nothing, &never()).unwrap();
     assert_eq!(done.compacted, []);
     let [left] = &done.not_removed[..] else { panic!("{done:?}") };
     assert_eq!(left.path, dir.path().join(name(1)));
@@ -189,14 +192,14 @@ fn what_cannot_be_archived_stays_whole() {
 }
 
 #[test]
-fn a_build_with_an_unreadable_file_is_passed_over() {
+fn a_build_with_an_unreadable_file_stays() {
     let dir = builds(&[1, 2]);
     let file = dir.path().join(name(1)).join("export/file");
     shell(dir.path(), &format!("chmod 0 {}", file.display()));
     if File::open(&file).is_ok() {
         return; // Root reads everything.
     }
-    let done = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &never()).unwrap();
+    let done = compact(&workspace(dir.path()), &options(0, &[]), &mut nothing, &never()).unwrap();
     assert!(done.not_removed[0].reason.contains(file.to_str().unwrap()), "{done:?}");
     assert_eq!(listing(dir.path()), [name(1), format!("{}.tar.gz", name(2))]);
 }
@@ -208,7 +211,7 @@ fn a_cancel_leaves_the_build() {
     let token = CancelToken::new();
     token.cancel();
     let cancel = CancelView::new(&token, 1);
-    let error = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &cancel);
+    let error = compact(&workspace(dir.path()), &options(0, &[]), &mut nothing, &cancel);
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Canceled);
     assert_eq!(describe(dir.path()), before);
 }
@@ -217,7 +220,7 @@ fn a_cancel_leaves_the_build() {
 fn a_file_that_is_being_written_keeps_its_build() {
     let dir = builds(&[1]);
     let path = dir.path().join(name(1)).join("growing");
-    // Long enough that the writer gets its turn while it is being read.
+    // Large enough that the writing thread runs while the file is being read.
     fs::write(&path, vec![b'x'; 4_000_000]).unwrap();
     let done = AtomicBool::new(false);
     let result = std::thread::scope(|scope| {
@@ -227,7 +230,7 @@ fn a_file_that_is_being_written_keeps_its_build() {
                 file.write_all(b"x").unwrap();
             }
         });
-        let result = compact(&workspace(dir.path()), &leave(0, &[]), &mut nothing, &never());
+        let result = compact(&workspace(dir.path()), &options(0, &[]), &mut nothing, &never());
         done.store(true, Ordering::Relaxed);
         result
     });
@@ -238,7 +241,7 @@ fn a_file_that_is_being_written_keeps_its_build() {
 }
 
 #[test]
-fn two_calls_at_once_do_not_meet() {
+fn a_second_call_is_refused() {
     let dir = builds(&[1]);
     let place = workspace(dir.path());
     let held = place.builds_folder().unwrap();
@@ -249,12 +252,12 @@ fn two_calls_at_once_do_not_meet() {
 }
 
 #[test]
-fn no_builds_folder_holds_no_builds() {
+fn a_missing_builds_directory_is_empty() {
     let dir = tempfile::tempdir().unwrap();
     assert_eq!(compact_all(&dir.path().join("builds")).unwrap(), []);
 }
 
-/// The walk's own look, for a mount that is made after the first one.
+/// Tests the check during the walk, for a mount made after the first check.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_archive_enters_no_mount() {
@@ -262,15 +265,17 @@ fn an_archive_enters_no_mount() {
 
     let dir = builds(&[1]);
     let (at, kept) = (dir.path().join(name(1)).join("export/mnt"), dir.path().join("kept"));
-    for folder in [&at, &kept] {
-        fs::create_dir(folder).unwrap();
+    for name in [&at, &kept] {
+        fs::create_dir(name).unwrap();
     }
     with_own_mounts(|| {
         mount(&["--bind", kept.to_str().unwrap(), at.to_str().unwrap()]);
         let (path, parent) = (dir.path().join("archive"), File::open(dir.path()).unwrap());
         let file = File::create_new(&path).unwrap();
-        let parent = (&parent, dir.path());
-        let written = archive::write((file, &path), parent, &name(1), None, &never());
+        let archive_file = ArchiveFile { file, path: &path, comment: None };
+        let (parent_path, name) = (dir.path(), name(1));
+        let source = SourceDir { parent: &parent, parent_path, name: &name };
+        let written = archive::write(archive_file, &source, &never());
         let error = written.unwrap_err().to_string();
         let expected = format!("a file system is mounted at `{}`", at.display());
         assert!(error.starts_with(&expected), "{error}");
@@ -278,7 +283,7 @@ fn an_archive_enters_no_mount() {
 }
 
 #[test]
-fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
+fn an_archive_contains_the_stamp_of_its_job() {
     let dir = builds(&[1, 2]);
     let place = workspace(dir.path());
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
@@ -293,7 +298,7 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
     assert_eq!((first.stamp(), first.packed_stamp()), (None, Some(stamp("first", Some(at(7))))));
     assert_eq!(second.packed_stamp(), None, "one that no job wrote into");
 
-    // A job that was canceled stands between packing and taking out; TinyCI 0.5 wrote no stamp.
+    // A canceled job may run between packing and restoring. TinyCI 0.5 wrote no stamp.
     for build in [&first, &second] {
         fs::create_dir(build.dir()).unwrap();
         build.write_stamp(&stamp("canceled", None)).unwrap();
@@ -302,14 +307,14 @@ fn an_archive_says_which_job_it_is_of_and_gives_it_back() {
         assert_eq!(build.stamp(), build.packed_stamp());
     }
 
-    // What is in the folder already stays with its own stamp.
+    // Existing files keep their stamp.
     second.write_stamp(&stamp("newer", Some(at(9)))).unwrap();
     restore(&second, "run", &never()).unwrap();
     assert_eq!(second.stamp(), Some(stamp("newer", Some(at(9)))));
 }
 
 #[test]
-fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
+fn the_build_of_a_canceled_job_does_not_replace_a_good_archive() {
     let dir = builds(&[1]);
     let place = workspace(dir.path());
     let build = place.build(&name(1));
@@ -328,18 +333,18 @@ fn what_a_canceled_job_left_does_not_take_the_place_of_a_good_archive() {
 }
 
 #[test]
-fn what_is_deployed_while_others_are_packed_stays() {
+fn a_build_deployed_during_compacting_stays() {
     let dir = builds(&[1, 2, 3]);
-    let mut asked = 0;
+    let mut calls = 0;
     let mut keep = || {
-        asked += 1;
+        calls += 1;
         let mut kept = Kept::default();
-        if asked > 1 {
+        if calls > 1 {
             kept.build(&name(2), "deployed".to_owned());
         }
         Ok(kept)
     };
-    let done = compact(&workspace(dir.path()), &leave(0, &[]), &mut keep, &never()).unwrap();
+    let done = compact(&workspace(dir.path()), &options(0, &[]), &mut keep, &never()).unwrap();
     let packed: Vec<String> = done.compacted.into_iter().map(|build| build.name).collect();
     assert_eq!(packed, [name(1), name(3)]);
     assert!(dir.path().join(name(2)).is_dir());

@@ -1,11 +1,11 @@
-//! What loads and what does not.
+//! Tests of which scripts load and which do not.
 
 use std::time::Duration;
 
 use super::*;
 use crate::model::{error::ErrorKind, function::Effect, script::TreeFile};
 
-/// The files of a commit, as a list.
+/// The files of a commit.
 struct Files<'a>(&'a [(&'a str, &'a str)]);
 
 impl Tree for Files<'_> {
@@ -39,19 +39,19 @@ fn phases_are_functions_by_name_and_arity() {
     let script = script.unwrap();
     let steps: Vec<_> = script.pipeline().steps().map(|step| step.name.to_string()).collect();
     assert_eq!(steps, ["build", "test", "deploy"]);
-    assert!(script.pipeline().deploy().is_some() && script.phase("x").is_none());
-    assert!(script.phase("build").unwrap().takes_context);
-    assert!(!script.phase("test").unwrap().takes_context);
+    assert!(script.pipeline().deploy().is_some() && script.step("x").is_none());
+    assert!(script.step("build").unwrap().takes_context);
+    assert!(!script.step("test").unwrap().takes_context);
     assert_eq!(script.timeout, TIMEOUT);
 }
 
 #[test]
 fn only_imports_constants_and_functions_stand_at_the_top() {
-    let phase = "\nfn build() {}";
+    let step = "\nfn build() {}";
     for good in
         ["const A = 1;", "const A = [1, #{ a: \"x\" }, -1, 2 + 3];", ";", "export const B = 2;"]
     {
-        assert!(load(&format!("{good}{phase}"), &[]).is_ok(), "{good}");
+        assert!(load(&format!("{good}{step}"), &[]).is_ok(), "{good}");
     }
     for (bad, expected) in [
         ("let a = 1;", ".tinyci.rhai:1:1: `let` cannot"),
@@ -62,7 +62,7 @@ fn only_imports_constants_and_functions_stand_at_the_top() {
         ("for i in 0..9 { }", "outside of functions only"),
         ("try { } catch { }", "outside of functions only"),
     ] {
-        let text = error(&format!("{bad}{phase}"));
+        let text = error(&format!("{bad}{step}"));
         assert!(text.contains(expected), "{bad}: {text}");
     }
 }
@@ -133,7 +133,7 @@ fn what_is_wrong_is_told_in_plain_words_and_with_its_place() {
     );
 }
 
-/// Builds without optimization have far lower limits of their own.
+/// Builds of rhai without optimization have far lower default limits.
 #[test]
 fn ordinary_depths_are_parsed_in_every_build() {
     let terms = format!("fn build(ctx) {{ sh(\"a\" {}); }}", "+ \"b\" ".repeat(40));
@@ -196,7 +196,7 @@ fn imports_that_leave_the_tree_or_turn_in_circles_are_refused() {
     assert!(text.contains(":33:1: more than 32 modules"), "{text}");
 }
 
-/// The parser needs time that grows with the square of what stands in one file.
+/// The parser's time grows with the square of the number of names in a file.
 #[test]
 fn a_file_of_very_many_closures_is_refused_with_its_place() {
     let text = format!("fn build(ctx) {{\n{}}}\n", "defer(|| sh(ctx.commit));\n".repeat(9_500));

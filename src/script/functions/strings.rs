@@ -1,4 +1,4 @@
-//! `matches` and `join`: functions over texts, which ask nothing and do nothing.
+//! `matches` and `join`: string functions without effects.
 
 use rhai::{Array, Dynamic, Engine};
 
@@ -14,13 +14,13 @@ use crate::{
     },
 };
 
-/// Registers them for scripts that are no pipelines.
+/// Registers them for files of tests.
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine.register_fn("matches", |text: Dynamic, globs: Dynamic| matching(&text, globs));
     engine.register_fn("join", |list: Dynamic, separator: Dynamic| joined(&list, &separator));
 }
 
-/// `matches(text, globs)`
+/// Implements `matches(path, globs)`.
 pub(in crate::script) fn matches(
     call: &Call<'_>,
     arguments: &[Dynamic],
@@ -30,7 +30,7 @@ pub(in crate::script) fn matches(
     matching(text, globs.clone()).map(Dynamic::from)
 }
 
-/// `join(list, separator)`
+/// Implements `join(items, separator)`.
 pub(in crate::script) fn join(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
     let [list, separator] = arguments else { return Ok(Dynamic::UNIT) };
     arguments.iter().try_for_each(|it| secrets::refuse(call.session, it))?;
@@ -38,7 +38,7 @@ pub(in crate::script) fn join(call: &Call<'_>, arguments: &[Dynamic]) -> Result<
 }
 
 fn matching(text: &Dynamic, globs: Dynamic) -> Result<bool, Thrown> {
-    let text = text_of("matches", "a string as its text", text)?;
+    let text = text_of("matches", "a string as its path", text)?;
     let globs = globs_of("matches", globs)?;
     let globs = PathGlobs::new(&globs).map_err(|fault| throw(fault.message))?;
     let (path, is_directory) = path_of_text(&text);
@@ -50,12 +50,12 @@ fn joined(list: &Dynamic, separator: &Dynamic) -> Result<String, Thrown> {
     let list = list.flatten_clone();
     let items = list
         .read_lock::<Array>()
-        .ok_or_else(|| throw(format!("`join` takes an array as its list, not {}", kind(&list))))?;
+        .ok_or_else(|| throw(format!("`join` takes an array as its items, not {}", kind(&list))))?;
     let texts: Result<Vec<String>, Thrown> = items.iter().map(item).collect();
     Ok(texts?.join(&separator))
 }
 
-/// One of the values that are joined.
+/// Converts one element to a string.
 fn item(value: &Dynamic) -> Result<String, Thrown> {
     plain_text(&value.flatten_clone()).ok_or_else(|| {
         throw(format!(

@@ -100,7 +100,7 @@ impl PendingRequest {
             }
             if let Some(answer) = state.answer.take() {
                 state.left = true;
-                return settled(answer);
+                return into_result(answer);
             }
             // Checked first: a host program that notices it may free the request unanswered.
             if self.is_over() {
@@ -178,7 +178,7 @@ impl PendingRequest {
 }
 
 /// Turns a refusal and an abort into errors of their own kinds.
-fn settled(answer: Answer) -> Result<Answer, Error> {
+fn into_result(answer: Answer) -> Result<Answer, Error> {
     let (kind, message, code) = match answer {
         Answer::Failed { message, code } => (ErrorKind::HostAbort, message, code),
         Answer::Aborted { message, code } => (ErrorKind::HostFault, message, code),

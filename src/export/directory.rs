@@ -1,8 +1,9 @@
-//! One open folder at or below the target. Everything is created and removed relative to its
-//! descriptor and nothing is ever followed, so no name in a tree can lead out of the target.
+//! An open directory at or below the target. Everything is created and removed relative to its
+//! descriptor, and symbolic links are not followed. So no name in a tree can lead out of the
+//! target.
 //!
-//! Going up opens `..` and checks that it is the folder we came from: a walk of any depth needs
-//! two descriptors, not one for each level.
+//! Going up opens `..` and verifies that it is the expected directory. So a walk of any depth needs
+//! only two descriptors.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -23,59 +24,59 @@ use crate::{
     workspace::remove,
 };
 
-/// What a normal user gets from `git archive | tar -x`, before the umask.
+/// The modes that a normal user gets from `git archive | tar -x`, before the umask.
 const FILE: Mode = Mode::from_raw_mode(0o664);
 const EXECUTABLE: Mode = Mode::from_raw_mode(0o775);
-const FOLDER: Mode = Mode::from_raw_mode(0o775);
+const DIRECTORY: Mode = Mode::from_raw_mode(0o775);
 
-const OPEN_FOLDER: OFlags =
+const OPEN_DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// Device and inode: which folder it is, whatever its name.
+/// The device and inode, which identify a directory independent of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     device: u64,
     inode: u64,
 }
 
-/// An open folder.
-pub(super) struct Folder {
+/// An open directory.
+pub(super) struct Directory {
     fd: OwnedFd,
     identity: Identity,
-    /// Which other accounts may use what is made here.
+    /// The permissions for other accounts.
     sharing: Sharing,
 }
 
-impl Folder {
+impl Directory {
     fn new(fd: OwnedFd, sharing: Sharing) -> io::Result<Self> {
         let stat = rustix::fs::fstat(&fd)?;
-        // The fields have other widths on other systems, and only equality matters.
+        // Systems differ in the width of these fields, and only equality matters.
         #[allow(clippy::unnecessary_cast, reason = "systems differ in the width of this field")]
         let identity = Identity { device: stat.st_dev as u64, inode: stat.st_ino as u64 };
         Ok(Self { fd, identity, sharing })
     }
 
     fn open(path: &Path, sharing: Sharing) -> io::Result<Self> {
-        Self::new(rustix::fs::openat(CWD, path, OPEN_FOLDER, Mode::empty())?, sharing)
+        Self::new(rustix::fs::openat(CWD, path, OPEN_DIRECTORY, Mode::empty())?, sharing)
     }
 
     pub(super) fn identity(&self) -> Identity {
         self.identity
     }
 
-    /// Makes a folder in this one and opens it.
+    /// Creates a directory in this one and opens it.
     pub(super) fn make(&self, name: &[u8]) -> io::Result<Self> {
-        rustix::fs::mkdirat(&self.fd, name, FOLDER)?;
-        let made = self.child(name)?;
-        self.sharing.adjust_open(&made.fd)?;
-        Ok(made)
+        rustix::fs::mkdirat(&self.fd, name, DIRECTORY)?;
+        let new = self.child(name)?;
+        self.sharing.adjust_open(&new.fd)?;
+        Ok(new)
     }
 
     fn child(&self, name: &[u8]) -> io::Result<Self> {
-        Self::new(rustix::fs::openat(&self.fd, name, OPEN_FOLDER, Mode::empty())?, self.sharing)
+        Self::new(rustix::fs::openat(&self.fd, name, OPEN_DIRECTORY, Mode::empty())?, self.sharing)
     }
 
-    /// Opens the folder around this one, which must be `expected`.
+    /// Opens the parent directory, which must be `expected`.
     pub(super) fn parent(&self, expected: Identity) -> io::Result<Self> {
         let parent = self.child(b"..")?;
         if parent.identity != expected {
@@ -84,7 +85,7 @@ impl Folder {
         Ok(parent)
     }
 
-    /// Makes a new file and opens it for writing.
+    /// Creates a new file and opens it for writing.
     pub(super) fn file(&self, name: &[u8], executable: bool) -> io::Result<File> {
         const NEW: OFlags = OFlags::WRONLY
             .union(OFlags::CREATE)
@@ -97,17 +98,17 @@ impl Folder {
         Ok(file)
     }
 
-    /// Makes a symbolic link with this text, wherever it leads.
+    /// Creates a symbolic link with this target.
     pub(super) fn link(&self, name: &[u8], text: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(text, &self.fd, name)?)
     }
 
-    /// Removes an empty folder.
-    pub(super) fn remove_folder(&self, name: &[u8]) -> io::Result<()> {
+    /// Removes an empty directory.
+    pub(super) fn remove_directory(&self, name: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::unlinkat(&self.fd, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// What is in this folder.
+    /// Returns the names of the entries.
     fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd)? {
@@ -120,54 +121,55 @@ impl Folder {
     }
 }
 
-/// The folder that an export fills: new, or empty before.
+/// The target directory of an export: new, or empty before.
 pub(super) struct Target<'a> {
     path: &'a Path,
     is_new: bool,
 }
 
 impl<'a> Target<'a> {
-    /// Makes the folder, or takes an empty one, and opens it.
-    pub(super) fn prepare(path: &'a Path, sharing: Sharing) -> Result<(Self, Folder), Error> {
-        let is_new = match rustix::fs::mkdirat(CWD, path, FOLDER) {
+    /// Creates the directory, or checks that it is empty, and opens it.
+    pub(super) fn prepare(path: &'a Path, sharing: Sharing) -> Result<(Self, Directory), Error> {
+        let is_new = match rustix::fs::mkdirat(CWD, path, DIRECTORY) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
             Err(error) => return Err(Error::io("create the directory", path, error.into())),
         };
-        let folder = match Folder::open(path, sharing) {
-            Err(error) if !is_new && is_no_folder(&error) => return Err(occupied(path)),
+        let directory = match Directory::open(path, sharing) {
+            Err(error) if !is_new && is_not_directory(&error) => return Err(not_empty(path)),
             opened => opened.map_err(|error| Error::io("open the directory", path, error))?,
         };
         if is_new {
-            let shared = sharing.adjust_open(&folder.fd);
-            shared
+            let adjusted = sharing.adjust_open(&directory.fd);
+            adjusted
                 .map_err(|error| Error::io("set the permissions of the directory", path, error))?;
         }
-        let names = folder.names().map_err(|error| Error::io("list", path, error))?;
+        let names = directory.names().map_err(|error| Error::io("list", path, error))?;
         if !names.is_empty() {
-            return Err(occupied(path));
+            return Err(not_empty(path));
         }
-        Ok((Self { path, is_new }, folder))
+        Ok((Self { path, is_new }, directory))
     }
 
-    /// Takes everything back: a new folder goes, one that was there stays, empty.
+    /// Undoes the export: removes a new directory, or empties one that existed.
     pub(super) fn discard(self) -> Result<(), Error> {
         if self.is_new {
             return remove(self.path);
         }
-        let names = Folder::open(self.path, Sharing::default()).and_then(|folder| folder.names());
+        let names =
+            Directory::open(self.path, Sharing::default()).and_then(|directory| directory.names());
         let names = names.map_err(|error| Error::io("list", self.path, error))?;
         names.into_iter().try_for_each(|name| remove(&self.path.join(name)))
     }
 }
 
-fn is_no_folder(error: &io::Error) -> bool {
+fn is_not_directory(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
-    // A symbolic link is LOOP on some systems and NOTDIR or MLINK on others.
+    // Depending on the system, the error for a symbolic link is LOOP, NOTDIR or MLINK.
     matches!(errno, Some(Errno::NOTDIR | Errno::LOOP | Errno::MLINK))
 }
 
-fn occupied(path: &Path) -> Error {
+fn not_empty(path: &Path) -> Error {
     let path_text = path.display();
     let message = format!("cannot export to `{path_text}`: expected a new or empty directory");
     Error::new(ErrorKind::InvalidArg, message).with_path(path)
@@ -181,35 +183,35 @@ mod tests {
 
     #[test]
     fn clearing_follows_no_link_and_needs_no_descriptor_per_level() {
-        let around = tempfile::tempdir().unwrap();
-        let kept = around.path().join("kept");
+        let temp = tempfile::tempdir().unwrap();
+        let kept = temp.path().join("kept");
         std::fs::write(&kept, "kept").unwrap();
-        let path = around.path().join("target");
-        let (target, mut folder) = Target::prepare(&path, Sharing::default()).unwrap();
-        folder.link(b"up", b"..").unwrap();
+        let path = temp.path().join("target");
+        let (target, mut directory) = Target::prepare(&path, Sharing::default()).unwrap();
+        directory.link(b"up", b"..").unwrap();
         for level in 0..3000 {
-            folder.make(b"empty").unwrap();
-            folder.file(b"file", level % 2 == 0).unwrap();
-            folder = folder.make(b"deep").unwrap();
+            directory.make(b"empty").unwrap();
+            directory.file(b"file", level % 2 == 0).unwrap();
+            directory = directory.make(b"deep").unwrap();
         }
-        folder.link(b"root", around.path().to_str().unwrap().as_bytes()).unwrap();
+        directory.link(b"root", temp.path().to_str().unwrap().as_bytes()).unwrap();
         target.discard().unwrap();
         assert!(!path.exists());
         assert_eq!(std::fs::read_to_string(kept).unwrap(), "kept");
     }
 
     #[test]
-    fn only_an_empty_folder_or_none_is_taken() {
-        let around = tempfile::tempdir().unwrap();
-        let path = around.path();
+    fn only_an_empty_or_new_directory_is_accepted() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path();
         std::fs::create_dir(path.join("empty")).unwrap();
         std::fs::create_dir_all(path.join("full/child")).unwrap();
         std::fs::write(path.join("file"), "").unwrap();
         symlink("empty", path.join("link")).unwrap();
-        for taken in ["empty", "new"] {
-            let taken = path.join(taken);
-            let (target, folder) = Target::prepare(&taken, Sharing::default()).unwrap();
-            folder.file(b"a", false).unwrap();
+        for accepted in ["empty", "new"] {
+            let accepted = path.join(accepted);
+            let (target, directory) = Target::prepare(&accepted, Sharing::default()).unwrap();
+            directory.file(b"a", false).unwrap();
             target.discard().unwrap();
         }
         assert!(path.join("empty").exists() && !path.join("new").exists());
@@ -222,12 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn a_moved_folder_is_noticed() {
-        let around = tempfile::tempdir().unwrap();
-        let path = around.path().join("target");
-        let (_target, folder) = Target::prepare(&path, Sharing::default()).unwrap();
-        let child = folder.make(b"child").unwrap();
-        std::fs::rename(path.join("child"), around.path().join("elsewhere")).unwrap();
-        assert!(child.parent(folder.identity()).is_err());
+    fn a_moved_directory_is_noticed() {
+        let temp = tempfile::tempdir().unwrap();
+        let path = temp.path().join("target");
+        let (_target, directory) = Target::prepare(&path, Sharing::default()).unwrap();
+        let child = directory.make(b"child").unwrap();
+        std::fs::rename(path.join("child"), temp.path().join("elsewhere")).unwrap();
+        assert!(child.parent(directory.identity()).is_err());
     }
 }
