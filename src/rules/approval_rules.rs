@@ -37,8 +37,8 @@ impl ApprovalRules {
     }
 
     /// Adds a value of `tinyci.approve.ENV`.
-    pub(crate) fn name_environment(&mut self, environment: &str, wanted: bool) {
-        self.named.push((environment.to_owned(), wanted));
+    pub(crate) fn name_environment(&mut self, environment: &str, is_needed: bool) {
+        self.named.push((environment.to_owned(), is_needed));
     }
 
     /// Adds a value of `tinyci.approvers`.
@@ -57,7 +57,7 @@ impl ApprovalRules {
     pub(crate) fn wants(&self, environment: &str) -> bool {
         let named = |(name, _): &&(String, bool)| name.eq_ignore_ascii_case(environment);
         match self.named.iter().rfind(named) {
-            Some((_, wanted)) => *wanted,
+            Some((_, is_needed)) => *is_needed,
             None => self.environments.iter().any(|pattern| matches(pattern, environment)),
         }
     }
@@ -198,8 +198,8 @@ mod tests {
         rules.name_environment("eu.West", true);
         rules.name_environment("eu_test", true);
         rules.name_environment("eu_test", false);
-        let wanted = ["production", "Production", "eu.west", "EU_1", "2ND"];
-        assert!(wanted.iter().all(|name| rules.wants(name)));
+        let covered = ["production", "Production", "eu.west", "EU_1", "2ND"];
+        assert!(covered.iter().all(|name| rules.wants(name)));
         let free = ["eu_test", "eu", "staging", "productions", "2n"];
         assert!(free.iter().all(|name| !rules.wants(name)), "{rules:?}");
     }

@@ -68,13 +68,13 @@ impl Workspace {
         };
         let meta = file.metadata().map_err(failed)?;
         let mut text = Vec::new();
-        let wanted = text_of(approval);
-        let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
+        let expected = text_of(approval);
+        let read_limit = u64::try_from(expected.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
             return Err(invalid_mark(&path, "other accounts can write to it"));
         }
-        file.take(most).read_to_end(&mut text).map_err(failed)?;
-        match text == wanted {
+        file.take(read_limit).read_to_end(&mut text).map_err(failed)?;
+        match text == expected {
             true => Ok(Some(meta.uid())),
             false => Err(invalid_mark(&path, "it belongs to another approval")),
         }
