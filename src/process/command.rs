@@ -49,7 +49,7 @@ pub(crate) struct Context<'a> {
 /// Runs a command to its end and passes on its output as it is written.
 ///
 /// If the command cannot start because of the commit (no such program, no such directory), its
-/// output says so and the exit code is 127 or 126, as in a shell. Background processes keep running
+/// output says so. The exit code is 127 or 126, as in a shell. Background processes keep running
 /// after the command's end, unless they are a fork bomb. At the deadline or a cancellation, the
 /// whole process group is ended.
 ///

@@ -1,6 +1,7 @@
-//! Runs programs of the machine for tinyci itself: git, ssh-keygen, id. Unlike the commands of a
-//! build, they do not get their own session, they are short, and they may ask the user on the
-//! terminal, for example for the passphrase of a key.
+//! Runs programs of the machine for tinyci itself: git, ssh-keygen, id.
+//!
+//! Unlike the commands of a build, they do not get their own session and are short. They may ask
+//! the user on the terminal, for example for the passphrase of a key.
 
 use std::{
     collections::BTreeMap,

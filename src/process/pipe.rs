@@ -55,7 +55,7 @@ impl Pipes {
         Ok((Self { open }, [write_out, write_err]))
     }
 
-    /// Passes on output until the command has ended, which the end of the pipe `ended_pipe` signals, and
+    /// Passes on output until the command has ended, which the end of `ended_pipe` signals, and
     /// then the remaining output. Returns true if a process still has the pipes open.
     pub(super) fn pass_output(
         mut self,

@@ -1,5 +1,5 @@
-//! Checks the deadline and the cancellation of a command on a separate thread, so that both take
-//! effect even if the output sink blocks or the command writes nothing.
+//! Checks the deadline and the cancellation of a command on a separate thread. So both take effect
+//! even if the output sink blocks or the command writes nothing.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},

@@ -37,8 +37,8 @@ impl ApprovalRules {
     }
 
     /// Adds a value of `tinyci.approve.ENV`.
-    pub(crate) fn name_environment(&mut self, environment: &str, wanted: bool) {
-        self.named.push((environment.to_owned(), wanted));
+    pub(crate) fn name_environment(&mut self, environment: &str, is_needed: bool) {
+        self.named.push((environment.to_owned(), is_needed));
     }
 
     /// Adds a value of `tinyci.approvers`.
@@ -57,7 +57,7 @@ impl ApprovalRules {
     pub(crate) fn wants(&self, environment: &str) -> bool {
         let named = |(name, _): &&(String, bool)| name.eq_ignore_ascii_case(environment);
         match self.named.iter().rfind(named) {
-            Some((_, wanted)) => *wanted,
+            Some((_, is_needed)) => *is_needed,
             None => self.environments.iter().any(|pattern| matches(pattern, environment)),
         }
     }
@@ -97,7 +97,7 @@ pub(crate) enum Signature {
     /// There is no signature.
     Absent,
     /// The signature proves nothing, for this reason.
-    Worthless(String),
+    Invalid(String),
     /// The signature is that of an approver.
     Of {
         principal: String,
@@ -113,7 +113,7 @@ pub(crate) enum Account {
     /// It was given on another machine.
     None,
     /// It was given here, by an account that is not an approver or is unknown.
-    Worthless(String),
+    Invalid(String),
     /// It was given here, by an approver.
     Approver(String),
     /// The embedding program approves, and it runs as an approver's account.
@@ -129,18 +129,19 @@ impl Evidence<'_> {
             }
             (_, Account::Approver(account)) => Ok(ApprovalProof::Account(account.clone())),
             (_, Account::Program(account)) => Ok(ApprovalProof::Program(account.clone())),
-            (Signature::Worthless(signed), Account::Worthless(given)) => {
+            (Signature::Invalid(signed), Account::Invalid(given)) => {
                 Err(format!("{signed}; {given}"))
             }
-            (Signature::Worthless(reason), Account::None)
-            | (Signature::Absent, Account::Worthless(reason)) => Err(reason.clone()),
+            (Signature::Invalid(reason), Account::None)
+            | (Signature::Absent, Account::Invalid(reason)) => Err(reason.clone()),
             (Signature::Absent, Account::None) => Err(UNPROVEN.to_owned()),
         }
     }
 
     /// Returns true if the approver is known to be the commit's author or committer.
     fn is_own(&self, proof: &ApprovalProof) -> bool {
-        let is_of_people = |address: &str| self.people.iter().any(|it| same(it, address));
+        let is_of_people =
+            |address: &str| self.people.iter().any(|it| equal_ignoring_case(it, address));
         let by_signature = match (proof, &self.signature) {
             (ApprovalProof::Signature { principal, .. }, Signature::Of { is_own, .. }) => {
                 *is_own || is_of_people(principal)
@@ -149,9 +150,10 @@ impl Evidence<'_> {
         };
         // An account's address is not verified, so compare names and addresses.
         let by_account = match proof {
-            ApprovalProof::Account(account) => {
-                self.people.iter().any(|it| same(it.split('@').next().unwrap_or(it), account))
-            }
+            ApprovalProof::Account(account) => self
+                .people
+                .iter()
+                .any(|it| equal_ignoring_case(it.split('@').next().unwrap_or(it), account)),
             _ => false,
         };
         by_signature || by_account || is_of_people(self.address)
@@ -162,7 +164,7 @@ const UNPROVEN: &str = "`tinyci.approvers` is set, and the approval is neither s
                         key nor given on this machine";
 
 /// Returns true if two addresses or names are equal, ignoring case. Empty ones are never equal.
-fn same(one: &str, other: &str) -> bool {
+fn equal_ignoring_case(one: &str, other: &str) -> bool {
     !one.is_empty() && one.eq_ignore_ascii_case(other)
 }
 
@@ -196,8 +198,8 @@ mod tests {
         rules.name_environment("eu.West", true);
         rules.name_environment("eu_test", true);
         rules.name_environment("eu_test", false);
-        let wanted = ["production", "Production", "eu.west", "EU_1", "2ND"];
-        assert!(wanted.iter().all(|name| rules.wants(name)));
+        let covered = ["production", "Production", "eu.west", "EU_1", "2ND"];
+        assert!(covered.iter().all(|name| rules.wants(name)));
         let free = ["eu_test", "eu", "staging", "productions", "2n"];
         assert!(free.iter().all(|name| !rules.wants(name)), "{rules:?}");
     }
@@ -224,10 +226,10 @@ mod tests {
         let signed =
             |is_own| Signature::Of { principal: "g@x".into(), key: "SHA256:1".into(), is_own };
         let signatures =
-            [Signature::Absent, Signature::Worthless("bad".into()), signed(false), signed(true)];
+            [Signature::Absent, Signature::Invalid("bad".into()), signed(false), signed(true)];
         let accounts = [
             Account::None,
-            Account::Worthless("stranger".into()),
+            Account::Invalid("stranger".into()),
             Account::Approver("grace".into()),
             Account::Program("grace".into()),
         ];
@@ -272,7 +274,7 @@ mod tests {
             |signature, account| Evidence { address: "m@x", signature, account, people: &[] };
         let reason = |known: Evidence<'_>| rules(&["g@x"], false).judge(&known).unwrap_err();
         assert_eq!(reason(known(Signature::Absent, Account::None)), UNPROVEN);
-        let both = known(Signature::Worthless("one".into()), Account::Worthless("two".into()));
+        let both = known(Signature::Invalid("one".into()), Account::Invalid("two".into()));
         assert_eq!(reason(both), "one; two");
     }
 }

@@ -14,11 +14,11 @@ use crate::{model::executor::EnvChange, util::suggestion::hinted};
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 
 /// The variables that always pass: commands usually need them, and they contain no secrets.
-const ALWAYS: [&str; 10] =
+const ALWAYS_PASSED: [&str; 10] =
     ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*"];
 
 /// The pattern that matches every name.
-const EVERYTHING: &str = "*";
+const MATCH_ALL: &str = "*";
 
 /// Variables that set one output directory for all checkouts. If a rollback's build inherited one,
 /// it would deploy the output of the version that it leaves. Caches addressed by content, such as
@@ -36,7 +36,7 @@ const OUTPUT_DIRS: [&str; 9] = [
 ];
 
 /// Variables that every shell sets itself. Notices do not mention them.
-const OF_SHELLS: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
+const SHELL_VARIABLES: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
 /// The variable that marks all descendants of a deployment, through any number of runs.
 pub(crate) const DEPLOYING: &str = "TINYCI_DEPLOYING";
@@ -57,9 +57,10 @@ impl EnvFilter {
     /// the few that always pass.
     pub(crate) fn new(pass_all: bool, values: &[String]) -> Self {
         let plain = || values.iter().filter(|value| !value.starts_with('+'));
-        let base = (pass_all && plain().next().is_none()).then_some(EVERYTHING);
+        let base = (pass_all && plain().next().is_none()).then_some(MATCH_ALL);
         let added = values.iter().map(|value| value.strip_prefix('+').unwrap_or(value));
-        let patterns = ALWAYS.into_iter().chain(base).chain(added).map(str::to_owned).collect();
+        let patterns =
+            ALWAYS_PASSED.into_iter().chain(base).chain(added).map(str::to_owned).collect();
         Self { patterns }
     }
 
@@ -80,7 +81,7 @@ impl EnvFilter {
         let mut patterns = self.patterns.iter();
         if name == DEPLOYING.as_bytes() {
             true
-        } else if is_of_another(name) {
+        } else if never_passes(name) {
             false
         } else if is_output_dir(name) {
             patterns.any(|pattern| pattern.as_bytes() == name)
@@ -93,7 +94,7 @@ impl EnvFilter {
 /// Returns true for variables that never pass: git's variables name the repository and the
 /// quarantine of a push. tinyci's own variables belong to another command, and so perhaps to
 /// another commit.
-fn is_of_another(name: &[u8]) -> bool {
+fn never_passes(name: &[u8]) -> bool {
     name.starts_with(b"GIT_") || name.starts_with(b"TINYCI_")
 }
 
@@ -137,10 +138,11 @@ pub(crate) struct KeptBack {
 impl KeptBack {
     fn add(&mut self, name: &OsStr) {
         let bytes = name.as_bytes();
-        let told = if is_output_dir(bytes) { &mut self.output_dirs } else { &mut self.others };
-        if !is_of_another(bytes) && !OF_SHELLS.iter().any(|of_shells| of_shells.as_bytes() == bytes)
+        let names = if is_output_dir(bytes) { &mut self.output_dirs } else { &mut self.others };
+        if !never_passes(bytes)
+            && !SHELL_VARIABLES.iter().any(|variable| variable.as_bytes() == bytes)
         {
-            told.push(name.to_string_lossy().replace(char::is_control, "\u{fffd}"));
+            names.push(name.to_string_lossy().replace(char::is_control, "\u{fffd}"));
         }
     }
 

@@ -48,10 +48,10 @@ const IN_ENVIRONMENT: [&str; 15] = [
 ];
 
 /// The placeholder that exists only in `deploy`.
-pub(crate) const OF_DEPLOY: &str = "environment";
+pub(crate) const DEPLOY_ONLY: &str = "environment";
 
 /// The placeholder that has a value only if a tag was pushed or selects the step.
-const OF_TAG: &str = "tag";
+const TAG: &str = "tag";
 
 /// The placeholders for [`interpolate`]: names and their values.
 ///
@@ -67,15 +67,15 @@ const OF_TAG: &str = "tag";
 pub struct Vars {
     values: BTreeMap<String, String>,
     /// True if a run may have further placeholders that are not known here.
-    may_be_more: bool,
+    allow_unknown: bool,
 }
 
 impl Vars {
     /// Returns all placeholders that a step may use, or any step for `None`, including the `own`
     /// ones of the embedding program. Each gets a value that is always safe.
-    pub(crate) fn in_tags_of(step: Option<StepName>, own: &Vars) -> Self {
-        let deploys = step.is_none_or(|step| step == Phase::Deploy.into());
-        let names = IN_ENVIRONMENT.into_iter().filter(|name| deploys || *name != OF_DEPLOY);
+    pub(crate) fn for_step(step: Option<StepName>, own: &Vars) -> Self {
+        let may_deploy = step.is_none_or(|step| step == Phase::Deploy.into());
+        let names = IN_ENVIRONMENT.into_iter().filter(|name| may_deploy || *name != DEPLOY_ONLY);
         let mut vars = Self::new();
         for name in names.chain(own.names()) {
             vars.set_fact(name, "x".to_owned());
@@ -119,8 +119,8 @@ impl Vars {
 
     /// Sets whether a real run may have placeholders that are not known here. If so, unknown
     /// placeholders remain unchanged.
-    pub(crate) fn may_be_more(&mut self, more: bool) {
-        self.may_be_more |= more;
+    pub(crate) fn allow_unknown(&mut self, more: bool) {
+        self.allow_unknown |= more;
     }
 
     /// Sets one of tinyci's own placeholders.
@@ -163,6 +163,7 @@ pub(crate) fn is_built_in(name: &str) -> bool {
 /// vars.set("branch", "fix/it;reboot")?;
 /// let command = interpolate("docker build -t app:<%= commit %> .", &vars)?;
 /// assert_eq!(command, "docker build -t app:f40785cbc4422f39c36118fbae071932774cb5b6 .");
+///
 /// let error = interpolate("echo 'on <%= branch %>'", &vars).unwrap_err();
 /// assert!(error.message().contains(r#""$TINYCI_BRANCH""#));
 /// # Ok::<(), tinyci::Error>(())
@@ -212,21 +213,21 @@ pub(crate) fn faults_of(
     expressions: &Expressions<'_>,
 ) -> Vec<Warning> {
     let mut faults = Vec::new();
-    let told = fill_or(&template.text, vars, expressions, &mut |fault| {
+    let ended = fill_or(&template.text, vars, expressions, &mut |fault| {
         faults.push(fault);
         Ok(())
     });
     // After an unclosed placeholder, the rest of the template is not read.
-    faults.extend(told.err());
+    faults.extend(ended.err());
     let warning = |it: Fault| Warning::new(it.message, place_of(template, it.offset));
     faults.into_iter().map(warning).collect()
 }
 
 /// Returns the position of a byte of a template in its file.
 fn place_of(template: &Template, offset: usize) -> Position {
-    let within = position_in(&template.text, offset);
+    let relative = position_in(&template.text, offset);
     let begin = template.position;
-    Position::new(begin.line + within.line - 1, begin.column + within.column - 1)
+    Position::new(begin.line + relative.line - 1, begin.column + relative.column - 1)
 }
 
 impl Pipeline {
@@ -235,10 +236,10 @@ impl Pipeline {
     pub(crate) fn check_placeholders_with(
         &self,
         own: &Vars,
-        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+        check: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
         let steps = self.steps();
-        let faults = steps.flat_map(|step| self.check_placeholders_of(step, own, judge));
+        let faults = steps.flat_map(|step| self.check_placeholders_of(step, own, check));
         faults.take(FAULTS_MAX).collect()
     }
 
@@ -246,13 +247,13 @@ impl Pipeline {
         &self,
         step: &Step,
         own: &Vars,
-        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+        check: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        let vars = Vars::in_tags_of(Some(step.name), own);
+        let vars = Vars::for_step(Some(step.name), own);
         let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
         // The value of an expression is known only in a run.
-        let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
-        texts.flat_map(|text| faults_of(text, &vars, &given)).take(FAULTS_MAX).collect()
+        let value_of = |expression: &str| check(expression, &vars).map(|()| "x".to_owned());
+        texts.flat_map(|text| faults_of(text, &vars, &value_of)).take(FAULTS_MAX).collect()
     }
 }
 
@@ -271,7 +272,7 @@ fn fill_or(
     template: &str,
     vars: &Vars,
     expressions: &Expressions<'_>,
-    tell: &mut dyn FnMut(Fault) -> Result<(), Fault>,
+    on_fault: &mut dyn FnMut(Fault) -> Result<(), Fault>,
 ) -> Result<String, Fault> {
     let mut filled = String::with_capacity(template.len());
     let (mut rest, mut placeholders) = (template, 0);
@@ -288,26 +289,26 @@ fn fill_or(
         if placeholders > PLACEHOLDERS_MAX {
             return Err(fault(format!("more than {PLACEHOLDERS_MAX} placeholders in one string")));
         }
-        let (inside, behind) = split_tag(tag).map_err(fault)?;
-        match value(inside.trim(), vars, expressions) {
+        let (contents, rest_after) = split_placeholder(tag).map_err(fault)?;
+        match value(contents.trim(), vars, expressions) {
             Ok(value) => filled.push_str(&value),
-            Err(message) => tell(fault(message))?,
+            Err(message) => on_fault(fault(message))?,
         }
-        rest = behind;
+        rest = rest_after;
     }
     filled.push_str(rest);
     Ok(filled)
 }
 
 /// Splits the text after `<%` into the contents of the placeholder and the rest.
-fn split_tag(tag: &str) -> Result<(&str, &str), String> {
+fn split_placeholder(tag: &str) -> Result<(&str, &str), String> {
     let Some(tag) = tag.strip_prefix('=') else {
         let message =
             "invalid placeholder: expected `<%= name %>`; write `<%%` for the characters `<%`";
         return Err(message.into());
     };
     match tag.split_once("%>") {
-        Some((inside, behind)) if !inside.contains("<%") => Ok((inside, behind)),
+        Some((contents, rest_after)) if !contents.contains("<%") => Ok((contents, rest_after)),
         _ => Err("unclosed placeholder: `%>` is missing".into()),
     }
 }
@@ -328,15 +329,15 @@ fn value<'v>(
     if name.is_empty() {
         return Err(format!("empty placeholder: expected a name ({known})"));
     }
-    if name == OF_DEPLOY {
+    if name == DEPLOY_ONLY {
         return Err(format!("the placeholder `{name}` exists only in `deploy` ({known})"));
     }
-    if name == OF_TAG {
+    if name == TAG {
         let message = "the placeholder `tag` has no value: no tag of this commit was pushed, and \
                        no `when` of the step, its phase or the config has `tag`";
         return Err(format!("{message} ({known})"));
     }
-    if vars.may_be_more && is_variable_name(name) {
+    if vars.allow_unknown && is_variable_name(name) {
         return Ok(Cow::Owned(format!("<%= {name} %>")));
     }
     if name.chars().all(word) {
@@ -366,11 +367,14 @@ pub(crate) fn path_fault(path: &str) -> Option<String> {
 
 /// Returns why a value is unsafe in a command, as the predicate of a sentence.
 fn fault_in(value: &str, is_path: bool) -> Option<String> {
-    let plain = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
+    let is_safe_char = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
     // U+FFFD replaces invalid bytes, so such a string would name another path.
-    let foreign =
+    let is_path_letter =
         |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';
-    match value.chars().find(|letter| !(plain(*letter) || is_path && foreign(*letter))) {
+    match value
+        .chars()
+        .find(|letter| !(is_safe_char(*letter) || is_path && is_path_letter(*letter)))
+    {
         Some(letter) => Some(format!("contains {letter:?}")),
         None if value.is_empty() => Some("is empty".to_owned()),
         None if value.starts_with('-') => Some("begins with `-`".to_owned()),
@@ -390,18 +394,18 @@ fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
         _ => name.strip_prefix("ctx.").unwrap_or(name),
     };
     let Some(reason) = fault_in(value, PATHS.contains(&fact)) else { return Ok(value) };
-    let way_out = if IN_ENVIRONMENT.contains(&fact) {
+    let suggestion = if IN_ENVIRONMENT.contains(&fact) {
         format!("write \"$TINYCI_{}\" instead", fact.to_uppercase())
     } else {
         "only A-Z a-z 0-9 _ . / : @ + , = - are allowed, and no `-` at the start".to_owned()
     };
-    Err(format!("unsafe in a command: the value of `{name}` {reason}; {way_out}"))
+    Err(format!("unsafe in a command: the value of `{name}` {reason}; {suggestion}"))
 }
 
 /// Returns true if a placeholder of this text is exactly `tag`.
-pub(crate) fn names_tag(text: &str) -> bool {
-    let inside = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
-    inside.into_iter().any(|name| name.trim() == OF_TAG)
+pub(crate) fn uses_tag(text: &str) -> bool {
+    let contents = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
+    contents.into_iter().any(|name| name.trim() == TAG)
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -501,9 +505,9 @@ mod tests {
 
     #[test]
     fn an_expression_that_asks_the_context_obeys_the_rule_of_its_fact() {
-        let fill = |expression: &str, given: &str| {
+        let fill = |expression: &str, value_of: &str| {
             let template = Template::new(format!("<%= {expression} %>"), Position::new(1, 1));
-            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(given.to_owned()))
+            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(value_of.to_owned()))
         };
         assert_eq!(fill("ctx.export_dir", "/\u{e9}").unwrap(), "/\u{e9}");
         for (expression, variable) in

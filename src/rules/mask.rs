@@ -47,30 +47,30 @@ impl Masks {
     }
 
     /// Returns true if a text contains a secret in any form.
-    pub(crate) fn holds(&self, text: &str) -> bool {
+    pub(crate) fn has_secret(&self, text: &str) -> bool {
         let forms = unpoisoned(self.forms.read());
         let at = |begin: usize| text.as_bytes().get(begin..).unwrap_or_default();
-        (0..text.len()).any(|begin| matches!(forms.at(at(begin), false), Found::Whole(_)))
+        (0..text.len()).any(|begin| matches!(forms.match_at(at(begin), false), Match::Whole(_)))
     }
 
     /// Returns true if a value, including nested values and keys, contains a secret in any form.
-    pub(crate) fn holds_in(&self, value: &Value) -> bool {
+    pub(crate) fn has_secret_in(&self, value: &Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) => false,
             // A secret of digits may have been read as a number.
-            Value::Int(number) => self.holds(&number.to_string()),
-            Value::Float(number) => self.holds(&number.to_string()),
-            Value::String(text) => self.holds(text),
-            Value::Array(list) => list.iter().any(|item| self.holds_in(item)),
+            Value::Int(number) => self.has_secret(&number.to_string()),
+            Value::Float(number) => self.has_secret(&number.to_string()),
+            Value::String(text) => self.has_secret(text),
+            Value::Array(list) => list.iter().any(|item| self.has_secret_in(item)),
             Value::Map(map) => {
-                map.iter().any(|(key, value)| self.holds(key) || self.holds_in(value))
+                map.iter().any(|(key, value)| self.has_secret(key) || self.has_secret_in(value))
             }
         }
     }
 
     /// Returns the value with all secrets masked, also in keys.
     pub(crate) fn apply_in(&self, value: Value) -> Value {
-        if !self.holds_in(&value) {
+        if !self.has_secret_in(&value) {
             return value;
         }
         match value {
@@ -89,7 +89,7 @@ impl Masks {
 
     /// Returns a masker for one stream of output.
     pub(crate) fn stream(&self) -> MaskedStream {
-        MaskedStream { masks: self.clone(), held: Vec::new() }
+        MaskedStream { masks: self.clone(), buffer: Vec::new() }
     }
 
     fn is_empty(&self) -> bool {
@@ -103,16 +103,16 @@ impl Masks {
         let mut clean = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while !rest.is_empty() {
-            let plain = rest.iter().position(|byte| !forms.beginning_with(*byte).is_empty());
+            let plain = rest.iter().position(|byte| !forms.starting_with(*byte).is_empty());
             let (plain, from) = rest.split_at(plain.unwrap_or(rest.len()));
             clean.extend_from_slice(plain);
-            rest = match forms.at(from, more) {
-                Found::Cut => return (clean, from.to_vec()),
-                Found::Whole(length) => {
+            rest = match forms.match_at(from, more) {
+                Match::Cut => return (clean, from.to_vec()),
+                Match::Whole(length) => {
                     clean.extend_from_slice(MASK);
                     from.get(length..).unwrap_or_default()
                 }
-                Found::Nothing => {
+                Match::Nothing => {
                     clean.extend(from.first());
                     from.get(1..).unwrap_or_default()
                 }
@@ -126,7 +126,7 @@ impl Masks {
 /// secret.
 pub(crate) struct MaskedStream {
     masks: Masks,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl MaskedStream {
@@ -135,15 +135,15 @@ impl MaskedStream {
         if self.masks.is_empty() {
             return bytes;
         }
-        self.held.extend(bytes);
-        let (clean, held) = self.masks.masked(&self.held, true);
-        self.held = held;
+        self.buffer.extend(bytes);
+        let (clean, buffer) = self.masks.masked(&self.buffer, true);
+        self.buffer = buffer;
         clean
     }
 
     /// Returns the remaining bytes at the end.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
-        self.masks.masked(&std::mem::take(&mut self.held), false).0
+        self.masks.masked(&std::mem::take(&mut self.buffer), false).0
     }
 }
 
@@ -156,7 +156,7 @@ struct Forms {
 
 /// The result of comparing a form with the beginning of a text.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Found {
+enum Match {
     Nothing,
     /// The text ends within a possible form.
     Cut,
@@ -179,22 +179,22 @@ impl Forms {
         self.all.push(form);
     }
 
-    fn beginning_with(&self, byte: u8) -> &[usize] {
+    fn starting_with(&self, byte: u8) -> &[usize] {
         self.by_first.get(usize::from(byte)).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the longest form at the beginning of the text, so that no part of a longer secret
     /// remains visible. If `more` may follow, a form that may become longer counts as incomplete.
-    fn at(&self, text: &[u8], more: bool) -> Found {
-        let Some(first) = text.first() else { return Found::Nothing };
-        let mut longest = Found::Nothing;
-        let forms = self.beginning_with(*first).iter().filter_map(|index| self.all.get(*index));
-        for found in forms.flat_map(|form| form.at(text)) {
+    fn match_at(&self, text: &[u8], more: bool) -> Match {
+        let Some(first) = text.first() else { return Match::Nothing };
+        let mut longest = Match::Nothing;
+        let forms = self.starting_with(*first).iter().filter_map(|index| self.all.get(*index));
+        for found in forms.flat_map(|form| form.match_at(text)) {
             match (found, longest) {
-                (Found::Cut, _) if more => return Found::Cut,
-                (Found::Cut | Found::Nothing, _) => {}
-                (Found::Whole(length), Found::Whole(known)) if length <= known => {}
-                (Found::Whole(_), _) => longest = found,
+                (Match::Cut, _) if more => return Match::Cut,
+                (Match::Cut | Match::Nothing, _) => {}
+                (Match::Whole(length), Match::Whole(known)) if length <= known => {}
+                (Match::Whole(_), _) => longest = found,
             }
         }
         longest
@@ -222,46 +222,46 @@ impl Form {
     }
 
     /// Compares the beginning of the text with each encoding of this form.
-    fn at(&self, text: &[u8]) -> [Found; 3] {
+    fn match_at(&self, text: &[u8]) -> [Match; 3] {
         let plain = match text.len() < self.bytes.len() {
-            true if self.bytes.starts_with(text) => Found::Cut,
-            false if text.starts_with(&self.bytes) => Found::Whole(self.bytes.len()),
-            _ => Found::Nothing,
+            true if self.bytes.starts_with(text) => Match::Cut,
+            false if text.starts_with(&self.bytes) => Match::Whole(self.bytes.len()),
+            _ => Match::Nothing,
         };
         match self.escapable {
             true => [plain, self.escaped_at(text, in_url), self.escaped_at(text, in_json)],
-            false => [plain, Found::Nothing, Found::Nothing],
+            false => [plain, Match::Nothing, Match::Nothing],
         }
     }
 
     /// Compares the beginning of the text while decoding escapes. Decoding is unambiguous: a
     /// character that begins an escape never represents itself.
-    fn escaped_at(&self, text: &[u8], read: fn(&[u8], u8) -> Unit) -> Found {
+    fn escaped_at(&self, text: &[u8], read: fn(&[u8], u8) -> Unit) -> Match {
         let (mut form, mut rest) = (self.bytes.as_slice(), text);
-        while let Some(wanted) = form.first().copied() {
-            let (length, used) = match read(rest, wanted) {
-                Unit::Byte(byte, used) if byte == wanted => (1, used),
-                Unit::Letter(letter, used) => {
-                    match form.starts_with(letter.encode_utf8(&mut [0; 4]).as_bytes()) {
-                        true => (letter.len_utf8(), used),
-                        false => return Found::Nothing,
+        while let Some(expected) = form.first().copied() {
+            let (length, used) = match read(rest, expected) {
+                Unit::Byte(byte, used) if byte == expected => (1, used),
+                Unit::Char(character, used) => {
+                    match form.starts_with(character.encode_utf8(&mut [0; 4]).as_bytes()) {
+                        true => (character.len_utf8(), used),
+                        false => return Match::Nothing,
                     }
                 }
-                Unit::End => return Found::Cut,
-                Unit::HalfEscape if is_escapable(wanted) => return Found::Cut,
-                Unit::Byte(..) | Unit::HalfEscape | Unit::Wrong => return Found::Nothing,
+                Unit::End => return Match::Cut,
+                Unit::HalfEscape if is_escapable(expected) => return Match::Cut,
+                Unit::Byte(..) | Unit::HalfEscape | Unit::Wrong => return Match::Nothing,
             };
             form = form.get(length..).unwrap_or_default();
             rest = rest.get(used..).unwrap_or_default();
         }
-        Found::Whole(text.len() - rest.len())
+        Match::Whole(text.len() - rest.len())
     }
 }
 
 /// The first unit of an encoded text, and its length in bytes.
 enum Unit {
     Byte(u8, usize),
-    Letter(char, usize),
+    Char(char, usize),
     /// The end of the text.
     End,
     /// An incomplete escape at the end of the text.
@@ -276,10 +276,10 @@ fn is_escapable(byte: u8) -> bool {
 }
 
 /// Decodes percent-encoding, in which `+` may represent a space.
-fn in_url(text: &[u8], wanted: u8) -> Unit {
+fn in_url(text: &[u8], expected: u8) -> Unit {
     match text {
         [] => Unit::End,
-        [b'+', ..] if wanted == b' ' => Unit::Byte(b' ', 1),
+        [b'+', ..] if expected == b' ' => Unit::Byte(b' ', 1),
         [b'%', high, low, ..] => match hex(&[*high, *low]) {
             Some(code) => code.try_into().map_or(Unit::Wrong, |byte| escaped_byte(byte, 3)),
             None => Unit::Wrong,
@@ -294,7 +294,7 @@ fn in_json(text: &[u8], _wanted: u8) -> Unit {
     match text {
         [] => Unit::End,
         [b'\\'] => Unit::HalfEscape,
-        [b'\\', b'u', digits @ ..] => letter(digits),
+        [b'\\', b'u', digits @ ..] => decode_char(digits),
         [b'\\', short, ..] => match short {
             b'b' => Unit::Byte(0x08, 2),
             b'f' => Unit::Byte(0x0c, 2),
@@ -312,7 +312,7 @@ fn escaped_byte(byte: u8, used: usize) -> Unit {
 }
 
 /// Decodes the character after `\u`: four digits, or twice four for two UTF-16 units.
-fn letter(text: &[u8]) -> Unit {
+fn decode_char(text: &[u8]) -> Unit {
     let Some(first) = text.get(..4) else { return Unit::HalfEscape };
     let Some(first) = hex(first) else { return Unit::Wrong };
     let (units, used) = match (first, text.get(4..10)) {
@@ -324,7 +324,7 @@ fn letter(text: &[u8]) -> Unit {
         _ => (vec![first], 6),
     };
     match char::decode_utf16(units).next() {
-        Some(Ok(letter)) if !letter.is_ascii_alphanumeric() => Unit::Letter(letter, used),
+        Some(Ok(character)) if !character.is_ascii_alphanumeric() => Unit::Char(character, used),
         _ => Unit::Wrong,
     }
 }
@@ -348,12 +348,12 @@ fn base64_forms(text: &[u8]) -> Vec<Vec<u8>> {
         forms.extend(encoded.get(begin..end).map(<[u8]>::to_vec));
     }
     let url = |form: &Vec<u8>| -> Vec<u8> {
-        let letter = |byte: &u8| match byte {
+        let url_safe = |byte: &u8| match byte {
             b'+' => b'-',
             b'/' => b'_',
             other => *other,
         };
-        form.iter().map(letter).collect()
+        form.iter().map(url_safe).collect()
     };
     let in_urls: Vec<Vec<u8>> = forms.iter().map(url).collect();
     forms.extend(in_urls);
@@ -367,8 +367,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
         let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for index in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * index)) as usize & 63];
-            text.push(if index > chunk.len() { b'=' } else { letter });
+            let digit = LETTERS[(bits >> (18 - 6 * index)) as usize & 63];
+            text.push(if index > chunk.len() { b'=' } else { digit });
         }
     }
     text
@@ -451,11 +451,11 @@ mod tests {
             "p%2fss%20w%2brd%3d%c3%a9~%27%25%21",
         ] {
             assert_eq!(masks.apply(&format!("?a={form}&b")), "?a=***&b", "{form}");
-            assert!(masks.holds(&format!("x{form}")), "{form}");
+            assert!(masks.has_secret(&format!("x{form}")), "{form}");
         }
         for other in ["p%2Fss%20w%2Brd%3D%C3%A8~%27%25%21", "p%2", "p%2Gss%20w", "%70%2Fss"] {
             assert_eq!(masks.apply(other), other);
-            assert!(!masks.holds(other));
+            assert!(!masks.has_secret(other));
         }
     }
 
@@ -530,10 +530,10 @@ mod tests {
             Value::Array(vec![Value::Null, text("aHVudGVyMjIyMg==")]),
             map("a", Value::Array(vec![map("hunter2222", Value::Bool(true))])),
         ] {
-            assert!(masks.holds_in(&value), "{value:?}");
+            assert!(masks.has_secret_in(&value), "{value:?}");
         }
         for value in [text("hunter"), Value::Int(1234), map("a", Value::Null)] {
-            assert!(!masks.holds_in(&value), "{value:?}");
+            assert!(!masks.has_secret_in(&value), "{value:?}");
         }
     }
 

@@ -86,10 +86,12 @@ pub(crate) struct Retention<'a> {
 /// Selects the builds to pack.
 ///
 /// Each build comes with the time of its last run, or `None` for builds of TinyCI 0.5. Only this
-/// time decides which builds are newest; see [`run_order`]. The `newest` newest builds are kept,
-/// and all that `leave` names: by directory name, by a path through such a directory (for example,
-/// the target of a deployment's link), or by a commit's full or short id. A short id of several
-/// builds keeps all of them. The builds in `kept` remain too.
+/// time decides which builds are newest; see [`run_order`].
+///
+/// The newest `newest` builds are kept, and all builds that `leave` names. It names builds by
+/// directory name, by a path through such a directory, or by a commit's full or short id. For
+/// example, the target of a deployment's link is such a path. A short id of several builds keeps
+/// all of them. The builds in `kept` remain too.
 pub(crate) fn retention<'a>(
     builds: impl IntoIterator<Item = (&'a str, Option<SystemTime>)>,
     newest: usize,

@@ -65,7 +65,7 @@ impl StepSequence {
                 self.step = Some(Hook::AfterAll.into());
             }
         } else {
-            self.judge(step, outcome);
+            self.record_outcome(step, outcome);
             self.step = Some(self.after(step, outcome));
         }
     }
@@ -112,7 +112,7 @@ impl StepSequence {
 
     /// Updates the outcome. Only phases and `before_*` hooks decide the verdict; other hooks never
     /// do.
-    fn judge(&mut self, step: StepName, outcome: Outcome) {
+    fn record_outcome(&mut self, step: StepName, outcome: Outcome) {
         if step.decides().is_some() && failed(outcome) {
             self.outcome = outcome;
         }

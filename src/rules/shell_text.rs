@@ -40,17 +40,17 @@ fn lost_failure(text: &str) -> Option<String> {
     let text = without_placeholders(text);
     let mut reader = Reader { text: &text, at: 0, heredocs: Vec::new(), depth: 0 };
     let (list, _) = reader.list(&[])?;
-    lost(&list)
+    find_lost_failure(&list)
 }
 
 /// Replaces each `<%= … %>` with one character.
 fn without_placeholders(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("<%") {
+    while let Some((before, after)) = rest.split_once("<%") {
         plain.push_str(before);
         plain.push(UNKNOWN);
-        match behind.split_once("%>") {
+        match after.split_once("%>") {
             Some((_, after)) => rest = after,
             None => return plain,
         }
@@ -80,10 +80,10 @@ struct Command {
     is_compound: bool,
 }
 
-fn lost(list: &[Chain]) -> Option<String> {
+fn find_lost_failure(list: &[Chain]) -> Option<String> {
     for (index, chain) in list.iter().enumerate() {
         let bodies = chain.commands.iter().flat_map(|command| &command.bodies);
-        if let Some(found) = bodies.into_iter().find_map(|body| lost(body)) {
+        if let Some(found) = bodies.into_iter().find_map(|body| find_lost_failure(body)) {
             return Some(found);
         }
         if chain.ends_what_follows() {
@@ -119,10 +119,10 @@ impl Chain {
             return true;
         }
         let Some((last, before)) = self.commands.split_last() else { return true };
-        let asks = |command: &Command| {
+        let is_question = |command: &Command| {
             command.name().is_some_and(|name| QUESTIONS.contains(&name)) || command.is_harmless()
         };
-        last.is_harmless() && before.iter().all(asks)
+        last.is_harmless() && before.iter().all(is_question)
     }
 }
 
@@ -169,7 +169,7 @@ impl Reader<'_> {
         self.rest().chars().next()
     }
 
-    fn begins(&self, token: &str) -> bool {
+    fn starts_with(&self, token: &str) -> bool {
         self.rest().starts_with(token)
     }
 
@@ -200,9 +200,9 @@ impl Reader<'_> {
     /// Skips blanks, continued lines and comments, and also newlines if `newlines` is true.
     fn skip_blanks(&mut self, newlines: bool) {
         loop {
-            if self.begins("\\\n") {
+            if self.starts_with("\\\n") {
                 self.at += 2;
-            } else if self.begins("#") {
+            } else if self.starts_with("#") {
                 while self.peek().is_some_and(|letter| letter != '\n') {
                     self.skip();
                 }
@@ -230,7 +230,7 @@ impl Reader<'_> {
         let mut list: Vec<Chain> = Vec::new();
         loop {
             self.skip_blanks(true);
-            while self.peek() == Some(';') && !self.begins(";;") {
+            while self.peek() == Some(';') && !self.starts_with(";;") {
                 self.skip();
                 self.skip_blanks(true);
             }
@@ -262,16 +262,16 @@ impl Reader<'_> {
             chain.commands.push(self.command()?);
             self.skip_blanks(false);
             let end = self.at;
-            if self.begins("&&") || self.begins("||") {
-                chain.is_handled |= self.begins("||");
+            if self.starts_with("&&") || self.starts_with("||") {
+                chain.is_handled |= self.starts_with("||");
                 self.at += 2;
-            } else if self.begins("|") {
+            } else if self.starts_with("|") {
                 // The status of a pipe is that of its last command.
                 chain.commands.pop();
-                self.at += if self.begins("|&") { 2 } else { 1 };
+                self.at += if self.starts_with("|&") { 2 } else { 1 };
             } else {
                 chain.in_background = self.peek() == Some('&');
-                if chain.in_background || (self.peek() == Some(';') && !self.begins(";;")) {
+                if chain.in_background || (self.peek() == Some(';') && !self.starts_with(";;")) {
                     self.skip();
                     self.skip_blanks(false);
                 }
@@ -285,8 +285,8 @@ impl Reader<'_> {
 
     fn command(&mut self) -> Option<Command> {
         self.skip_blanks(false);
-        if self.begins("((") {
-            return self.opaque("))");
+        if self.starts_with("((") {
+            return self.skip_to("))");
         }
         let keyword = self.keyword().to_owned();
         let mut command = Command { is_compound: true, ..Command::default() };
@@ -319,8 +319,8 @@ impl Reader<'_> {
                 self.list(&["do"])?;
                 command.bodies.push(self.list(&["done"])?.0);
             }
-            (_, "case") => return self.opaque("esac"),
-            (_, "[[") => return self.opaque("]]"),
+            (_, "case") => return self.skip_to("esac"),
+            (_, "[[") => return self.skip_to("]]"),
             (_, "function") => return self.definition(),
             _ => return self.simple(),
         }
@@ -344,7 +344,7 @@ impl Reader<'_> {
     }
 
     /// Skips a construct up to this word without parsing its contents.
-    fn opaque(&mut self, end: &str) -> Option<Command> {
+    fn skip_to(&mut self, end: &str) -> Option<Command> {
         let words = vec![self.keyword().to_owned()];
         while self.keyword() != end {
             match self.peek()? {
@@ -353,7 +353,7 @@ impl Reader<'_> {
                     self.skip();
                 }
                 ';' | '&' | '|' | '(' | ')' | '<' | '>' => {
-                    if end == "))" && self.begins(end) {
+                    if end == "))" && self.starts_with(end) {
                         break;
                     }
                     self.skip();
@@ -381,7 +381,7 @@ impl Reader<'_> {
 
     fn simple(&mut self) -> Option<Command> {
         let words = self.words()?;
-        if words.len() == 1 && self.begins("(") {
+        if words.len() == 1 && self.starts_with("(") {
             return self.definition();
         }
         Some(Command { words, ..Command::default() })
@@ -396,7 +396,7 @@ impl Reader<'_> {
                 None | Some('\n' | ';' | '|' | ')') => return Some(words),
                 Some('(') if words.len() <= 1 => return Some(words),
                 Some('(') => return None,
-                Some('&') if !self.begins("&>") => return Some(words),
+                Some('&') if !self.starts_with("&>") => return Some(words),
                 Some('<' | '>' | '&') => self.redirection()?,
                 Some(_) => words.push(self.word()?),
             }
@@ -404,9 +404,9 @@ impl Reader<'_> {
     }
 
     fn redirection(&mut self) -> Option<()> {
-        if self.begins("<<") && !self.begins("<<<") {
+        if self.starts_with("<<") && !self.starts_with("<<<") {
             self.at += 2;
-            let tabs = self.begins("-");
+            let tabs = self.starts_with("-");
             self.at += usize::from(tabs);
             self.skip_blanks(false);
             let end: String = self.word()?.chars().filter(|it| !"\"'\\".contains(*it)).collect();
@@ -416,7 +416,7 @@ impl Reader<'_> {
         while self.peek().is_some_and(|it| "<>&|-".contains(it)) {
             self.skip();
         }
-        if self.begins("(") {
+        if self.starts_with("(") {
             self.at += 1;
             return self.parentheses();
         }
@@ -437,11 +437,11 @@ impl Reader<'_> {
                     self.at += 1;
                     self.skip();
                 }
-                '$' if self.begins("$(") => {
+                '$' if self.starts_with("$(") => {
                     self.at += 2;
                     self.parentheses()?;
                 }
-                '$' if self.begins("${") => self.braces()?,
+                '$' if self.starts_with("${") => self.braces()?,
                 _ => {
                     self.skip();
                 }
@@ -449,7 +449,7 @@ impl Reader<'_> {
         }
         let word = self.text.get(begin..self.at)?;
         // `a=(1 2)` is an array, which `sh` does not support.
-        (!self.begins("(") || !word.ends_with('=')).then(|| word.to_owned())
+        (!self.starts_with("(") || !word.ends_with('=')).then(|| word.to_owned())
     }
 
     fn quoted(&mut self, quote: char) -> Option<()> {
@@ -464,7 +464,7 @@ impl Reader<'_> {
                     self.at += 1;
                     self.at += self.peek()?.len_utf8();
                 }
-                '$' if quote == '"' && self.begins("$(") => {
+                '$' if quote == '"' && self.starts_with("$(") => {
                     self.at += 2;
                     self.parentheses()?;
                 }

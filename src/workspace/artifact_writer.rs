@@ -69,7 +69,7 @@ impl ArtifactWriter {
             }
             let path = self.dir.join(&artifact.path);
             match path.symlink_metadata() {
-                Ok(there) if there.is_dir() || !self.force => return Err(exists(&path)),
+                Ok(metadata) if metadata.is_dir() || !self.force => return Err(exists(&path)),
                 _ => {}
             }
         }
@@ -131,7 +131,7 @@ impl ArtifactWriter {
 /// Fails if a directory has the name of a file.
 fn refuse_dir(dir: impl AsFd, name: &str) -> io::Result<()> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(there) if FileType::from_raw_mode(there.st_mode) == FileType::Directory => {
+        Ok(metadata) if FileType::from_raw_mode(metadata.st_mode) == FileType::Directory => {
             Err(Errno::ISDIR.into())
         }
         _ => Ok(()),

@@ -114,8 +114,8 @@ impl BuildsFolder<'_> {
         for name in others.into_iter().filter(|name| is_leftover(name)) {
             let path = self.path.join(&name);
             let is_archive = name.ends_with(UNFINISHED_ARCHIVE);
-            let gone = if is_archive { remove_file(&path) } else { remove(&path) };
-            if let Err(error) = gone {
+            let removed = if is_archive { remove_file(&path) } else { remove(&path) };
+            if let Err(error) = removed {
                 left.push(NotRemoved::new(path, &error));
             }
         }
@@ -186,8 +186,8 @@ impl BuildsFolder<'_> {
                 return Err(NotRemoved::new(folder, &error));
             }
         };
-        let gone = self.sync().and_then(|()| remove(&aside));
-        gone.map_err(|error| NotRemoved::new(aside, &error))
+        let removed = self.sync().and_then(|()| remove(&aside));
+        removed.map_err(|error| NotRemoved::new(aside, &error))
     }
 
     /// Syncs renames to the disk before actions that depend on them.

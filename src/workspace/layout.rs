@@ -68,7 +68,9 @@ impl Workspace {
     /// Fails if the builds directory is a link and not configured.
     pub(super) fn refuse_link(&self) -> Result<(), Error> {
         match fs::symlink_metadata(&self.builds) {
-            Ok(there) if !self.named && !there.is_dir() => Err(no_real_dir(&self.builds, &there)),
+            Ok(metadata) if !self.named && !metadata.is_dir() => {
+                Err(no_real_dir(&self.builds, &metadata))
+            }
             _ => Ok(()),
         }
     }
@@ -118,8 +120,8 @@ impl Workspace {
     ///
     /// [`Io`](ErrorKind::Io) if the system does not report it.
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
-        let there = [&self.builds, &self.root].into_iter().find(|path| path.exists());
-        let path = there.unwrap_or(&self.common_dir);
+        let existing = [&self.builds, &self.root].into_iter().find(|path| path.exists());
+        let path = existing.unwrap_or(&self.common_dir);
         let disk = statvfs(path)
             .map_err(|error| Error::io("read the free disk space at", path, error.into()))?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
@@ -180,8 +182,8 @@ impl Workspace {
     pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
         let failed = |source| Error::io("create the build directory", dir, source);
         match fs::symlink_metadata(dir) {
-            Ok(there) if there.is_dir() => Ok(()),
-            Ok(there) => Err(no_real_dir(dir, &there)),
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Ok(metadata) => Err(no_real_dir(dir, &metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.sharing.create_dir_all(dir).map_err(failed)
             }
@@ -211,8 +213,8 @@ pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Re
 }
 
 /// Returns the error for a path that is not a directory.
-fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
-    let what = if there.is_symlink() { "a symbolic link" } else { "not a directory" };
+fn no_real_dir(dir: &Path, metadata: &fs::Metadata) -> Error {
+    let what = if metadata.is_symlink() { "a symbolic link" } else { "not a directory" };
     let message = format!("cannot write builds to `{}`: it is {what}", dir.display());
     Error::new(ErrorKind::Unsupported, message)
         .with_path(dir)

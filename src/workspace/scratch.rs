@@ -55,7 +55,7 @@ impl Workspace {
         }
         match build.take() {
             Ok(None) => None,
-            Ok(Some(_alone)) => gone(build.dir()),
+            Ok(Some(_alone)) => try_remove(build.dir()),
             Err(error) => Some(NotRemoved::new(build.dir(), &error)),
         }
     }
@@ -87,7 +87,7 @@ impl Scratch {
 
     /// Removes it. Returns what could not be removed.
     pub(crate) fn remove(self) -> Option<NotRemoved> {
-        gone(self.build.dir())
+        try_remove(self.build.dir())
     }
 }
 
@@ -102,6 +102,6 @@ fn is_kept(mark: &Path) -> bool {
     age.is_some_and(|age| age < KEPT_TIME)
 }
 
-fn gone(path: &Path) -> Option<NotRemoved> {
+fn try_remove(path: &Path) -> Option<NotRemoved> {
     remove(path).err().map(|error| NotRemoved::new(path, &error))
 }

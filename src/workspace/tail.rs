@@ -1,6 +1,6 @@
 //! [`LogTail`]: reads the last lines of a log, and follows it.
 //!
-//! A follower handles all changes of a log: it does not exist yet, it grows, it is trimmed (a new
+//! A follower handles all changes of a log. It may not exist yet, it grows, it is trimmed (a new
 //! file with the old name), or a program truncates or replaces it.
 
 use std::{

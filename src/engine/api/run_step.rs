@@ -26,7 +26,7 @@ use crate::{
     },
     process::Guard,
     repo::Repo,
-    rules::retest::JudgedFor,
+    rules::retest::TestedRef,
     util::suggestion::did_you_mean_or_list,
     workspace::{Build, Scratch},
 };
@@ -192,7 +192,7 @@ fn step_names(names: &[String]) -> Result<Vec<StepName>, Error> {
 fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
     let commit = repo.commit(repo.resolve(revision)?)?;
     let named = repo.ref_named(revision);
-    let tag = named.as_ref().and_then(JudgedFor::of_ref).and_then(|it| it.tag().cloned());
+    let tag = named.as_ref().and_then(TestedRef::of_ref).and_then(|it| it.tag().cloned());
     Ok(Job { tag, ..Job::new(commit, Trigger::Named) })
 }
 

@@ -21,7 +21,7 @@ use crate::{
     },
     process::Guard,
     repo::Repo,
-    rules::{plan::plan, retest::JudgedFor},
+    rules::{plan::plan, retest::TestedRef},
     util::suggestion::hinted,
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
@@ -564,7 +564,7 @@ impl<'a> RunDriver<'a> {
 
 /// Returns the short form of a ref's name.
 fn short_ref(name: &GitString) -> String {
-    JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
+    TestedRef::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
 const ANOTHER_BUILDS_DIR: &str =

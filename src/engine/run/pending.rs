@@ -21,7 +21,7 @@ use crate::{
     repo::{PendingCommit, Repo, ScanRequest},
     rules::{
         plan::{Due, Rules, plan},
-        retest::JudgedFor,
+        retest::TestedRef,
     },
     util::suggestion::hinted,
     workspace::Attempts,
@@ -178,7 +178,7 @@ impl ResolvedSelection {
         let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let jobs = commits.map(|(commit, reason)| {
-            let tag = self.refs.get(&commit.id).and_then(JudgedFor::of_ref);
+            let tag = self.refs.get(&commit.id).and_then(TestedRef::of_ref);
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
         let pending = jobs.chain(retests).map(|job| {
@@ -325,7 +325,7 @@ impl ResolvedSelection {
                 note.verdict == Some(Verdict::Skipped) && !is_intended
             }
             None => {
-                let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+                let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
                 is_tag && self.is_configured(repo, tip)?
             }
         };

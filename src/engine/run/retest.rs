@@ -18,7 +18,7 @@ use crate::{
         selection::RefUpdate,
     },
     repo::{Line, Repo},
-    rules::retest::{JudgedFor, PastJobs},
+    rules::retest::{PastJobs, TestedRef},
     util::version_order,
     workspace::LookedAt,
 };
@@ -125,7 +125,7 @@ impl RetestSearch<'_> {
         let mut tags = Vec::new();
         for update in self.pushes.iter().flatten().filter(|update| update.new.is_some()) {
             let name = &update.reference;
-            let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+            let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
             let is_known = || selected.iter().chain(&tags).any(|(known, _)| known == name);
             if is_tag && !is_known() {
                 tags.extend(self.repo.ref_tip(name)?.map(|tip| (name.clone(), tip)));
@@ -159,7 +159,7 @@ impl RetestSearch<'_> {
     }
 
     fn tag_job(&self, tip: CommitId, name: &GitString) -> Result<Job, Error> {
-        let tag = JudgedFor::of_ref(name).and_then(|it| it.tag().cloned());
+        let tag = TestedRef::of_ref(name).and_then(|it| it.tag().cloned());
         Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Trigger::Tag) })
     }
 
@@ -285,7 +285,7 @@ impl<'a> Candidate<'a> {
         let Ok(loaded) = LoadedPipeline::load(search.shared, search.repo, &commit) else {
             return Ok(None);
         };
-        let missing_steps = past.lacking(&loaded.pipeline);
+        let missing_steps = past.missing_steps(&loaded.pipeline);
         let pushed_tag = pushed_tag.cloned();
         let candidate = Self { search, id, past, loaded, missing_steps, pushed_tag };
         Ok((!candidate.missing_steps.is_empty()).then_some(candidate))
@@ -294,13 +294,13 @@ impl<'a> Candidate<'a> {
     /// Returns true if the ref is the branch of the last job, so that only the pushed tag adds
     /// something.
     fn adds_only_the_tag(&self, name: &GitString) -> bool {
-        let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
+        let branch = TestedRef::of_ref(name).filter(|it| it.tag().is_none());
         self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
     /// Returns the job that retests the commit for a ref, if it would run something new.
     fn job_for(&self, name: &GitString) -> Result<Option<Job>, Error> {
-        let Some(tested_ref) = JudgedFor::of_ref(name) else { return Ok(None) };
+        let Some(tested_ref) = TestedRef::of_ref(name) else { return Ok(None) };
         let branch = self.past.branch_for(&tested_ref);
         let job = Job {
             tag: tested_ref.tag().or(self.pushed_tag.as_ref()).cloned(),
@@ -396,7 +396,7 @@ fn newest_tags(
 ) -> HashMap<CommitId, GitString> {
     let mut tags: HashMap<CommitId, GitString> = HashMap::new();
     for (name, commit) in refs {
-        let Some(tag) = JudgedFor::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
+        let Some(tag) = TestedRef::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
         let newest = tags.entry(commit).or_insert_with(|| tag.clone());
         let pair = [newest.to_string(), tag.to_string()];
         if version_order::newest(pair.iter().map(String::as_str)) == Some(&pair[1]) {

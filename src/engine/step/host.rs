@@ -301,7 +301,7 @@ impl Host for StepHost {
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Denied> {
         self.note_call("remember", key);
-        if self.masks.holds(key) || self.masks.holds_in(&value) {
+        if self.masks.has_secret(key) || self.masks.has_secret_in(&value) {
             return Err(Denied::refused(format!(
                 "cannot remember `{}`: it contains a secret, and records are not confidential",
                 self.masks.apply(key)
@@ -343,7 +343,7 @@ impl Host for StepHost {
             let message = || {
                 format!("the name of the artifact `{}` contains a secret", self.masks.apply(path))
             };
-            self.masks.holds(path).then(|| Denied::refused(message()))
+            self.masks.has_secret(path).then(|| Denied::refused(message()))
         };
         for pattern in &patterns {
             if let Some(refused) = refuses(pattern.text()) {

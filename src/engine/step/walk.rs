@@ -406,7 +406,7 @@ impl Steps<'_> {
         for (name, value) in answer.vars {
             self.vars.set_fact(&name, value);
         }
-        self.vars.may_be_more(answer.may_set_more);
+        self.vars.allow_unknown(answer.may_set_more);
         match (answer.failed, answer.skipped) {
             (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
             (None, Some(reason)) => StepEnd::skipped_by_host(reason),

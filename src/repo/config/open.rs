@@ -1,8 +1,8 @@
 //! Opens a repository, or explains why it cannot be opened.
 //!
-//! libgit2 writes its error messages for developers. Users meet four causes: an object format or
-//! ref storage that libgit2 does not support, a repository of another user, and a directory that is
-//! not a repository. This file reports each of them in plain words.
+//! libgit2 writes its error messages for developers. Users meet four causes: an unsupported object
+//! format, an unsupported ref storage, a repository of another user, and a directory that is not a
+//! repository. This file reports each of them in plain words.
 
 use std::{
     cell::RefCell,

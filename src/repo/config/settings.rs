@@ -435,12 +435,12 @@ impl Settings {
     /// were there.
     fn take_text(&mut self, name: &str, value: &str, is_first: bool) -> Result<(), Error> {
         if let Some(environment) = environment_key(&format!("tinyci.{name}")) {
-            let wanted = switch(value).ok_or_else(|| {
+            let is_needed = switch(value).ok_or_else(|| {
                 let message =
                     format!("invalid value `{value}` for the setting `{name}`: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
-            self.approvals.name_environment(environment, wanted);
+            self.approvals.name_environment(environment, is_needed);
             return Ok(());
         }
         let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
@@ -548,15 +548,15 @@ impl Repo {
         let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
         let file = self.file_of(entry);
         if let Some(environment) = environment_key(&name) {
-            let wanted =
+            let is_needed =
                 if entry.has_value() { entry.value().ok().and_then(switch) } else { Some(true) };
-            let wanted = wanted.ok_or_else(|| {
+            let is_needed = is_needed.ok_or_else(|| {
                 let value = String::from_utf8_lossy(entry.value_bytes());
                 let message =
                     format!("invalid value `{value}` for `{name}` in {file}: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
-            settings.approvals.name_environment(environment, wanted);
+            settings.approvals.name_environment(environment, is_needed);
             return Ok(());
         }
         // git lowercases the names of keys.

@@ -149,8 +149,10 @@ impl Repo {
         reachability.reached_from(new, &mut visited)
     }
 
-    /// Returns the commits that only the push added: the refs of the push reach them now, but did
-    /// not reach them before, and no other selected ref reaches them.
+    /// Returns the commits that only the push added.
+    ///
+    /// The refs of the push reach these commits now and did not reach them before. No other
+    /// selected ref reaches them.
     ///
     /// # Errors
     ///

@@ -48,13 +48,13 @@ impl Repo {
 
     /// Returns the tags that name this commit, without `refs/tags/`; annotated tags are peeled.
     pub(crate) fn tags_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
-        let wanted: Oid = oid(id)?;
+        let commit: Oid = oid(id)?;
         let unlisted = |source| git_error(format!("cannot list the tags of {self}"), source);
         let mut names = Vec::new();
         // Lists by prefix, because a retest asks for many refs and few of them are tags.
         for tag in self.git.references_glob("refs/tags/*").map_err(unlisted)? {
             let tag = tag.map_err(unlisted)?;
-            if tip_of(self, &tag)? == Some(wanted) {
+            if tip_of(self, &tag)? == Some(commit) {
                 let name = tag.name_bytes();
                 names.push(lossy(name.strip_prefix(b"refs/tags/").unwrap_or(name)));
             }

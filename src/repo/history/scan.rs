@@ -151,7 +151,7 @@ impl Repo {
         Ok(found)
     }
 
-    /// Walks all commits below the tips that are not hidden. `verdicts` is the commit of the verdicts.
+    /// Walks all commits below the tips that are not hidden. `verdicts` is the tip of the verdicts' ref.
     fn walk_pending(
         &self,
         tips: &BTreeSet<Oid>,

@@ -437,7 +437,7 @@ mod tests {
         repo.write_verdict(news[0], Verdict::Success, Replace::Nothing).unwrap();
         let before = objects();
         repo.write_verdict(news[1], Verdict::Success, Replace::Nothing).unwrap();
-        // The root, a folder, perhaps one below, and the commit.
+        // The root tree, one or two subtrees, and the commit.
         assert!(objects() - before <= 4, "{} objects", objects() - before);
         check_agrees_with_git(&test, &repo);
     }

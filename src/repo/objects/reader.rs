@@ -98,12 +98,12 @@ fn unreadable(id: &[u8; 20], source: git2::Error) -> Error {
     git_error(message, source)
 }
 
-fn expect(id: &[u8; 20], kind: git2::ObjectType, wanted: git2::ObjectType) -> Result<(), Error> {
-    if kind == wanted {
+fn expect(id: &[u8; 20], kind: git2::ObjectType, expected: git2::ObjectType) -> Result<(), Error> {
+    if kind == expected {
         return Ok(());
     }
     let id = TreeId::from_bytes(*id);
-    let message = format!("object {id} is a {kind}, not a {wanted}");
+    let message = format!("object {id} is a {kind}, not a {expected}");
     Err(Error::new(ErrorKind::Git, message))
 }
 

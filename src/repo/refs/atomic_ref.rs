@@ -26,7 +26,7 @@ use crate::repo::{
     repository::{Repo, git_error},
 };
 
-/// The time to wait for a lock that another program holds on the ref.
+/// The time to wait for a lock that another program has on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The author of the commits that tinyci makes itself.
@@ -96,10 +96,10 @@ impl<'repo> AtomicRef<'repo> {
         loop {
             let mut owner = self.repo.acquire_ref_lock()?;
             let tip = self.named()?;
-            let gone = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
-            let (commit, value) = match gone {
+            let lost_tip = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
+            let (commit, value) = match lost_tip {
                 // Restore the lost ref first, so that the edit continues its history.
-                Some(gone) => (gone, None),
+                Some(lost_tip) => (lost_tip, None),
                 None => match edit(tip)? {
                     Edit::Keep(value) => return Ok(value),
                     Edit::Replace(commit, value) => (commit, Some(value)),
@@ -108,7 +108,7 @@ impl<'repo> AtomicRef<'repo> {
             let swap = || self.swap(tip, commit, message);
             let swapped = owner.declare(&self.name, &commit.to_string(), swap)?;
             if swapped.is_ok() {
-                self.remember(tip, commit, gone.is_some());
+                self.remember(tip, commit, lost_tip.is_some());
             }
             drop(owner);
             match (swapped, value) {

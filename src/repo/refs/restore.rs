@@ -39,7 +39,7 @@ struct Losses {
     /// The refs whose lost commits cannot be merged with the current ones. Both are complete.
     replaced: Vec<(String, Oid)>,
     /// The refs whose lost objects are missing too.
-    gone: Vec<String>,
+    unrecoverable: Vec<String>,
 }
 
 /// The commits that refs name, by ref name; `None` for another or a broken object.
@@ -196,9 +196,9 @@ impl Repo {
         let named = self.named()?;
         let mut memory = RefMemory::read(self.common_dir());
         self.learn(&mut memory, &named);
-        let Losses { lost, replaced, gone } = self.losses(&memory, &named);
+        let Losses { lost, replaced, unrecoverable } = self.losses(&memory, &named);
         let known = lost.into_iter().chain(replaced).map(|(name, tip)| (name, Some(tip)));
-        let all = known.chain(gone.into_iter().map(|name| (name, None)));
+        let all = known.chain(unrecoverable.into_iter().map(|name| (name, None)));
         Ok(all.filter(|(name, _)| name.starts_with(prefix)).collect())
     }
 
@@ -208,11 +208,11 @@ impl Repo {
         memory: &RefMemory,
         named: &Named,
     ) -> Vec<String> {
-        let Losses { lost, replaced, mut gone } = self.losses(memory, named);
-        gone.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
-        gone.sort();
-        gone.dedup();
-        gone
+        let Losses { lost, replaced, mut unrecoverable } = self.losses(memory, named);
+        unrecoverable.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
+        unrecoverable.sort();
+        unrecoverable.dedup();
+        unrecoverable
     }
 
     fn losses(&self, memory: &RefMemory, named: &Named) -> Losses {
@@ -227,7 +227,9 @@ impl Repo {
                     Some(Some(now)) => is_joinable(name) || self.contains(lost, now),
                 };
                 match self.is_complete(name, lost) {
-                    false if !losses.gone.contains(name) => losses.gone.push(name.clone()),
+                    false if !losses.unrecoverable.contains(name) => {
+                        losses.unrecoverable.push(name.clone())
+                    }
                     false => {}
                     true if can_be_joined => losses.lost.push((name.clone(), lost)),
                     true => losses.replaced.push((name.clone(), lost)),
@@ -343,12 +345,12 @@ impl Repo {
 impl Losses {
     fn irreparable(&self) -> Vec<String> {
         let mut messages = Vec::new();
-        if !self.gone.is_empty() {
+        if !self.unrecoverable.is_empty() {
             let message = format!(
                 "cannot restore {}, which {} missing or set back: git has removed objects of {}",
-                listed(&self.gone),
-                are(&self.gone),
-                if self.gone.len() == 1 { "it" } else { "them" },
+                listed(&self.unrecoverable),
+                are(&self.unrecoverable),
+                if self.unrecoverable.len() == 1 { "it" } else { "them" },
             );
             messages.push(hinted(&message, FORGET_HINT));
         }

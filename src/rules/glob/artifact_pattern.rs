@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{glob_fault::taken_away, paths::PathGlobs};
+use super::{glob_fault::split_negation, paths::PathGlobs};
 use crate::model::{pipeline::stays_below, step::Denied};
 
 /// One pattern of a list. It adds files, or removes some with `!`.
@@ -10,12 +10,12 @@ use crate::model::{pipeline::stays_below, step::Denied};
 pub(crate) struct ArtifactPattern {
     /// The pattern as it was written.
     text: String,
-    what: What,
-    takes_away: bool,
+    what: PatternKind,
+    removes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
+enum PatternKind {
     /// A file, or a directory with everything below it.
     Path(String),
     Glob(String, PathGlobs),
@@ -24,15 +24,15 @@ enum What {
 impl ArtifactPattern {
     /// Parses a pattern. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (takes_away, pattern) = taken_away(text);
+        let (removes, pattern) = split_negation(text);
         let what = match is_glob(pattern) {
-            true => What::Glob(pattern.to_owned(), globs(pattern)?),
+            true => PatternKind::Glob(pattern.to_owned(), globs(pattern)?),
             false if !stays_below(pattern) => {
-                return Err(leads_out(pattern));
+                return Err(leaves_export(pattern));
             }
-            false => What::Path(plain(pattern)),
+            false => PatternKind::Path(plain(pattern)),
         };
-        Ok(Self { text: text.to_owned(), what, takes_away })
+        Ok(Self { text: text.to_owned(), what, removes })
     }
 
     /// Parses a list, whose first pattern must add files.
@@ -41,7 +41,7 @@ impl ArtifactPattern {
             texts.iter().map(|text| Self::parse(text)).collect::<Result<_, _>>()?;
         match patterns.first() {
             None => Err("no artifacts given".to_owned()),
-            Some(first) if first.takes_away => Err(format!(
+            Some(first) if first.removes => Err(format!(
                 "`{}` excludes nothing: no pattern comes before it; begin with the files to keep",
                 first.text
             )),
@@ -54,23 +54,23 @@ impl ArtifactPattern {
         &self.text
     }
 
-    pub(crate) fn takes_away(&self) -> bool {
-        self.takes_away
+    pub(crate) fn removes(&self) -> bool {
+        self.removes
     }
 
     /// Returns the path, if the pattern is not a glob. It is empty for the whole export.
     pub(crate) fn path(&self) -> Option<&str> {
         match &self.what {
-            What::Path(path) => Some(path),
-            What::Glob(..) => None,
+            PatternKind::Path(path) => Some(path),
+            PatternKind::Glob(..) => None,
         }
     }
 
     /// Returns a directory that contains all possible matches; empty for the whole export.
     pub(crate) fn root(&self) -> String {
         let glob = match &self.what {
-            What::Path(path) => return path.clone(),
-            What::Glob(glob, _) => glob,
+            PatternKind::Path(path) => return path.clone(),
+            PatternKind::Glob(glob, _) => glob,
         };
         // A glob without a slash, except at its end, matches at any depth.
         if !glob.trim_end_matches('/').contains('/') {
@@ -85,11 +85,11 @@ impl ArtifactPattern {
     /// Returns true if it matches this file, given by its path below the export.
     pub(crate) fn matches(&self, file: &str) -> bool {
         match &self.what {
-            What::Path(path) => {
+            PatternKind::Path(path) => {
                 let rest = file.strip_prefix(path.as_str());
                 path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            What::Glob(_, globs) => globs.matches(file.as_bytes(), false),
+            PatternKind::Glob(_, globs) => globs.matches(file.as_bytes(), false),
         }
     }
 }
@@ -107,7 +107,7 @@ pub(crate) fn select<T>(
 ) -> Result<BTreeMap<PathBuf, T>, Denied> {
     let mut files = BTreeMap::new();
     for pattern in patterns {
-        if pattern.takes_away {
+        if pattern.removes {
             files.retain(|path: &PathBuf, _| !pattern.matches(&path.to_string_lossy()));
             continue;
         }
@@ -133,7 +133,7 @@ fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '{', '\\'])
 }
 
-fn leads_out(pattern: &str) -> String {
+fn leaves_export(pattern: &str) -> String {
     match pattern {
         "" => "invalid artifact: the path is empty".to_owned(),
         _ => format!("`{pattern}` is outside of the export directory; write a path inside it"),
@@ -143,7 +143,7 @@ fn leads_out(pattern: &str) -> String {
 /// Parses a glob that stays in the export and can match.
 fn globs(glob: &str) -> Result<PathGlobs, String> {
     if glob.split('/').any(|part| part == "..") {
-        return Err(leads_out(glob));
+        return Err(leaves_export(glob));
     }
     PathGlobs::of_files(glob).map_err(|fault| fault.message)
 }

@@ -1,8 +1,8 @@
-//! Finds globs of names that can never match: they contain characters that git does not allow in
+//! Finds globs of names that can never match. They contain characters that git does not allow in
 //! refs, or full names instead of short ones, or the reverse.
 
 use super::{
-    glob_fault::{GlobFault, taken_away},
+    glob_fault::{GlobFault, split_negation},
     names::text_matches,
 };
 
@@ -20,8 +20,8 @@ pub(crate) enum Names {
 /// Returns the fault of the first glob that can never match, or of the whole list.
 pub(crate) fn names_fault<S: AsRef<str>>(names: Names, globs: &[S]) -> Option<GlobFault> {
     let faults = globs.iter().enumerate().filter_map(|(index, glob)| {
-        let why = fault(names, taken_away(glob.as_ref()).1)?;
-        Some(GlobFault::never(index, glob.as_ref(), &why))
+        let why = fault(names, split_negation(glob.as_ref()).1)?;
+        Some(GlobFault::never_matches(index, glob.as_ref(), &why))
     });
     let message = match globs {
         [] => "an empty array of globs can never match; write `*` for everything",
@@ -37,11 +37,11 @@ pub(crate) fn names_fault<S: AsRef<str>>(names: Names, globs: &[S]) -> Option<Gl
 /// Returns true if a later glob certainly removes the matches of each glob. Compares a `*` of the
 /// earlier glob as a character, which only a `*` of the later one matches.
 fn leaves_nothing<S: AsRef<str>>(globs: &[S]) -> bool {
-    let all = globs.first().is_some_and(|first| taken_away(first.as_ref()).0);
-    let added = globs.iter().map(AsRef::as_ref).enumerate().filter(|(_, it)| !taken_away(it).0);
+    let all = globs.first().is_some_and(|first| split_negation(first.as_ref()).0);
+    let added = globs.iter().map(AsRef::as_ref).enumerate().filter(|(_, it)| !split_negation(it).0);
     let mut added = added.chain(all.then_some((0, "*")));
     added.all(|(index, glob)| {
-        let mut later = globs.iter().skip(index).map(|it| taken_away(it.as_ref()));
+        let mut later = globs.iter().skip(index).map(|it| split_negation(it.as_ref()));
         later.any(|(is_taken_away, it)| {
             is_taken_away && text_matches(it.as_bytes(), glob.as_bytes())
         })

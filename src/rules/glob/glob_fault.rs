@@ -11,12 +11,12 @@ pub(crate) struct GlobFault {
 
 impl GlobFault {
     /// Returns the error for a glob that matches nothing, with the reason.
-    pub(super) fn never(index: usize, glob: &str, why: &str) -> Self {
+    pub(super) fn never_matches(index: usize, glob: &str, why: &str) -> Self {
         Self { index, message: format!("`{glob}` can never match: {why}") }
     }
 }
 
 /// Returns whether a glob has a `!` in front that removes matches, and the glob without it.
-pub(super) fn taken_away(glob: &str) -> (bool, &str) {
+pub(super) fn split_negation(glob: &str) -> (bool, &str) {
     glob.strip_prefix('!').map_or((false, glob), |rest| (true, rest))
 }

@@ -1,7 +1,7 @@
 //! Globs of names: branches, tags, full refs, messages and commands. `*` matches any characters
 //! including slashes, as in git's refspecs. There are no other special characters.
 
-use super::glob_fault::taken_away;
+use super::glob_fault::split_negation;
 
 /// Returns true if a string matches.
 pub(crate) fn text_matches(pattern: &[u8], text: &[u8]) -> bool {
@@ -27,7 +27,7 @@ pub(crate) fn text_matches_list<'g>(
 ) -> bool {
     let mut patterns = patterns.into_iter().peekable();
     let all = patterns.peek().is_some_and(|first| first.starts_with('!'));
-    patterns.fold(all, |matched, pattern| match taken_away(pattern) {
+    patterns.fold(all, |matched, pattern| match split_negation(pattern) {
         (true, but) => matched && !text_matches(but.as_bytes(), text.as_bytes()),
         (false, pattern) => matched || text_matches(pattern.as_bytes(), text.as_bytes()),
     })

@@ -1,12 +1,12 @@
-//! Globs of paths with the rules of a line in `.gitignore`: `src` matches a file or directory of
-//! that name anywhere with everything below it, `/src` only the one at the root. `a/b` starts at
-//! the root.
+//! Globs of paths with the rules of a line in `.gitignore`. `src` matches a file or directory of
+//! that name anywhere, with everything below it. `/src` matches only the one at the root, and `a/b`
+//! starts at the root.
 
 use gix_attributes::glob::{wildmatch, wildmatch::Mode};
 
 use super::{
     braces::{alternatives, class_end},
-    glob_fault::{GlobFault, taken_away},
+    glob_fault::{GlobFault, split_negation},
 };
 
 /// The length limit of a glob, in bytes. No path is as long, and longer globs are too slow.
@@ -39,13 +39,13 @@ impl PathGlobs {
     pub(crate) fn new<S: AsRef<str>>(globs: &[S]) -> Result<Self, GlobFault> {
         let mut list = Vec::new();
         for (index, glob) in globs.iter().enumerate() {
-            let (is_taken_away, text) = taken_away(glob.as_ref());
+            let (is_taken_away, text) = split_negation(glob.as_ref());
             let read = read(text);
             let read = read.and_then(|globs| match globs.iter().any(PathGlob::names_git) {
                 true => Err("a commit cannot contain `.git`".to_owned()),
                 false => Ok(globs),
             });
-            let read = read.map_err(|why| GlobFault::never(index, glob.as_ref(), &why))?;
+            let read = read.map_err(|why| GlobFault::never_matches(index, glob.as_ref(), &why))?;
             if index == 0 && is_taken_away {
                 let message = format!(
                     "`{}` excludes nothing: no glob comes before it; begin with `**` for \
@@ -70,7 +70,7 @@ impl PathGlobs {
 
     /// Parses one glob for the files of a directory, which is not a commit's tree.
     pub(super) fn of_files(glob: &str) -> Result<Self, GlobFault> {
-        let read = read(glob).map_err(|why| GlobFault::never(0, glob, &why))?;
+        let read = read(glob).map_err(|why| GlobFault::never_matches(0, glob, &why))?;
         Ok(Self(vec![(false, read)]))
     }
 
@@ -153,8 +153,8 @@ fn read(glob: &str) -> Result<Vec<PathGlob>, String> {
 
 fn read_one(glob: &str) -> Result<PathGlob, String> {
     let glob = without_trailing_spaces(glob);
-    judge_letters(glob)?;
-    judge_parts(glob)?;
+    check_characters(glob)?;
+    check_parts(glob)?;
     let text = glob.strip_prefix('/').unwrap_or(glob);
     let inner = text.strip_suffix('/').unwrap_or(text);
     Ok(PathGlob {
@@ -173,7 +173,7 @@ fn without_trailing_spaces(glob: &str) -> &str {
 }
 
 /// Rejects character classes that match nothing, and characters that no path contains.
-fn judge_letters(glob: &str) -> Result<(), String> {
+fn check_characters(glob: &str) -> Result<(), String> {
     let bytes = glob.as_bytes();
     if bytes.contains(&0) {
         return Err("a path cannot contain the character U+0000".to_owned());
@@ -200,7 +200,7 @@ fn judge_letters(glob: &str) -> Result<(), String> {
 }
 
 /// Rejects parts that no path contains.
-fn judge_parts(glob: &str) -> Result<(), String> {
+fn check_parts(glob: &str) -> Result<(), String> {
     let inner = glob.strip_prefix('/').unwrap_or(glob);
     let inner = inner.strip_suffix('/').unwrap_or(inner);
     let parts: Vec<String> = inner.split('/').map(unescaped).collect();
@@ -212,7 +212,7 @@ fn judge_parts(glob: &str) -> Result<(), String> {
         () if has("") => "paths cannot contain `//`",
         () => return Ok(()),
     };
-    Err(format!("{why}; write `{}`", spelled(glob)))
+    Err(format!("{why}; write `{}`", suggestion(glob)))
 }
 
 /// Removes the `\` of escaped characters from a part.
@@ -227,7 +227,7 @@ fn unescaped(part: &str) -> String {
 }
 
 /// Returns the glob that was probably meant.
-fn spelled(glob: &str) -> String {
+fn suggestion(glob: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in glob.split('/') {
         match unescaped(part).as_str() {

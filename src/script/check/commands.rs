@@ -38,7 +38,7 @@ impl<'a> PlaceholderChecker<'a> {
 
     /// Returns the errors of a command that this step runs, or any step if it is `None`.
     fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
-        let names = Vars::in_tags_of(step, self.own);
+        let names = Vars::for_step(step, self.own);
         let validator = self.validator.get_or_init(|| ExpressionValidator::new(self.functions));
         let given = |expression: &str| validator.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));

@@ -5,7 +5,7 @@ use rhai::{AST, ASTNode, Engine, Expr, Scope, Stmt};
 use super::{calls, findings::Findings, globs, members, names::Names, values, walk::File};
 use crate::{
     model::function::{Effect, HostFunction},
-    rules::interpolate::{OF_DEPLOY, Vars},
+    rules::interpolate::{DEPLOY_ONLY, Vars},
     script::{
         api::registry,
         functions::placeholders::{not_one, of_deploy, parse},
@@ -40,7 +40,7 @@ impl<'a> ExpressionValidator<'a> {
             scope.push_constant(name, ());
         }
         let ast = parse(&self.parser, &scope, expression)?;
-        if names.get(OF_DEPLOY).is_none() && is_property(&ast, OF_DEPLOY) {
+        if names.get(DEPLOY_ONLY).is_none() && is_property(&ast, DEPLOY_ONLY) {
             return Err(not_one(expression, &of_deploy(expression)));
         }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;

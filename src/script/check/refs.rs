@@ -7,7 +7,7 @@ use super::{
     walk::{Body, File},
 };
 use crate::{
-    rules::interpolate::names_tag,
+    rules::interpolate::uses_tag,
     script::{
         functions::placeholders::names_ref,
         syntax::{nodes::variable, script::Script},
@@ -92,7 +92,7 @@ fn warn_of_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
         };
         if let Some(Expr::StringConstant(text, at)) = call.args.first()
             && matches!(&*call.name, "sh" | "try_sh" | "capture")
-            && names_tag(text)
+            && uses_tag(text)
         {
             findings.warn(
                 *at,

@@ -49,8 +49,7 @@ pub(in crate::script) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result
         if attempt >= attempts || call.session.is_final(&error) {
             return Err(error);
         }
-        let message =
-            format!("attempt {attempt} of {attempts} failed; trying again in {backoff:?}\n");
+        let message = format!("attempt {attempt} of {attempts} failed; retrying in {backoff:?}\n");
         call.session.host.print(call.session.frame().label.as_deref(), &message);
         call.session.wait(backoff)?;
     }
