@@ -45,12 +45,14 @@
     not(feature = "rhai"),
     allow(dead_code, unused_imports, reason = "only scripts use some of it")
 )]
+#![deny(unsafe_code)]
 
 #[cfg(not(unix))]
 compile_error!("tinyci runs on Unix only: it needs process groups and file locks");
 
 pub mod builds;
 #[cfg(feature = "capi")]
+#[allow(unsafe_code, reason = "C gives pointers")]
 mod capi;
 mod config;
 mod engine;

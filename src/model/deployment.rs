@@ -151,6 +151,9 @@ pub struct Deployment {
     pub approved_by: Option<String>,
     /// The proof of who approved.
     pub approval_proof: Option<ApprovalProof>,
+    /// The signer of the commit, with the key, if the server required a signature
+    /// (`tinyci.requireSigned`).
+    pub signed_by: Option<String>,
     /// The blob id of the config used, as hexadecimal digits.
     pub config_blob: String,
     /// The start time.
@@ -391,6 +394,9 @@ pub struct DeployPlan {
     pub must_be_named: bool,
     /// The state of its build.
     pub build: BuildState,
+    /// The signer of the commit, with the key, if the server requires a signature
+    /// (`tinyci.requireSigned`).
+    pub signed_by: Option<String>,
     /// Newer commits that cannot be deployed, the newest first, each with the reason.
     pub ineligible: Vec<(CommitId, String)>,
     /// The state of the approval.

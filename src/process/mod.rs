@@ -41,7 +41,9 @@ mod pipe;
 mod proc_table;
 mod program;
 #[cfg(feature = "capi")]
+#[allow(unsafe_code, reason = "`rustix` cannot ask how SIGCHLD is handled")]
 mod reaper;
+#[allow(unsafe_code, reason = "`rustix` has no `posix_spawn`")]
 mod spawn;
 mod watch;
 

@@ -182,6 +182,7 @@ mod tests {
                 export: "export".to_owned(),
                 approved_by: None,
                 approval_proof: None,
+                signed_by: None,
                 config_blob: String::new(),
                 started: UNIX_EPOCH,
                 finished: None,

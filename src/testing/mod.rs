@@ -11,6 +11,7 @@
 #![allow(dead_code, unused_imports, reason = "each program of tests uses a part of it")]
 
 #[cfg(target_os = "linux")]
+#[allow(unsafe_code, reason = "`rustix` cannot unshare a single thread")]
 mod mounts;
 mod repository;
 mod waiting;

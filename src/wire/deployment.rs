@@ -33,7 +33,8 @@ impl Deployment {
     /// `previous` and `approved_by` may be null. `finished` is null if the deployment has not
     /// ended. The `kind` of `approval_proof` is `signature` (with `principal` and `key`), `account`
     /// or `program` (with `account`), or `unproven`. `bare` is only present if true, `export` only
-    /// if the export does not have the default name.
+    /// if the export does not have the default name, `signed_by` only if the server required a
+    /// signature.
     ///
     /// ```
     /// let line = concat!(
@@ -80,6 +81,7 @@ impl Deployment {
             export: parsed.export.map_or_else(|| DEFAULT_EXPORT.to_owned(), Cow::into_owned),
             approved_by: parsed.approved_by.map(Cow::into_owned),
             approval_proof: parsed.approval_proof.and_then(ProofJson::proof),
+            signed_by: parsed.signed_by.map(Cow::into_owned),
             config_blob: parsed.config_blob.into_owned(),
             started: parsed.started.0,
             finished: parsed.finished.map(|time| time.0),
@@ -98,7 +100,7 @@ impl DeployPlan {
     /// `approval` is `not_needed`, `given`, `awaiting_approval` or `unknown`. `uncounted` lists
     /// approvals, each with its `problem`. `build` is `present`, `missing`, `other_branch`, `none`,
     /// `discarded` or `bare`. If tinyci must build the commit, `build_took_ms` is the duration of
-    /// its last job. `steps` are as in [`DryRun::to_json`](crate::plan::DryRun::to_json).
+    /// its last job. `signed_by` is only present if the server requires a signature. `steps` are as in [`DryRun::to_json`](crate::plan::DryRun::to_json).
     pub fn to_json(&self) -> String {
         let (approval, given) = match &self.approval {
             ApprovalState::NotNeeded => ("not_needed", None),
@@ -122,6 +124,7 @@ impl DeployPlan {
                 }
                 _ => None,
             },
+            signed_by: self.signed_by.as_deref(),
             ineligible: self.ineligible.iter().map(IneligibleJson::of).collect(),
             approval,
             approved_by: given.map(Approval::approver),
@@ -240,6 +243,8 @@ pub(super) struct DeploymentJson<'a> {
     approved_by: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     approval_proof: Option<ProofJson<'a>>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    signed_by: Option<Cow<'a, str>>,
     started: Time,
     #[serde(default, deserialize_with = "lenient")]
     finished: Option<Time>,
@@ -279,6 +284,7 @@ impl<'a> DeploymentJson<'a> {
             forced: deployment.forced,
             approved_by: deployment.approved_by.as_deref().map(Cow::from),
             approval_proof: deployment.approval_proof.as_ref().map(ProofJson::of),
+            signed_by: deployment.signed_by.as_deref().map(Cow::from),
             started: Time(deployment.started),
             finished: deployment.finished.map(Time),
             deployed_by: deployment.deployed_by.as_str().into(),
@@ -312,6 +318,8 @@ struct PlanJson<'a> {
     build: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     build_took_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed_by: Option<&'a str>,
     ineligible: Vec<IneligibleJson<'a>>,
     approval: &'static str,
     approved_by: Option<&'a str>,

@@ -10,6 +10,8 @@
 //! | `commands` | one file per command: its options, and `execute` |
 //! | `args` | the command line as a whole |
 
+#![deny(unsafe_code)]
+
 mod args;
 mod commands;
 mod console;

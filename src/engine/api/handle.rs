@@ -141,8 +141,12 @@ impl Engine {
             options,
             warnings,
             zone: TimeZone::system(),
+            verifier_env: Arc::default(),
             last_script: LastScript::default(),
         };
+        if !shared.settings.require_signed.is_empty() {
+            shared.verifier_env = Arc::new(shared.process_variables());
+        }
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
         let engine = Self { shared: Arc::new(shared) };
@@ -173,6 +177,7 @@ impl Engine {
             options,
             warnings: opened.warnings.clone(),
             zone: opened.zone.clone(),
+            verifier_env: opened.verifier_env.clone(),
             last_script: LastScript::default(),
         };
         Ok(Self { shared: Arc::new(shared) })

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `approval_gate` | decides whether a deployment has its approval |
 //! | `approvals` | which approvals count on this server, and why others do not |
+//! | `commit_signatures` | which commits need a signature, and who signed one |
 //! | `git_version` | the version of git on this machine |
 //! | `engine_call` | one call of an engine |
 //! | `host` | calls to the embedding program: hooks, commands |
@@ -20,6 +21,7 @@
 
 pub(in crate::engine) mod approval_gate;
 pub(in crate::engine) mod approvals;
+pub(in crate::engine) mod commit_signatures;
 pub(in crate::engine) mod engine_call;
 pub(in crate::engine) mod git_version;
 pub(in crate::engine) mod host;

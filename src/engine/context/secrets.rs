@@ -1,17 +1,21 @@
 //! Secrets: which commits may use them, and where their values come from.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 
-use super::pump::Sender;
+use super::{commit_signatures::CommitSignatures, pump::Sender};
 use crate::{
     model::{
         answer::{HookError, call_program},
-        commit::Commit,
+        commit::{Commit, CommitId},
         error::{Error, ErrorKind},
         outcome::Outcome,
         request_context::RequestContext,
         step::Denied,
     },
+    repo::Repo,
     rules::glob,
     workspace::secret_dir::SecretDir,
 };
@@ -26,6 +30,12 @@ pub(in crate::engine) struct SecretPolicy {
     pub(in crate::engine) refs_of_commit: Vec<String>,
     /// Patterns of the refs whose commits may use secrets.
     pub(in crate::engine) allowed_refs: Vec<String>,
+    commit: CommitId,
+    signatures: CommitSignatures,
+    /// The path that the repository is opened with to read a signature.
+    repository: PathBuf,
+    /// Why the signature of the commit does not count, once it was verified.
+    flaw: OnceLock<Option<String>>,
 }
 
 impl SecretPolicy {
@@ -33,25 +43,45 @@ impl SecretPolicy {
         commit: &Commit,
         tags: &[String],
         allowed_refs: Vec<String>,
+        signatures: CommitSignatures,
+        repository: PathBuf,
     ) -> Self {
         let branch = commit.branch.iter().map(|branch| format!("refs/heads/{branch}"));
         let tags = tags.iter().map(|tag| format!("refs/tags/{tag}"));
-        Self { refs_of_commit: branch.chain(tags).collect(), allowed_refs }
+        let (refs_of_commit, commit) = (branch.chain(tags).collect(), commit.id);
+        let flaw = OnceLock::new();
+        Self { refs_of_commit, allowed_refs, commit, signatures, repository, flaw }
     }
 
-    /// Returns [`Denied::LeftOut`] if no ref of the commit may use secrets.
+    /// Returns [`Denied::LeftOut`] if no ref of the commit may use secrets, or those that may need a
+    /// signature that the commit does not have.
     pub(in crate::engine) fn check(&self, name: &str) -> Result<(), Denied> {
         let allowed = |reference: &String| {
             let mut patterns = self.allowed_refs.iter();
             patterns.any(|pattern| glob::text_matches(pattern.as_bytes(), reference.as_bytes()))
         };
-        if self.refs_of_commit.iter().any(allowed) {
-            return Ok(());
+        let mut allowed = self.refs_of_commit.iter().filter(|it| allowed(it)).peekable();
+        if allowed.peek().is_some() {
+            let needs_signature = allowed.all(|reference| self.signatures.wants(reference));
+            return if needs_signature { self.check_signature(name) } else { Ok(()) };
         }
         let reference = self.refs_of_commit.first().map_or("REF", String::as_str);
         let fault = unavailable(name, "the refs of this commit may not use secrets");
         let hint = format!("`git config --add tinyci.secretRefs {reference}` on the server");
         Err(Denied::LeftOut(fault.with_hint(hint)))
+    }
+
+    fn check_signature(&self, name: &str) -> Result<(), Denied> {
+        let flaw = self.flaw.get_or_init(|| {
+            let signer = match Repo::open(&self.repository) {
+                Ok(repo) => self.signatures.signer(&repo, self.commit),
+                Err(error) => Err(error.report()),
+            };
+            signer.err()
+        });
+        let Some(flaw) = flaw else { return Ok(()) };
+        let why = format!("the commit needs a signature (`tinyci.requireSigned`), but {flaw}");
+        Err(Denied::LeftOut(unavailable(name, &why)))
     }
 }
 

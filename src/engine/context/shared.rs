@@ -10,6 +10,7 @@ use crate::{
     model::{commit::Commit, error::Error, executor::Executor},
     process::{Guard, local_executor::LocalExecutor},
     repo::{Repo, Settings},
+    rules::environment::Variables,
     script::LastScript,
     util::sharing::Sharing,
     workspace::{LogLimits, Logs, Workspace},
@@ -31,6 +32,9 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) warnings: Vec<String>,
     /// The local time zone. Read once at the beginning, because the lookup reads the environment.
     pub(in crate::engine) zone: TimeZone,
+    /// The environment of programs that verify signatures, when the engine was opened. Empty if no
+    /// commit needs one. Worker threads must not read the environment of the process.
+    pub(in crate::engine) verifier_env: Arc<Variables>,
     /// The script that was parsed last. Successive commits mostly have the same one.
     pub(in crate::engine) last_script: LastScript,
 }
@@ -60,7 +64,8 @@ impl Shared {
         commit: &Commit,
         tags: &[String],
     ) -> SecretPolicy {
-        SecretPolicy::new(commit, tags, self.settings.secret_refs.clone())
+        let (allowed, path) = (self.settings.secret_refs.clone(), self.reopen_path.clone());
+        SecretPolicy::new(commit, tags, allowed, self.commit_signatures(), path)
     }
 
     /// Returns the sources of secrets. Without `events`, the host is not asked.

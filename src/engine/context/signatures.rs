@@ -59,7 +59,7 @@ pub(crate) fn sign_approval(
 
 /// Returns the environment without git's variables for a repository, for people or for a push.
 /// Only those for its configuration stay.
-fn without_repository(env: &Variables) -> Variables {
+pub(super) fn without_repository(env: &Variables) -> Variables {
     let passes = |name: &OsStr| {
         let name = name.to_string_lossy();
         !name.starts_with("GIT_") || name.starts_with("GIT_CONFIG") || name == "GIT_EXEC_PATH"
@@ -125,6 +125,37 @@ impl<'a> Keyring<'a> {
     ) -> Result<Option<SigningKey>, Error> {
         let answer = self.ask(commit, "verify", Some(principal))?;
         Ok(answer.passed.then(|| SigningKey { fingerprint: fingerprint(&answer.out) }))
+    }
+
+    /// Returns the principal and the key of a signature, as `git verify-commit` finds them, or why it
+    /// does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`key_of`](Self::key_of).
+    pub(crate) fn signer_of(
+        &self,
+        commit: &CommitSignature,
+    ) -> Result<Result<(String, SigningKey), String>, Error> {
+        let validity = self.ask(commit, "check-novalidate", None)?;
+        if !validity.passed {
+            return Ok(Err(format!("its signature is invalid ({})", validity.complaint)));
+        }
+        let known = self.ask(commit, "find-principals", None)?;
+        let mut complaint = None;
+        for principal in known.out.lines().filter(|_| known.passed) {
+            let answer = self.ask(commit, "verify", Some(principal))?;
+            if answer.passed {
+                let key = SigningKey { fingerprint: fingerprint(&answer.out) };
+                return Ok(Ok((principal.to_owned(), key)));
+            }
+            complaint = Some(answer.complaint);
+        }
+        let (key, file) = (fingerprint(&validity.out), self.allowed.display());
+        Ok(Err(match complaint {
+            Some(complaint) => format!("its signature with {key} is invalid ({complaint})"),
+            None => format!("`{file}` did not list its key {key} at that time"),
+        }))
     }
 
     /// Returns the reason why a signature does not belong to an approver.

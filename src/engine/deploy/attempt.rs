@@ -279,6 +279,7 @@ impl Decision {
             export: build.export_name().to_owned(),
             approved_by: None,
             approval_proof: None,
+            signed_by: candidate.signed_by.clone(),
             config_blob: candidate.config.clone(),
             started: clock::now_ms(),
             finished: None,

@@ -68,14 +68,20 @@ fn environments(shared: &Shared, pushed: &[RefUpdate]) -> Result<Vec<String>, Er
     let newest = Newest::new(&search, &branches, &ledger)?;
     let mut found = Vec::new();
     for target in targets(&repo, &branches, pushed)? {
-        let green = match target {
-            Target::Branch { branch, .. } => newest.newest_green(branch.tip)?,
-            Target::Tag { commit, .. } => newest.is_green(commit)?.then_some(commit),
+        let mut green = match target {
+            // The pusher hears of one that lacks a signature.
+            Target::Branch { branch, .. } => {
+                vec![newest.newest_green(branch)?, newest.newest_eligible(branch)?]
+            }
+            Target::Tag { commit, .. } => vec![newest.is_green(commit)?.then_some(commit)],
         };
-        // A config that cannot be read deploys nothing.
-        let Some(loaded) = green.and_then(|id| search.load(id).ok()) else { continue };
-        let rules = loaded.pipeline.deploy().filter(|rules| rules.auto);
-        found.extend(rules.iter().flat_map(|rules| rules.environments()).map(str::to_owned));
+        green.dedup();
+        for id in green.into_iter().flatten() {
+            // A config that cannot be read deploys nothing.
+            let Ok(loaded) = search.load(id) else { continue };
+            let rules = loaded.pipeline.deploy().filter(|rules| rules.auto);
+            found.extend(rules.iter().flat_map(|rules| rules.environments()).map(str::to_owned));
+        }
     }
     found.sort();
     found.dedup();
@@ -246,6 +252,11 @@ impl<'a> PushedCandidates<'a> {
             let offered = offered.into_iter().map(|id| (*branch, id)).collect();
             if is_due {
                 found.extend(self.newest.single_newest(offered)?);
+            } else if let Some((id, unsigned)) = self.newest.unsigned(branch)? {
+                let is_auto = self.newest.rules_of(id).is_some_and(|rules| rules.auto);
+                if is_auto && self.is_part_of_push(*old, *new, id)? {
+                    refusal = refusal.or(Some(unsigned));
+                }
             }
         }
         Ok((found, refusal))
@@ -254,10 +265,18 @@ impl<'a> PushedCandidates<'a> {
     /// Returns the newest tagged commit of a push that contains what is deployed and was not
     /// rolled back.
     fn of_tags(&self, targets: &[Target<'a>]) -> Result<FoundOrRefused<'a>, Error> {
-        let (mut found, mut refused) = (Vec::new(), Vec::new());
+        let (mut found, mut refused, mut unsigned) = (Vec::new(), Vec::new(), None);
         for target in targets {
             let Target::Tag { name, commit } = target else { continue };
             let Some(branch) = self.branch_of_tagged(*commit)? else { continue };
+            match self.search.signer(*commit, Some(&branch.name)) {
+                Err(error) if error.kind() == ErrorKind::InvalidArg => {
+                    let is_auto = self.newest.rules_of(*commit).is_some_and(|rules| rules.auto);
+                    unsigned = unsigned.or(Some(error).filter(|_| is_auto));
+                    continue;
+                }
+                signer => drop(signer?),
+            }
             let contains_deployed = self.newest.contains_deployed(*commit)?;
             if !contains_deployed || !self.newest.may_follow(*commit)? {
                 refused.push(RefusedTag { branch, commit: *commit, name, contains_deployed });
@@ -277,7 +296,7 @@ impl<'a> PushedCandidates<'a> {
                 return Ok((Vec::new(), Some(error)));
             }
         }
-        Ok((Vec::new(), None))
+        Ok((Vec::new(), unsigned))
     }
 
     /// Returns the branch that a green, tagged commit is deployed from.

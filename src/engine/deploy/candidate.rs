@@ -34,6 +34,8 @@ pub(in crate::engine) struct Candidate {
     pub(in crate::engine) removes_deployed: bool,
     /// True if it is on no deployable branch, and a rollback goes back to it anyway.
     pub(in crate::engine) off_branch: bool,
+    /// The signer of the commit, if it needs a signature.
+    pub(in crate::engine) signed_by: Option<String>,
 }
 
 impl Candidate {
@@ -198,6 +200,7 @@ impl CandidateSearch<'_> {
         loaded: LoadedPipeline,
         rules: DeployRules,
     ) -> Result<Candidate, Error> {
+        let signed_by = self.signer(id, branch.as_ref())?;
         let commit = self.repo.commit_for(id, branch)?;
         let config = self.repo.config_blob(id)?.unwrap_or_default();
         let (ineligible, removes_deployed, off_branch) = (Vec::new(), false, false);
@@ -210,8 +213,42 @@ impl CandidateSearch<'_> {
             ineligible,
             removes_deployed,
             off_branch,
+            signed_by,
         })
     }
+
+    /// Returns the signer of a commit that needs a signature. Every candidate passes here, and not even
+    /// `--force` leads past it: a verdict can be wrong, a signature cannot be missing by mistake.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if its signature does not count.
+    pub(super) fn signer(
+        &self,
+        id: CommitId,
+        branch: Option<&GitString>,
+    ) -> Result<Option<String>, Error> {
+        let signatures = self.shared.commit_signatures();
+        if !signatures.wants_branch(branch) && !signatures.wants_tag_of(self.repo, id)? {
+            return Ok(None);
+        }
+        signatures.signer(self.repo, id).map(Some).map_err(|flaw| unsigned(id, &flaw))
+    }
+
+    /// Returns why the signature of a commit does not count for a branch, if it needs one.
+    pub(super) fn signature_flaw(&self, id: CommitId, branch: &Branch) -> Option<String> {
+        let signatures = self.shared.commit_signatures();
+        let wants = signatures.wants_branch(Some(&branch.name));
+        if wants { signatures.signer(self.repo, id).err() } else { None }
+    }
+}
+
+/// Returns the error for a commit whose signature does not count.
+pub(super) fn unsigned(id: CommitId, flaw: &str) -> Error {
+    let short = id.short();
+    let message = format!("refusing to deploy {short}: {flaw} (`tinyci.requireSigned`)");
+    let hint = format!("`git verify-commit {short}` on the server shows what git knows of it");
+    Error::new(ErrorKind::InvalidArg, message).with_hint(hint)
 }
 
 /// Returns true if a config with these rules deploys from this branch.

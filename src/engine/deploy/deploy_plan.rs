@@ -93,6 +93,7 @@ pub(in crate::engine) fn plan(
         added,
         removed,
         ineligible: candidate.ineligible,
+        signed_by: candidate.signed_by,
         approval: approval.state,
         uncounted: approval.uncounted,
         approval_fault: approval.fault,

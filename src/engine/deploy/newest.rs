@@ -11,7 +11,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use super::candidate::{Candidate, CandidateSearch, deploys_from};
+use super::candidate::{Candidate, CandidateSearch, deploys_from, unsigned};
 use crate::{
     engine::run::pending::final_outcome,
     model::{
@@ -24,6 +24,9 @@ use crate::{
     rules::ledger::DeploymentHistory,
 };
 
+/// The tip of a branch, with the branch if its commits need a signature.
+type SignedTip = (CommitId, Option<GitString>);
+
 /// Chooses among the branches of a repository, for one environment.
 pub(super) struct Newest<'a> {
     search: &'a CandidateSearch<'a>,
@@ -33,9 +36,12 @@ pub(super) struct Newest<'a> {
     /// The commits that a candidate must contain after a rollback.
     required: Vec<CommitId>,
     former_tips: HashMap<GitString, Vec<CommitId>>,
-    /// The newest green commit by branch tip, because several branches may have the same tip.
-    newest_green: RefCell<HashMap<CommitId, Option<CommitId>>>,
+    /// The newest green commit by branch tip and, if a signature is needed, by branch: several branches
+    /// may have the same tip.
+    newest_green: RefCell<HashMap<SignedTip, Option<CommitId>>>,
     rules: RefCell<HashMap<CommitId, Option<DeployRules>>>,
+    /// Why the signature of a commit does not count for a branch.
+    flaws: RefCell<HashMap<(CommitId, GitString), Option<String>>>,
 }
 
 /// The candidates of a branch for an environment.
@@ -63,6 +69,7 @@ impl<'a> Newest<'a> {
             former_tips: search.shared.workspace().seen_tips()?,
             newest_green: RefCell::default(),
             rules: RefCell::default(),
+            flaws: RefCell::default(),
         })
     }
 
@@ -99,7 +106,7 @@ impl<'a> Newest<'a> {
 
     /// Returns the candidates of one branch.
     pub(super) fn offer(&self, branch: &Branch) -> Result<Offer, Error> {
-        let Some(newest_green) = self.newest_green(branch.tip)? else {
+        let Some(newest_green) = self.newest_eligible(branch)? else {
             // If no config says otherwise, HEAD's branch deploys.
             let is_on_head = branch.is_head && self.contains_deployed(branch.tip)?;
             return Ok(if is_on_head { Offer::Found(Vec::new()) } else { Offer::Elsewhere });
@@ -115,7 +122,7 @@ impl<'a> Newest<'a> {
                 Offer::Lacks(newest_green)
             });
         }
-        let on_line = self.on_line(branch.tip)?;
+        let on_line = self.on_line(branch)?;
         let mut found = self.former_tips_above(branch, on_line)?;
         found.extend(on_line);
         found.retain(|id| self.deploys(*id, branch));
@@ -189,26 +196,60 @@ impl<'a> Newest<'a> {
         Ok(newest)
     }
 
-    /// Returns the newest green commit on a branch's first-parent line. Its config decides whether
-    /// the branch deploys.
-    pub(super) fn newest_green(&self, tip: CommitId) -> Result<Option<CommitId>, Error> {
-        if let Some(known) = self.newest_green.borrow().get(&tip) {
+    /// Returns the newest green commit on a branch's first-parent line, signed or not.
+    pub(super) fn newest_green(&self, branch: &Branch) -> Result<Option<CommitId>, Error> {
+        self.newest_on_line((branch.tip, None), |id| self.is_green(id))
+    }
+
+    /// Returns the newest green commit on a branch's first-parent line that has the signature that it
+    /// needs. Its config decides whether the branch deploys.
+    pub(super) fn newest_eligible(&self, branch: &Branch) -> Result<Option<CommitId>, Error> {
+        let signatures = self.search.shared.commit_signatures();
+        let name = Some(&branch.name).filter(|name| signatures.wants_branch(Some(name)));
+        self.newest_on_line((branch.tip, name.cloned()), |id| self.is_eligible(id, branch))
+    }
+
+    fn newest_on_line(
+        &self,
+        key: (CommitId, Option<GitString>),
+        is_it: impl Fn(CommitId) -> Result<bool, Error>,
+    ) -> Result<Option<CommitId>, Error> {
+        if let Some(known) = self.newest_green.borrow().get(&key) {
             return Ok(*known);
         }
         let mut found = None;
-        self.search.repo.first_parents(tip, &mut |id| {
-            found = self.is_green(id)?.then_some(id);
+        self.search.repo.first_parents(key.0, &mut |id| {
+            found = is_it(id)?.then_some(id);
             Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
-        self.newest_green.borrow_mut().insert(tip, found);
+        self.newest_green.borrow_mut().insert(key, found);
         Ok(found)
     }
 
+    /// Returns true if a commit is green and has the signature that the branch needs.
+    fn is_eligible(&self, id: CommitId, branch: &Branch) -> Result<bool, Error> {
+        Ok(self.is_green(id)? && self.flaw(id, branch).is_none())
+    }
+
+    /// Returns why the signature of a commit does not count for a branch that needs one.
+    fn flaw(&self, id: CommitId, branch: &Branch) -> Option<String> {
+        let mut flaws = self.flaws.borrow_mut();
+        let flaw = || self.search.signature_flaw(id, branch);
+        flaws.entry((id, branch.name.clone())).or_insert_with(flaw).clone()
+    }
+
+    /// Returns the newest green commit of a branch and the refusal to deploy it, if only its signature
+    /// keeps it from being deployed.
+    pub(super) fn unsigned(&self, branch: &Branch) -> Result<Option<(CommitId, Error)>, Error> {
+        let Some(id) = self.newest_green(branch)? else { return Ok(None) };
+        Ok(self.flaw(id, branch).map(|flaw| (id, unsigned(id, &flaw))))
+    }
+
     /// Returns the newest commit on a branch's first-parent line that may be deployed.
-    fn on_line(&self, tip: CommitId) -> Result<Option<CommitId>, Error> {
+    fn on_line(&self, branch: &Branch) -> Result<Option<CommitId>, Error> {
         let mut found = None;
-        self.search.repo.first_parents(tip, &mut |id| {
-            if !self.is_green(id)? {
+        self.search.repo.first_parents(branch.tip, &mut |id| {
+            if !self.is_eligible(id, branch)? {
                 return Ok(ControlFlow::Continue(()));
             }
             // Its ancestors do not contain the deployed commit either.
@@ -233,8 +274,9 @@ impl<'a> Newest<'a> {
         let above: HashSet<CommitId> = above.into_iter().collect();
         let (mut found, mut visited) = (Vec::new(), HashSet::new());
         for id in seen.iter().rev().filter(|id| above.contains(id) && visited.insert(**id)) {
-            let is_eligible =
-                self.is_green(*id)? && self.contains_deployed(*id)? && self.may_follow(*id)?;
+            let is_eligible = self.is_eligible(*id, branch)?
+                && self.contains_deployed(*id)?
+                && self.may_follow(*id)?;
             found.extend(is_eligible.then_some(*id));
         }
         Ok(found)
@@ -290,12 +332,18 @@ impl<'a> Newest<'a> {
                 Some(Outcome::Success) if self.rolled_back.contains(&newer) => {
                     "it was rolled back".to_owned()
                 }
-                Some(Outcome::Success) => match self.missing_required(newer)? {
-                    Some(required) => {
-                        format!("it does not contain {}, which was rolled back", required.short())
+                Some(Outcome::Success) => {
+                    match (self.missing_required(newer)?, self.flaw(newer, branch)) {
+                        (Some(required), _) => {
+                            format!(
+                                "it does not contain {}, which was rolled back",
+                                required.short()
+                            )
+                        }
+                        (None, Some(flaw)) => flaw,
+                        (None, None) => format!("it was never the tip of `{}`", branch.name),
                     }
-                    None => format!("it was never the tip of `{}`", branch.name),
-                },
+                }
                 Some(outcome) => format!("its verdict is {outcome}"),
                 None if !repo.has_config(newer)? => "it has no config".to_owned(),
                 None => "it has no verdict".to_owned(),
@@ -309,7 +357,10 @@ impl<'a> Newest<'a> {
     fn nothing_error(&self) -> Result<Error, Error> {
         let environment = self.search.environment;
         let head = self.branches.first().filter(|branch| branch.is_head);
-        let newest_green = head.map(|head| self.newest_green(head.tip)).transpose()?.flatten();
+        if let Some((_, refusal)) = head.map(|head| self.unsigned(head)).transpose()?.flatten() {
+            return Ok(refusal);
+        }
+        let newest_green = head.map(|head| self.newest_green(head)).transpose()?.flatten();
         if let Some(id) = newest_green.filter(|id| self.rules_of(*id).is_none()) {
             let loaded = self.search.load(id)?;
             self.search.rules(id, &loaded.pipeline)?;

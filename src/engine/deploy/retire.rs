@@ -50,6 +50,7 @@ fn entry(environment: &str, ledger: &DeploymentHistory, identity: &Identity) -> 
         export: last.export.clone(),
         approved_by: None,
         approval_proof: None,
+        signed_by: None,
         config_blob: last.config_blob.clone(),
         started: now,
         finished: Some(now),

@@ -72,6 +72,9 @@ pub(crate) struct Settings {
     /// `tinyci.approve`, `tinyci.approve.ENV`, `tinyci.approvers` and `tinyci.fourEyes`: which
     /// deployments need an approval, and which approvals count.
     pub(crate) approvals: ApprovalRules,
+    /// `tinyci.requireSigned`, several values: globs of the refs whose commits need a signature to be
+    /// deployed and to use secrets.
+    pub(crate) require_signed: Vec<String>,
     /// A warning for each unknown key of the section.
     pub(crate) unknown: Vec<String>,
 }
@@ -101,6 +104,7 @@ impl Default for Settings {
             keep_releases: 2,
             pins: Vec::new(),
             approvals: ApprovalRules::default(),
+            require_signed: Vec::new(),
             unknown: Vec::new(),
         }
     }
@@ -140,7 +144,7 @@ const SWITCH: &str = "`true` or `false`";
 pub(in crate::repo) const APPROVE_PREFIX: &str = "tinyci.approve.";
 
 /// Every key except those for single environments.
-pub(in crate::repo) const KEYS: [Key; 23] = [
+pub(in crate::repo) const KEYS: [Key; 24] = [
     Key {
         name: "tinyci.refs",
         several: true,
@@ -359,7 +363,20 @@ pub(in crate::repo) const KEYS: [Key; 23] = [
         expected: SWITCH,
         take: |settings, text| set(&mut settings.approvals.four_eyes, switch(text)),
     },
+    Key {
+        name: "tinyci.requireSigned",
+        several: true,
+        description: "globs of the refs whose commits need a signature that `git verify-commit` accepts \
+                      on the server, to be deployed and to use secrets, one per value; `true` for \
+                      all refs",
+        default: Fallback::Words("no refs"),
+        expected: "`true`, a full ref name such as `refs/heads/main` or a glob such as `refs/tags/v*`",
+        take: |settings, text| settings.add_signed(text),
+    },
 ];
+
+/// The refs of `true` as a value of `tinyci.requireSigned`.
+const ALL_REFS: &str = "refs/*";
 
 /// Parses a boolean as git does.
 fn switch(text: &str) -> Option<bool> {
@@ -458,6 +475,20 @@ impl Settings {
         })
     }
 
+    /// Stores a value of `tinyci.requireSigned`: refs, or a boolean. `false` takes back what was set
+    /// before it, such as in the configuration of the machine.
+    fn add_signed(&mut self, text: &str) -> Option<()> {
+        match switch(text) {
+            Some(true) => self.require_signed.push(ALL_REFS.to_owned()),
+            Some(false) => self.require_signed.clear(),
+            None => {
+                self.require_signed.push(text.to_owned());
+                return secret_pattern_fault(text).is_none().then_some(());
+            }
+        }
+        Some(())
+    }
+
     /// Returns the filter for the inherited environment variables of commands.
     pub(crate) fn env_filter(&self) -> EnvFilter {
         EnvFilter::new(self.pass_all_env, &self.pass_env)
@@ -471,6 +502,7 @@ impl Settings {
             "tinyci.pin" => self.pins.clear(),
             "tinyci.approve" => self.approvals.environments.clear(),
             "tinyci.approvers" => self.approvals.approvers.clear(),
+            "tinyci.requireSigned" => self.require_signed.clear(),
             _ => self.pass_env.clear(),
         }
     }
@@ -485,7 +517,7 @@ fn short(key: &Key) -> &'static str {
 fn problem(key: &Key, value: &str) -> String {
     let fault = match key.name {
         "tinyci.refs" => pattern_fault(value),
-        "tinyci.secretRefs" => secret_pattern_fault(value),
+        "tinyci.secretRefs" | "tinyci.requireSigned" => secret_pattern_fault(value),
         _ => None,
     };
     match fault {
@@ -645,6 +677,7 @@ mod tests {
             ("tinyci.approve.Production", "on"),
             ("tinyci.approvers", "grace@example.org"),
             ("tinyci.foureyes", "true"),
+            ("tinyci.requireSigned", "refs/tags/v*"),
         ] {
             repo.git(&["config", key, value]);
         }
@@ -679,6 +712,7 @@ mod tests {
             keep_releases: 0,
             pins: vec!["/srv/app".into(), repo.path().join("../links")],
             approvals,
+            require_signed: vec!["refs/tags/v*".into()],
             unknown: Vec::new(),
         };
         assert_eq!(settings(&repo).unwrap(), expected);

@@ -11,6 +11,7 @@
 //! | `exchange` | two clones and a server that deploy and fetch at the same time |
 //! | `kill` | `kill -9` at every point of a deployment |
 //! | `push` | deployments by pushes to a server |
+//! | `signed` | commits that need a signature |
 
 #[cfg(feature = "cli")]
 mod approvers;
@@ -29,3 +30,5 @@ mod exchange;
 mod kill;
 #[cfg(feature = "cli")]
 mod push;
+#[cfg(feature = "cli")]
+mod signed;

@@ -51,6 +51,47 @@ fn each_outside_thing_has_one_module() {
     }
 }
 
+/// Where unsafe code may be: what C gives, what the standard library cannot start, a signal handler, and
+/// the mounts of tests.
+const UNSAFE: [&str; 5] = [
+    "lib.rs: mod capi",
+    "process/mod.rs: mod reaper",
+    "process/mod.rs: mod spawn",
+    "bin/tinyci/console/mod.rs: pub(crate) mod signals",
+    "testing/mod.rs: mod mounts",
+];
+
+#[test]
+fn unsafe_code_is_denied_but_in_the_modules_that_need_it() {
+    let mut allowed = Vec::new();
+    for (file, text) in files_below("src") {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe_code"))
+        {
+            match *line {
+                "#![deny(unsafe_code)]" => {
+                    assert!(["lib.rs", "bin/tinyci/main.rs"].contains(&&*file))
+                }
+                line => {
+                    assert!(
+                        line.starts_with("#[allow(unsafe_code, reason = \""),
+                        "src/{file}: {line}"
+                    );
+                    let module = lines[at + 1].trim_end_matches(';');
+                    allowed.push(format!("{file}: {module}"));
+                }
+            }
+        }
+    }
+    for root in ["lib.rs", "bin/tinyci/main.rs"] {
+        assert!(files_below("src")[root].contains("\n#![deny(unsafe_code)]\n"), "src/{root}");
+    }
+    let mut expected = UNSAFE.map(str::to_owned);
+    expected.sort();
+    allowed.sort();
+    assert_eq!(allowed, expected);
+}
+
 #[test]
 fn what_is_made_is_shared_as_the_repository_says() {
     for (file, text) in sources() {

@@ -13,6 +13,7 @@
 pub(crate) mod exit_codes;
 pub(crate) mod failure;
 pub(crate) mod question;
+#[allow(unsafe_code, reason = "a signal handler must be async-signal-safe, which no type can show")]
 pub(crate) mod signals;
 pub(crate) mod terminal;
 pub(crate) mod transcript;
