@@ -66,8 +66,8 @@ carries() {
 identify self
 [ "$process" = "$$" ] || begun=' ' running=' '
 
-# What left the group of a command that runs, until nobody is found anymore: `setsid` is known by the
-# environment too. One that overwrites its environment is not found.
+# Kills the processes that left a command's group, for example with `setsid`, until none is found.
+# They are found by their environment, so one that overwrites its environment is not found.
 rounds=0
 found=$running
 while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
