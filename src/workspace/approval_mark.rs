@@ -20,6 +20,7 @@ use crate::model::{
     error::{Error, ErrorKind},
     stored_names::state,
 };
+use crate::util::state_file;
 
 /// The mode of a mark. All accounts can read it, because a deploying account reads the marks of
 /// others. Only its owner can write it, even in a shared repository.
@@ -60,9 +61,7 @@ impl Workspace {
     pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
         let path = self.mark_path(approval);
         let failed = |source| Error::io("read", &path, source);
-        let no_follow = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
-        let flags = i32::try_from(no_follow.bits()).unwrap_or_default();
-        let file = match File::options().read(true).custom_flags(flags).open(&path) {
+        let file = match state_file::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(failed)?,
         };

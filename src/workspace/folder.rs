@@ -13,6 +13,7 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -58,7 +59,7 @@ impl Workspace {
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
         self.own_builds()?;
         let path = self.builds_dir();
-        let dir = match File::open(path) {
+        let dir = match state_file::open_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             dir => dir.map_err(|source| Error::io("open the builds directory", path, source))?,
         };

@@ -10,6 +10,7 @@ use std::{
 
 use rustix::fs::statvfs;
 
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -138,7 +139,7 @@ impl Workspace {
         let pattern = exclude_pattern(inside);
         let path = self.common_dir.join("info/exclude");
         let failed = |source| Error::io("exclude the builds from git in", &path, source);
-        let text = match fs::read(&path) {
+        let text = match state_file::read_foreign(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(failed)?,
         };
@@ -198,11 +199,13 @@ impl Workspace {
 pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    let made = match File::create(&new) {
+    let made = match state_file::create(Path::new(&new)) {
         // Another account's file: that process was killed before it could share the file.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             // If the file does not exist, the directory is not writable.
-            fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
+            fs::remove_file(&new)
+                .map_err(|_| error)
+                .and_then(|()| state_file::create(Path::new(&new)))
         }
         made => made,
     };

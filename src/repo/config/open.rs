@@ -6,7 +6,6 @@
 
 use std::{
     cell::RefCell,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +13,7 @@ use git2::{ErrorCode, Repository};
 
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::repository::{Repo, because};
+use crate::util::state_file;
 
 impl Repo {
     /// Opens the repository at this path: a bare one, the root of a main or linked working tree, or
@@ -141,7 +141,7 @@ fn git_dir_at(path: &Path) -> Option<PathBuf> {
     if found.is_dir() {
         return found.join("HEAD").exists().then_some(found);
     }
-    let text = fs::read_to_string(&found).ok()?;
+    let text = String::from_utf8(state_file::read_foreign(&found).ok()?).ok()?;
     let target = text.strip_prefix("gitdir:")?.trim();
     Some(found.parent()?.join(target))
 }
@@ -155,7 +155,8 @@ fn unknown_extension(git_dir: &Path) -> Option<(&'static str, String)> {
         "extensions.compatObjectFormat",
         "extensions.submodulePathConfig",
     ];
-    let shared = fs::read_to_string(git_dir.join("commondir")).ok();
+    let shared = state_file::read_foreign(&git_dir.join("commondir"));
+    let shared = shared.ok().and_then(|text| String::from_utf8(text).ok());
     let common_dir = shared.map_or_else(|| git_dir.to_path_buf(), |dir| git_dir.join(dir.trim()));
     let config = git2::Config::open(&common_dir.join("config")).ok()?;
     let found = NAMES.iter().find_map(|name| Some((*name, config.get_string(name).ok()?)))?;
