@@ -5,6 +5,7 @@ use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
 };
+use git2::ErrorClass;
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -53,12 +54,21 @@ impl fmt::Display for Repo {
     }
 }
 
-/// The hint for objects that are missing or broken.
+/// The hint for objects that are there and are not what they should be.
 pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
 
-/// git2's error as ours.
+/// The hint for objects that are missing or broken. `git fetch` stops at a loose object that is
+/// damaged, so its file has to go first.
+const REFETCH: &str = "`git fsck` shows what is damaged; remove a damaged loose object, then `git \
+                       fetch --refetch` gets it from a clone that has it";
+
+/// git2's error as ours. If an object could not be read, it comes with what helps.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
-    Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
+    let error = Error::new(ErrorKind::Git, what).with_source(source.message().to_owned());
+    match source.class() {
+        ErrorClass::Odb | ErrorClass::Zlib => error.with_hint(REFETCH),
+        _ => error,
+    }
 }
 
 /// The same error with git2's reason, without the numbers that it prints behind it. That something

@@ -11,7 +11,7 @@ use std::{
 use git2::{Oid, Repository};
 
 use crate::model::error::Error;
-use crate::repo::repository::{FSCK, git_error};
+use crate::repo::repository::git_error;
 
 /// What a walk knows of a commit.
 #[derive(Clone, Debug)]
@@ -34,9 +34,8 @@ pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Erro
 
 /// Finds one commit, or says which could not be read.
 pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
-    git.find_commit(id).map_err(|source| {
-        git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
-    })
+    git.find_commit(id)
+        .map_err(|source| git_error(format!("commit `{id}` is missing or broken"), source))
 }
 
 /// The commits reachable from `tips` and not from `hidden`, in no order.
