@@ -5,6 +5,7 @@ use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
 };
+use git2::ErrorClass;
 use std::{
     cell::RefCell,
     collections::HashMap,
@@ -55,12 +56,21 @@ impl fmt::Display for Repo {
     }
 }
 
-/// The hint for objects that are missing or broken.
+/// The hint for objects that are there and are not what they should be.
 pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
 
-/// Converts an error of git2.
+/// The hint for objects that are missing or broken. `git fetch` stops at a damaged loose object, so
+/// its file must be removed first.
+const REFETCH: &str = "`git fsck` shows what is damaged; remove a damaged loose object, then `git \
+                       fetch --refetch` gets it from a clone that has it";
+
+/// Converts an error of git2. The error of an object that could not be read gets a hint.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
-    Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
+    let error = Error::new(ErrorKind::Git, what).with_source(source.message().to_owned());
+    match source.class() {
+        ErrorClass::Odb | ErrorClass::Zlib => error.with_hint(REFETCH),
+        _ => error,
+    }
 }
 
 /// Adds git2's message to an error, unless git2 only reports that something was not found.

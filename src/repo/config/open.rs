@@ -12,7 +12,10 @@ use std::{
 use git2::{ErrorCode, Repository};
 
 use crate::model::error::{Error, ErrorKind};
-use crate::repo::repository::{Repo, because};
+use crate::repo::{
+    objects::database,
+    repository::{Repo, because, git_error},
+};
 use crate::util::state_file;
 
 impl Repo {
@@ -53,6 +56,7 @@ impl Repo {
     }
 
     fn new(git: Repository) -> Result<Self, Error> {
+        attach_database(&git)?;
         let common_dir = canonical(git.commondir())?;
         // A linked working tree does not know the path of the main one, but the shared git
         // directory does. `None` means that there is no main working tree.
@@ -73,8 +77,19 @@ impl Repo {
 }
 
 fn main_of(common_dir: &Path) -> Result<Repository, Error> {
-    Repository::open(common_dir)
-        .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))
+    let git = Repository::open(common_dir)
+        .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))?;
+    attach_database(&git)?;
+    Ok(git)
+}
+
+/// Every repository that is opened reads its objects in this way.
+fn attach_database(git: &Repository) -> Result<(), Error> {
+    let objects = git.commondir().join("objects");
+    database::attach(git).map_err(|source| {
+        git_error(format!("cannot open the objects in `{}`", objects.display()), source)
+            .with_path(objects)
+    })
 }
 
 fn existing(path: &Path) -> Result<PathBuf, Error> {

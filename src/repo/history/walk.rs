@@ -12,7 +12,7 @@ use std::{
 use git2::{Oid, Repository};
 
 use crate::model::error::Error;
-use crate::repo::repository::{FSCK, git_error};
+use crate::repo::repository::git_error;
 
 /// The data of one commit in a walk.
 #[derive(Clone, Debug)]
@@ -35,9 +35,8 @@ pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Erro
 
 /// Finds one commit. The error names the commit.
 pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
-    git.find_commit(id).map_err(|source| {
-        git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
-    })
+    git.find_commit(id)
+        .map_err(|source| git_error(format!("commit `{id}` is missing or broken"), source))
 }
 
 /// Returns the commits reachable from `tips` and not from `hidden`, unsorted.

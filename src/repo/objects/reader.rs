@@ -5,7 +5,11 @@
 
 use std::io;
 
-use super::tree::{self, Entry};
+use super::{
+    alternates::object_dirs,
+    loose::LooseObjects,
+    tree::{self, Entry},
+};
 use crate::model::{
     commit::{CommitId, TreeId},
     error::{Error, ErrorKind},
@@ -29,6 +33,7 @@ pub(crate) struct TreeEntry {
 /// The object database of a repository, opened once for many reads.
 pub(crate) struct Objects<'repo> {
     odb: git2::Odb<'repo>,
+    loose: LooseObjects,
 }
 
 /// The contents of a blob, in memory.
@@ -46,7 +51,7 @@ impl Repo {
     pub(crate) fn objects(&self) -> Result<Objects<'_>, Error> {
         let odb = self.git.odb();
         let odb = odb.map_err(|source| git_error("cannot open the object database", source))?;
-        Ok(Objects { odb })
+        Ok(Objects { odb, loose: LooseObjects::new(object_dirs(self.common_dir())) })
     }
 
     /// Returns the tree of a commit.
@@ -70,15 +75,12 @@ impl Objects<'_> {
         self.read(&id, git2::ObjectType::Blob).map(Blob)
     }
 
-    /// Opens a stream of a blob with at least this many bytes, and returns it with the blob's size.
-    ///
-    /// Returns `None` for smaller blobs and for packed ones. libgit2 streams only loose objects,
-    /// and the size of a packed object costs almost as much as its contents.
+    /// A loose blob of at least this many bytes, read piece by piece, and its size. libgit2 gives
+    /// packed ones only whole.
     pub(crate) fn large_blob(&self, id: [u8; 20], bytes_min: u64) -> Option<(impl io::Read, u64)> {
-        let oid = git2::Oid::from_bytes(&id).ok()?;
-        let (reader, size, kind) = self.odb.reader(oid).ok()?;
-        let size = size as u64;
-        (kind == git2::ObjectType::Blob && size >= bytes_min).then_some((reader, size))
+        let object = self.loose.open(&id).ok()??;
+        let size = object.size;
+        (object.kind == git2::ObjectType::Blob && size >= bytes_min).then_some((object, size))
     }
 
     fn read(&self, id: &[u8; 20], kind: git2::ObjectType) -> Result<git2::OdbObject<'_>, Error> {

@@ -53,8 +53,7 @@ pub(in crate::repo) fn each_entry(
     tree: Oid,
     mut each: impl FnMut(Entry<'_>) -> bool,
 ) -> Result<(), Error> {
-    let unreadable =
-        |source| git_error(format!("tree `{tree}` is missing or broken"), source).with_hint(FSCK);
+    let unreadable = |source| git_error(format!("tree `{tree}` is missing or broken"), source);
     let odb = git.odb().map_err(unreadable)?;
     let object = odb.read(tree).map_err(unreadable)?;
     if object.kind() != ObjectType::Tree {

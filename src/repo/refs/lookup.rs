@@ -6,7 +6,7 @@ use git2::{ErrorCode, ObjectType, Oid, Reference};
 
 use crate::repo::{
     history::walk::AncestorSearch,
-    repository::{FSCK, Repo, commit_id, git_error, oid},
+    repository::{Repo, commit_id, git_error, oid},
 };
 use crate::{
     model::{
@@ -81,7 +81,7 @@ impl Repo {
             Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
             Err(source) => {
                 let what = format!("object `{id}` is broken");
-                return Err(git_error(what, source).with_hint(FSCK));
+                return Err(git_error(what, source));
             }
         };
         let commit = object.peel(ObjectType::Commit).ok();
