@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     note_index::notes_differing,
     notes_ref::Notes,
-    notes_tree::NotesTree,
+    notes_tree::{NotesTree, is_too_large},
     records::{Line, parse_lines},
     verdicts::Note,
 };
@@ -259,8 +259,9 @@ impl NotesMerge<'_, '_> {
     ) -> Result<(Option<Oid>, Changed<T>), Error> {
         let mut changed = Vec::new();
         for id in notes_differing(&ours, self.theirs)? {
-            let Some(theirs) = self.theirs.get(id)? else { continue };
-            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get(id)?, theirs };
+            let theirs = self.theirs.get(id)?.filter(|text| !is_too_large(text));
+            let Some(theirs) = theirs else { continue };
+            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get_to_edit(id)?, theirs };
             if note.ours.as_ref() == Some(&note.theirs) {
                 continue;
             }

@@ -4,13 +4,17 @@ use std::{
     env,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Read, Write},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::builder::styling::{AnsiColor, Style};
 use tinyci::{Outcome, builds::NotRemoved};
 
 use crate::console::{
+    exit_codes::{OK, USAGE},
     failure::Failure,
     visible::{Visible, visible},
 };
@@ -61,6 +65,7 @@ impl Stdout {
         }
         let mut stdout = io::stdout().lock();
         self.gone = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+        self.gone.iter().for_each(note_lost_output);
     }
 
     /// Writes text and a newline.
@@ -77,9 +82,7 @@ impl Stdout {
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.end();
         match self.gone.take() {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::broken(format!("cannot write to standard output: {error}")))
-            }
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
             _ => Ok(()),
         }
     }
@@ -99,6 +102,34 @@ impl Drop for Stdout {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Why output was lost first, if it was. A closed pipe is not a loss.
+static LOST: OnceLock<String> = OnceLock::new();
+
+fn note_lost_output(error: &io::Error) {
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+fn cannot_write(error: impl Display) -> Failure {
+    Failure::broken(format!("cannot write to standard output: {error}"))
+}
+
+/// Returns the failure of a write to standard output, by whatever part of the program.
+pub(crate) fn lost_output() -> Option<Failure> {
+    LOST.get().map(cannot_write)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments. Returns the exit code.
+pub(crate) fn show_usage(error: &clap::Error) -> u8 {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    if error.use_stderr() {
+        return USAGE;
+    }
+    printed.err().iter().for_each(note_lost_output);
+    OK
 }
 
 /// The most bytes that standard input may have: some hundred thousand refs of a push.
