@@ -9,6 +9,8 @@ use std::{
     vec,
 };
 
+use rustix::io::Errno;
+
 use super::checkout::{ExportOptions, Exported};
 use crate::{
     export::{
@@ -302,21 +304,29 @@ impl<'a> Walk<'a> {
     /// The tree holds something that is not written: `what` is the end of the sentence.
     fn refused(&self, what: &str) -> Error {
         let message = format!("cannot export {}: `{}` {what}", self.commit, show(&self.path));
-        Error::new(ErrorKind::Git, message)
+        Error::new(ErrorKind::Git, message).with_commit_at_fault()
     }
 
     /// git's data for the path in hand cannot be read.
     fn unreadable(&self, error: &Error) -> Error {
         let path = if self.path.is_empty() { "/".to_owned() } else { show(&self.path) };
         let message = format!("cannot export `{path}` of {}: {}", self.commit, error.report());
-        Error::new(ErrorKind::Git, message)
+        let said = Error::new(ErrorKind::Git, message);
+        if error.is_fault_of_commit() { said.with_commit_at_fault() } else { said }
     }
 
     /// The file system refuses the path in hand. That something is there already can only come
     /// from the tree: the target was empty.
     fn unwritable(&self, what: &str, error: io::Error) -> Error {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return self.refused("has the same name as another entry on this file system");
+        match Errno::from_io_error(&error) {
+            Some(Errno::EXIST) => {
+                return self.refused("has the same name as another entry on this file system");
+            }
+            Some(Errno::NAMETOOLONG) => {
+                return self.refused("is longer than this file system allows");
+            }
+            Some(Errno::ILSEQ) => return self.refused("has a name that this file system refuses"),
+            _ => {}
         }
         let path: PathBuf = self.target.join(OsStr::from_bytes(&self.path));
         Error::io(what, &path, error)

@@ -197,7 +197,7 @@ fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
 
 /// Whether a commit fails by this error before its first step.
 fn is_of_config(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script)
+    error.is_fault_of_commit()
 }
 
 /// What is run, and of what.

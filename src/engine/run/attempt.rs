@@ -93,6 +93,7 @@ pub(in crate::engine) fn attempt(
         ..Record::begun(run.clone(), &job.commit, SystemTime::now())
     };
     let mut voice = JobReporter::new(site.events, site.logs, &job.commit, &run);
+    repo.malformed_fields(job.commit.id).into_iter().for_each(|sentence| voice.warn(sentence));
     if let Some(skipped) = skipped_by_somebody(repo, job) {
         voice.warn(format!(
             "skipped {}; testing it anyway, because this is a retry",
@@ -188,10 +189,10 @@ impl JobResult {
 }
 
 impl From<&Error> for JobResult {
-    /// An error on the way to the first step: whose fault it is depends on its kind.
+    /// An error on the way to the first step.
     fn from(error: &Error) -> Self {
         let outcome = match error.kind() {
-            ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
+            _ if error.is_fault_of_commit() => Outcome::Failure,
             ErrorKind::Canceled => Outcome::Canceled,
             _ => Outcome::Error,
         };

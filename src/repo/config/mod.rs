@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `config_cleanup` | taking lines out of a configuration file |
+//! | `environment` | git's configuration in the environment |
 //! | `git_config` | reading and writing it |
 //! | `libgit2` | what is set for the whole process, on request |
 //! | `open` | opening a repository |
@@ -11,6 +12,7 @@
 //! | `state_format` | which versions of tinyci may use the state |
 
 pub(in crate::repo) mod config_cleanup;
+pub(in crate::repo) mod environment;
 pub(in crate::repo) mod git_config;
 pub(in crate::repo) mod libgit2;
 pub(in crate::repo) mod open;

@@ -15,8 +15,8 @@ use super::{
     ref_memory::{RefMemory, Remembered, is_remembered},
 };
 use crate::repo::{
-    history::walk,
-    objects::shared_write::write_object,
+    history::walk::{self, AncestorSearch},
+    objects::{commit::stored, shared_write::write_object},
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
 use crate::{model::error::Error, util::suggestion::hinted};
@@ -127,7 +127,9 @@ impl Repo {
 
     /// Whether one commit is another one, or a descendant of it.
     pub(in crate::repo) fn contains(&self, tip: Oid, known: Oid) -> bool {
-        tip == known || self.git.graph_descendant_of(tip, known).unwrap_or(false)
+        AncestorSearch::new(&self.git, &[tip])
+            .and_then(|mut below| below.contains(known))
+            .unwrap_or(false)
     }
 
     /// Learns what the refs name by now, and keeps git from removing it for a while.
@@ -280,7 +282,7 @@ impl Repo {
             let Some(name) = reference.name().ok().filter(|name| is_remembered(name)) else {
                 continue;
             };
-            let tip = reference.target().filter(|tip| self.git.find_commit(*tip).is_ok());
+            let tip = reference.target().filter(|tip| stored(&self.git, *tip).is_ok());
             named.insert(name.to_owned(), tip);
         }
         Ok(named)

@@ -3,8 +3,9 @@
 use super::sources::{files_below, module, sources};
 
 /// Outside things, and the only module that may name them.
-const ABSENCES: [(&str, &str); 6] = [
+const ABSENCES: [(&str, &str); 7] = [
     ("git2::", "repo"),
+    ("libgit2_sys", "repo"),
     ("rhai::", "script"),
     ("posix_spawn", "process"),
     ("process::Command", "process"),
