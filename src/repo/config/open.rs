@@ -11,6 +11,7 @@ use std::{
 
 use git2::{ErrorCode, Repository};
 
+use super::environment;
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::{
     objects::database,
@@ -56,7 +57,7 @@ impl Repo {
     }
 
     fn new(git: Repository) -> Result<Self, Error> {
-        attach_database(&git)?;
+        prepare(&git)?;
         let common_dir = canonical(git.commondir())?;
         // A linked working tree does not know the path of the main one, but the shared git
         // directory does. `None` means that there is no main working tree.
@@ -79,12 +80,16 @@ impl Repo {
 fn main_of(common_dir: &Path) -> Result<Repository, Error> {
     let git = Repository::open(common_dir)
         .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))?;
-    attach_database(&git)?;
+    prepare(&git)?;
     Ok(git)
 }
 
-/// Every repository that is opened reads its objects in this way.
-fn attach_database(git: &Repository) -> Result<(), Error> {
+/// Every repository that is opened reads its objects and its configuration in this way.
+fn prepare(git: &Repository) -> Result<(), Error> {
+    environment::apply(git).map_err(|fault| {
+        let message = format!("cannot use git's configuration in the environment: {fault}");
+        Error::new(ErrorKind::InvalidArg, message)
+    })?;
     let objects = git.commondir().join("objects");
     database::attach(git).map_err(|source| {
         git_error(format!("cannot open the objects in `{}`", objects.display()), source)
@@ -107,6 +112,12 @@ fn canonical(path: &Path) -> Result<PathBuf, Error> {
 fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error {
     if source.code() == ErrorCode::Owner {
         return not_owned(path, git_dir.as_deref());
+    }
+    if let Some((_, file)) = environment::unreadable_user_files().next() {
+        let message = format!("cannot read git's configuration in `{}`", file.display());
+        let hint = "git skips such a file; set HOME to a directory of this account";
+        let error = Error::new(ErrorKind::Git, message).with_path(file).with_hint(hint);
+        return error.with_source(source.message().to_owned());
     }
     if let Some((name, value)) = git_dir.as_deref().and_then(unknown_extension) {
         let message = format!(
@@ -134,10 +145,14 @@ fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
     // `components` removes a final slash, because libgit2 does not recognize the path with one.
     let trusted: PathBuf = trusted.unwrap_or(git_dir).components().collect();
     let message = format!("refusing to use `{}`: it belongs to another user", path.display());
-    let hint = format!(
+    let mut hint = format!(
         "if you trust it, `git config --global --add safe.directory '{}'`",
         trusted.display()
     );
+    if environment::is_in_use() {
+        hint += "; `safe.directory` counts only in the user's and the system's own files, not in the \
+                 environment";
+    }
     Error::new(ErrorKind::Git, message).with_path(path).with_hint(hint)
 }
 

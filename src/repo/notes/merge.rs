@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use git2::{ErrorCode, Oid};
+use git2::Oid;
 use serde::Serialize;
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     verdicts::Note,
 };
 use crate::repo::{
+    history::walk,
     refs::atomic_ref::{self, Edit},
     repository::{RECORDS, Repo, VERDICTS, git_error},
 };
@@ -224,11 +225,12 @@ impl Repo {
 
     /// Returns the merge base of two commits of the notes.
     fn base_of(&self, ours: Oid, theirs: Oid) -> Result<Option<Oid>, Error> {
-        match self.git.merge_base(ours, theirs) {
-            Ok(base) => Ok(Some(base)),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(git_error("cannot read the history of the notes", source)),
-        }
+        let bases = walk::merge_bases(&self.git, ours, theirs);
+        let bases = bases.map_err(|error| {
+            let kind = error.kind();
+            Error::new(kind, "cannot read the history of the notes").with_source(error.report())
+        })?;
+        Ok(bases.first().copied())
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `alternates` | where objects are |
 //! | `attributes` | .gitattributes and conversions |
+//! | `commit` | commits, also malformed ones |
 //! | `database` | what libgit2 reads objects through |
 //! | `description` | the text of commits |
 //! | `loose` | reading loose objects |
@@ -15,6 +16,7 @@
 
 pub(in crate::repo) mod alternates;
 pub(in crate::repo) mod attributes;
+pub(in crate::repo) mod commit;
 #[allow(unsafe_code, reason = "libgit2 calls a backend through C")]
 pub(in crate::repo) mod database;
 pub(in crate::repo) mod description;

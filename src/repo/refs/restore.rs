@@ -15,8 +15,8 @@ use super::{
     ref_memory::{RefMemory, Remembered, is_remembered},
 };
 use crate::repo::{
-    history::walk,
-    objects::shared_write::write_object,
+    history::walk::{self, AncestorSearch},
+    objects::{commit::stored, shared_write::write_object},
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
 use crate::{
@@ -133,7 +133,9 @@ impl Repo {
 
     /// Returns true if `tip` is `known` or a descendant of it.
     pub(in crate::repo) fn contains(&self, tip: Oid, known: Oid) -> bool {
-        tip == known || self.git.graph_descendant_of(tip, known).unwrap_or(false)
+        AncestorSearch::new(&self.git, &[tip])
+            .and_then(|mut below| below.contains(known))
+            .unwrap_or(false)
     }
 
     /// Updates the memory from the current refs, and protects its objects from `git gc` for a
@@ -296,7 +298,7 @@ impl Repo {
             let Some(name) = reference.name().ok().filter(|name| is_remembered(name)) else {
                 continue;
             };
-            let tip = reference.target().filter(|tip| self.git.find_commit(*tip).is_ok());
+            let tip = reference.target().filter(|tip| stored(&self.git, *tip).is_ok());
             named.insert(name.to_owned(), tip);
         }
         Ok(named)
