@@ -139,8 +139,11 @@ mod tests {
         let workspace = Workspace::new(repo.path(), None, repo.path());
         let id = CommitId::from_bytes([7; 20]);
         workspace.mark_approval(id).unwrap();
+        let path = workspace.mark_path(id);
+        // The other account can write to the directory of a shared repository.
+        fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o775)).unwrap();
         // Only root can give a file to another account.
-        if std::os::unix::fs::chown(workspace.mark_path(id), Some(12345), None).is_ok() {
+        if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
             assert_eq!(workspace.approval_account(id).unwrap(), Some(12345));
         }
     }

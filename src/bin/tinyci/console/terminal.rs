@@ -124,10 +124,14 @@ pub(crate) fn lost_output() -> Option<Failure> {
 
 /// Prints the help that was asked for, or what is wrong with the arguments. Returns the exit code.
 pub(crate) fn show_usage(error: &clap::Error) -> u8 {
-    let printed = error.print().and_then(|()| io::stdout().flush());
     if error.use_stderr() {
+        let text = error.render();
+        let text =
+            if has_colors(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
+        let _ = write!(io::stderr(), "{}", shown(&text));
         return USAGE;
     }
+    let printed = error.print().and_then(|()| io::stdout().flush());
     printed.err().iter().for_each(note_lost_output);
     OK
 }
@@ -170,6 +174,13 @@ pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
     not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
 }
 
+/// True for a terminal that has colors, unless `NO_COLOR` is set.
+fn has_colors(stream: &impl IsTerminal) -> bool {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+    stream.is_terminal() && !unwanted && !dumb
+}
+
 /// Colors for standard output, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
@@ -177,11 +188,8 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// Colors on a terminal that has them, unless `NO_COLOR` is set.
     pub(crate) fn of_stdout() -> Self {
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
+        Self { on: has_colors(&io::stdout()) }
     }
 
     /// Returns the text in the color of an outcome.
