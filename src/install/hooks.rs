@@ -15,7 +15,7 @@ use std::{
 use crate::{
     install::block::{block, is_ancestor, is_own_script, own_script, with_block, without_block},
     model::error::{Error, ErrorKind},
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
 };
 
 /// Where the ancestor's hook is kept for an uninstall.
@@ -220,17 +220,16 @@ fn real_path(path: &Path) -> PathBuf {
 fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), Error> {
     let failed = |source| Error::io("write the hook", path, source);
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".post-receive-").permissions(fs::Permissions::from_mode(0o777));
-    let mut file = builder.tempfile_in(dir).map_err(failed)?;
+    unfinished::remove_abandoned(dir);
+    let mut file = unfinished::create(dir, 0o777).map_err(failed)?;
     file.write_all(text).map_err(failed)?;
     if let Some(before) = before {
         // Only root can give a file away; for others it is theirs in the first place, or may stay.
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(before.permissions()).map_err(failed)?;
     }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    // Half a hook fails every push, and it is written once: so always to the disk.
+    Flush::default().persist(file, path).map_err(failed)
 }
 
 /// Moves the ancestor's `post-update` out of the way, if it is exactly that.

@@ -55,8 +55,10 @@ pub(crate) mod state {
     pub(crate) const TESTED_TIPS: &str = "tested-tips";
     /// What tinyci's refs named when it last looked.
     pub(crate) const REFS: &str = "refs";
-    /// The ref that is being moved.
+    /// Locked by whoever moves a ref or changes the configuration.
     pub(crate) const INTENT: &str = "intent";
+    /// Files of git that are being replaced.
+    pub(crate) const LOCKING: &str = "locking";
     /// The repository's id.
     pub(crate) const ID: &str = "id";
     /// What `install` changed in git's configuration.

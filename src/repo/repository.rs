@@ -7,10 +7,13 @@ use crate::model::{
 };
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     path::{Path, PathBuf},
 };
+
+/// Objects that no ref needs yet.
+pub(in crate::repo) type NewObjects = BTreeMap<git2::Oid, (git2::ObjectType, Vec<u8>)>;
 
 /// An open repository. `Send`, not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
@@ -20,6 +23,10 @@ pub(crate) struct Repo {
     pub(super) bare: bool,
     /// What was found out of tips that no ref names: whether all that they need is there.
     pub(super) whole: RefCell<HashMap<git2::Oid, bool>>,
+    /// Of states of tinyci's refs, whether they can be read.
+    pub(super) readable: RefCell<HashMap<git2::Oid, bool>>,
+    /// What was made and not written yet.
+    pub(super) new_objects: RefCell<NewObjects>,
 }
 
 impl Repo {

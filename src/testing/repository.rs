@@ -32,6 +32,8 @@ impl TestRepo {
         std::fs::create_dir(&path).expect("a folder for the repository");
         let repo = Self { dir, path, clock: AtomicI64::new(1_500_000_000) };
         repo.git(args);
+        // Flushes take most of the time of a test that is not about them.
+        repo.git(&["config", "core.fsync", "none"]);
         repo
     }
 

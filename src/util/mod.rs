@@ -6,22 +6,26 @@
 //! | `bytes` | sizes such as `10m`, read and shown |
 //! | `clock` | what time it is, and the prefix of log lines |
 //! | `duration` | times such as `90s` |
+//! | `flush` | [`Flush`](flush::Flush): what is forced to the disk, as `core.fsync` says |
 //! | `header` | the version in the first line of a text file |
 //! | `hex` | bytes as hexadecimal digits |
 //! | `lock` | locks after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
 //! | `suggestion` | "did you mean", and `hint:` lines |
 //! | `threads` | threads with a large stack, and the text of a panic |
+//! | `unfinished` | files that are written beside their place |
 //! | `version_order` | which of two version numbers is newer |
 
 pub(crate) mod blob_id;
 pub(crate) mod bytes;
 pub(crate) mod clock;
 pub(crate) mod duration;
+pub(crate) mod flush;
 pub(crate) mod header;
 pub(crate) mod hex;
 pub(crate) mod lock;
 pub(crate) mod sharing;
 pub(crate) mod suggestion;
 pub(crate) mod threads;
+pub(crate) mod unfinished;
 pub(crate) mod version_order;

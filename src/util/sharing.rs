@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::{fd::AsFd, unix::fs::PermissionsExt},
+    os::fd::AsFd,
     path::Path,
 };
 
@@ -16,6 +16,8 @@ use rustix::{
     io::Errno,
 };
 use tempfile::NamedTempFile;
+
+use crate::util::unfinished;
 
 /// What git grants for `group` and `all`.
 const GROUP: u32 = 0o660;
@@ -113,10 +115,8 @@ impl Sharing {
     /// # Errors
     ///
     /// Those of the system.
-    pub(crate) fn new_file_in(self, dir: &Path, prefix: &str) -> io::Result<NamedTempFile> {
-        let as_umask_says = fs::Permissions::from_mode(0o666);
-        let mut builder = tempfile::Builder::new();
-        let file = builder.prefix(prefix).permissions(as_umask_says).tempfile_in(dir)?;
+    pub(crate) fn new_file_in(self, dir: &Path) -> io::Result<NamedTempFile> {
+        let file = unfinished::create(dir, 0o666)?;
         self.adjust_open(file.as_file())?;
         Ok(file)
     }
@@ -196,6 +196,8 @@ fn truth(text: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use std::process::Command;
 
     use super::*;

@@ -7,7 +7,7 @@
 //! accounts that share a repository can rename each other's files there, but not write them.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::{File, Permissions},
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
@@ -19,6 +19,7 @@ use crate::model::{
     error::{Error, ErrorKind},
     stored_names::state,
 };
+use crate::util::unfinished;
 
 /// Everybody may read it, since an account that deploys looks at the marks of others; nobody else may
 /// write it, whoever the repository is shared with.
@@ -36,18 +37,17 @@ impl Workspace {
     pub(crate) fn mark_approval(&self, approval: CommitId) -> Result<(), Error> {
         self.prepare_state()?;
         let path = self.mark_path(approval);
-        let write = |mut file: File| {
+        let dir = path.parent().unwrap_or(&path);
+        let write = || {
+            // Half a mark is none, but it would stand in the way of the next.
+            let mut file = unfinished::create(dir, MODE)?;
             file.write_all(&text_of(approval))?;
-            file.set_permissions(Permissions::from_mode(MODE))
+            file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+            self.flush().state(file.as_file())?;
+            file.persist_noclobber(&path)?;
+            self.flush().state_dir(dir)
         };
-        let made = File::options().write(true).create_new(true).mode(MODE).open(&path);
-        let written = made.and_then(|file| {
-            write(file).inspect_err(|_| {
-                // Half a mark is none, but it would stand in the way of the next.
-                let _ = fs::remove_file(&path);
-            })
-        });
-        written.map_err(|source| Error::io("write", &path, source))
+        write().map_err(|source: io::Error| Error::io("write", &path, source))
     }
 
     /// The number of the account that gave this approval here; none if it was given elsewhere.
@@ -94,7 +94,7 @@ fn text_of(approval: CommitId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
     use crate::testing::TestRepo;

@@ -1,8 +1,7 @@
 //! [`Attempts`]: how often a commit was tried without a verdict, kept on disk.
 //!
 //! Counted before the export, so that a commit that kills its engine is counted too. Lines of
-//! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole; not forced to the disk, which would cost a good part of a
-//! small commit's time: after a power cut the last counts may be missing, and cost one more try.
+//! `<full id> <count>`, and the name of a secret if it was for want of that, replaced whole.
 
 use std::{fmt::Write as _, fs, io, sync::Mutex};
 
@@ -125,7 +124,12 @@ impl Attempts {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{commit} {tried}{}", rest.collect::<String>());
         }
-        let stored = self.workspace.replace_state(state::ATTEMPTS, text.as_bytes());
+        // A commit that brings the whole machine down must not do so for ever. That a count is taken
+        // back can wait.
+        let stored = match after > tried {
+            true => self.workspace.replace_and_flush(state::ATTEMPTS, text.as_bytes()),
+            false => self.workspace.replace_state(state::ATTEMPTS, text.as_bytes()),
+        };
         stored.map_err(|source| {
             Error::io("count an attempt in", &self.workspace.state_path(state::ATTEMPTS), source)
         })?;

@@ -25,7 +25,7 @@ use crate::{
         error::{Error, ErrorKind},
         not_removed::NotRemoved,
     },
-    util::sharing::Sharing,
+    util::{sharing::Sharing, unfinished},
     workspace::{
         aside::{is_aside, rename_aside},
         layout::{Workspace, replace_file},
@@ -225,6 +225,7 @@ impl Build {
     /// [`Busy`](ErrorKind::Busy) where others keep it, [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
         let occupied = self.occupy(is_canceled, |folder| folder.try_lock())?;
+        unfinished::remove_abandoned(&self.dir);
         // An `export` in there would not be ours to replace.
         if is_mount_point(&self.dir) {
             return Err(mounted(&self.dir, 0));

@@ -8,13 +8,14 @@ use std::{
 };
 
 use rustix::fs::statvfs;
+use tempfile::NamedTempFile;
 
 use crate::{
     model::{
         error::{Error, ErrorKind},
         stored_names::{builds, state},
     },
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
     workspace::build::Build,
 };
 
@@ -28,6 +29,7 @@ pub(crate) struct Workspace {
     named: bool,
     common_dir: PathBuf,
     sharing: Sharing,
+    flush: Flush,
 }
 
 impl Workspace {
@@ -40,6 +42,7 @@ impl Workspace {
             named: builds_dir.is_some(),
             common_dir: common_dir.to_path_buf(),
             sharing: Sharing::default(),
+            flush: Flush::default(),
         }
     }
 
@@ -47,6 +50,17 @@ impl Workspace {
     #[must_use]
     pub(crate) fn shared(self, sharing: Sharing) -> Workspace {
         Workspace { sharing, ..self }
+    }
+
+    /// The same, with what is written here flushed like this.
+    #[must_use]
+    pub(crate) fn flushed(self, flush: Flush) -> Workspace {
+        Workspace { flush, ..self }
+    }
+
+    /// What is flushed to the disk.
+    pub(super) fn flush(&self) -> Flush {
+        self.flush
     }
 
     /// Which other accounts may use what is written here.
@@ -169,9 +183,23 @@ impl Workspace {
         made.map_err(|source| Error::io("create the directory", &dir, source))
     }
 
-    /// Replaces a file of the state, as [`replace_file`] does.
+    /// Replaces a file of the state whole, and not on the disk before the system gets to it: after a
+    /// power cut the old contents will do, or none.
     pub(super) fn replace_state(&self, name: &str, text: &[u8]) -> io::Result<()> {
         replace_file(&self.state_path(name), text, self.sharing)
+    }
+
+    /// Replaces a file of the state on the disk.
+    pub(super) fn replace_and_flush(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let path = self.state_path(name);
+        self.flush.persist(new_file(&path, text, self.sharing)?, &path)
+    }
+
+    /// Removes what killed writers left in the state.
+    pub(super) fn remove_abandoned(&self) {
+        for dir in ["", state::PUSHED, state::CANCEL] {
+            unfinished::remove_abandoned(&self.state_path(dir));
+        }
     }
 
     /// Makes this folder and those above it; what stands there already must be a folder and no
@@ -189,24 +217,17 @@ impl Workspace {
     }
 }
 
-/// Replaces a small file whole: readers see the old text or the new one. The new text stands
-/// under a fixed name for a moment, so that killed writers leave at most that one file behind;
-/// only who has the lock, or the build folder, to itself may call this.
+/// Replaces a small file whole: readers see the old text or the new one.
 pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let made = match File::create(&new) {
-        // Another account's, which was killed before it could share it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // If there is none, it is the folder that takes no files.
-            fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
-        }
-        made => made,
-    };
-    let mut file = made?;
-    sharing.adjust_open(&file)?;
+    new_file(path, text, sharing)?.persist(path)?;
+    Ok(())
+}
+
+/// A file with this text, beside the place that it is for.
+fn new_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<NamedTempFile> {
+    let mut file = sharing.new_file_in(path.parent().unwrap_or(path))?;
     file.write_all(text)?;
-    fs::rename(&new, path)
+    Ok(file)
 }
 
 /// The error for what stands in the place of a folder.

@@ -89,6 +89,7 @@ impl Workspace {
                 .and_then(|()| File::options().write(true).open(self.state_path(state::WAKE)))
                 .and_then(|request_scan| request_scan.set_len(0));
         }
+        self.remove_abandoned();
         // One that was killed has left word of itself, which is none of this holder.
         let _ = fs::remove_file(self.state_path(state::HOLDER));
         let running = lock_file::hold(&self.state_path(state::RUNNING), self.sharing());

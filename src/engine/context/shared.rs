@@ -11,7 +11,7 @@ use crate::{
     process::{Guard, local_executor::LocalExecutor},
     repo::{Repo, Settings},
     script::LastScript,
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing},
     workspace::{LogLimits, Logs, Workspace},
 };
 use jiff::tz::TimeZone;
@@ -26,6 +26,7 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) common_dir: PathBuf,
     /// Which other accounts may use what is written.
     pub(in crate::engine) sharing: Sharing,
+    pub(in crate::engine) flush: Flush,
     pub(in crate::engine) settings: Settings,
     pub(in crate::engine) options: Options,
     pub(in crate::engine) warnings: Vec<String>,
@@ -52,6 +53,7 @@ impl Shared {
     pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
             .shared(self.sharing)
+            .flushed(self.flush)
     }
 
     /// Which secrets this commit may have.

@@ -1,11 +1,11 @@
 //! Git's configuration beyond our own section: where hooks stand, where a remote is, and values
 //! that installing adds to the repository's own file.
 
-use std::path::PathBuf;
+use std::{fs, io, path::PathBuf};
 
 use git2::{Config, ErrorCode};
 
-use super::config_cleanup;
+use super::config_cleanup::without;
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::{
     objects::shared_write::share,
@@ -67,8 +67,7 @@ impl Repo {
             return Ok(false);
         }
         // An expression that matches no value replaces none, so that the new one is added.
-        let added = self.own_config()?.set_multivar(key, "a^", value);
-        added.and_then(|()| self.share_config()).map_err(|source| self.unwritten(key, source))?;
+        self.edit_config(key, |config| config.set_multivar(key, "a^", value), None)?;
         Ok(true)
     }
 
@@ -77,11 +76,8 @@ impl Repo {
         if !self.config_values(key)?.iter().any(|known| known == value) {
             return Ok(false);
         }
-        let removed = self.own_config()?.remove_multivar(key, &exactly(value));
-        removed.map_err(|source| self.unwritten(key, source))?;
-        // The value is gone, which is what counts; a header that stays says nothing.
-        let _ = config_cleanup::remove(&self.config_file(), key);
-        self.share_config().map_err(|source| self.unwritten(key, source))?;
+        let section = key.rsplit_once('.').map(|(section, _)| section);
+        self.edit_config(key, |config| config.remove_multivar(key, &exactly(value)), section)?;
         Ok(true)
     }
 
@@ -124,9 +120,33 @@ impl Repo {
         self.common_dir().join("config")
     }
 
-    /// The file was replaced by one of this account's.
-    fn share_config(&self) -> Result<(), git2::Error> {
-        share(&self.git, [&*self.config_file()])
+    /// Replaces the file by an edited one, under git's lock on it, and takes the empty headers of a
+    /// section out. libgit2 would edit it in place: a kill would leave its lock for good, and a power
+    /// cut an empty configuration.
+    fn edit_config(
+        &self,
+        key: &str,
+        edit: impl FnOnce(&mut Config) -> Result<(), git2::Error>,
+        section: Option<&str>,
+    ) -> Result<(), Error> {
+        let owner = self.intent()?;
+        let file = self.config_file();
+        let write = || -> io::Result<()> {
+            let mut lock = owner.lock_file(&file, b"")?;
+            let copy = owner.scratch_file(&fs::read(lock.path())?)?;
+            let edited = Config::open(&copy).and_then(|mut config| edit(&mut config));
+            edited.map_err(|source| io::Error::other(source.message().to_owned()))?;
+            let text = fs::read(&copy)?;
+            fs::remove_file(&copy)?;
+            let text = section.and_then(|section| without(&text, section)).unwrap_or(text);
+            lock.write(&text)?;
+            lock.set_permissions(fs::metadata(lock.path())?.permissions())?;
+            lock.replace()
+        };
+        write().map_err(|source| self.unwritten(key, source))?;
+        // The file was replaced by one of this account's.
+        let shared = share(&self.git, [&*file]);
+        shared.map_err(|source| self.unwritten(key, io::Error::other(source.message().to_owned())))
     }
 
     fn own_config(&self) -> Result<Config, Error> {
@@ -136,16 +156,16 @@ impl Repo {
         })
     }
 
-    fn unwritten(&self, key: &str, source: git2::Error) -> Error {
-        let file = self.config_file();
-        let file = file.display();
-        let advice = match source.code() {
-            ErrorCode::Locked => {
-                format!(": another program created `{file}.lock`")
-            }
-            _ => String::new(),
-        };
-        git_error(format!("cannot write `{key}` to `{file}`{advice}"), source)
+    fn unwritten(&self, key: &str, source: io::Error) -> Error {
+        let path = self.config_file();
+        let file = path.display();
+        let message = format!("cannot write `{key}` to `{file}`");
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            let message = format!("{message}: another program created `{file}.lock`");
+            let hint = format!("if no git process uses this repository, `rm '{file}.lock'`");
+            return Error::new(ErrorKind::Git, message).with_hint(hint);
+        }
+        Error::new(ErrorKind::Git, message).with_source(source)
     }
 }
 

@@ -50,7 +50,7 @@ impl Repo {
     /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or removed,
     /// [`Io`](crate::ErrorKind::Io) where the state cannot be written.
     pub(crate) fn forget_results(&self) -> Result<ForgetReport, Error> {
-        let mut intent = self.intent()?;
+        let owner = self.intent()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
         let mut forgotten =
@@ -59,10 +59,10 @@ impl Repo {
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));
         let unwritten = |source| Error::io("write below", self.common_dir(), source);
-        memory.write(self.common_dir(), self.sharing()?).map_err(unwritten)?;
+        self.write_memory(&memory)?.map_err(unwritten)?;
         // The verdicts first: there is never one without what it rests on.
         for name in [VERDICTS, RECORDS] {
-            if AtomicRef::new(self, name).remove(&mut intent)? {
+            if AtomicRef::new(self, name).remove(&owner)? {
                 forgotten.removed.push(name.to_owned());
             }
         }

@@ -33,6 +33,9 @@ use crate::{
     wire,
 };
 
+/// After how many edits what they made and replaced again is forgotten.
+const EDITS_KEPT: usize = 256;
+
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
 /// What one source says of a commit: this repository, or a remote when it was last fetched.
@@ -200,15 +203,17 @@ impl Repo {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
             // What only grew is taken as it is, and its history with it.
             let grew = base == tip;
+            self.flush_fetched(tip, their_tip)?;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
-            let merging = NotesMerge { base: &base_tree, theirs: &their_tree, writes: !grew };
+            let merging =
+                NotesMerge { repo: self, base: &base_tree, theirs: &their_tree, writes: !grew };
             let (tree, changed) = merging.merge(our_tree, &choose)?;
             match (tip, tree) {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
                 (Some(tip), Some(tree)) if !grew => {
                     let parents = [tip, their_tip];
                     let commit =
-                        atomic_ref::commit(&self.git, tree, &parents, atomic_ref::now(), MESSAGE);
+                        atomic_ref::commit(self, tree, &parents, atomic_ref::now(), MESSAGE);
                     let failed = |source| git_error(format!("cannot extend `{own}`"), source);
                     Ok(Edit::Replace(commit.map_err(failed)?, changed))
                 }
@@ -239,6 +244,7 @@ struct ThreeWay {
 
 /// A merge of one notes tree into another.
 struct NotesMerge<'a, 'repo> {
+    repo: &'repo Repo,
     base: &'a NotesTree<'repo>,
     theirs: &'a NotesTree<'repo>,
     /// Whether the merged tree is wanted, and not only what would change.
@@ -263,6 +269,9 @@ impl NotesMerge<'_, '_> {
                 if self.writes {
                     let tree = ours.with(id, &text)?;
                     ours = ours.edited_to(tree);
+                    if changed.len() % EDITS_KEPT == 0 {
+                        self.repo.forget_all_but(tree);
+                    }
                 }
                 changed.push((id, told));
             }

@@ -3,32 +3,32 @@
 //! Neither `git notes add` nor libgit2's notes compare: of twenty that write at once most are
 //! lost. Here the new commit is written first, which disturbs nobody; then the ref is moved if it
 //! still names what the commit was made from, else all is done again on top of the newer one. A
-//! full disk or a kill leaves at most objects that nothing refers to.
+//! full disk or a kill leaves at most objects that nothing refers to. A power cut leaves what the ref
+//! named before or what it names now, since everything that it needs is on the disk by then.
 
 use std::{
     borrow::Cow,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use git2::{ErrorClass, ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
+use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 
 use super::{
     backoff::Backoff,
+    damage::remedy,
+    ref_file::RefValue,
     ref_lock_owner::{RefLockOwner, lock_path},
     ref_memory::{RefMemory, is_remembered},
 };
 use crate::model::error::{Error, ErrorKind};
-use crate::repo::{
-    objects::shared_write::{share_object, share_ref, share_removed},
-    repository::{Repo, git_error},
-};
+use crate::repo::repository::{Repo, git_error};
 
 /// How long to wait for a lock that another program holds on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// Who writes what tinyci writes of its own accord.
-const OUR_NAME: &str = "tinyci";
-const OUR_ADDRESS: &str = "tinyci@localhost";
+pub(super) const OUR_NAME: &str = "tinyci";
+pub(super) const OUR_ADDRESS: &str = "tinyci@localhost";
 
 /// One such ref of a repository.
 pub(in crate::repo) struct AtomicRef<'repo> {
@@ -54,26 +54,34 @@ impl<'repo> AtomicRef<'repo> {
         &self.repo.git
     }
 
-    /// The commit that the ref names, or will name once a run has made it again; none if there never
+    /// The commit that the ref names, or will name once a run has repaired it; none if there never
     /// was such a ref.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
-        Ok(self.named()?.or_else(|| self.repo.stand_in(&self.name)))
+        let value = self.value()?;
+        Ok(self.stand_in(value)?.or(named(value)))
     }
 
-    /// The commit that the ref names; none where there is no such ref.
-    fn named(&self) -> Result<Option<Oid>, Error> {
-        let reference = match self.git().find_reference(&self.name) {
-            Ok(reference) => reference,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(source) => return Err(self.unreadable(source)),
-        };
-        if reference.kind() == Some(ReferenceType::Symbolic) {
+    fn value(&self) -> Result<RefValue, Error> {
+        let value = self.repo.ref_value(&self.name).map_err(|source| self.unreadable(source))?;
+        if value == RefValue::Symbolic {
             let message =
                 format!("`{}` is a symbolic ref, which tinyci does not follow", self.name);
             let hint = format!("`git symbolic-ref -d {}`", self.name);
             return Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint));
         }
-        Ok(reference.target())
+        if value == RefValue::Damaged && !is_remembered(&self.name) {
+            let message = format!("cannot read `{}`: its file is damaged", self.name);
+            return Err(Error::new(ErrorKind::Git, message).with_hint(remedy(&self.name)));
+        }
+        Ok(value)
+    }
+
+    /// The commit that counts in place of what the ref says, if that is gone or damaged.
+    fn stand_in(&self, value: RefValue) -> Result<Option<Oid>, Error> {
+        match value {
+            RefValue::Absent => Ok(self.repo.stand_in(&self.name)),
+            _ => self.repo.readable_in_place_of(&self.name, value),
+        }
     }
 
     /// Moves the ref to the commit that an edit makes of the one it names. The edit is made again
@@ -90,23 +98,22 @@ impl<'repo> AtomicRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut intent = self.repo.intent()?;
-            let tip = self.named()?;
-            let gone = if tip.is_none() { self.repo.stand_in(&self.name) } else { None };
-            let (commit, value) = match gone {
+            let owner = self.repo.intent()?;
+            let before = self.value()?;
+            self.repo.forget_new_objects();
+            let (commit, value) = match self.stand_in(before)? {
                 // What is written now must not begin anew what was there.
-                Some(gone) => (gone, None),
-                None => match edit(tip)? {
+                Some(stand_in) => (stand_in, None),
+                None => match edit(named(before))? {
                     Edit::Keep(value) => return Ok(value),
                     Edit::Replace(commit, value) => (commit, Some(value)),
                 },
             };
-            let swap = || self.swap(tip, commit, message);
-            let swapped = intent.announce(&self.name, &commit.to_string(), swap)?;
+            let swapped = self.swap(&owner, before, commit, message);
             if swapped.is_ok() {
-                self.remember(tip, commit, gone.is_some());
+                self.remember(named(before), commit, value.is_none());
             }
-            drop(intent);
+            drop(owner);
             match (swapped, value) {
                 (Ok(()), Some(value)) => return Ok(value),
                 (Ok(()), None) => {}
@@ -114,6 +121,17 @@ impl<'repo> AtomicRef<'repo> {
                 (Err(source), _) => return Err(self.not_moved(source)),
             }
         }
+    }
+
+    /// Makes the ref, which must not be there.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) where it is, or cannot be written.
+    pub(in crate::repo) fn create(&self, commit: Oid, message: &str) -> Result<(), Error> {
+        let owner = self.repo.intent()?;
+        let created = self.swap(&owner, RefValue::Absent, commit, message);
+        created.map_err(|source| self.not_moved(source))
     }
 
     /// Keeps in mind what the ref names now, and whether it was missing. `before` is what it was made
@@ -129,46 +147,34 @@ impl<'repo> AtomicRef<'repo> {
         if let Some(known) = memory.refs.get_mut(&*self.name) {
             known.is_restored |= is_restored;
         }
-        let _ = self.repo.sharing().map(|sharing| memory.write(self.git().commondir(), sharing));
+        let _ = self.repo.write_memory(&memory);
     }
 
-    /// Moves the ref, if it still names `from`: under its lock, and signed by us. libgit2's own
-    /// compare-and-swap would look into the environment for the time zone to sign with, and this
-    /// thread must not read what belongs to the host.
-    fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
-        let mut transaction = self.git().transaction()?;
-        transaction.lock_ref(&self.name)?;
-        let found = match self.git().refname_to_id(&self.name) {
-            Err(error) if error.code() == ErrorCode::NotFound => None,
-            found => Some(found?),
-        };
-        if found != from {
-            let message = "another process moved the ref";
-            return Err(git2::Error::new(ErrorCode::Modified, ErrorClass::Reference, message));
-        }
-        let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
-        transaction.set_target(&self.name, to, Some(&signer), message)?;
-        transaction.commit()?;
-        share_ref(self.git(), &self.name)
+    /// Writes what the ref needs and moves it, if it still says `from`.
+    fn swap(
+        &self,
+        owner: &RefLockOwner,
+        from: RefValue,
+        to: Oid,
+        message: &str,
+    ) -> Result<(), git2::Error> {
+        self.repo.store_new_objects(owner, to)?;
+        self.repo.move_ref(owner, &self.name, (from, to), message)?;
+        self.repo.mark_readable(to);
+        Ok(())
     }
 
     /// Removes the ref; says whether it was there.
-    pub(in crate::repo) fn remove(&self, intent: &mut RefLockOwner) -> Result<bool, Error> {
-        if self.named()?.is_none() {
-            return Ok(false);
-        }
-        let remove = || {
-            let mut transaction = self.git().transaction()?;
-            transaction.lock_ref(&self.name)?;
-            transaction.remove(&self.name)?;
-            transaction.commit()?;
-            share_removed(self.git())
-        };
+    pub(in crate::repo) fn remove(&self, owner: &RefLockOwner) -> Result<bool, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            match intent.announce(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
+            let before = self.value()?;
+            if before == RefValue::Absent {
+                return Ok(false);
+            }
+            match self.repo.remove_ref(owner, &self.name, before) {
                 Ok(()) => return Ok(true),
-                Err(error) if error.code() == ErrorCode::Locked && backoff.pause() => {}
+                Err(error) if is_met_by_others(&error) && backoff.pause() => {}
                 Err(source) => return Err(self.not_moved(source)),
             }
         }
@@ -213,34 +219,48 @@ fn is_met_by_others(error: &git2::Error) -> bool {
     codes.contains(&error.code())
 }
 
+/// The commit that a ref names, if it names one.
+pub(in crate::repo) fn named(value: RefValue) -> Option<Oid> {
+    match value {
+        RefValue::Commit(id) => Some(id),
+        RefValue::Absent | RefValue::Symbolic | RefValue::Damaged => None,
+    }
+}
+
 /// Makes a commit with these parents, which no ref names yet. Its author is always the same: a
 /// server often has no identity configured, and what tinyci writes does not depend on whose hook
 /// ran it. `time` is in seconds since 1970.
 pub(in crate::repo) fn commit(
-    git: &Repository,
+    repo: &Repo,
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
-    commit_by(git, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
+    commit_by(repo, (OUR_NAME, OUR_ADDRESS), tree, parents, time, message)
 }
 
 /// The same by somebody, whose name and address these are.
 pub(in crate::repo) fn commit_by(
-    git: &Repository,
+    repo: &Repo,
     (name, address): (&str, &str),
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
+    // It takes out what would end a line, and refuses what is left of nothing.
     let author = Signature::new(name, address, &Time::new(time, 0))?;
-    let tree = git.find_tree(tree)?;
-    let parents: Vec<_> =
-        parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
-    let parents: Vec<_> = parents.iter().collect();
-    let id = git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)?;
-    share_object(git, id)?;
-    Ok(id)
+    let mut person = author.name_bytes().to_vec();
+    person.extend([b" <", author.email_bytes(), b"> "].concat());
+    person.extend(format!("{time} +0000").into_bytes());
+    let mut text = format!("tree {tree}\n").into_bytes();
+    for parent in parents {
+        text.extend(format!("parent {parent}\n").into_bytes());
+    }
+    for role in ["author", "committer"] {
+        text.extend([role.as_bytes(), b" ", &person, b"\n"].concat());
+    }
+    text.extend(format!("\n{message}\n").into_bytes());
+    repo.make_object(ObjectType::Commit, &text)
 }

@@ -9,13 +9,18 @@ use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 use git2::Oid;
 
+use crate::model::error::Error;
 use crate::model::stored_names::{
     refs::{BASELINE, DEPLOYS, RECORDS, VERDICTS},
     state,
 };
-use crate::util::{header::is_newer_file, sharing::Sharing};
+use crate::repo::repository::Repo;
+use crate::util::{flush::Flush, header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci refs 1";
+
+/// How many earlier states of a ref are remembered. What they were made from, they say themselves.
+const STATES: usize = 32;
 
 /// What is remembered of each ref, by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,13 +37,24 @@ pub(in crate::repo) struct Remembered {
     pub(in crate::repo) tip: Oid,
     /// Commits that it named before, and that somebody made it lose.
     pub(in crate::repo) lost: Vec<Oid>,
+    /// Some of the commits that it named before that one, the newest last: in case that cannot be read.
+    pub(in crate::repo) before: Vec<Oid>,
     /// Whether it was missing, and was made again without anybody having been told.
     pub(in crate::repo) is_restored: bool,
 }
 
 impl Remembered {
     pub(in crate::repo) fn new(tip: Oid) -> Self {
-        Self { tip, lost: Vec::new(), is_restored: false }
+        Self { tip, lost: Vec::new(), before: Vec::new(), is_restored: false }
+    }
+
+    /// Keeps what it names now, and what it named before.
+    pub(in crate::repo) fn moved_to(&mut self, tip: Oid) {
+        if self.tip != tip {
+            self.before.push(std::mem::replace(&mut self.tip, tip));
+            let surplus = self.before.len().saturating_sub(STATES);
+            self.before.drain(..surplus);
+        }
     }
 }
 
@@ -47,6 +63,18 @@ impl Remembered {
 /// Not what a fetch brings again, and no approvals: to delete one is how it is taken back.
 pub(in crate::repo) fn is_remembered(name: &str) -> bool {
     name.starts_with(DEPLOYS) || [VERDICTS, RECORDS, BASELINE].contains(&name)
+}
+
+impl Repo {
+    /// Writes what is remembered. That the file cannot be written is the inner error: it is an older
+    /// one then, and undoes nothing.
+    pub(in crate::repo) fn write_memory(
+        &self,
+        memory: &RefMemory,
+    ) -> Result<std::io::Result<()>, Error> {
+        let how = (self.sharing()?, self.flush_rule()?);
+        Ok(memory.write(self.common_dir(), how))
+    }
 }
 
 impl RefMemory {
@@ -61,17 +89,16 @@ impl RefMemory {
     pub(in crate::repo) fn write(
         &self,
         common_dir: &Path,
-        sharing: Sharing,
+        (sharing, flush): (Sharing, Flush),
     ) -> std::io::Result<()> {
         let folder = common_dir.join(state::DIR);
         if is_newer_file(&folder.join(state::REFS), HEADER) {
             return Ok(());
         }
         sharing.create_dir_all(&folder)?;
-        let mut file = sharing.new_file_in(&folder, "refs.")?;
+        let mut file = sharing.new_file_in(&folder)?;
         file.write_all(self.text().as_bytes())?;
-        file.persist(folder.join(state::REFS))?;
-        Ok(())
+        flush.persist(file, &folder.join(state::REFS))
     }
 
     /// Keeps what a ref names now. What it named when it was last looked at, and does not contain
@@ -81,7 +108,7 @@ impl RefMemory {
         if known.tip != tip && !contains(known.tip) {
             known.lost.push(known.tip);
         }
-        known.tip = tip;
+        known.moved_to(tip);
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -98,6 +125,7 @@ impl RefMemory {
             let id = (id.len() == 40).then(|| id.parse().ok())??;
             match what {
                 "tip" => drop(memory.refs.insert(name.to_owned(), Remembered::new(id))),
+                "before" => memory.refs.get_mut(name)?.before.push(id),
                 "lost" => memory.refs.get_mut(name)?.lost.push(id),
                 "restored" => memory.refs.get_mut(name)?.is_restored = true,
                 _ => return None,
@@ -111,6 +139,7 @@ impl RefMemory {
         for (name, known) in &self.refs {
             let mut line = |what: &str, id: Oid| text.push_str(&format!("{what} {id} {name}\n"));
             line("tip", known.tip);
+            known.before.iter().for_each(|id| line("before", *id));
             known.lost.iter().for_each(|id| line("lost", *id));
             if known.is_restored {
                 line("restored", known.tip);
@@ -141,7 +170,7 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(RefMemory::read(folder.path()), RefMemory::default());
-        memory.write(folder.path(), Sharing::default()).unwrap();
+        memory.write(folder.path(), Default::default()).unwrap();
         assert_eq!(RefMemory::read(folder.path()), memory);
         assert_eq!(fs::read_dir(folder.path().join("tinyci")).unwrap().count(), 1);
         let text = memory.text();

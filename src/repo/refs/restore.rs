@@ -6,7 +6,7 @@
 //! deployments that was replaced by another one is left to people: which of two is true, no program
 //! knows. Until a run makes a ref again, everything that reads it sees what it named.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use git2::{ObjectType, Oid};
 
@@ -16,7 +16,6 @@ use super::{
 };
 use crate::repo::{
     history::walk,
-    objects::shared_write::write_object,
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
 use crate::{model::error::Error, util::suggestion::hinted};
@@ -27,6 +26,10 @@ const KEPT_FOR: i64 = 24 * 60 * 60;
 
 /// What makes a loss final.
 const FOREVER: &str = "`tinyci results --forget-all` makes the loss final";
+
+/// What follows from falling back to an earlier state.
+const DAMAGE_HINT: &str = "`git fsck` shows what is missing; what the ref said last is lost, and \
+                           commits without a verdict are tested again";
 
 /// The refs that have lost something, and whether it can be brought back.
 #[derive(Debug, Default)]
@@ -79,13 +82,13 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) where refs cannot be read or moved.
     pub(crate) fn restore_refs(&self) -> Result<Vec<String>, Error> {
+        let mut told = self.repair_refs()?;
         self.look_at_refs()?;
         let losses = self.losses(&RefMemory::read(self.common_dir()), &self.named()?);
         for (name, tip) in &losses.lost {
             self.give_back(name, *tip)?;
         }
         let restored = self.settle_memory(&losses)?;
-        let mut told = Vec::new();
         if !restored.is_empty() {
             let message = format!(
                 "restored {}, which {} missing or set back",
@@ -109,7 +112,7 @@ impl Repo {
         let mut memory = RefMemory::read(self.common_dir());
         self.learn(&mut memory, &named);
         let losses = self.losses(&memory, &named);
-        let mut told = Vec::new();
+        let mut told = self.damaged_refs()?;
         let mut names: Vec<String> = losses.lost.iter().map(|(name, _)| name.clone()).collect();
         names.dedup();
         if !names.is_empty() {
@@ -123,6 +126,65 @@ impl Repo {
         }
         told.extend(losses.irreparable());
         Ok(told)
+    }
+
+    /// The refs that name a readable state again once a run has repaired them, a sentence each.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) where no state of one can be read.
+    pub(crate) fn damaged_refs(&self) -> Result<Vec<String>, Error> {
+        let told = |(name, id)| {
+            let state = self.state_of(id);
+            hinted(
+                &format!("`{name}` is damaged; the next run repairs it with {state}"),
+                DAMAGE_HINT,
+            )
+        };
+        Ok(self.damaged()?.into_iter().map(told).collect())
+    }
+
+    /// Lets the refs that are damaged name their newest readable state, and says so.
+    fn repair_refs(&self) -> Result<Vec<String>, Error> {
+        self.repair_words()?;
+        let mut told = Vec::new();
+        for (name, id) in self.damaged()? {
+            AtomicRef::new(self, name.clone())
+                .update("tinyci: repaired", |_| Ok(Edit::Keep(())))?;
+            let state = self.state_of(id);
+            told.push(hinted(
+                &format!("repaired `{name}`, which was damaged, with {state}"),
+                DAMAGE_HINT,
+            ));
+        }
+        Ok(told)
+    }
+
+    /// The own refs that are damaged, and their newest readable states.
+    fn damaged(&self) -> Result<Vec<(String, Oid)>, Error> {
+        let memory = RefMemory::read(self.common_dir());
+        let fixed = [VERDICTS, RECORDS, BASELINE].map(str::to_owned);
+        let names: BTreeSet<String> = fixed.into_iter().chain(memory.refs.into_keys()).collect();
+        let mut damaged = Vec::new();
+        for name in names {
+            let unreadable = |source| git_error(format!("cannot read `{name}`"), source);
+            let value = self.ref_value(&name).map_err(unreadable)?;
+            if let Some(id) = self.readable_in_place_of(&name, value)? {
+                damaged.push((name, id));
+            }
+        }
+        Ok(damaged)
+    }
+
+    fn is_damaged(&self, name: &str) -> bool {
+        let value = self.ref_value(name);
+        value.is_ok_and(|value| !matches!(self.readable_in_place_of(name, value), Ok(None)))
+    }
+
+    /// A state of a ref, as messages show it.
+    fn state_of(&self, id: Oid) -> String {
+        let id = id.to_string();
+        format!("its newest readable state, `{}`", id.get(..7).unwrap_or(&id))
     }
 
     /// Whether one commit is another one, or a descendant of it.
@@ -143,7 +205,7 @@ impl Repo {
         }
         if memory != before {
             // One that cannot be written is an older one, and undoes nothing.
-            let _ = memory.write(self.common_dir(), self.sharing()?);
+            let _ = self.write_memory(&memory)?;
         }
         Ok(())
     }
@@ -153,7 +215,7 @@ impl Repo {
     fn freshen(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
-            write_object(&self.git, object.kind(), object.data())
+            odb.write(object.kind(), object.data())
         });
         drop(written);
     }
@@ -164,7 +226,7 @@ impl Repo {
         for (name, tip) in named {
             let Some(tip) = *tip else { continue };
             match memory.refs.get_mut(name) {
-                Some(known) if self.contains(tip, known.tip) => known.tip = tip,
+                Some(known) if self.contains(tip, known.tip) => known.moved_to(tip),
                 Some(_) => {}
                 None if is_joinable(name) || self.is_deploy_history(name, tip) => {
                     memory.refs.insert(name.clone(), Remembered::new(tip));
@@ -204,7 +266,7 @@ impl Repo {
 
     fn losses(&self, memory: &RefMemory, named: &Named) -> Losses {
         let mut losses = Losses::default();
-        for (name, known) in &memory.refs {
+        for (name, known) in memory.refs.iter().filter(|(name, _)| !self.is_damaged(name)) {
             let now = named.get(name).copied();
             let has = |id: &Oid| now.flatten().is_some_and(|now| self.contains(now, *id));
             for lost in known.lost.iter().chain([&known.tip]).copied().filter(|id| !has(id)) {
@@ -254,11 +316,11 @@ impl Repo {
             let is_lost = |id: Oid| !self.contains(now, id) && self.is_whole(name, id);
             known.lost.retain(|id| is_lost(*id));
             if !is_lost(known.tip) {
-                known.tip = now;
+                known.moved_to(now);
             }
         }
         if memory != before {
-            let _ = memory.write(self.common_dir(), self.sharing()?);
+            let _ = self.write_memory(&memory)?;
         }
         restored.sort();
         restored.dedup();
@@ -661,7 +723,7 @@ mod tests {
             age(&test.path().join(".git/objects"));
             let mut memory = RefMemory::read(repo.common_dir());
             memory.kept = if kept { 0 } else { memory.kept };
-            memory.write(repo.common_dir(), repo.sharing().unwrap()).unwrap();
+            repo.write_memory(&memory).unwrap().unwrap();
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);
