@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `attributes` | .gitattributes and conversions |
 //! | `description` | the text of commits |
+//! | `new_objects` | objects that tinyci makes |
 //! | `reader` | reading objects |
 //! | `pipeline_file` | the config of a commit |
 //! | `shared_write` | writing objects that other accounts can read |
@@ -12,6 +13,7 @@
 
 pub(in crate::repo) mod attributes;
 pub(in crate::repo) mod description;
+pub(in crate::repo) mod new_objects;
 pub(in crate::repo) mod pipeline_file;
 pub(in crate::repo) mod reader;
 pub(in crate::repo) mod shared_write;
