@@ -17,7 +17,7 @@ use crate::util::state_file;
 use crate::{
     install::block::{block, is_gem_hook, is_new_script, new_script, with_block, without_block},
     model::error::{Error, ErrorKind},
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
 };
 
 /// The file name under which the hook of TinyCI 0.5 is kept until an uninstall.
@@ -223,9 +223,8 @@ fn real_path(path: &Path) -> PathBuf {
 fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), Error> {
     let failed = |source| Error::io("write the hook", path, source);
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".post-receive-").permissions(fs::Permissions::from_mode(0o777));
-    let mut file = builder.tempfile_in(dir).map_err(failed)?;
+    unfinished::remove_abandoned(dir);
+    let mut file = unfinished::create(dir, 0o777).map_err(failed)?;
     file.write_all(text).map_err(failed)?;
     if let Some(before) = before {
         // Only root can change the owner. For others, the owner is already right, or the change is
@@ -233,8 +232,8 @@ fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), 
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(before.permissions()).map_err(failed)?;
     }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    // Always flush: half a hook would fail every push, and hooks are written rarely.
+    Flush::default().persist(file, path).map_err(failed)
 }
 
 /// Renames the `post-update` hook, if it is exactly that of TinyCI 0.5.

@@ -8,10 +8,13 @@ use crate::model::{
 use git2::ErrorClass;
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     path::{Path, PathBuf},
 };
+
+/// Objects that no ref needs yet.
+pub(in crate::repo) type NewObjects = BTreeMap<git2::Oid, (git2::ObjectType, Vec<u8>)>;
 
 /// An open repository. It is `Send` but not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
@@ -21,6 +24,10 @@ pub(crate) struct Repo {
     pub(super) bare: bool,
     /// The commits without a ref that were checked: true if all objects that they need exist.
     pub(super) complete_tips: RefCell<HashMap<git2::Oid, bool>>,
+    /// The commits of tinyci's refs that were checked: true if all their objects can be read.
+    pub(super) readable: RefCell<HashMap<git2::Oid, bool>>,
+    /// The objects that were made but not written yet.
+    pub(super) new_objects: RefCell<NewObjects>,
 }
 
 impl Repo {

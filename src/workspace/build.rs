@@ -28,7 +28,7 @@ use crate::{
         error::{Error, ErrorKind},
         not_removed::NotRemoved,
     },
-    util::sharing::Sharing,
+    util::{sharing::Sharing, unfinished},
     workspace::{
         aside::{is_aside, rename_aside},
         layout::{Workspace, replace_file},
@@ -230,6 +230,7 @@ impl Build {
     /// is not released in time; [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
         let build_lock = self.lock_dir(is_canceled, |folder| folder.try_lock())?;
+        unfinished::remove_abandoned(&self.dir);
         // An `export` in a mounted directory must not be replaced.
         if is_mount_point(&self.dir) {
             return Err(mounted(&self.dir, 0));

@@ -20,6 +20,7 @@ use crate::{
         not_removed::NotRemoved,
     },
     rules::retention::BuildName,
+    util::unfinished::{self, is_unfinished},
     workspace::{
         aside::{is_aside, rename_aside},
         layout::Workspace,
@@ -81,9 +82,10 @@ impl Workspace {
     /// Returns true if [`BuildsFolder::clear_leftovers`] may have something to remove.
     pub(crate) fn has_leftovers(&self) -> bool {
         let entries = fs::read_dir(self.builds_dir()).into_iter().flatten().flatten();
-        entries
-            .map(|entry| entry.file_name())
-            .any(|name| name.to_str().is_some_and(|name| is_leftover(name) || is_scratch(name)))
+        entries.map(|entry| entry.file_name()).any(|name| {
+            name.to_str()
+                .is_some_and(|name| is_leftover(name) || is_scratch(name) || is_unfinished(name))
+        })
     }
 }
 
@@ -109,6 +111,7 @@ impl BuildsFolder<'_> {
     /// [`Io`](ErrorKind::Io) if the directory cannot be read.
     pub(crate) fn clear_leftovers(&self) -> Result<Vec<NotRemoved>, Error> {
         let mut left = Vec::new();
+        unfinished::remove_abandoned(self.path);
         let (scratch, others): (Vec<_>, Vec<_>) =
             self.names()?.into_iter().partition(|name| is_scratch(name));
         left.extend(scratch.iter().filter_map(|name| self.workspace.remove_scratch(name)));

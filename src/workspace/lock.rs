@@ -91,6 +91,7 @@ impl Workspace {
                 .and_then(|()| state_file::open_to_write(&self.state_path(state::WAKE)))
                 .and_then(|wake| wake.set_len(0));
         }
+        self.remove_abandoned();
         // A killed owner has left its description.
         let _ = fs::remove_file(self.state_path(state::HOLDER));
         let running = lock_file::hold(&self.state_path(state::RUNNING), self.sharing());

@@ -43,7 +43,7 @@ impl Workspace {
         text.push_str("end\n");
         let path = self.state_path(state::LOOKED_AT);
         let Some(dir) = path.parent().filter(|_| !is_newer_file(&path, HEADER)) else { return };
-        let file = self.sharing().new_file_in(dir, "looked-at.");
+        let file = self.sharing().new_file_in(dir);
         if let Ok(mut file) = file
             && file.write_all(text.as_bytes()).is_ok()
         {

@@ -449,7 +449,7 @@ impl Mark {
     fn write(&self, path: &Path, replaces: bool, sharing: Sharing) -> io::Result<bool> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        let mut file = sharing.new_file_in(path.parent().unwrap_or(path), ".tinyci.owner-")?;
+        let mut file = sharing.new_file_in(path.parent().unwrap_or(path))?;
         file.write_all(&text)?;
         file.as_file().sync_all()?;
         if replaces {

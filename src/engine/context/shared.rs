@@ -13,7 +13,7 @@ use crate::{
     repo::{Repo, Settings},
     rules::environment::Variables,
     script::LastScript,
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing},
     workspace::{LogLimits, Logs, Workspace},
 };
 use jiff::tz::TimeZone;
@@ -28,6 +28,8 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) common_dir: PathBuf,
     /// The access that other accounts get to written files.
     pub(in crate::engine) sharing: Sharing,
+    /// What is flushed to the disk.
+    pub(in crate::engine) flush: Flush,
     pub(in crate::engine) settings: Settings,
     pub(in crate::engine) options: Options,
     pub(in crate::engine) warnings: Vec<String>,
@@ -57,6 +59,7 @@ impl Shared {
     pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
             .shared(self.sharing)
+            .flushed(self.flush)
     }
 
     /// Returns the rules for signatures of commits.

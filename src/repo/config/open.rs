@@ -65,7 +65,15 @@ impl Repo {
         let main_top = main.as_ref().unwrap_or(&git).workdir();
         let bare = main_top.is_none();
         let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
-        let repo = Self { git, root, common_dir, bare, complete_tips: RefCell::default() };
+        let repo = Self {
+            git,
+            root,
+            common_dir,
+            bare,
+            complete_tips: RefCell::default(),
+            readable: RefCell::default(),
+            new_objects: RefCell::default(),
+        };
         // Every way to open a repository leads through here.
         repo.check_readable()?;
         Ok(repo)

@@ -78,7 +78,7 @@ impl Repo {
         let dir = path.parent().unwrap_or(&path);
         let write = || {
             sharing.create_dir_all(dir)?;
-            let mut file = sharing.new_file_in(dir, "format.")?;
+            let mut file = sharing.new_file_in(dir)?;
             file.write_all(StateFormat::current().text().as_bytes())?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {

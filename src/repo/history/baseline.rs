@@ -8,7 +8,6 @@ use git2::Oid;
 use super::walk;
 use crate::model::{commit::CommitId, error::Error};
 use crate::repo::{
-    objects::shared_write::empty_tree,
     refs::atomic_ref::{self, AtomicRef, Edit},
     repository::{BASELINE, Repo, commit_id, git_error, oid},
 };
@@ -61,7 +60,7 @@ impl Repo {
 
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
         let unwritten = |source| git_error(format!("cannot write the baseline of {self}"), source);
-        let tree = empty_tree(&self.git).map_err(unwritten)?;
+        let tree = self.empty_tree().map_err(unwritten)?;
         // The time is that of the newest parent. So the same baseline is the same commit in every
         // repository.
         let mut time = 0;
@@ -69,7 +68,7 @@ impl Repo {
             time = time.max(walk::find_commit(&self.git, *parent)?.seconds());
         }
         let message = "tinyci: history up to here is not run";
-        atomic_ref::commit(&self.git, tree, parents, time, message).map_err(unwritten)
+        atomic_ref::commit(self, tree, parents, time, message).map_err(unwritten)
     }
 }
 

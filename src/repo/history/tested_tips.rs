@@ -66,7 +66,7 @@ impl TestedTips {
         }
         let folder = path.parent().unwrap_or(path);
         sharing.create_dir_all(folder)?;
-        let mut file = sharing.new_file_in(folder, "tested-tips.")?;
+        let mut file = sharing.new_file_in(folder)?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())

@@ -33,6 +33,9 @@ use crate::{
     wire,
 };
 
+/// The number of edits after which tinyci drops the new objects that later edits replaced.
+const EDITS_KEPT: usize = 256;
+
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
 /// The verdict and records of a commit in one source: this repository, or a remote as last fetched.
@@ -205,16 +208,21 @@ impl Repo {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
             // If ours has no new commits, the merge is a fast-forward.
             let is_fast_forward = base == tip;
+            self.flush_fetched(tip, their_tip)?;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
-            let merging =
-                NotesMerge { base: &base_tree, theirs: &their_tree, writes: !is_fast_forward };
+            let merging = NotesMerge {
+                repo: self,
+                base: &base_tree,
+                theirs: &their_tree,
+                writes: !is_fast_forward,
+            };
             let (tree, changed) = merging.merge(our_tree, &choose)?;
             match (tip, tree) {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
                 (Some(tip), Some(tree)) if !is_fast_forward => {
                     let parents = [tip, their_tip];
                     let commit =
-                        atomic_ref::commit(&self.git, tree, &parents, atomic_ref::now(), MESSAGE);
+                        atomic_ref::commit(self, tree, &parents, atomic_ref::now(), MESSAGE);
                     let failed = |source| git_error(format!("cannot extend `{own}`"), source);
                     Ok(Edit::Replace(commit.map_err(failed)?, changed))
                 }
@@ -246,6 +254,7 @@ struct ThreeWay {
 
 /// A merge of one notes tree into another.
 struct NotesMerge<'a, 'repo> {
+    repo: &'repo Repo,
     base: &'a NotesTree<'repo>,
     theirs: &'a NotesTree<'repo>,
     /// True if the merge writes the new tree; false if it only computes the changes.
@@ -271,6 +280,9 @@ impl NotesMerge<'_, '_> {
                 if self.writes {
                     let tree = ours.with(id, &text)?;
                     ours = ours.edited_to(tree);
+                    if changed.len() % EDITS_KEPT == 0 {
+                        self.repo.forget_all_but(tree);
+                    }
                 }
                 changed.push((id, result));
             }

@@ -8,14 +8,12 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
+use git2::{ObjectType, Odb, OdbObject, Oid};
 
 use crate::repo::{
-    objects::{
-        shared_write::write_object,
-        tree::{self, Entry},
-    },
-    repository::git_error,
+    objects::tree::{self, Entry},
+    refs::damage::remedy,
+    repository::{Repo, git_error},
 };
 use crate::{
     model::{
@@ -27,11 +25,26 @@ use crate::{
 
 /// The notes of one ref at one moment.
 pub(in crate::repo) struct NotesTree<'repo> {
-    git: &'repo Repository,
+    repo: &'repo Repo,
     odb: Odb<'repo>,
     /// The name of the ref, for errors.
     reference: Cow<'static, str>,
     root: Option<Oid>,
+}
+
+/// An object of a notes tree: in the repository, or made by an edit and not written yet.
+enum NoteObject<'odb> {
+    Stored(OdbObject<'odb>),
+    New(Vec<u8>),
+}
+
+impl NoteObject<'_> {
+    fn data(&self) -> &[u8] {
+        match self {
+            Self::Stored(object) => object.data(),
+            Self::New(data) => data,
+        }
+    }
 }
 
 /// One tree of a notes tree, without its subtrees.
@@ -44,11 +57,11 @@ pub(in crate::repo) struct Level {
 
 impl<'repo> NotesTree<'repo> {
     pub(in crate::repo) fn new(
-        git: &'repo Repository,
+        repo: &'repo Repo,
         reference: impl Into<Cow<'static, str>>,
         root: Option<Oid>,
     ) -> Result<Self, git2::Error> {
-        Ok(Self { git, odb: git.odb()?, reference: reference.into(), root })
+        Ok(Self { repo, odb: repo.git.odb()?, reference: reference.into(), root })
     }
 
     /// Returns the same notes with this tree as the new root.
@@ -236,16 +249,24 @@ impl<'repo> NotesTree<'repo> {
         Ok(rest)
     }
 
-    fn read(&self, id: Oid, kind: ObjectType) -> Result<OdbObject<'_>, Error> {
+    fn read(&self, id: Oid, kind: ObjectType) -> Result<NoteObject<'_>, Error> {
+        if let Some((found, data)) = self.repo.new_object(id) {
+            let object = NoteObject::New(data);
+            return if found == kind { Ok(object) } else { Err(self.damaged(kind, id)) };
+        }
         let object = self.odb.read(id).map_err(|source| {
             let what = format!("cannot read {kind} {id} of `{}`", self.reference);
             git_error(what, source).with_hint(self.remedy())
         })?;
-        if object.kind() == kind { Ok(object) } else { Err(self.damaged(kind, id)) }
+        if object.kind() == kind {
+            Ok(NoteObject::Stored(object))
+        } else {
+            Err(self.damaged(kind, id))
+        }
     }
 
     fn write(&self, kind: ObjectType, data: &[u8]) -> Result<Oid, Error> {
-        write_object(self.git, kind, data).map_err(|source| {
+        self.repo.make_object(kind, data).map_err(|source| {
             git_error(format!("cannot write a {kind} for `{}`", self.reference), source)
         })
     }
@@ -261,7 +282,7 @@ impl<'repo> NotesTree<'repo> {
     }
 
     fn remedy(&self) -> String {
-        format!("fetch the ref from another copy, or `git update-ref -d {}`", self.reference)
+        remedy(&self.reference)
     }
 }
 
@@ -330,7 +351,7 @@ mod tests {
         model::outcome::Verdict,
         repo::{
             notes::verdicts::{Replace, Written},
-            repository::{Repo, VERDICTS},
+            repository::VERDICTS,
         },
         testing::{TestRepo, succeed},
     };

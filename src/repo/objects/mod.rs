@@ -7,7 +7,7 @@
 //! | `commit` | commits, also malformed ones |
 //! | `database` | what libgit2 reads objects through |
 //! | `description` | the text of commits |
-//! | `loose` | reading loose objects |
+//! | `new_objects` | objects that tinyci makes |
 //! | `reader` | reading objects |
 //! | `pipeline_file` | the config of a commit |
 //! | `shared_write` | writing objects that other accounts can read |
@@ -21,6 +21,7 @@ pub(in crate::repo) mod commit;
 pub(in crate::repo) mod database;
 pub(in crate::repo) mod description;
 pub(in crate::repo) mod loose;
+pub(in crate::repo) mod new_objects;
 pub(in crate::repo) mod pipeline_file;
 pub(in crate::repo) mod reader;
 pub(in crate::repo) mod shared_write;

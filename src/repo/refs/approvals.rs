@@ -14,7 +14,7 @@ use std::{
 
 use git2::{Commit, Oid};
 
-use super::atomic_ref;
+use super::atomic_ref::{self, AtomicRef};
 use crate::model::{
     commit::{CommitId, TreeId},
     deployment::Approval,
@@ -24,10 +24,7 @@ use crate::model::{
 };
 use crate::repo::{
     history::walk,
-    objects::{
-        commit::Person,
-        shared_write::{empty_tree, share_ref},
-    },
+    objects::commit::Person,
     repository::{FSCK, Repo, commit_id, git_error, id_bytes, oid},
 };
 
@@ -85,15 +82,8 @@ impl Repo {
         author: &Identity,
     ) -> Result<CommitId, Error> {
         let write = || {
-            let tree = empty_tree(&self.git)?;
-            atomic_ref::commit_by(
-                &self.git,
-                author,
-                tree,
-                &[],
-                seconds(approval),
-                &message(approval),
-            )
+            let tree = self.empty_tree()?;
+            atomic_ref::commit_by(self, author, tree, &[], seconds(approval), &message(approval))
         };
         write().map_err(|source| unstored(approval, source)).and_then(commit_id)
     }
@@ -104,7 +94,7 @@ impl Repo {
     ///
     /// As [`make_approval`](Self::make_approval).
     pub(crate) fn approval_text(&self, approval: &Approval) -> Result<(TreeId, String), Error> {
-        let tree = empty_tree(&self.git).map_err(|source| unstored(approval, source))?;
+        let tree = self.empty_tree().map_err(|source| unstored(approval, source))?;
         Ok((TreeId::from_bytes(id_bytes(tree)?), format!("{}\n", message(approval))))
     }
 
@@ -120,11 +110,11 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) if it cannot be written.
     pub(crate) fn keep_approval(&self, approval: &Approval, id: CommitId) -> Result<(), Error> {
         let id = oid(id)?;
-        let keep = || {
-            self.git.reference(&approval.reference, id, false, "tinyci: approve")?;
-            share_ref(&self.git, &approval.reference)
-        };
-        keep().map_err(|source| unstored(approval, source))
+        // git wrote a signed commit itself, so flush it.
+        if self.new_object(id).is_none() {
+            self.flush_fetched(None, id)?;
+        }
+        AtomicRef::new(self, approval.reference.clone()).create(id, "tinyci: approve")
     }
 
     /// Returns everything below the refs of the approvals of a commit with this config in this

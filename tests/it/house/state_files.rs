@@ -19,18 +19,13 @@ const OPENERS: [&str; 8] = [
 ];
 
 /// The files that may, how often, and why.
-const ALLOWED: [(&str, usize, &str); 9] = [
+const ALLOWED: [(&str, usize, &str); 8] = [
     ("util/state_file.rs", 99, "the one place"),
-    ("workspace/approval_mark.rs", 1, "creates a new file, which no link can stand for"),
     ("workspace/log_trim.rs", 1, "creates a new file"),
     ("workspace/artifacts.rs", 2, "the files of a build, opened in the same way, and a new copy"),
     ("workspace/mounts.rs", 2, "the system's list of mounts, and a directory above an own one"),
     ("workspace/remove.rs", 1, "the directory above what is removed"),
-    (
-        "repo/config/config_cleanup.rs",
-        2,
-        "git's config, after a look at what it is; a new lock file",
-    ),
+    ("repo/objects/new_objects.rs", 1, "creates a new file, which no link can stand for"),
     ("repo/objects/description.rs", 1, "an index of git's packs"),
     ("util/sharing.rs", 0, "opens with flags of its own"),
 ];
