@@ -130,7 +130,9 @@ impl Engine {
         }
         let settings = repo.settings()?.with(&options.settings, &root)?;
         repo.check_patterns(&settings.refs)?;
-        let warnings = settings.unknown.clone();
+        let mut warnings = settings.unknown.clone();
+        // If no state of a ref can be read, the call that needs it says so.
+        warnings.extend(repo.damaged_refs().unwrap_or_default());
         let mut shared = Shared {
             root,
             bare: repo.is_bare(),

@@ -174,8 +174,7 @@ impl Writer<'_> {
                     files.push(write(&unfinished, *kind, data).map_err(failed)?);
                     names.push((unfinished, path));
                 } else {
-                    // This renews its age, so that git keeps it.
-                    self.repo.git.odb()?.write(*kind, data)?;
+                    self.repo.renew_object(**id);
                 }
             }
             self.flush.objects(&files).map_err(|error| unwritten(&self.dir, &error))?;

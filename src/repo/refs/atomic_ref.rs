@@ -117,7 +117,8 @@ impl<'repo> AtomicRef<'repo> {
             };
             let swapped = self.swap(&owner, before, commit, message);
             if swapped.is_ok() {
-                self.remember(named(before), commit, value.is_none());
+                let is_restored = before == RefValue::Absent && value.is_none();
+                self.remember(named(before), commit, is_restored);
             }
             drop(owner);
             match (swapped, value) {

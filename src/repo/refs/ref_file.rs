@@ -19,10 +19,10 @@ use super::{
     ref_lock_owner::{FileLock, RefLockOwner},
 };
 use crate::repo::{
-    objects::shared_write::{share_ref, share_removed},
+    objects::shared_write::{share_ref, share_removed, sharing},
     repository::Repo,
 };
-use crate::util::state_file;
+use crate::util::{sharing::Sharing, state_file};
 
 /// The file of the refs that have no file of their own.
 const PACKED: &str = "packed-refs";
@@ -61,7 +61,9 @@ impl Repo {
         message: &str,
     ) -> Result<(), git2::Error> {
         let lock = self.lock_ref(owner, name, from, format!("{to}\n").as_bytes())?;
-        self.log_move(name, (from, to), message).map_err(|error| unmoved(name, &error))?;
+        let sharing = sharing(&self.git)?;
+        let logged = self.log_move(name, (from, to), message, sharing);
+        logged.map_err(|error| unmoved(name, &error))?;
         lock.replace().map_err(|error| unmoved(name, &error))?;
         share_ref(&self.git, name)
     }
@@ -117,13 +119,19 @@ impl Repo {
     }
 
     /// Adds a line to the ref's log, if the repository keeps one.
-    fn log_move(&self, name: &str, (from, to): (RefValue, Oid), message: &str) -> io::Result<()> {
+    fn log_move(
+        &self,
+        name: &str,
+        (from, to): (RefValue, Oid),
+        message: &str,
+        sharing: Sharing,
+    ) -> io::Result<()> {
         let path = self.log_file(name);
         if !self.keeps_log(&path) {
             return Ok(());
         }
         if let Some(dir) = path.parent() {
-            fs::create_dir_all(dir)?;
+            sharing.create_dir_all(dir)?;
         }
         let from = match from {
             RefValue::Commit(from) => from,
