@@ -8,6 +8,7 @@ use crate::{
     engine::{
         context::{
             git_version::git_version,
+            partial_clone::fetch_results,
             pump::{self, Pump},
             shared::Shared,
         },
@@ -142,6 +143,8 @@ impl Engine {
         };
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
+        let unfetched = fetch_results(&shared, &repo);
+        shared.warnings.extend(unfetched);
         let engine = Self { shared: Arc::new(shared) };
         // A host that does not ask for them would never see them.
         trace::warnings(|| {

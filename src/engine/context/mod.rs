@@ -9,6 +9,7 @@
 //! | `host` | what the embedding program answers: hooks, commands |
 //! | `job_reporter` | what happens to one commit, told to its log and the observer |
 //! | `options` | what an embedding program set |
+//! | `partial_clone` | results that a partial clone has not fetched |
 //! | `process_env` | the environment of the process that makes a call, read once on its thread |
 //! | `pump` | events from the workers to the observer, in order |
 //! | `registrations` | what a program registers for scripts, to run them or to check them |
@@ -24,6 +25,7 @@ pub(in crate::engine) mod git_version;
 pub(in crate::engine) mod host;
 pub(in crate::engine) mod job_reporter;
 pub(in crate::engine) mod options;
+pub(in crate::engine) mod partial_clone;
 pub(in crate::engine) mod process_env;
 pub(in crate::engine) mod pump;
 pub(in crate::engine) mod registrations;

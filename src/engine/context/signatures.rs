@@ -57,7 +57,7 @@ pub(crate) fn sign_approval(
 
 /// An environment for git that says nothing of a repository, of people or of a push: only where its
 /// configuration is.
-fn without_repository(env: &Variables) -> Variables {
+pub(super) fn without_repository(env: &Variables) -> Variables {
     let passes = |name: &OsStr| {
         let name = name.to_string_lossy();
         !name.starts_with("GIT_") || name.starts_with("GIT_CONFIG") || name == "GIT_EXEC_PATH"

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `forget` | taking verdicts and records away |
 //! | `merge` | joining those of a remote with our own |
+//! | `missing` | notes that a partial clone lacks |
 //! | `note_index` | which commits have a note |
 //! | `notes_ref` | reading and writing a notes ref |
 //! | `notes_tree` | its tree, with any fan-out |
@@ -12,6 +13,7 @@
 
 pub(in crate::repo) mod forget;
 pub(in crate::repo) mod merge;
+pub(in crate::repo) mod missing;
 pub(in crate::repo) mod note_index;
 pub(in crate::repo) mod notes_ref;
 pub(in crate::repo) mod notes_tree;

@@ -47,6 +47,12 @@ impl Repo {
         })
     }
 
+    /// Whether anything is at a path of a commit's tree.
+    pub(in crate::repo) fn has_path(&self, id: CommitId, path: &str) -> Result<bool, Error> {
+        let (place, is_end) = self.walk_path(id, path)?;
+        Ok(is_end && !matches!(place, Place::Absent))
+    }
+
     /// The paths of all files and links of a commit's tree. A name that is not UTF-8 comes with
     /// U+FFFD.
     pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {
