@@ -8,6 +8,7 @@ use crate::{
     engine::{
         context::{
             git_version::git_version,
+            partial_clone::fetch_results,
             pump::{self, Pump},
             shared::Shared,
         },
@@ -152,6 +153,8 @@ impl Engine {
         }
         let moved = shared.workspace().moved_notice();
         shared.warnings.extend(moved);
+        let unfetched = fetch_results(&shared, &repo);
+        shared.warnings.extend(unfetched);
         let engine = Self { shared: Arc::new(shared) };
         // A host that does not call these methods would never see the warnings.
         trace::warnings(|| {

@@ -11,6 +11,7 @@
 //! | `host` | calls to the embedding program: hooks, commands |
 //! | `job_reporter` | reports the progress of a job to its log and the observer |
 //! | `options` | the options of an embedding program |
+//! | `partial_clone` | results that a partial clone has not fetched |
 //! | `process_env` | the environment of the calling process, read once per call |
 //! | `pump` | delivers events from the workers to the observer, in order |
 //! | `registrations` | what a program registers for scripts, to run them or to check them |
@@ -27,6 +28,7 @@ pub(in crate::engine) mod git_version;
 pub(in crate::engine) mod host;
 pub(in crate::engine) mod job_reporter;
 pub(in crate::engine) mod options;
+pub(in crate::engine) mod partial_clone;
 pub(in crate::engine) mod process_env;
 pub(in crate::engine) mod pump;
 pub(in crate::engine) mod registrations;

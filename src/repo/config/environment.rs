@@ -17,6 +17,7 @@ use std::{
 
 use git2::{Config, ConfigLevel, Repository};
 
+use super::libgit2::searched;
 use crate::util::lock::lock;
 
 /// What has no configuration in it.
@@ -65,9 +66,10 @@ fn stored(text: &[u8]) -> io::Result<File> {
 
 /// The user's files that exist and may not be read. git passes over them, and libgit2 fails.
 pub(super) fn unreadable_user_files() -> impl Iterator<Item = (ConfigLevel, PathBuf)> {
-    let files =
-        [(ConfigLevel::Global, Config::find_global()), (ConfigLevel::XDG, Config::find_xdg())];
-    let files = files.into_iter().filter_map(|(level, path)| Some((level, path.ok()?)));
+    let files = [(ConfigLevel::Global, ".gitconfig"), (ConfigLevel::XDG, "config")];
+    let files = files.into_iter().flat_map(|(level, name)| {
+        searched(level).into_iter().map(move |dir| (level, dir.join(name)))
+    });
     files.filter(|(_, path)| is_forbidden(path))
 }
 

@@ -1,5 +1,9 @@
 //! Options of libgit2 for the whole process. Only a program may set them.
 
+use std::path::PathBuf;
+
+use git2::ConfigLevel;
+
 use super::environment;
 
 /// Makes reading repositories faster, for this whole process.
@@ -25,4 +29,12 @@ pub fn tune_process() {
         let _ = unsafe { git2::opts::set_search_path(level, "") };
     }
     environment::capture();
+}
+
+/// Returns the directories in which libgit2 looks for the configuration files of a level.
+pub(super) fn searched(level: ConfigLevel) -> Vec<PathBuf> {
+    // SAFETY: only `tune_process` changes the list, before anything else uses libgit2.
+    let list = unsafe { git2::opts::get_search_path(level) };
+    let list = list.ok().and_then(|list| list.into_string().ok()).unwrap_or_default();
+    std::env::split_paths(&list).filter(|dir| !dir.as_os_str().is_empty()).collect()
 }

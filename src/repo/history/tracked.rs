@@ -5,7 +5,7 @@ use std::path::Path;
 use git2::{ErrorCode, Repository};
 
 use crate::model::error::Error;
-use crate::repo::repository::{Repo, git_error};
+use crate::repo::repository::{Repo, commit_id, git_error};
 
 impl Repo {
     /// Returns true if the index or HEAD of the main working tree tracks this path or anything
@@ -18,11 +18,23 @@ impl Repo {
         }
         let main = self.main_repository()?;
         let folder = folder.trim_matches('/');
-        let tracked = in_index(&main, folder)
-            .and_then(|in_index| if in_index { Ok(true) } else { in_head(&main, folder) });
-        tracked.map_err(|source| {
+        let unlisted = |source| {
             git_error(format!("cannot list the files that {self} tracks in `{folder}`"), source)
-        })
+        };
+        if in_index(&main, folder).map_err(unlisted)? {
+            return Ok(true);
+        }
+        let head = match main.head() {
+            Ok(head) => head.target(),
+            Err(error) if error.code() == ErrorCode::UnbornBranch => None,
+            Err(source) => return Err(unlisted(source)),
+        };
+        let Some(head) = head else { return Ok(false) };
+        match self.has_path(commit_id(head)?, folder) {
+            // A tree that cannot be checked out has no files in the working tree.
+            Err(error) if error.is_fault_of_commit() => Ok(false),
+            found => found,
+        }
     }
 }
 
@@ -32,19 +44,6 @@ fn in_index(git: &Repository, folder: &str) -> Result<bool, git2::Error> {
         return Ok(true);
     }
     match index.find_prefix(format!("{folder}/")) {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-fn in_head(git: &Repository, folder: &str) -> Result<bool, git2::Error> {
-    let head = match git.head() {
-        Ok(head) => head,
-        Err(error) if error.code() == ErrorCode::UnbornBranch => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    match head.peel_to_tree()?.get_path(Path::new(folder)) {
         Ok(_) => Ok(true),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(false),
         Err(error) => Err(error),

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `forget` | removing all verdicts and records |
 //! | `merge` | merging those of a remote with ours |
+//! | `missing` | notes that a partial clone lacks |
 //! | `note_index` | which commits have a note |
 //! | `notes_ref` | reading and writing a notes ref |
 //! | `notes_tree` | the tree of a notes ref, with any fan-out |
@@ -12,6 +13,7 @@
 
 pub(in crate::repo) mod forget;
 pub(in crate::repo) mod merge;
+pub(in crate::repo) mod missing;
 pub(in crate::repo) mod note_index;
 pub(in crate::repo) mod notes_ref;
 pub(in crate::repo) mod notes_tree;

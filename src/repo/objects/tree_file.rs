@@ -49,6 +49,12 @@ impl Repo {
         })
     }
 
+    /// Returns true if a commit's tree has anything at this path.
+    pub(in crate::repo) fn has_path(&self, id: CommitId, path: &str) -> Result<bool, Error> {
+        let (place, is_end) = self.walk_path(id, path)?;
+        Ok(is_end && !matches!(place, Place::Absent))
+    }
+
     /// Returns the paths of all files and links of a commit's tree. Names that are not UTF-8
     /// contain U+FFFD.
     pub(crate) fn tree_files(&self, id: CommitId) -> Result<Vec<String>, Error> {

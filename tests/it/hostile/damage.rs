@@ -23,7 +23,7 @@ const COMMANDS: [&[&str]; 7] = [
     &["plan"],
     &["prune", "--keep", "1"],
     &["compact", "-n", "1"],
-    &["deploy", "--dry-run", "production"],
+    &["deploy", "--dry-run"],
 ];
 
 /// What is done to a file.
@@ -53,7 +53,7 @@ fn whole() -> TestRepo {
     }
     repo.git(&["tag", "-a", "-m", "one", "v1"]);
     run(&repo, &["run", "--all"]).with_code(0);
-    run(&repo, &["deploy", "production", "HEAD~1"]).with_code(0);
+    run(&repo, &["deploy", "HEAD~1"]).with_code(0);
     repo.git(&["gc", "-q"]);
     repo.git(&["commit-graph", "write", "--reachable"]);
     repo.git(&["multi-pack-index", "write"]);

@@ -132,23 +132,27 @@ fn paths(root: &Path) -> BTreeSet<Vec<u8>> {
     found
 }
 
-/// What `git archive` writes; none where it refuses.
-fn archived(repo: &TestRepo, commit: &str) -> Option<BTreeSet<Vec<u8>>> {
+/// What `git archive` writes, or why it, or tar, refuses.
+fn archived(repo: &TestRepo, commit: &str) -> Result<BTreeSet<Vec<u8>>, String> {
     let dir = tempfile::tempdir().unwrap();
-    let tar = repo.command().args(["archive", commit]).stderr(Stdio::null()).output().unwrap();
+    let tar = repo.command().args(["archive", commit]).output().unwrap();
     if !tar.status.success() {
-        return None;
+        return Err(String::from_utf8_lossy(&tar.stderr).into_owned());
     }
     let mut extract = Command::new("tar")
         .args(["--no-same-owner", "-xf", "-"])
         .current_dir(dir.path())
         .stdin(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     // tar may refuse a name and go away before its input ends.
     let _ = extract.stdin.take().unwrap().write_all(&tar.stdout);
-    extract.wait().unwrap().success().then(|| paths(dir.path()))
+    let ended = extract.wait_with_output().unwrap();
+    if !ended.status.success() {
+        return Err(String::from_utf8_lossy(&ended.stderr).into_owned());
+    }
+    Ok(paths(dir.path()))
 }
 
 fn try_trees(usual: u64, count: usize) {
@@ -179,7 +183,7 @@ fn try_trees(usual: u64, count: usize) {
             Some("success") => {
                 let ours = paths(&built);
                 let theirs = archived(&repo, commit);
-                assert_eq!(Some(&ours), theirs.as_ref(), "{what}");
+                assert_eq!(Ok(&ours), theirs.as_ref(), "{what}");
             }
             Some("failure") => {
                 let reason = call(repo.path(), &["results", "--json", commit], &what).out;
