@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `bounds` | configs, scripts, trees and calls that would take any time |
 //! | `disk` | a full disk at every point of a run where something is written |
+//! | `fuzz` | the targets of the fuzzer, for a short time |
 //! | `kill` | `kill -9` at every point of a run |
 //! | `output` | builds that print or leave behind any amount of anything, under a memory limit |
 //! | `signals` | the first signal stops and cleans up, the second kills |
@@ -12,6 +13,7 @@
 
 mod bounds;
 mod disk;
+mod fuzz;
 #[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]
