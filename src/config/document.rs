@@ -452,3 +452,48 @@ fn explain(problem: &str, letter: Option<char>) -> String {
         _ => format!("this is not valid YAML: {problem}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The nodes of a document, each with what is below it.
+    fn nodes<'n>(node: &'n Node, found: &mut Vec<&'n Node>) {
+        found.push(node);
+        match &node.value {
+            Value::Array(items) => items.iter().for_each(|item| nodes(item, found)),
+            Value::Mapping(entries) => entries.iter().for_each(|(key, value)| {
+                nodes(key, found);
+                nodes(value, found);
+            }),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_plain_value_is_that_of_a_reading_for_it_alone() {
+        for text in [
+            "x",
+            "a: b\nc: [d, 'e', \"f\", 1, true, ~]\n",
+            "\u{e9}: \u{1f600} \u{e9}\n\u{e9}\u{e9}: [\u{e9}, \u{e9} b, {\u{e9}: c}]\n",
+            "a: |\n  text\n  more\nb: >\n  folded\n\n# comment \u{e9}\nc: d\r\ne: f\rg: h\n",
+            "a: &x [b, c]\nd: *x\ne: {<<: {k: v}, l: m}\n",
+            "a: \"\u{e9}\u{85}\u{2028}b\"\nc: d\n",
+            "- - a\n  - b\n- ? c\n  : d\n",
+        ] {
+            let document = Document::new(Source::new(text.as_bytes(), "f").unwrap()).unwrap();
+            let mut all = Vec::new();
+            nodes(&document.root, &mut all);
+            let places = document.places();
+            for node in all {
+                let mut documents = serde_yaml::Deserializer::from_str(text);
+                let reading = Reading::new(Some(node.number));
+                let alone = documents.next().and_then(|it| reading.seed(it).err());
+                let alone = alone.map_or(0, |error| offset(&error));
+                let is_plain = !matches!(node.value, Value::Array(_) | Value::Mapping(_));
+                assert_eq!(places.get(&node.number).is_some(), is_plain, "{text:?}: {node:?}");
+                assert_eq!(document.offset(node), alone, "{text:?}: {node:?}");
+            }
+        }
+    }
+}

@@ -426,6 +426,7 @@ fn position_in(text: &str, offset: usize) -> Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Chance;
 
     fn vars() -> Vars {
         let mut vars = Vars::new();
@@ -654,5 +655,43 @@ mod tests {
             interpolate_expressions(&template, &vars(), "x", &no_expressions).unwrap(),
             "echo 42"
         );
+    }
+
+    #[test]
+    fn what_is_filled_in_is_one_word_and_all_else_stays() {
+        let mut chance = Chance::new(3);
+        let values =
+            ["x", "a-b.c", "f40785c", "-x", "a b", "$(x)", "\u{e9}", "", "a\nb", "'", "<%"];
+        for round in 0..5_000 {
+            let mut vars = Vars::new();
+            let value = *chance.one(&values);
+            vars.set("x", value).unwrap();
+            let parts: Vec<&str> = (0..chance.below(8))
+                .map(|_| {
+                    *chance
+                        .one(&["a ", "<%= x %>", "<%%", "%>", "\n", "<", "%", "\u{e9}", "<%=x%>"])
+                })
+                .collect();
+            let template = parts.concat();
+            let is_word = is_safe(value);
+            match interpolate(&template, &vars) {
+                Ok(filled) => {
+                    let by_hand: String = template
+                        .replace("<%= x %>", value)
+                        .replace("<%=x%>", value)
+                        .replace("<%%", "<%");
+                    let has_any = template.contains("<%=");
+                    assert!(is_word || !has_any, "round {round}: {template:?} with {value:?}");
+                    assert_eq!(filled, by_hand, "round {round}: {template:?}");
+                }
+                Err(error) => {
+                    assert!(template.contains("<%"), "round {round}: {template:?}");
+                    let at = error.position().unwrap();
+                    let line = template.split('\n').nth(at.line - 1).unwrap();
+                    let rest: String = line.chars().skip(at.column - 1).collect();
+                    assert!(rest.starts_with("<%"), "round {round}: {template:?} at {at}");
+                }
+            }
+        }
     }
 }

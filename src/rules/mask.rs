@@ -377,6 +377,7 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Chance;
 
     fn masks(secrets: &[&str]) -> Masks {
         let masks = Masks::default();
@@ -553,5 +554,59 @@ mod tests {
         let time = |text: &str| (0..3).map(|_| once(text)).min();
         let (short, long) = (time(&text), time(&text.repeat(4)));
         assert!(long < short.map(|time| time * 12), "{short:?}, {long:?}");
+    }
+
+    /// Every way to write a secret that the masks promise to find.
+    fn written(secret: &[u8], way: usize, before: &[u8]) -> Vec<u8> {
+        let percent = |upper: bool| -> Vec<u8> {
+            let encode = |byte: &u8| match (byte.is_ascii_alphanumeric(), upper) {
+                (true, _) => vec![*byte],
+                (false, true) => format!("%{byte:02X}").into_bytes(),
+                (false, false) => format!("%{byte:02x}").into_bytes(),
+            };
+            secret.iter().flat_map(encode).collect()
+        };
+        match way {
+            0 => secret.to_vec(),
+            1 => percent(true),
+            2 => percent(false),
+            3 => serde_json::to_string(&String::from_utf8_lossy(secret)).unwrap().into_bytes(),
+            _ => base64(&[before, secret].concat()),
+        }
+    }
+
+    #[test]
+    fn no_way_of_writing_and_no_cut_lets_a_secret_through() {
+        const LETTERS: &[u8] = b"aB3 /+%&\"\\'$#.-_=";
+        let mut chance = Chance::new(1);
+        for round in 0..4_000 {
+            let length = 8 + chance.below(24);
+            let secret: Vec<u8> = (0..length).map(|_| *chance.one(LETTERS)).collect();
+            let masks = Masks::default();
+            if !masks.add(&secret) {
+                continue;
+            }
+            let plain = |chance: &mut Chance| {
+                let length = chance.below(12);
+                (0..length).map(|_| *chance.one(b"xyz \n%\\+")).collect::<Vec<u8>>()
+            };
+            let (before, after) = (plain(&mut chance), plain(&mut chance));
+            let form = written(&secret, chance.below(5), b"user:");
+            // What an encoder wrote ends before an escape of the text around it could begin.
+            let text = [&before, b" ".as_slice(), &form, b" ", &after].concat();
+            let mut stream = masks.stream();
+            let (mut shown, mut rest) = (Vec::new(), text.as_slice());
+            while !rest.is_empty() {
+                let (piece, behind) = rest.split_at(1 + chance.below(rest.len().min(9)));
+                shown.extend(stream.push(piece.to_vec()));
+                rest = behind;
+            }
+            shown.extend(stream.finish());
+            let whole = masks.masked(&text, false).0;
+            assert_eq!(shown, whole, "round {round}: a cut changes nothing");
+            let holds = |part: &[u8]| shown.windows(part.len()).any(|it| it == part);
+            assert!(!holds(&secret), "round {round}: {:?}", String::from_utf8_lossy(&secret));
+            assert!(holds(MASK), "round {round}: {:?}", String::from_utf8_lossy(&text));
+        }
     }
 }

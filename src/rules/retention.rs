@@ -220,6 +220,7 @@ fn names(word: &str, build: BuildName<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Chance;
 
     fn name(time: &str, digit: char) -> String {
         format!("{time}_{}", digit.to_string().repeat(40))
@@ -390,5 +391,58 @@ mod tests {
         let all = Rules { keep: Some(4), max_age: Some(days(4)), max_bytes: Some(30) };
         assert_eq!(gone(all, &[]), "a@b%");
         assert_eq!(gone(size(9), &[]), "a%b%c%d%e%");
+    }
+
+    /// Builds by chance, each with its age in days, of ids that differ.
+    fn stored(names: &[String], chance: &mut Chance) -> Vec<(usize, u64, u64)> {
+        (0..names.len()).map(|it| (it, chance.next() % 50, chance.next() % 100)).collect()
+    }
+
+    #[test]
+    fn whatever_the_rules_are_they_take_the_oldest_and_no_more_than_they_must() {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        let mut chance = Chance::new(2);
+        for _ in 0..2_000 {
+            let count = chance.below(12);
+            let names: Vec<String> =
+                "0123456789ab".chars().take(count).map(|id| name("7", id)).collect();
+            let facts = stored(&names, &mut chance);
+            let now = SystemTime::UNIX_EPOCH + DAY * 100;
+            let builds: Vec<Stored<'_>> = facts
+                .iter()
+                .filter_map(|(index, days, bytes)| {
+                    let age = DAY * u32::try_from(*days).unwrap();
+                    let name = BuildName::parse(&names[*index])?;
+                    Some(Stored { name, last_run: Some(now - age), age, bytes: *bytes })
+                })
+                .collect();
+            let mut some = |limit: usize| (chance.below(3) > 0).then(|| chance.below(limit));
+            let rules = Rules {
+                keep: some(12),
+                max_age: some(50).map(|days| DAY * u32::try_from(days).unwrap()),
+                max_bytes: some(600).map(|bytes| bytes as u64),
+            };
+            let protected: Vec<char> = "0369".chars().filter(|_| some(2).is_some()).collect();
+            let kept = kept(&protected);
+            let gone = surplus(builds.clone(), &rules, &kept);
+            let goes = |build: &Stored<'_>| gone.iter().any(|(it, _)| it.name == build.name);
+            let is_kept = |build: &Stored<'_>| kept.why(build.name).is_some();
+            assert!(!builds.iter().any(|build| goes(build) && is_kept(build)), "{rules:?}");
+            let left: Vec<_> = builds.iter().filter(|build| !goes(build)).collect();
+            let free = left.iter().filter(|build| !is_kept(build));
+            for build in free {
+                let order = run_order(build.name, build.last_run);
+                assert!(rules.max_age.is_none_or(|most| build.age <= most), "{rules:?}");
+                let is_newer = |it: &Stored<'_>| run_order(it.name, it.last_run) > order;
+                let newer_gone = gone.iter().filter(|(it, _)| is_newer(it));
+                assert_eq!(newer_gone.count(), 0, "what is older than a build goes before it");
+            }
+            let all: u64 = left.iter().map(|build| build.bytes).sum();
+            let protected: u64 =
+                left.iter().filter(|build| is_kept(build)).map(|build| build.bytes).sum();
+            assert!(rules.max_bytes.is_none_or(|most| all <= most.max(protected)), "{rules:?}");
+            let again = surplus(left.into_iter().copied().collect(), &rules, &kept);
+            assert_eq!(again.len(), 0, "what stays, stays: {rules:?}");
+        }
     }
 }

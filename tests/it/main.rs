@@ -30,6 +30,8 @@ mod builds;
 #[cfg(feature = "cli")]
 mod cli;
 #[cfg(feature = "cli")]
+mod console;
+#[cfg(feature = "cli")]
 mod crash;
 mod deploy;
 mod embedding;

@@ -7,7 +7,7 @@
 //! records of both remain. The result is a commit on top of both, so that it can be pushed without
 //! force.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::{cmp::Reverse, collections::BTreeSet, time::SystemTime};
 
 use git2::Oid;
 use serde::Serialize;
@@ -170,7 +170,7 @@ impl Repo {
             return Ok(is_new.then_some((theirs.bytes, false)));
         };
         let lines = self.records(id)?;
-        let is_newer = finished(&theirs, &lines) > finished(&ours, &lines);
+        let is_newer = precedence(&theirs, &lines) > precedence(&ours, &lines);
         Ok(is_newer.then_some((theirs.bytes, true)))
     }
 
@@ -309,15 +309,18 @@ fn joined_lines(note: &ThreeWay) -> Option<(Vec<u8>, usize)> {
     (!added.is_empty()).then_some((text, added.len()))
 }
 
-/// Returns when the newest job with this verdict finished, or `None` without a record of one.
-fn finished(note: &Note, lines: &[Line]) -> Option<SystemTime> {
+/// Returns what the greater verdict of two is by: when the newest job with it finished, and of two that
+/// finished at the same time the one that is no success, so that each clone takes the same. `None` without
+/// a record of a job.
+fn precedence(note: &Note, lines: &[Line]) -> Option<(SystemTime, Reverse<Vec<u8>>)> {
     let verdict = note.verdict?;
     let records = lines.iter().filter_map(|line| match line {
         Line::Record(record) => Some(record),
         Line::Foreign(_) => None,
     });
     let matching = records.filter(|record| record.verdict() == Some(verdict));
-    matching.map(|record| record.finished).max()
+    let finished = matching.map(|record| record.finished).max()?;
+    Some((finished, Reverse(note.bytes.clone())))
 }
 
 /// Returns the verdict of the job that finished last; the first of them if several are equal.
@@ -326,7 +329,122 @@ pub(crate) fn newest_verdict(sources: &[SourceResults]) -> Option<Note> {
     let verdicts = sources.iter().filter_map(|it| it.verdict.as_ref());
     let first = verdicts.clone().next()?;
     let newest = verdicts.fold(first, |best, verdict| {
-        if finished(verdict, &lines) > finished(best, &lines) { verdict } else { best }
+        if precedence(verdict, &lines) > precedence(best, &lines) { verdict } else { best }
     });
     Some(newest.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Chance, TestRepo};
+
+    const COMMITS: usize = 5;
+
+    /// A text of records of a commit: jobs of ids by chance that finished at times by chance, and what others
+    /// wrote.
+    fn records(commit: &str, chance: &mut Chance) -> String {
+        let line = |chance: &mut Chance| match chance.below(5) {
+            0 => "a line of another program\n".to_owned(),
+            _ => {
+                let (job, second) = (chance.below(6), chance.below(3));
+                let outcome = *chance.one(&["success", "failure"]);
+                // A job has one record, wherever it is read.
+                let (second, outcome) = if job < 3 {
+                    (job, ["success", "failure"][job % 2])
+                } else {
+                    (second, outcome)
+                };
+                format!(
+                    "{{\"finished\":\"2026-11-24T19:50:0{second}Z\",\"outcome\":\"{outcome}\",\
+                     \"job_id\":\"r{job}-{second}-{outcome}\",\"commit\":\"{commit}\",\
+                     \"tree\":\"{commit}\"}}\n"
+                )
+            }
+        };
+        (0..=chance.below(4)).map(|_| line(chance)).collect()
+    }
+
+    /// The notes of three clones of one repository, as texts of git: refs `refs/notes/<clone>/…`.
+    fn set_up(chance: &mut Chance) -> (TestRepo, Vec<String>) {
+        let test = TestRepo::new();
+        let commits: Vec<String> = (0..COMMITS).map(|it| test.commit(&it.to_string())).collect();
+        for clone in ["a", "b", "c"] {
+            for commit in &commits {
+                if chance.below(4) == 0 {
+                    continue;
+                }
+                let text = records(commit, chance);
+                let notes = format!("refs/notes/{clone}/runs/tinyci");
+                test.write("text", &text);
+                let blob = test.git(&["hash-object", "-w", "text"]);
+                test.git(&["notes", "--ref", &notes, "add", "-f", "-C", &blob, commit]);
+                // A verdict is that of a record, as tinyci writes it.
+                let verdict = ["success", "failure"].iter().find(|it| text.contains(*it));
+                if let Some(verdict) = verdict {
+                    let notes = format!("refs/notes/{clone}/tinyci-result");
+                    test.git(&["notes", "--ref", &notes, "add", "-f", "-m", verdict, commit]);
+                }
+            }
+        }
+        (test, commits)
+    }
+
+    /// Begins as one clone and merges the others, one after the other. Returns what is known then: each
+    /// commit's verdict, and its records as a set.
+    fn merged(
+        test: &TestRepo,
+        commits: &[String],
+        clones: &[&str],
+    ) -> Vec<(Option<Vec<u8>>, BTreeSet<Vec<u8>>)> {
+        let parts = ["tinyci-result", "runs/tinyci"];
+        let set = |own: &str, clone: &str| {
+            for part in parts {
+                let (own, theirs) =
+                    (format!("refs/notes/{own}{part}"), format!("refs/notes/{clone}/{part}"));
+                let known = test.try_git(&["rev-parse", "-q", "--verify", &theirs]);
+                match known.status.success() {
+                    true => test.git(&["update-ref", &own, &theirs]),
+                    false => test.git(&["update-ref", "-d", &own]),
+                };
+            }
+        };
+        let _ = std::fs::remove_dir_all(test.path().join(".git/tinyci"));
+        set("", clones[0]);
+        for clone in &clones[1..] {
+            set("remotes/other/", clone);
+            let repo = Repo::open(test.path()).unwrap();
+            if repo.tracked_remotes().unwrap().is_empty() {
+                continue;
+            }
+            repo.merge_results("other").unwrap();
+        }
+        let repo = Repo::open(test.path()).unwrap();
+        let known = |commit: &String| {
+            let id: CommitId = commit.parse().unwrap();
+            let verdict = repo.verdict(id).unwrap().map(|note| note.bytes);
+            let text = repo.record_notes().tree().unwrap().get(id).unwrap().unwrap_or_default();
+            let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+            (verdict, lines.filter(|line| !line.is_empty()).collect())
+        };
+        commits.iter().map(known).collect()
+    }
+
+    #[test]
+    fn a_merge_gives_the_same_in_every_order_and_as_often_as_it_is_done() {
+        let mut chance = Chance::new(4);
+        for round in 0..4 {
+            let (test, commits) = set_up(&mut chance);
+            let after = |clones: &[&str]| merged(&test, &commits, clones);
+            let ab = after(&["a", "b"]);
+            assert_eq!(after(&["b", "a"]), ab, "round {round}: a and b");
+            assert_eq!(after(&["a", "b", "b", "a"]), ab, "round {round}: again");
+            assert_eq!(after(&["a", "a"]), after(&["a"]), "round {round}: with itself");
+            let all = after(&["a", "b", "c"]);
+            for order in [["a", "c", "b"], ["b", "c", "a"], ["c", "b", "a"], ["c", "a", "b"]] {
+                assert_eq!(after(&order), all, "round {round}: {order:?}");
+            }
+            test.git(&["fsck", "--strict"]);
+        }
+    }
 }

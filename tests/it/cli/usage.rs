@@ -175,7 +175,7 @@ const PRINTS: [&[&str]; 22] = [
     &["results"],
     &["results", "--json"],
     &["log"],
-    &["log", "-c", "HEAD"],
+    &["log", "-c", "HEAD~1"],
     &["settings"],
     &["settings", "--json"],
     &["status"],

@@ -5,6 +5,7 @@
 //! | `bounds` | configs, scripts, trees and calls that would take any time |
 //! | `damage` | refs whose newest state is damaged |
 //! | `disk` | a full disk at every point of a run where something is written |
+//! | `fuzz` | the targets of the fuzzer, for a short time |
 //! | `kill` | `kill -9` at every point of a run |
 //! | `matrix` | `kill -9` before any call that changes something |
 //! | `output` | builds that print or leave behind any amount of anything, under a memory limit |
@@ -19,6 +20,7 @@ mod bounds;
 #[cfg(target_os = "linux")]
 mod damage;
 mod disk;
+mod fuzz;
 #[cfg(target_os = "linux")]
 mod kill;
 #[cfg(target_os = "linux")]

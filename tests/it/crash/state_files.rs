@@ -12,7 +12,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use super::bounds::ended;
 use crate::support::{TestRepo, program::run};
 
-const CONFIG: &str = "build: 'true'\ndeploy:\n  run: 'true'\n  deploy:\n    branch: main\n";
+const CONFIG: &str = "build: 'true'\ndeploy:\n  run: 'true'\n  branch: main\n";
 
 /// All files below a directory.
 fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -1,0 +1,127 @@
+//! The targets of `tests/fuzz/`, for a short time: inputs of the committed corpora, and what becomes of
+//! them by chance. `tests/fuzz/run.sh` is the long form, with a fuzzer that sees what the code does.
+
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::support::Chance;
+
+#[cfg(feature = "capi")]
+#[path = "../../fuzz/capi.rs"]
+mod capi;
+#[path = "../../fuzz/targets.rs"]
+mod targets;
+
+/// The program's own file that a target needs.
+#[allow(dead_code, reason = "the program uses the rest")]
+#[path = "../../../src/bin/tinyci/remote/ssh_address.rs"]
+mod ssh_address;
+
+/// How many inputs each target gets, and how long at most: a busy machine tries fewer.
+const INPUTS: u64 = 3_000;
+const TIME: Duration = Duration::from_secs(3);
+
+/// The longest input. What longer ones cost is tested in `bounds`.
+const BYTES_MAX: usize = 4_096;
+
+/// Parts that mean something to one of the targets.
+const PARTS: [&str; 24] = [
+    "<%= ",
+    " %>",
+    "<%%",
+    "\n",
+    ": ",
+    "- ",
+    "[",
+    "{",
+    "&a ",
+    "*a",
+    "\"",
+    "'",
+    "#{",
+    "|x| ",
+    "sh(",
+    "${",
+    "\u{0}",
+    "refs/heads/",
+    "ssh://",
+    "{\"v\":1,",
+    "\\u0000",
+    "1e999",
+    "\u{feff}",
+    "-",
+];
+
+/// Changes an input in some places: bytes, parts, repetitions, pieces of another input.
+fn change(input: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
+    for _ in 0..=chance.below(8) {
+        let at = chance.below(input.len() + 1);
+        let end = (at + chance.below(32)).min(input.len());
+        match chance.below(6) {
+            0 if at < input.len() => input[at] = chance.next() as u8,
+            1 => drop(input.drain(at..end)),
+            2 => drop(input.splice(at..at, chance.one(&PARTS).bytes())),
+            3 => {
+                let piece = input[at..end].repeat(1 + chance.below(16));
+                drop(input.splice(at..at, piece));
+            }
+            4 => {
+                let begin = chance.below(other.len() + 1);
+                let piece = other[begin..].iter().take(64).copied().collect::<Vec<_>>();
+                drop(input.splice(at..end, piece));
+            }
+            _ => input.truncate(at.max(1)),
+        }
+    }
+    input.truncate(BYTES_MAX);
+}
+
+#[test]
+fn no_input_makes_a_target_panic() {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
+    for (name, call) in targets::TARGETS {
+        let files = fs::read_dir(corpus.join(name)).unwrap();
+        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        paths.sort();
+        let inputs: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
+        assert!(!inputs.is_empty(), "{name} has a corpus");
+        inputs.iter().for_each(|input| call(input));
+        let (mut chance, begun) = (Chance::new(7), Instant::now());
+        for _ in 0..INPUTS {
+            let mut input = chance.one(&inputs).clone();
+            let other = chance.one(&inputs);
+            change(&mut input, other, &mut chance);
+            let caught = std::panic::catch_unwind(|| call(&input));
+            let shown = String::from_utf8_lossy(&input);
+            assert!(caught.is_ok(), "{name} panics: {shown:?}");
+            if begun.elapsed() > TIME {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fuzzer_has_a_program_and_a_corpus_for_each_target() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let names = |below: &str| {
+        let files = fs::read_dir(dir.join(below)).unwrap();
+        let name =
+            |path: std::path::PathBuf| path.file_stem().unwrap().to_string_lossy().into_owned();
+        let mut names: Vec<String> = files.map(|file| name(file.unwrap().path())).collect();
+        names.sort();
+        names
+    };
+    let programs = names("fuzz_targets");
+    assert_eq!(programs, names("corpus"));
+    for (name, _) in targets::TARGETS {
+        assert!(programs.iter().any(|it| it == name), "{name}");
+    }
+    let manifest = fs::read_to_string(dir.join("Cargo.toml")).unwrap();
+    for name in &programs {
+        assert!(manifest.contains(&format!("name = \"{name}\"")), "{name} is no program");
+    }
+}
