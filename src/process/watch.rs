@@ -18,6 +18,7 @@ use crate::{
     process::{
         child::{Child, State},
         escapees::Escapees,
+        orphans,
     },
 };
 
@@ -31,6 +32,9 @@ const KILL_TIME_MAX: Duration = Duration::from_secs(5);
 /// How many processes a command may leave behind that still hold its output, while they become
 /// more and more. Daemons start fewer workers, or stop starting them.
 const LEFT_BEHIND_MAX: usize = 64;
+
+/// How often orphans that have ended are reaped, if this process adopts any.
+const REAP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Whoever has not grown for this long has stopped growing.
 const GROWTH_INTERVAL: Duration = Duration::from_millis(100);
@@ -56,7 +60,12 @@ impl Watchdog<'_> {
 
     /// Stays until the command has ended, or has been ended: how.
     pub(super) fn follow(&self) -> Result<Exit, Error> {
+        let mut reaped = Instant::now();
         loop {
+            if reaped.elapsed() >= REAP_INTERVAL {
+                orphans::reap();
+                reaped = Instant::now();
+            }
             match self.child.wait(self.until_next_look()) {
                 State::Ended(exit) => return Ok(exit),
                 State::Lost => return Err(lost()),
