@@ -1083,7 +1083,8 @@ int32_t tinyci_engine_is_bare(const tinyci_engine *engine);
  *
  * @param engine  The engine.
  * @param out     Where to store the warnings, each a line that ends with a newline; free them with
- *                `tinyci_string_free`. Empty if there are no warnings; NULL on an error.
+ *                `tinyci_string_free`. A line that begins with `hint: ` belongs to the warning
+ *                above it. Empty if there are no warnings; NULL on an error.
  * @param err     Where to store the error, or NULL.
  * @return `TINYCI_OK`, with and without warnings.
  *
@@ -2893,7 +2894,8 @@ tinyci_code tinyci_results_json(const tinyci_engine *engine,
  * @param environment  Only deployments to this environment; NULL for all.
  * @param limit        The maximum number of deployments; 0 for all.
  * @param warnings     Where to store warnings for a person about refs that tinyci does not
- *                     recognize as deployments, or NULL; free them with `tinyci_string_free`.
+ *                     recognize as deployments, or NULL; free them with `tinyci_string_free`. A
+ *                     line that begins with `hint: ` belongs to the warning above it.
  * @param out          Where to store the deployments, each a line of JSON that ends with a
  *                     newline; free them with `tinyci_string_free`. NULL on an error.
  * @param err          Where to store the error, or NULL.

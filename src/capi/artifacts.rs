@@ -1,4 +1,4 @@
-//! What jobs kept: listed, and copied to a directory.
+//! Artifacts: listing the files that jobs kept, and copying them to a directory.
 
 use std::{ffi::c_char, mem::MaybeUninit};
 
@@ -84,7 +84,7 @@ pub extern "C" fn tinyci_artifacts_copy(
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, report, err, |opened| {
+    guard::act_with_report(engine, report, err, |opened| {
         if flags & !TINYCI_ARTIFACTS_FORCE != 0 {
             let message = format!("invalid `flags` {flags}: expected 0 or TINYCI_ARTIFACTS_FORCE");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    ask::{Answer, PendingRequest, Subject},
     options::{
         Function, Options, TINYCI_HANDLER_APPROVAL, TINYCI_HANDLER_EXECUTOR, TINYCI_HANDLER_SECRET,
     },
+    pending_request::{Answer, PendingRequest, Subject},
     queue::Queue,
 };
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
     executor::{CancelView, Command, Executor, Exit, Output},
 };
 
-/// Registers callbacks for everything that the options name: each sends a request to the queue.
-pub(super) fn asking(
+/// Registers the callbacks that the options name. Each sends a request to the queue.
+pub(super) fn register_callbacks(
     options: &Options,
     queue: &Arc<Queue>,
     mut builder: EngineBuilder,
@@ -26,8 +26,8 @@ pub(super) fn asking(
         builder = builder.hook(*hook, move |call| answer_hook(&queue, call));
     }
     for Function { name, args_min, args_max, effect, doc } in &options.functions {
-        let (queue, asked) = (queue.clone(), name.clone());
-        let call = move |call: &FunctionCall<'_>| answer_function(&queue, &asked, call);
+        let (queue, pending) = (queue.clone(), name.clone());
+        let call = move |call: &FunctionCall<'_>| answer_function(&queue, &pending, call);
         builder = builder.function(name, *args_min..=*args_max, *effect, doc, call);
     }
     if options.answers & TINYCI_HANDLER_SECRET != 0 {
@@ -44,7 +44,11 @@ pub(super) fn asking(
     builder
 }
 
-fn ask(queue: &Queue, subject: Subject, context: &RequestContext) -> Result<Answer, Error> {
+fn send_request(
+    queue: &Queue,
+    subject: Subject,
+    context: &RequestContext,
+) -> Result<Answer, Error> {
     ask_with_output(queue, subject, context, &mut |_| {})
 }
 
@@ -54,20 +58,20 @@ fn ask_with_output(
     context: &RequestContext,
     output: &mut dyn FnMut(Output),
 ) -> Result<Answer, Error> {
-    let asked = Arc::new(PendingRequest::new(subject, context.clone()));
-    queue.push_request(&asked);
-    asked.wait(output)
+    let pending = Arc::new(PendingRequest::new(subject, context.clone()));
+    queue.push_request(&pending);
+    pending.wait(output)
 }
 
 fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> {
     let subject = Subject::Hook(call.hook(), call.outcome());
-    let vars = match ask(queue, subject, call.context())? {
+    let vars = match send_request(queue, subject, call.context())? {
         Answer::Passed(vars) => vars,
         Answer::Skipped { reason, vars } => {
             call.skip(&reason);
             vars
         }
-        _ => return Err(unfit().into()),
+        _ => return Err(unexpected_answer().into()),
     };
     for name in vars.names() {
         call.set_var(name, vars.get(name).unwrap_or_default());
@@ -77,9 +81,9 @@ fn answer_hook(queue: &Queue, call: &mut HookCall<'_>) -> Result<(), HookError> 
 
 fn answer_function(queue: &Queue, name: &str, call: &FunctionCall<'_>) -> Result<Value, HookError> {
     let subject = Subject::Function { name: name.to_owned(), arguments: call.to_vec() };
-    match ask(queue, subject, call.context())? {
+    match send_request(queue, subject, call.context())? {
         Answer::Value(value) => Ok(value),
-        _ => Err(unfit().into()),
+        _ => Err(unexpected_answer().into()),
     }
 }
 
@@ -88,11 +92,11 @@ fn answer_secret(
     name: &str,
     context: &RequestContext,
 ) -> Result<Option<Vec<u8>>, HookError> {
-    match ask(queue, Subject::Secret(name.to_owned()), context)? {
+    match send_request(queue, Subject::Secret(name.to_owned()), context)? {
         Answer::Value(Value::Null) => Ok(None),
         Answer::Value(Value::String(text)) => Ok(Some(text.into_bytes())),
         Answer::Bytes(bytes) => Ok(Some(bytes)),
-        _ => Err(unfit().into()),
+        _ => Err(unexpected_answer().into()),
     }
 }
 
@@ -101,15 +105,15 @@ fn answer_approval(queue: &Queue, call: &ApprovalCall<'_>) -> Result<Option<Stri
         environment: call.environment().to_owned(),
         question: call.question().map(str::to_owned),
     };
-    match ask(queue, subject, call.context())? {
+    match send_request(queue, subject, call.context())? {
         Answer::Passed(_) => Ok(Some("the host".to_owned())),
         Answer::Value(Value::Null) => Ok(None),
         Answer::Value(Value::String(who)) => Ok(Some(who)),
-        _ => Err(unfit().into()),
+        _ => Err(unexpected_answer().into()),
     }
 }
 
-/// Has the host program run the commands.
+/// An executor that lets the host program run the commands.
 struct HostExecutor {
     queue: Arc<Queue>,
 }
@@ -121,11 +125,11 @@ impl Executor for HostExecutor {
         output: &mut dyn FnMut(Output),
         cancel: &CancelView,
     ) -> Result<Exit, Error> {
-        let Some(context) = &command.context else { return Err(unfit()) };
+        let Some(context) = &command.context else { return Err(unexpected_answer()) };
         let subject = Subject::Command(Box::new(command.clone()));
         match ask_with_output(&self.queue, subject, context, output) {
             Ok(Answer::Exited(exit)) => Ok(exit),
-            Ok(_) => Err(unfit()),
+            Ok(_) => Err(unexpected_answer()),
             Err(_) if cancel.is_canceled() => Ok(Exit::Canceled),
             Err(error) if error.kind() != ErrorKind::HostFault && context.is_late() => {
                 Ok(Exit::TimedOut)
@@ -135,7 +139,8 @@ impl Executor for HostExecutor {
     }
 }
 
-/// The functions that answer a request check that the answer fits, so this never happens.
-fn unfit() -> Error {
+/// Returns the error for an answer of the wrong type. The functions that answer a request check the
+/// type, so this never happens.
+fn unexpected_answer() -> Error {
     Error::new(ErrorKind::HostAbort, "the answer of the host program does not fit the request")
 }

@@ -93,7 +93,7 @@ pub extern "C" fn tinyci_code_name(code: tinyci_code) -> *const c_char {
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-/// The code of this kind of error.
+/// Returns the code of this kind of error.
 pub(super) fn code_of(kind: ErrorKind) -> tinyci_code {
     match kind {
         ErrorKind::InvalidArg => TINYCI_INVALID_ARG,

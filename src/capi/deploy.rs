@@ -36,27 +36,27 @@ pub struct DeployRequestHandle {
 }
 
 impl DeployRequestHandle {
-    /// The environment: that of the call, else that of the plan, else `production`.
-    fn environment(&self, said: Option<&str>) -> Result<String, Failure> {
-        match (&self.planned, said) {
-            (Some(planned), Some(said)) if planned != said => {
-                let message = format!("cannot deploy to `{said}`: the plan is for `{planned}`");
+    /// Returns the environment: that of the call, else that of the plan, else `production`.
+    fn environment(&self, given: Option<&str>) -> Result<String, Failure> {
+        match (&self.planned, given) {
+            (Some(planned), Some(given)) if planned != given => {
+                let message = format!("cannot deploy to `{given}`: the plan is for `{planned}`");
                 Err(Error::new(ErrorKind::InvalidArg, message).into())
             }
             (Some(planned), _) => Ok(planned.clone()),
-            (None, said) => Ok(said.unwrap_or(DeployRules::PRODUCTION).to_owned()),
+            (None, given) => Ok(given.unwrap_or(DeployRules::PRODUCTION).to_owned()),
         }
     }
 }
 
-/// The environment and the request of a call.
-fn wanted(
+/// Returns the environment and the request of a call.
+fn environment_and_request(
     environment: CText<'_>,
     request: Option<&tinyci_deploy_request>,
 ) -> Result<(String, DeployRequest), Failure> {
-    let wanted = optional(request)?.cloned().unwrap_or_default();
-    let environment = wanted.environment(environment.optional("environment")?)?;
-    Ok((environment, wanted.request))
+    let handle = optional(request)?.cloned().unwrap_or_default();
+    let environment = handle.environment(environment.optional("environment")?)?;
+    Ok((environment, handle.request))
 }
 
 /// Creates a request to deploy the newest green commit.
@@ -84,8 +84,8 @@ pub extern "C" fn tinyci_deploy_request_set_revision(
     revision: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
-        wanted.request.revision = revision.optional("revision")?.map(str::to_owned);
+    guard::set(request, err, |handle| {
+        handle.request.revision = revision.optional("revision")?.map(str::to_owned);
         Ok(())
     })
 }
@@ -104,8 +104,8 @@ pub extern "C" fn tinyci_deploy_request_set_rollback(
     rollback: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
-        wanted.request.rollback = rollback != 0;
+    guard::set(request, err, |handle| {
+        handle.request.rollback = rollback != 0;
         Ok(())
     })
 }
@@ -125,8 +125,8 @@ pub extern "C" fn tinyci_deploy_request_set_force(
     force: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
-        wanted.request.force = force != 0;
+    guard::set(request, err, |handle| {
+        handle.request.force = force != 0;
         Ok(())
     })
 }
@@ -146,8 +146,8 @@ pub extern "C" fn tinyci_deploy_request_set_bare(
     bare: i32,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
-        wanted.request.bare = bare != 0;
+    guard::set(request, err, |handle| {
+        handle.request.bare = bare != 0;
         Ok(())
     })
 }
@@ -170,8 +170,8 @@ pub extern "C" fn tinyci_deploy_request_add_assumption(
     output: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
-        wanted.request.assume.push(assumption(command, output)?);
+    guard::set(request, err, |handle| {
+        handle.request.assume.push(assumption(command, output)?);
         Ok(())
     })
 }
@@ -193,9 +193,9 @@ pub extern "C" fn tinyci_deploy_request_set_by(
     address: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
+    guard::set(request, err, |handle| {
         let (name, address) = (name.required("name")?, address.required("address")?);
-        wanted.request.by = Some((name.to_owned(), address.to_owned()));
+        handle.request.by = Some((name.to_owned(), address.to_owned()));
         Ok(())
     })
 }
@@ -215,10 +215,10 @@ pub extern "C" fn tinyci_deploy_request_set_plan(
     plan: CText<'_>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::set(request, err, |wanted| {
+    guard::set(request, err, |handle| {
         let (environment, request) = DeployPlan::request_from_json(plan.required("plan")?)?;
-        let by = wanted.request.by.take();
-        *wanted = DeployRequestHandle {
+        let by = handle.request.by.take();
+        *handle = DeployRequestHandle {
             request: DeployRequest { by, ..request },
             planned: Some(environment),
         };
@@ -260,7 +260,7 @@ pub extern "C" fn tinyci_deploy_plan_json(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let (environment, request) = wanted(environment, request)?;
+        let (environment, request) = environment_and_request(environment, request)?;
         Ok(c_text(&opened.engine.deploy_plan(&environment, request)?.to_json()))
     })
 }
@@ -308,7 +308,7 @@ pub extern "C" fn tinyci_deploy_start(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::make(engine, out, err, |opened| {
-        let (environment, request) = wanted(environment, request)?;
+        let (environment, request) = environment_and_request(environment, request)?;
         started(opened, optional(cancel)?, move |engine, cancel, observer| {
             deploy(engine, &environment, &request, cancel, observer)
         })
@@ -384,7 +384,7 @@ pub extern "C" fn tinyci_approve(
     approval: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, approval, err, |opened| {
+    guard::act_with_report(engine, approval, err, |opened| {
         let revision = revision.required("revision")?;
         Ok(c_text(&opened.engine.approve(environment_of(environment)?, revision)?.to_json()))
     })

@@ -56,12 +56,12 @@ impl Opened {
         Ok(Self { engine, options, path, c_path })
     }
 
-    /// A builder of the same engine, without callbacks.
+    /// Returns a builder of the same engine, without callbacks.
     pub(super) fn builder(&self) -> EngineBuilder {
         self.options.builder(&self.path)
     }
 
-    /// A checker that knows the registered functions.
+    /// Returns a checker that knows the registered functions.
     pub(super) fn checker(&self) -> Checker {
         self.engine.checker(&self.path)
     }
@@ -157,7 +157,8 @@ pub extern "C" fn tinyci_engine_is_bare(engine: Option<&tinyci_engine>) -> i32 {
 ///
 /// @param engine  The engine.
 /// @param out     Where to store the warnings, each a line that ends with a newline; free them with
-///                `tinyci_string_free`. Empty if there are no warnings; NULL on an error.
+///                `tinyci_string_free`. A line that begins with `hint: ` belongs to the warning
+///                above it. Empty if there are no warnings; NULL on an error.
 /// @param err     Where to store the error, or NULL.
 /// @return `TINYCI_OK`, with and without warnings.
 ///

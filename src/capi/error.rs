@@ -31,7 +31,7 @@ pub struct tinyci_error {
 pub(super) struct Failure(pub(super) Error);
 
 impl Failure {
-    /// The error for a required argument that is NULL.
+    /// Returns the error for a required argument that is NULL.
     pub(super) fn null(name: &str) -> Self {
         Error::new(ErrorKind::InvalidArg, format!("`{name}` is NULL")).into()
     }
@@ -182,12 +182,12 @@ pub extern "C" fn tinyci_error_free(error: Option<Box<tinyci_error>>) {
 
 #[cfg(test)]
 impl<'call> ErrorOut<'call> {
-    /// A place as C passes it.
+    /// Returns a place as C passes it.
     pub(super) fn at(place: &'call mut MaybeUninit<*mut tinyci_error>) -> Self {
         Self(Some(place))
     }
 
-    /// The message that a call stored there, if it stored an error.
+    /// Returns the message that a call stored there, if it stored an error.
     pub(super) fn taken(place: MaybeUninit<*mut tinyci_error>) -> Option<String> {
         // SAFETY: every call stores NULL or what came from a box.
         let error = unsafe { place.assume_init() };

@@ -8,10 +8,10 @@ use std::{
 };
 
 use super::{
-    ask::{PendingRequest, Subject},
     guard,
     handle::{Handle, Sealed, handle},
     outcome::{OutcomeNumber, number_of, number_of_deploy},
+    pending_request::{PendingRequest, Subject},
     queue::Item,
     record::tinyci_record,
     request::tinyci_request,
@@ -90,7 +90,7 @@ handle!(tinyci_event, EventHandle, "event");
 
 /// The contents of a [`tinyci_event`]. Strings are created on first use.
 pub struct EventHandle {
-    what: What,
+    content: Content,
     commit: OnceLock<Option<CString>>,
     job: OnceLock<Option<CString>>,
     step: OnceLock<Option<CString>>,
@@ -99,21 +99,21 @@ pub struct EventHandle {
     lines: OnceLock<Option<CString>>,
 }
 
-enum What {
+enum Content {
     Event {
         event: Box<Event>,
         record: Option<Box<tinyci_record>>,
     },
     Request {
         sequence: u64,
-        asked: Arc<PendingRequest>,
+        pending: Arc<PendingRequest>,
         untaken: Mutex<Option<Box<tinyci_request>>>,
     },
 }
 
 impl tinyci_event {
     pub(super) fn of(item: Item) -> Self {
-        let what = match item {
+        let content = match item {
             Item::Event(event) => {
                 let record = match &event.kind {
                     EventKind::JobFinished { record, .. } => {
@@ -121,15 +121,15 @@ impl tinyci_event {
                     }
                     _ => None,
                 };
-                What::Event { event, record }
+                Content::Event { event, record }
             }
-            Item::Request { sequence, asked } => {
-                let request = Box::new(tinyci_request::of(asked.clone()));
-                What::Request { sequence, asked, untaken: Mutex::new(Some(request)) }
+            Item::Request { sequence, pending } => {
+                let request = Box::new(tinyci_request::of(pending.clone()));
+                Content::Request { sequence, pending, untaken: Mutex::new(Some(request)) }
             }
         };
         tinyci_event::new(EventHandle {
-            what,
+            content,
             commit: OnceLock::new(),
             job: OnceLock::new(),
             step: OnceLock::new(),
@@ -142,60 +142,60 @@ impl tinyci_event {
 
 impl EventHandle {
     fn event(&self) -> Option<&Event> {
-        match &self.what {
-            What::Event { event, .. } => Some(event),
-            What::Request { .. } => None,
+        match &self.content {
+            Content::Event { event, .. } => Some(event),
+            Content::Request { .. } => None,
         }
     }
 
     fn kind(&self) -> i32 {
-        match &self.what {
-            What::Event { event, .. } => event_kind(&event.kind),
-            What::Request { asked, .. } => request_kind(&asked.subject),
+        match &self.content {
+            Content::Event { event, .. } => event_kind(&event.kind),
+            Content::Request { pending, .. } => request_kind(&pending.subject),
         }
     }
 
     fn time(&self) -> SystemTime {
-        match &self.what {
-            What::Event { event, .. } => event.meta.time,
-            What::Request { asked, .. } => asked.time,
+        match &self.content {
+            Content::Event { event, .. } => event.meta.time,
+            Content::Request { pending, .. } => pending.time,
         }
     }
 
     fn commit(&self) -> Option<String> {
-        match &self.what {
-            What::Event { event, .. } => event.meta.commit.map(|id| id.to_string()),
-            What::Request { asked, .. } => Some(asked.context.commit.id.to_string()),
+        match &self.content {
+            Content::Event { event, .. } => event.meta.commit.map(|id| id.to_string()),
+            Content::Request { pending, .. } => Some(pending.context.commit.id.to_string()),
         }
     }
 
     fn job(&self) -> Option<&str> {
-        match &self.what {
-            What::Event { event, .. } => event.meta.job_id.as_deref(),
-            What::Request { asked, .. } => Some(&asked.context.job_id),
+        match &self.content {
+            Content::Event { event, .. } => event.meta.job_id.as_deref(),
+            Content::Request { pending, .. } => Some(&pending.context.job_id),
         }
     }
 
     fn step(&self) -> Option<StepName> {
-        match &self.what {
-            What::Event { event, .. } => event.meta.step,
-            What::Request { asked, .. } => Some(asked.context.step),
+        match &self.content {
+            Content::Event { event, .. } => event.meta.step,
+            Content::Request { pending, .. } => Some(pending.context.step),
         }
     }
 
     fn label(&self) -> Option<&str> {
-        match &self.what {
-            What::Event { event, .. } => event.meta.label.as_deref(),
-            What::Request { asked, .. } => asked.context.label.as_deref(),
+        match &self.content {
+            Content::Event { event, .. } => event.meta.label.as_deref(),
+            Content::Request { pending, .. } => pending.context.label.as_deref(),
         }
     }
 
     fn json(&self) -> String {
-        match &self.what {
-            What::Event { event, .. } => event.to_json(),
-            What::Request { sequence, asked, .. } => {
-                let (kind, body) = request_body(&asked.subject);
-                RequestJson::of(kind, *sequence, asked.time, &asked.context, body).to_json()
+        match &self.content {
+            Content::Event { event, .. } => event.to_json(),
+            Content::Request { sequence, pending, .. } => {
+                let (kind, body) = request_body(&pending.subject);
+                RequestJson::of(kind, *sequence, pending.time, &pending.context, body).to_json()
             }
         }
     }
@@ -217,8 +217,8 @@ impl EventHandle {
     }
 
     fn outcome(&self) -> i32 {
-        match &self.what {
-            What::Event { event, .. } => match &event.kind {
+        match &self.content {
+            Content::Event { event, .. } => match &event.kind {
                 EventKind::StepFinished { record, .. } => number_of(record.outcome),
                 EventKind::JobFinished { record, .. } => number_of(record.outcome),
                 EventKind::Finished { outcome, .. } => number_of(*outcome),
@@ -227,7 +227,7 @@ impl EventHandle {
                 }
                 _ => 0,
             },
-            What::Request { asked, .. } => match asked.subject {
+            Content::Request { pending, .. } => match pending.subject {
                 Subject::Hook(_, so_far) => number_of(so_far),
                 _ => 0,
             },
@@ -278,8 +278,11 @@ fn request_body(subject: &Subject) -> (&'static str, RequestBody<'_>) {
     }
 }
 
-/// A string that is created once.
-fn made(cell: &OnceLock<Option<CString>>, text: impl FnOnce() -> Option<String>) -> *const c_char {
+/// Returns a string that is created once.
+fn cached(
+    cell: &OnceLock<Option<CString>>,
+    text: impl FnOnce() -> Option<String>,
+) -> *const c_char {
     borrowed(cell.get_or_init(|| text().map(|text| c_text(&text))).as_ref())
 }
 
@@ -303,9 +306,9 @@ pub extern "C" fn tinyci_event_kind(event: Option<&tinyci_event>) -> EventNumber
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
-    guard::peek(event, |happened| match &happened.what {
-        What::Event { event, .. } => event.meta.sequence,
-        What::Request { sequence, .. } => *sequence,
+    guard::peek(event, |handle| match &handle.content {
+        Content::Event { event, .. } => event.meta.sequence,
+        Content::Request { sequence, .. } => *sequence,
     })
 }
 
@@ -317,7 +320,7 @@ pub extern "C" fn tinyci_event_sequence(event: Option<&tinyci_event>) -> u64 {
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
-    guard::peek(event, |happened| unix_ms(happened.time()))
+    guard::peek(event, |handle| unix_ms(handle.time()))
 }
 
 /// Returns the commit that an event is about.
@@ -329,7 +332,7 @@ pub extern "C" fn tinyci_event_time_ms(event: Option<&tinyci_event>) -> u64 {
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| made(&happened.commit, || happened.commit()))
+    guard::peek(event, |handle| cached(&handle.commit, || handle.commit()))
 }
 
 /// Returns the id of the job that an event belongs to. Records and JSON contain the same id as
@@ -341,7 +344,7 @@ pub extern "C" fn tinyci_event_commit(event: Option<&tinyci_event>) -> *const c_
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_job_id(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| made(&happened.job, || happened.job().map(str::to_owned)))
+    guard::peek(event, |handle| cached(&handle.job, || handle.job().map(str::to_owned)))
 }
 
 /// Returns the step that an event belongs to.
@@ -353,9 +356,7 @@ pub extern "C" fn tinyci_event_job_id(event: Option<&tinyci_event>) -> *const c_
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_step(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| {
-        made(&happened.step, || happened.step().map(|step| step.to_string()))
-    })
+    guard::peek(event, |handle| cached(&handle.step, || handle.step().map(|step| step.to_string())))
 }
 
 /// Returns the label of the `parallel` task or group of a script that an event comes from.
@@ -366,7 +367,7 @@ pub extern "C" fn tinyci_event_step(event: Option<&tinyci_event>) -> *const c_ch
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_label(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| made(&happened.label, || happened.label().map(str::to_owned)))
+    guard::peek(event, |handle| cached(&handle.label, || handle.label().map(str::to_owned)))
 }
 
 /// Returns the bytes of an OUTPUT event as the command wrote them, in any encoding: at most 64 KiB,
@@ -382,8 +383,8 @@ pub extern "C" fn tinyci_event_data(
     event: Option<&tinyci_event>,
     length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    let happened = event.and_then(|event| event.sealed().get().ok());
-    bytes_out(happened.and_then(EventHandle::data), length)
+    let handle = event.and_then(|event| event.sealed().get().ok());
+    bytes_out(handle.and_then(EventHandle::data), length)
 }
 
 /// Returns the stream that an OUTPUT event came from.
@@ -394,7 +395,7 @@ pub extern "C" fn tinyci_event_data(
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_stream(event: Option<&tinyci_event>) -> StreamNumber {
-    guard::peek(event, |happened| match happened.event().map(|event| &event.kind) {
+    guard::peek(event, |handle| match handle.event().map(|event| &event.kind) {
         Some(EventKind::Output { stream: Stream::Stdout, .. }) => TINYCI_STREAM_STDOUT,
         Some(EventKind::Output { stream: Stream::Stderr, .. }) => TINYCI_STREAM_STDERR,
         _ => 0,
@@ -421,8 +422,8 @@ pub extern "C" fn tinyci_event_outcome(event: Option<&tinyci_event>) -> OutcomeN
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_record(event: Option<&tinyci_event>) -> *const tinyci_record {
-    guard::peek(event, |happened| match &happened.what {
-        What::Event { record: Some(record), .. } => &raw const **record,
+    guard::peek(event, |handle| match &handle.content {
+        Content::Event { record: Some(record), .. } => &raw const **record,
         _ => std::ptr::null(),
     })
 }
@@ -436,7 +437,7 @@ pub extern "C" fn tinyci_event_record(event: Option<&tinyci_event>) -> *const ti
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| made(&happened.lines, || happened.lines()))
+    guard::peek(event, |handle| cached(&handle.lines, || handle.lines()))
 }
 
 /// Returns an event as the line of JSON that `tinyci run --json` prints. Depending on its kind, a
@@ -448,7 +449,7 @@ pub extern "C" fn tinyci_event_log_lines(event: Option<&tinyci_event>) -> *const
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_char {
-    guard::peek(event, |happened| made(&happened.json, || Some(happened.json())))
+    guard::peek(event, |handle| cached(&handle.json, || Some(handle.json())))
 }
 
 /// Takes the request out of an event, to answer it now or later, from any thread. A request that
@@ -461,11 +462,11 @@ pub extern "C" fn tinyci_event_json(event: Option<&tinyci_event>) -> *const c_ch
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_event_take_request(event: Option<&tinyci_event>) -> *mut tinyci_request {
-    guard::peek(event, |happened| match &happened.what {
-        What::Request { untaken, .. } => {
+    guard::peek(event, |handle| match &handle.content {
+        Content::Request { untaken, .. } => {
             let request = lock(untaken).take();
             request.map_or(std::ptr::null_mut(), Box::into_raw)
         }
-        What::Event { .. } => std::ptr::null_mut(),
+        Content::Event { .. } => std::ptr::null_mut(),
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! | a function that | goes through |
 //! |---|---|
-//! | does something | [`act`], or [`tell`] if it also returns a report |
+//! | does something | [`act`], or [`act_with_report`] if it also returns a report |
 //! | creates something | [`make`], or [`make_alone`] without a handle |
 //! | returns something that may not exist | [`find`] |
 //! | sets something in a handle | [`set`] |
@@ -113,7 +113,7 @@ where
 }
 
 /// Does something with a handle, on a big stack, and stores its report if the caller wants it.
-pub(super) fn tell<H: Handle>(
+pub(super) fn act_with_report<H: Handle>(
     handle: Option<&H>,
     out: Out<'_, *mut c_char>,
     err: ErrorOut<'_>,
@@ -238,8 +238,8 @@ pub(super) fn fresh<H: Handle>(make: impl FnOnce() -> H::Value) -> *mut H {
     caught(|| Ok(H::new(make()))).map_or(ptr::null_mut(), IntoOwned::into_pointer)
 }
 
-/// Frees a handle. Does nothing in a forked child: the threads, locks and commands behind the handle
-/// are the parent's.
+/// Frees a handle. Does nothing in a forked child: the threads, locks and commands behind the
+/// handle are the parent's.
 pub(super) fn free<H: Handle>(handle: Option<Box<H>>) {
     let Some(handle) = handle else { return };
     if handle.sealed().is_foreign() {
@@ -307,7 +307,7 @@ mod tests {
     struct Thing(Sealed<Vec<i32>>);
     handle!(Thing, Vec<i32>, "thing");
 
-    /// The code that a call returned, and the message of its error.
+    /// Returns the code that a call returned, and the message of its error.
     fn outcome(call: impl FnOnce(ErrorOut<'_>) -> tinyci_code) -> (tinyci_code, String) {
         let mut place = MaybeUninit::new(ptr::dangling_mut());
         let code = call(ErrorOut::at(&mut place));

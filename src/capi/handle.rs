@@ -23,25 +23,25 @@ impl<T> Sealed<T> {
         Self { value, pid: process::id(), failed: AtomicBool::new(false) }
     }
 
-    /// The value, if it is usable in this process. Takes no lock and does not allocate.
+    /// Returns the value, if it is usable in this process. Takes no lock and does not allocate.
     pub(super) fn usable(&self) -> Option<&T> {
         let usable = !self.is_foreign() && !self.failed.load(Ordering::SeqCst);
         usable.then_some(&self.value)
     }
 
-    /// The value, or the reason why it is not usable.
+    /// Returns the value, or the reason why it is not usable.
     pub(super) fn get(&self) -> Result<&T, Failure> {
         self.check()?;
         Ok(&self.value)
     }
 
-    /// The value for a call with exclusive access, or the reason why it is not usable.
+    /// Returns the value for a call with exclusive access, or the reason why it is not usable.
     pub(super) fn get_mut(&mut self) -> Result<(&mut T, &AtomicBool), Failure> {
         self.check()?;
         Ok((&mut self.value, &self.failed))
     }
 
-    /// The value of a handle that the call consumes. A value that is not usable is leaked.
+    /// Returns the value of a handle that the call consumes. A value that is not usable is leaked.
     pub(super) fn take(self) -> Result<T, Failure> {
         match self.check() {
             Ok(()) => Ok(self.value),
@@ -116,12 +116,12 @@ macro_rules! handle {
 }
 pub(super) use handle;
 
-/// The value of a required handle.
+/// Returns the value of a required handle.
 pub(super) fn required<H: Handle>(handle: Option<&H>) -> Result<&H::Value, Failure> {
     handle.ok_or_else(|| Failure::null(H::NAME))?.sealed().get()
 }
 
-/// The value of a handle that may be NULL.
+/// Returns the value of a handle that may be NULL.
 pub(super) fn optional<H: Handle>(handle: Option<&H>) -> Result<Option<&H::Value>, Failure> {
     handle.map(|handle| handle.sealed().get()).transpose()
 }

@@ -57,7 +57,7 @@ pub extern "C" fn tinyci_install(
     notes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, notes, err, |opened| {
+    guard::act_with_report(engine, notes, err, |opened| {
         if flags & !INSTALL_FLAGS != 0 {
             let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_INSTALL_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
@@ -88,7 +88,9 @@ pub extern "C" fn tinyci_uninstall(
     notes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, notes, err, |opened| Ok(lines(&opened.engine.uninstall()?.notes)))
+    guard::act_with_report(engine, notes, err, |opened| {
+        Ok(lines(&opened.engine.uninstall()?.notes))
+    })
 }
 
 /// Packs old builds into `.tar.gz` files. Builds in use by a run stay as they are, and so do
@@ -121,7 +123,7 @@ pub extern "C" fn tinyci_compact(
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, report, err, |opened| {
+    guard::act_with_report(engine, report, err, |opened| {
         let never = CancelToken::new();
         let cancel = optional(cancel)?.unwrap_or(&never);
         let keep_builds = keep_builds.optional("keep_builds")?.unwrap_or_default().lines();
@@ -202,7 +204,7 @@ pub extern "C" fn tinyci_job_cancel(
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, report, err, |opened| {
+    guard::act_with_report(engine, report, err, |opened| {
         if flags & !TINYCI_JOB_CANCEL_KILL != 0 {
             let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_JOB_CANCEL_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
@@ -246,7 +248,7 @@ pub extern "C" fn tinyci_skip(
     record: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, record, err, |opened| {
+    guard::act_with_report(engine, record, err, |opened| {
         let mut request = SkipRequest::revision(revision.required("revision")?);
         request.reason = reason.optional("reason")?.map(str::to_owned);
         request.by = person(name, address)?;
@@ -256,7 +258,7 @@ pub extern "C" fn tinyci_skip(
     })
 }
 
-/// A person by name and address, or none if the name is NULL.
+/// Returns a person by name and address, or none if the name is NULL.
 fn person(name: CText<'_>, address: CText<'_>) -> Result<Option<(String, String)>, Failure> {
     match (name.optional("name")?, address.optional("address")?) {
         (None, _) => Ok(None),
@@ -309,7 +311,7 @@ pub extern "C" fn tinyci_prune(
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, report, err, |opened| {
+    guard::act_with_report(engine, report, err, |opened| {
         if flags & !TINYCI_PRUNE_DRY_RUN != 0 {
             let message = format!("invalid `flags` {flags}: expected a sum of TINYCI_PRUNE_*");
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
@@ -325,7 +327,7 @@ pub extern "C" fn tinyci_prune(
     })
 }
 
-/// The number of a rule, or none for -1.
+/// Returns the number of a rule, or none for -1.
 fn rule(name: &str, number: i64) -> Result<Option<u64>, Failure> {
     match u64::try_from(number) {
         Ok(number) => Ok(Some(number)),
@@ -357,7 +359,9 @@ pub extern "C" fn tinyci_forget_all(
     report: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, report, err, |opened| Ok(c_text(&opened.engine.forget_all()?.to_json())))
+    guard::act_with_report(engine, report, err, |opened| {
+        Ok(c_text(&opened.engine.forget_all()?.to_json()))
+    })
 }
 
 /// Configures git in this repository: `git fetch` then also fetches a remote's verdicts, records
@@ -379,7 +383,7 @@ pub extern "C" fn tinyci_setup_remote(
     changes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, changes, err, |opened| {
+    guard::act_with_report(engine, changes, err, |opened| {
         Ok(lines(&opened.engine.setup_remote(remote_of(remote)?)?.changes))
     })
 }
@@ -402,7 +406,7 @@ pub extern "C" fn tinyci_undo_setup_remote(
     changes: Option<&mut MaybeUninit<*mut c_char>>,
     err: ErrorOut<'_>,
 ) -> tinyci_code {
-    guard::tell(engine, changes, err, |opened| {
+    guard::act_with_report(engine, changes, err, |opened| {
         Ok(lines(&opened.engine.undo_setup_remote(remote_of(remote)?)?.changes))
     })
 }

@@ -1,8 +1,9 @@
 //! The C ABI: the functions of `include/tinyci.h`, built on the public API of this library.
 //!
-//! Every function is a few lines that pass its arguments to [`guard`], which implements the rules of
-//! the header: panics do not cross the border, a forked child cannot use the parent's objects, NULL
-//! is an error and not a crash, outputs are cleared first, and deep work gets a stack of its own.
+//! Every function is a few lines that pass its arguments to [`guard`], which implements the rules
+//! of the header: panics do not cross the border, a forked child cannot use the parent's objects,
+//! NULL is an error and not a crash, outputs are cleared first, and deep work gets a stack of its
+//! own.
 //!
 //! No code of the host program is called from here, and `unsafe` is only in [`text`]: pointers come
 //! in as `Option<&T>`, `Option<Box<T>>`, or as one of the transparent types of [`text`] and
@@ -19,7 +20,7 @@
 //! | `notifier` | the file descriptor that is readable if the queue is not empty |
 //! | `event` | events |
 //! | `request` | requests, and how they are answered |
-//! | `ask` | putting a request into the queue, and waiting for its answer |
+//! | `pending_request` | putting a request into the queue, and waiting for its answer |
 //! | `callbacks` | hooks, functions, secrets, approvals and the executor as requests |
 //! | `deploy` | deployments |
 //! | `maintenance` | installing, packing, pruning, canceling, forgetting |
@@ -43,7 +44,6 @@
 #![expect(unreachable_pub, reason = "C reaches them by their symbols, cbindgen by this word")]
 
 mod artifacts;
-mod ask;
 mod callbacks;
 mod cancel;
 mod code;
@@ -58,6 +58,7 @@ mod maintenance;
 mod notifier;
 mod options;
 mod outcome;
+mod pending_request;
 mod pipeline;
 mod queue;
 mod record;

@@ -83,7 +83,7 @@ pub(super) struct Function {
 }
 
 impl Options {
-    /// A builder with these options, without callbacks.
+    /// Returns a builder with these options, without callbacks.
     pub(super) fn builder(&self, path: impl Into<PathBuf>) -> EngineBuilder {
         let mut builder = Engine::builder(path);
         if !self.refs.is_empty() {
@@ -451,7 +451,7 @@ pub extern "C" fn tinyci_options_add_function(
     })
 }
 
-/// The callback of a function outside a run: there is no queue for its request.
+/// Returns the error of a function that is called outside a run, where there is no queue.
 pub(super) fn no_answer(_: &FunctionCall<'_>) -> Result<Value, crate::callback::HookError> {
     Err("the host program answers calls of this function only during a run".into())
 }

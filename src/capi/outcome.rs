@@ -59,7 +59,7 @@ pub extern "C" fn tinyci_outcome_name(outcome: OutcomeNumber) -> *const c_char {
     named.map_or(std::ptr::null(), |(_, name)| name.as_ptr())
 }
 
-/// The number of an outcome.
+/// Returns the number of an outcome.
 pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
     match outcome {
         Outcome::Success => TINYCI_OUTCOME_SUCCESS,
@@ -71,7 +71,7 @@ pub(super) fn number_of(outcome: Outcome) -> OutcomeNumber {
     }
 }
 
-/// The number of a deployment's outcome.
+/// Returns the number of a deployment's outcome.
 pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
     match outcome {
         DeployOutcome::Success => TINYCI_OUTCOME_SUCCESS,
@@ -85,7 +85,7 @@ pub(super) fn number_of_deploy(outcome: DeployOutcome) -> OutcomeNumber {
     }
 }
 
-/// The outcome that has this number.
+/// Returns the outcome that has this number.
 pub(super) fn outcome_of(number: i32) -> Option<Outcome> {
     NAMES.iter().find(|(_, known, _)| *known == number).map(|(outcome, _, _)| *outcome)
 }

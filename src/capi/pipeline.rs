@@ -42,7 +42,7 @@ pub const TINYCI_FORMAT_YAML: FormatNumber = 1;
 /// The config is a script, as in `.tinyci.rhai`.
 pub const TINYCI_FORMAT_RHAI: FormatNumber = 2;
 
-/// The format that has this number.
+/// Returns the format that has this number.
 pub(super) fn format_of(number: i32) -> Result<Format, Failure> {
     match number {
         TINYCI_FORMAT_YAML => Ok(Format::Yaml),

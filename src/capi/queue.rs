@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ask::PendingRequest, notifier::Notifier};
+use super::{notifier::Notifier, pending_request::PendingRequest};
 use crate::{
     Error, Event, Summary,
     deploy::Deployment,
@@ -25,7 +25,7 @@ pub(super) enum Item {
     /// A request, with its sequence number among the events.
     Request {
         sequence: u64,
-        asked: Arc<PendingRequest>,
+        pending: Arc<PendingRequest>,
     },
 }
 
@@ -74,7 +74,7 @@ impl Queue {
         Ok(Self { state: Mutex::default(), filled, drained, notifier: Notifier::new()? })
     }
 
-    /// The descriptor that is readable whenever [`next`](Queue::next) would not wait.
+    /// Returns the descriptor that is readable whenever [`next`](Queue::next) would not wait.
     pub(super) fn fd(&self) -> i32 {
         self.notifier.fd()
     }
@@ -94,13 +94,13 @@ impl Queue {
     }
 
     /// Adds a request. If the queue is closed, the request stays unanswered.
-    pub(super) fn push_request(&self, asked: &Arc<PendingRequest>) {
+    pub(super) fn push_request(&self, pending: &Arc<PendingRequest>) {
         let mut state = lock(&self.state);
         if state.closed {
-            return asked.leave();
+            return pending.leave();
         }
-        let (sequence, asked) = (state.next_number(), asked.clone());
-        self.push(&mut state, Item::Request { sequence, asked });
+        let (sequence, pending) = (state.next_number(), pending.clone());
+        self.push(&mut state, Item::Request { sequence, pending });
     }
 
     fn push(&self, state: &mut State, item: Item) {
@@ -159,8 +159,8 @@ impl Queue {
         self.drained.notify_all();
         drop(state);
         for item in dropped {
-            if let Item::Request { asked, .. } = item {
-                asked.leave();
+            if let Item::Request { pending, .. } = item {
+                pending.leave();
             }
         }
     }

@@ -59,7 +59,8 @@ impl RecordHandle {
     }
 }
 
-/// The exit code of a step: that of the first command that failed, else that of the last command.
+/// Returns the exit code of a step: that of the first command that failed, else that of the last
+/// command.
 fn exit_code(step: &StepRecord) -> i32 {
     let failed = step.failures.iter().find_map(|failure| failure.exit);
     match failed.or_else(|| step.commands.last().and_then(|command| command.exit)) {
@@ -77,7 +78,7 @@ fn exit_code(step: &StepRecord) -> i32 {
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_commit(record: Option<&tinyci_record>) -> *const c_char {
-    guard::peek(record, |kept| borrowed(Some(&kept.commit)))
+    guard::peek(record, |handle| borrowed(Some(&handle.commit)))
 }
 
 /// Returns the branch that the commit was tested for, without `refs/heads/`.
@@ -89,7 +90,7 @@ pub extern "C" fn tinyci_record_commit(record: Option<&tinyci_record>) -> *const
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_branch(record: Option<&tinyci_record>) -> *const c_char {
-    guard::peek(record, |kept| borrowed(kept.branch.as_ref()))
+    guard::peek(record, |handle| borrowed(handle.branch.as_ref()))
 }
 
 /// Returns the branch as git stores it, in any encoding.
@@ -105,8 +106,8 @@ pub extern "C" fn tinyci_record_branch_bytes(
     record: Option<&tinyci_record>,
     length: Option<&mut MaybeUninit<usize>>,
 ) -> *const u8 {
-    let kept = record.and_then(|record| record.sealed().get().ok());
-    let branch = kept.and_then(|kept| kept.record.branch.as_ref());
+    let handle = record.and_then(|record| record.sealed().get().ok());
+    let branch = handle.and_then(|handle| handle.record.branch.as_ref());
     bytes_out(branch.map(|branch| branch.as_bytes()), length)
 }
 
@@ -118,7 +119,7 @@ pub extern "C" fn tinyci_record_branch_bytes(
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> OutcomeNumber {
-    guard::peek(record, |kept| number_of(kept.record.outcome))
+    guard::peek(record, |handle| number_of(handle.record.outcome))
 }
 
 /// Returns whether the commit is green. Use this to check whether it passed.
@@ -129,7 +130,7 @@ pub extern "C" fn tinyci_record_outcome(record: Option<&tinyci_record>) -> Outco
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_passed(record: Option<&tinyci_record>) -> i32 {
-    guard::peek(record, |kept| i32::from(kept.record.passed()))
+    guard::peek(record, |handle| i32::from(handle.record.passed()))
 }
 
 /// Returns the reason for the outcome if the steps do not contain it: an invalid config, a broken
@@ -141,7 +142,7 @@ pub extern "C" fn tinyci_record_passed(record: Option<&tinyci_record>) -> i32 {
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const c_char {
-    guard::peek(record, |kept| borrowed(kept.reason.as_ref()))
+    guard::peek(record, |handle| borrowed(handle.reason.as_ref()))
 }
 
 /// Returns when the job started.
@@ -152,7 +153,7 @@ pub extern "C" fn tinyci_record_reason(record: Option<&tinyci_record>) -> *const
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i64 {
-    guard::peek(record, |kept| i64::try_from(unix_ms(kept.record.started)).unwrap_or(i64::MAX))
+    guard::peek(record, |handle| i64::try_from(unix_ms(handle.record.started)).unwrap_or(i64::MAX))
 }
 
 /// Returns how long the job took.
@@ -163,7 +164,9 @@ pub extern "C" fn tinyci_record_started_ms(record: Option<&tinyci_record>) -> i6
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_duration_ms(record: Option<&tinyci_record>) -> u64 {
-    guard::peek(record, |kept| u64::try_from(kept.record.duration.as_millis()).unwrap_or(u64::MAX))
+    guard::peek(record, |handle| {
+        u64::try_from(handle.record.duration.as_millis()).unwrap_or(u64::MAX)
+    })
 }
 
 /// Returns a record as the line of JSON that is stored in `refs/notes/runs/tinyci`.
@@ -177,8 +180,8 @@ pub extern "C" fn tinyci_record_duration_ms(record: Option<&tinyci_record>) -> u
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_json(record: Option<&tinyci_record>) -> *const c_char {
-    guard::peek(record, |kept| {
-        borrowed(Some(kept.json.get_or_init(|| c_text(&kept.record.to_json()))))
+    guard::peek(record, |handle| {
+        borrowed(Some(handle.json.get_or_init(|| c_text(&handle.record.to_json()))))
     })
 }
 
@@ -190,7 +193,7 @@ pub extern "C" fn tinyci_record_json(record: Option<&tinyci_record>) -> *const c
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_record_step_count(record: Option<&tinyci_record>) -> usize {
-    guard::peek(record, |kept| kept.steps.len())
+    guard::peek(record, |handle| handle.steps.len())
 }
 
 /// Returns the name of a step.
@@ -205,7 +208,7 @@ pub extern "C" fn tinyci_record_step_name(
     record: Option<&tinyci_record>,
     index: usize,
 ) -> *const c_char {
-    guard::peek(record, |kept| borrowed(kept.step(index).map(|(_, texts)| &texts.name)))
+    guard::peek(record, |handle| borrowed(handle.step(index).map(|(_, texts)| &texts.name)))
 }
 
 /// Returns the outcome of a step.
@@ -220,7 +223,7 @@ pub extern "C" fn tinyci_record_step_outcome(
     record: Option<&tinyci_record>,
     index: usize,
 ) -> OutcomeNumber {
-    guard::peek(record, |kept| kept.step(index).map_or(0, |(step, _)| number_of(step.outcome)))
+    guard::peek(record, |handle| handle.step(index).map_or(0, |(step, _)| number_of(step.outcome)))
 }
 
 /// Returns the exit code of a step: that of the command that failed, else that of the last command.
@@ -236,7 +239,7 @@ pub extern "C" fn tinyci_record_step_exit_code(
     record: Option<&tinyci_record>,
     index: usize,
 ) -> i32 {
-    guard::peek(record, |kept| kept.step(index).map_or(-1, |(step, _)| exit_code(step)))
+    guard::peek(record, |handle| handle.step(index).map_or(-1, |(step, _)| exit_code(step)))
 }
 
 /// Returns why a step failed or was skipped, if its commands do not show it: a refusal, a
@@ -253,7 +256,7 @@ pub extern "C" fn tinyci_record_step_error(
     record: Option<&tinyci_record>,
     index: usize,
 ) -> *const c_char {
-    guard::peek(record, |kept| {
-        borrowed(kept.step(index).and_then(|(_, texts)| texts.error.as_ref()))
+    guard::peek(record, |handle| {
+        borrowed(handle.step(index).and_then(|(_, texts)| texts.error.as_ref()))
     })
 }

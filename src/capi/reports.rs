@@ -51,7 +51,7 @@ pub extern "C" fn tinyci_plan_json(
     })
 }
 
-/// The plan, with dry runs of named commits.
+/// Returns the plan, with dry runs of named commits.
 fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error> {
     let SelectionHandle { selection, assumptions } = handle;
     let plan = engine.plan(selection)?;
@@ -66,7 +66,8 @@ fn plan_json(engine: &Engine, handle: &SelectionHandle) -> Result<String, Error>
     Ok(if dry_runs.is_empty() { plan.to_json() } else { plan.to_json_with(&dry_runs) })
 }
 
-/// The dry run of a named commit: of its job in the plan, or of a first job if it is not pending.
+/// Returns the dry run of a named commit: of its job in the plan, or of a first job if it is not
+/// pending.
 fn dry_run(
     engine: &Engine,
     plan: &Plan,
@@ -309,7 +310,8 @@ pub extern "C" fn tinyci_results_json(
 /// @param environment  Only deployments to this environment; NULL for all.
 /// @param limit        The maximum number of deployments; 0 for all.
 /// @param warnings     Where to store warnings for a person about refs that tinyci does not
-///                     recognize as deployments, or NULL; free them with `tinyci_string_free`.
+///                     recognize as deployments, or NULL; free them with `tinyci_string_free`. A
+///                     line that begins with `hint: ` belongs to the warning above it.
 /// @param out          Where to store the deployments, each a line of JSON that ends with a
 ///                     newline; free them with `tinyci_string_free`. NULL on an error.
 /// @param err          Where to store the error, or NULL.

@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    ask::{Answer, PendingRequest, Subject},
     code::{TINYCI_AGAIN, TINYCI_OK, tinyci_code},
     error::{ErrorOut, Failure},
     event::{StreamNumber, TINYCI_STREAM_STDERR, TINYCI_STREAM_STDOUT},
     guard,
     handle::{Handle, Sealed, handle},
+    pending_request::{Answer, PendingRequest, Subject},
     text::{CBytes, CText, borrowed, c_path, c_text},
 };
 use crate::{
@@ -54,7 +54,7 @@ handle!(tinyci_request, Request, "request");
 
 /// The contents of a [`tinyci_request`]. Strings are created on first use.
 pub struct Request {
-    asked: Arc<PendingRequest>,
+    pending: Arc<PendingRequest>,
     vars: Vars,
     name: OnceLock<CString>,
     commit: OnceLock<CString>,
@@ -75,13 +75,13 @@ struct Argument {
 }
 
 impl tinyci_request {
-    pub(super) fn of(asked: Arc<PendingRequest>) -> Self {
-        let count = match &asked.subject {
+    pub(super) fn of(pending: Arc<PendingRequest>) -> Self {
+        let count = match &pending.subject {
             Subject::Function { arguments, .. } => arguments.len(),
             _ => 0,
         };
         tinyci_request::new(Request {
-            asked,
+            pending,
             vars: Vars::new(),
             name: OnceLock::new(),
             commit: OnceLock::new(),
@@ -97,15 +97,15 @@ impl tinyci_request {
 }
 
 impl Drop for Request {
-    /// If there was no answer, the step fails.
+    /// Fails the step if there was no answer.
     fn drop(&mut self) {
-        self.asked.leave();
+        self.pending.leave();
     }
 }
 
 impl Request {
     fn name(&self) -> String {
-        match &self.asked.subject {
+        match &self.pending.subject {
             Subject::Hook(hook, _) => StepName::from(*hook).to_string(),
             Subject::Function { name, .. } | Subject::Secret(name) => name.clone(),
             Subject::Approval { environment, .. } => environment.clone(),
@@ -114,7 +114,7 @@ impl Request {
     }
 
     fn argument(&self, index: usize) -> Option<(&Value, &Argument)> {
-        match &self.asked.subject {
+        match &self.pending.subject {
             Subject::Function { arguments, .. } => {
                 arguments.get(index).zip(self.arguments.get(index))
             }
@@ -124,7 +124,7 @@ impl Request {
 
     /// Answers the request, if this kind of answer fits.
     fn answer(&self, function: &str, answer: Answer) -> Result<(), Failure> {
-        let fits = match (&self.asked.subject, &answer) {
+        let fits = match (&self.pending.subject, &answer) {
             (_, Answer::Failed { .. } | Answer::Aborted { .. })
             | (Subject::Hook(..), Answer::Passed(_) | Answer::Skipped { .. })
             | (Subject::Function { .. }, Answer::Value(_))
@@ -136,10 +136,10 @@ impl Request {
             _ => false,
         };
         if !fits {
-            let message = format!("`{function}` cannot answer {}", what(&self.asked.subject));
+            let message = format!("`{function}` cannot answer {}", what(&self.pending.subject));
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
-        Ok(self.asked.answer(answer)?)
+        Ok(self.pending.answer(answer)?)
     }
 }
 
@@ -153,7 +153,8 @@ fn answered(
     guard::consume(request, err, |mut request| {
         answer(&mut request).inspect_err(|failure| {
             // If the first answer came too late, so does this one.
-            let _ = request.asked.answer(Answer::Aborted { message: failure.to_string(), code: 0 });
+            let _ =
+                request.pending.answer(Answer::Aborted { message: failure.to_string(), code: 0 });
         })
     })
 }
@@ -180,8 +181,8 @@ fn value_kind(value: &Value) -> i32 {
     }
 }
 
-/// A string that is created once.
-fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_char {
+/// Returns a string that is created once.
+fn cached(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_char {
     borrowed(Some(cell.get_or_init(|| c_text(&text()))))
 }
 
@@ -195,7 +196,7 @@ fn made(cell: &OnceLock<CString>, text: impl FnOnce() -> String) -> *const c_cha
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.name, || request.name()))
+    guard::peek(request, |request| cached(&request.name, || request.name()))
 }
 
 /// Returns the commit that is being tested or deployed.
@@ -207,7 +208,7 @@ pub extern "C" fn tinyci_request_name(request: Option<&tinyci_request>) -> *cons
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        made(&request.commit, || request.asked.context.commit.id.to_string())
+        cached(&request.commit, || request.pending.context.commit.id.to_string())
     })
 }
 
@@ -220,7 +221,9 @@ pub extern "C" fn tinyci_request_commit(request: Option<&tinyci_request>) -> *co
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_job_id(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.job, || request.asked.context.job_id.to_string()))
+    guard::peek(request, |request| {
+        cached(&request.job, || request.pending.context.job_id.to_string())
+    })
 }
 
 /// Returns the step that made the request.
@@ -231,7 +234,9 @@ pub extern "C" fn tinyci_request_job_id(request: Option<&tinyci_request>) -> *co
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| made(&request.step, || request.asked.context.step.to_string()))
+    guard::peek(request, |request| {
+        cached(&request.step, || request.pending.context.step.to_string())
+    })
 }
 
 /// Returns the label of the `parallel` task or group of a script that made the request.
@@ -243,7 +248,7 @@ pub extern "C" fn tinyci_request_step(request: Option<&tinyci_request>) -> *cons
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        let label = || request.asked.context.label.as_deref().map(c_text);
+        let label = || request.pending.context.label.as_deref().map(c_text);
         borrowed(request.label.get_or_init(label).as_ref())
     })
 }
@@ -258,7 +263,7 @@ pub extern "C" fn tinyci_request_label(request: Option<&tinyci_request>) -> *con
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        let Subject::Approval { question, .. } = &request.asked.subject else {
+        let Subject::Approval { question, .. } = &request.pending.subject else {
             return std::ptr::null();
         };
         borrowed(request.question.get_or_init(|| question.as_deref().map(c_text)).as_ref())
@@ -275,7 +280,7 @@ pub extern "C" fn tinyci_request_question(request: Option<&tinyci_request>) -> *
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) -> *const c_char {
     guard::peek(request, |request| {
-        let path = || c_path(&request.asked.context.export_dir);
+        let path = || c_path(&request.pending.context.export_dir);
         borrowed(Some(request.export_dir.get_or_init(path)))
     })
 }
@@ -289,7 +294,7 @@ pub extern "C" fn tinyci_request_export_dir(request: Option<&tinyci_request>) ->
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_canceled(request: Option<&tinyci_request>) -> i32 {
-    guard::peek(request, |request| i32::from(request.asked.is_canceled()))
+    guard::peek(request, |request| i32::from(request.pending.is_canceled()))
 }
 
 /// Returns how many arguments a function was called with.
@@ -386,7 +391,7 @@ pub extern "C" fn tinyci_request_arg_json(
 ) -> *const c_char {
     guard::peek(request, |request| {
         let Some((value, texts)) = request.argument(index) else { return std::ptr::null() };
-        made(&texts.json, || value.to_json())
+        cached(&texts.json, || value.to_json())
     })
 }
 
@@ -405,8 +410,8 @@ pub extern "C" fn tinyci_request_arg_json(
 /// Any thread. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn tinyci_request_command_json(request: Option<&tinyci_request>) -> *const c_char {
-    guard::peek(request, |request| match &request.asked.subject {
-        Subject::Command(command) => made(&request.command, || command.to_json()),
+    guard::peek(request, |request| match &request.pending.subject {
+        Subject::Command(command) => cached(&request.command, || command.to_json()),
         _ => std::ptr::null(),
     })
 }
@@ -430,7 +435,7 @@ pub extern "C" fn tinyci_request_set_var(
     err: ErrorOut<'_>,
 ) -> tinyci_code {
     guard::set(request, err, |request| {
-        if !matches!(request.asked.subject, Subject::Hook(..)) {
+        if !matches!(request.pending.subject, Subject::Hook(..)) {
             let message = "cannot set a variable: the request is not for a hook";
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
@@ -708,7 +713,7 @@ pub extern "C" fn tinyci_request_command_output(
 }
 
 fn command_output(request: &Request, stream: i32, data: &[u8]) -> Result<bool, Failure> {
-    if !matches!(request.asked.subject, Subject::Command(_)) {
+    if !matches!(request.pending.subject, Subject::Command(_)) {
         let message = "cannot pass on output: the request is not for a command";
         return Err(Error::new(ErrorKind::InvalidArg, message).into());
     }
@@ -720,7 +725,7 @@ fn command_output(request: &Request, stream: i32, data: &[u8]) -> Result<bool, F
             return Err(Error::new(ErrorKind::InvalidArg, message).into());
         }
     };
-    Ok(request.asked.add_output(Output { stream, bytes: data.to_vec() })?)
+    Ok(request.pending.add_output(Output { stream, bytes: data.to_vec() })?)
 }
 
 /// Answers a COMMAND that has ended.

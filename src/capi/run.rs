@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    callbacks::asking,
+    callbacks::register_callbacks,
     cancel::tinyci_cancel,
     code::tinyci_code,
     engine::{Opened, tinyci_engine},
@@ -120,7 +120,7 @@ impl Running {
         }
     }
 
-    /// The result, if the run has ended.
+    /// Returns the result, if the run has ended.
     fn found(&self) -> Result<&RunResult, Failure> {
         match &self.end {
             Some(Ended::Done(found)) => Ok(found),
@@ -211,8 +211,8 @@ pub extern "C" fn tinyci_run_start(
     })
 }
 
-/// Starts work that runs commands. It gets an engine whose callbacks send requests to the run's queue,
-/// the run's token, and an observer.
+/// Starts work that runs commands. It gets an engine whose callbacks send requests to the run's
+/// queue, the run's token, and an observer.
 pub(super) fn started(
     opened: &Opened,
     cancel: Option<&CancelToken>,
@@ -220,7 +220,7 @@ pub(super) fn started(
 ) -> Result<tinyci_run, Failure> {
     let queue = Arc::new(Queue::new()?);
     // Read now, because the host program may change it as soon as this call returns.
-    let answers = asking(&opened.options, &queue, opened.builder());
+    let answers = register_callbacks(&opened.options, &queue, opened.builder());
     let engine = opened.engine.answered_by(answers.process_env(std::env::vars_os()))?;
     engine.check_statuses()?;
     let grace = engine.grace();
@@ -389,7 +389,7 @@ fn log_options(revision: CText<'_>, lines: i64, flags: u32) -> Result<LogOptions
     Ok(options)
 }
 
-/// A line of a log as an OUTPUT event, with its newline.
+/// Returns a line of a log as an OUTPUT event, with its newline.
 fn log_line(line: &[u8]) -> Event {
     let meta = EventMeta::at(SystemTime::now());
     let bytes = line.iter().copied().chain([b'\n']).collect();

@@ -30,13 +30,13 @@ pub struct SelectionHandle {
     pub(super) assumptions: Vec<(String, String)>,
 }
 
-/// The selection of a call; all pending commits for NULL.
+/// Returns the selection of a call; all pending commits for NULL.
 pub(super) fn selection_of(selection: Option<&tinyci_selection>) -> Result<Selection, Failure> {
     let given = optional(selection)?.map(|it| it.selection.clone());
     Ok(given.unwrap_or_else(Selection::pending))
 }
 
-/// A filter for the records of the named commits; of all commits if none is named.
+/// Returns a filter for the records of the named commits; of all commits if none is named.
 pub(super) fn filter_of(selection: Option<&Selection>) -> RecordFilter {
     let targets = selection.map(|selection| selection.selectors.as_slice()).unwrap_or_default();
     targets.iter().fold(RecordFilter::new(), |filter, target| match target {
@@ -334,7 +334,7 @@ pub extern "C" fn tinyci_selection_add_assumption(
     })
 }
 
-/// The assumed output of a command.
+/// Returns the assumed output of a command.
 pub(super) fn assumption(
     command: CText<'_>,
     output: CText<'_>,

@@ -24,34 +24,35 @@ unsafe impl Send for CText<'_> {}
 unsafe impl Sync for CText<'_> {}
 
 impl<'call> CText<'call> {
-    /// The string of a required argument. The name is for the error.
+    /// Returns the string of a required argument. The name is for the error.
     pub(super) fn required(self, name: &str) -> Result<&'call str, Failure> {
         self.optional(name)?.ok_or_else(|| Failure::null(name))
     }
 
-    /// The string of an optional argument.
+    /// Returns the string of an optional argument.
     pub(super) fn optional(self, name: &str) -> Result<Option<&'call str>, Failure> {
         let text = self.bytes().map(|bytes| utf8(bytes, name));
         text.transpose()
     }
 
-    /// The string for messages: U+FFFD replaces what is not UTF-8.
+    /// Returns the string for messages: U+FFFD replaces what is not UTF-8.
     pub(super) fn lossy(self) -> Option<String> {
         self.bytes().map(|bytes| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// The path of an argument: any bytes.
+    /// Returns the path of an argument: any bytes.
     pub(super) fn path(self, name: &str) -> Result<&'call Path, Failure> {
         let bytes = self.bytes().ok_or_else(|| Failure::null(name))?;
         Ok(Path::new(OsStr::from_bytes(bytes)))
     }
 
-    /// The given number of bytes, which may contain NULs. NULL is allowed only for a length of 0.
+    /// Returns the given number of bytes, which may contain NULs. NULL is allowed only for a length
+    /// of 0.
     pub(super) fn of_length(self, length: usize, name: &str) -> Result<&'call [u8], Failure> {
         CBytes(self.0.cast(), PhantomData).of_length(length, name)
     }
 
-    /// The bytes of an optional argument.
+    /// Returns the bytes of an optional argument.
     pub(super) fn bytes(self) -> Option<&'call [u8]> {
         // SAFETY: such a value comes only from a caller in C, whose strings end with a NUL and are
         // valid during the call.
@@ -70,7 +71,7 @@ unsafe impl Send for CBytes<'_> {}
 unsafe impl Sync for CBytes<'_> {}
 
 impl<'call> CBytes<'call> {
-    /// The given number of bytes. NULL is allowed only for a length of 0.
+    /// Returns the given number of bytes. NULL is allowed only for a length of 0.
     pub(super) fn of_length(self, length: usize, name: &str) -> Result<&'call [u8], Failure> {
         if length == 0 {
             return Ok(&[]);
@@ -95,7 +96,7 @@ fn utf8<'call>(bytes: &'call [u8], name: &str) -> Result<&'call str, Failure> {
     })
 }
 
-/// A string for C. U+FFFD replaces NUL characters.
+/// Returns a string for C. U+FFFD replaces NUL characters.
 pub(super) fn c_text(text: &str) -> CString {
     let text = match text.contains('\0') {
         true => Cow::Owned(text.replace('\0', "\u{fffd}")),
@@ -114,12 +115,12 @@ pub(super) fn c_text_lossy(bytes: &[u8]) -> CString {
     c_text(&String::from_utf8_lossy(bytes))
 }
 
-/// A path for C: its own bytes.
+/// Returns a path for C: its own bytes.
 pub(super) fn c_path(path: &Path) -> CString {
     CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
 }
 
-/// A pointer that is valid as long as the string is kept; NULL for none.
+/// Returns a pointer that is valid as long as the string is kept; NULL for none.
 pub(super) fn borrowed(text: Option<&CString>) -> *const c_char {
     text.map_or(ptr::null(), |text| text.as_ptr())
 }

@@ -14,7 +14,7 @@ pub const TINYCI_ABI: VersionConstant = 1;
 const VERSION: &CStr =
     match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
         Ok(version) => version,
-        Err(_) => panic!("a version holds no NUL"),
+        Err(_) => panic!("a version contains no NUL"),
     };
 
 const VERSION_NUMBER: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000

@@ -15,7 +15,7 @@ use crate::model::{
 const SCRIPT_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// The placeholder whose value depends on the conditions of its step.
-const TAG_VARIABLE: &str = "tag";
+const TAG_PLACEHOLDER: &str = "tag";
 
 /// The expression for each of tinyci's placeholders in a script, as a string.
 const VARIABLES: [(&str, &str); 15] = [
@@ -241,12 +241,13 @@ impl Pipeline {
     /// know the conditions of its step.
     fn command(&self, step: &Step, template: &Template) -> Result<String, Error> {
         let pieces = self.pieces(template)?;
-        let tag =
-            self.tag_patterns(step).filter(|_| pieces.contains(&Piece::Placeholder(TAG_VARIABLE)));
+        let tag = self
+            .tag_patterns(step)
+            .filter(|_| pieces.contains(&Piece::Placeholder(TAG_PLACEHOLDER)));
         let Some(tag) = tag else { return Ok(template.text.clone()) };
         let to_text = |piece: &Piece<'_>| match piece {
             Piece::Text(text) => text.replace("<%", "<%%"),
-            Piece::Placeholder(name) if *name == TAG_VARIABLE => {
+            Piece::Placeholder(name) if *name == TAG_PLACEHOLDER => {
                 format!("<%= {} %>", newest_tag(tag))
             }
             Piece::Placeholder(other) => format!("<%= {other} %>"),
@@ -278,7 +279,7 @@ impl Pipeline {
                 Piece::Text(text) => {
                     filled.push_str(&text.replace('`', "``").replace("${", "${\"${\"}"));
                 }
-                Piece::Placeholder(TAG_VARIABLE) if self.tag_patterns(step).is_some() => {
+                Piece::Placeholder(TAG_PLACEHOLDER) if self.tag_patterns(step).is_some() => {
                     let tag = self.tag_patterns(step).map(|tag| newest_tag(tag));
                     // Writing to a string cannot fail.
                     let _ = write!(filled, "${{{} ?? \"\"}}", tag.unwrap_or_default());

@@ -5,7 +5,8 @@
 //! done for nodes that become part of a pipeline, a warning or an error.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
+    collections::BTreeMap,
     fmt,
 };
 
@@ -24,12 +25,20 @@ const VALUES_MAX: usize = 2_000;
 /// The most bytes of text in these values.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
+/// How many brackets, times how many bytes, a reading may meet more than the reading before it.
+const STEP_MAX: usize = 64_000_000;
+
+/// How many lines may be directives of YAML, such as `%YAML 1.1`.
+const DIRECTIVES_MAX: usize = 16;
+
 /// A parsed YAML document.
 pub(super) struct Document<'a> {
     pub(super) source: Source<'a>,
     pub(super) root: Node,
     /// The offset of a second document, which is ignored.
     pub(super) second: Option<usize>,
+    /// Where each plain value begins, by its number. Found when the first is asked for.
+    places: OnceCell<BTreeMap<usize, usize>>,
 }
 
 /// One key or value.
@@ -78,6 +87,7 @@ impl Node {
 impl<'a> Document<'a> {
     /// Parses the text.
     pub(super) fn new(source: Source<'a>) -> Result<Self, Error> {
+        refuse_costly(&source)?;
         let mut documents = serde_yaml::Deserializer::from_str(source.text);
         let reading = Reading::new(None);
         let root = match documents.next().map(|first| reading.seed(first)) {
@@ -91,15 +101,34 @@ impl<'a> Document<'a> {
             Some(error) => return Err(invalid(&source, &reading, &error)),
             None => None,
         };
-        Ok(Self { source, root, second })
+        Ok(Self { source, root, second, places: OnceCell::new() })
     }
 
     /// Returns the offset at which this node begins.
     pub(super) fn offset(&self, node: &Node) -> usize {
+        let places = self.places.get_or_init(|| self.places());
+        if let Some(offset) = places.get(&node.number) {
+            return *offset;
+        }
         let mut documents = serde_yaml::Deserializer::from_str(self.source.text);
         let reading = Reading::new(Some(node.number));
         let stopped = documents.next().and_then(|first| reading.seed(first).err());
         stopped.map_or(0, |error| offset(&error))
+    }
+
+    /// Where each plain value begins, found in one reading: a config can have some thousand of them,
+    /// and another reading for each would take minutes.
+    fn places(&self) -> BTreeMap<usize, usize> {
+        let reading = Reading { places: Some(RefCell::default()), ..Reading::new(None) };
+        let mut documents = serde_yaml::Deserializer::from_str(self.source.text);
+        // The first reading was without a fault.
+        let _ = documents.next().map(|first| reading.seed(first));
+        let places = reading.places.map(RefCell::into_inner).unwrap_or_default();
+        let lines = Lines::of(self.source.text);
+        places
+            .into_iter()
+            .filter_map(|(number, message)| Some((number, lines.offset(&message)?)))
+            .collect()
     }
 
     /// Returns the position of this node.
@@ -118,6 +147,79 @@ impl<'a> Document<'a> {
     }
 }
 
+/// Refuses a text that would keep the YAML reader busy for long: with many directives, each of which is compared
+/// with all others, and one that is nested deeper than it takes.
+///
+/// That reader says so only when it has read a whole document, and what it does for each token grows
+/// with the depth. So a text with many brackets is read in beginnings that grow: none of them
+/// adds more levels than are read in no time, and the first that is too deep is the last.
+fn refuse_costly(source: &Source<'_>) -> Result<(), Error> {
+    let lines = source.text.split_inclusive(['\n', '\r']);
+    let mut directives = lines.filter(|line| line.starts_with('%'));
+    if let Some(line) = directives.nth(DIRECTIVES_MAX) {
+        let offset = line.as_ptr().addr() - source.text.as_ptr().addr();
+        let message = format!("the config has more than {DIRECTIVES_MAX} YAML directives");
+        return Err(source.error(offset, message));
+    }
+    let (mut read, mut brackets) = (0, 0);
+    for (end, byte) in source.text.bytes().enumerate() {
+        brackets += usize::from(matches!(byte, b'[' | b'{'));
+        if brackets * (end - read) <= STEP_MAX || !source.text.is_char_boundary(end) {
+            continue;
+        }
+        (read, brackets) = (end, 0);
+        let beginning = source.text.get(..end).unwrap_or_default();
+        for document in serde_yaml::Deserializer::from_str(beginning).take(2) {
+            let reading = Reading::new(None);
+            let Err(error) = reading.seed(document) else { continue };
+            let is_too_deep = error.to_string().starts_with("recursion limit exceeded");
+            if is_too_deep || reading.fault.borrow().is_some() {
+                return Err(invalid(source, &reading, &error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines of a text, as the YAML reader counts them: where each begins, and whether it is ASCII.
+struct Lines<'a> {
+    text: &'a str,
+    begins: Vec<(usize, bool)>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let (mut begins, mut begin) = (Vec::new(), 0);
+        let line_ends = text.char_indices().filter(|(offset, letter)| match letter {
+            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => true,
+            '\r' => text.as_bytes().get(offset + 1) != Some(&b'\n'),
+            _ => false,
+        });
+        let ends = line_ends.map(|(offset, letter)| offset + letter.len_utf8());
+        for end in ends.chain([text.len()]) {
+            let line = text.get(begin..end).unwrap_or_default();
+            begins.push((begin, line.is_ascii()));
+            begin = end;
+        }
+        Self { text, begins }
+    }
+
+    /// The offset of the place that a message of the YAML reader ends with. The first character
+    /// has none.
+    fn offset(&self, message: &str) -> Option<usize> {
+        let Some((_, place)) = message.rsplit_once(" at line ") else { return Some(0) };
+        let (line, column) = place.split_once(" column ")?;
+        let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+        let (begin, is_ascii) = *self.begins.get(line.checked_sub(1)?)?;
+        let column = column.checked_sub(1)?;
+        if is_ascii {
+            return Some(begin + column);
+        }
+        let within = self.text.get(begin..)?.char_indices().nth(column);
+        Some(within.map_or(self.text.len(), |(offset, _)| begin + offset))
+    }
+}
+
 /// Returns the offset of a YAML error.
 fn offset(error: &serde_yaml::Error) -> usize {
     error.location().map_or(0, |place| place.index())
@@ -132,6 +234,9 @@ struct Reading {
     reached: Cell<bool>,
     /// The reason why tinyci failed the parse, if it did.
     fault: RefCell<Option<String>>,
+    /// What the YAML reader says of the place of each plain value, where that is asked for: it says
+    /// that only of one that is refused.
+    places: Option<RefCell<Vec<(usize, String)>>>,
 }
 
 impl Reading {
@@ -142,6 +247,7 @@ impl Reading {
             stop,
             reached: Cell::new(false),
             fault: RefCell::new(None),
+            places: None,
         }
     }
 
@@ -166,14 +272,24 @@ impl<'de> de::DeserializeSeed<'de> for NodeSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
         let number = self.0.next.replace(self.0.next.get() + 1);
-        let value = deserializer.deserialize_any(ValueVisitor { reading: self.0, number })?;
-        Ok(Node { number, value })
+        let is_refused = Cell::new(false);
+        let visitor = ValueVisitor { reading: self.0, number, is_refused: &is_refused };
+        match (deserializer.deserialize_any(visitor), &self.0.places) {
+            // The reader is behind a plain value by then, and goes on with the next.
+            (Err(refusal), Some(places)) if is_refused.get() => {
+                places.borrow_mut().push((number, refusal.to_string()));
+                Ok(Node { number, value: Value::Null })
+            }
+            (value, _) => Ok(Node { number, value: value? }),
+        }
     }
 }
 
 struct ValueVisitor<'r> {
     reading: &'r Reading,
     number: usize,
+    /// Set if it is refused only to learn its place.
+    is_refused: &'r Cell<bool>,
 }
 
 impl ValueVisitor<'_> {
@@ -193,7 +309,12 @@ impl ValueVisitor<'_> {
     }
 
     fn leaf<E: de::Error>(self, value: Value) -> Result<Value, E> {
-        self.enter().map(|()| value)
+        self.enter()?;
+        if self.reading.places.is_some() {
+            self.is_refused.set(true);
+            return Err(E::custom("refused"));
+        }
+        Ok(value)
     }
 }
 
@@ -237,7 +358,6 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-        self.enter()?;
         let bytes = self.reading.text_bytes.get() + text.len();
         self.reading.text_bytes.set(bytes);
         if bytes > TEXT_BYTES_MAX {
@@ -247,7 +367,7 @@ impl<'de> Visitor<'de> for ValueVisitor<'_> {
             );
             return Err(self.reading.fail(why));
         }
-        Ok(Value::Text(text.to_owned()))
+        self.leaf(Value::Text(text.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {

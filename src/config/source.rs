@@ -1,5 +1,7 @@
 //! [`Source`]: the text of a config, with positions.
 
+use std::cell::OnceCell;
+
 use crate::model::error::{Error, ErrorKind, Position};
 
 /// The most bytes of a config. Finding a position may require parsing the text again, so it must
@@ -10,6 +12,8 @@ const BYTES_MAX: usize = 256 * 1024;
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     pub(super) name: &'a str,
+    /// Where each line but the first begins. Found when the first position is asked for.
+    lines: OnceCell<Vec<usize>>,
 }
 
 impl<'a> Source<'a> {
@@ -22,10 +26,10 @@ impl<'a> Source<'a> {
                  scripts in the repository",
                 bytes.len()
             );
-            return Err(Source { text: "", name }.error(0, message));
+            return Err(Source::of("", name).error(0, message));
         }
         let source = match std::str::from_utf8(bytes) {
-            Ok(text) => Source { text, name },
+            Ok(text) => Source::of(text, name),
             Err(error) => return Err(not_utf8(bytes, error.valid_up_to(), name)),
         };
         match source.text.char_indices().find(|(_, letter)| !is_yaml_character(*letter)) {
@@ -38,6 +42,10 @@ impl<'a> Source<'a> {
         }
     }
 
+    fn of(text: &'a str, name: &'a str) -> Self {
+        Self { text, name, lines: OnceCell::new() }
+    }
+
     /// Creates an error at this offset.
     pub(super) fn error(&self, offset: usize, message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Config, message)
@@ -48,13 +56,11 @@ impl<'a> Source<'a> {
     /// Returns the line and column of this offset.
     pub(super) fn position(&self, offset: usize) -> Position {
         let before = self.text.get(..offset).unwrap_or(self.text);
-        let (mut line, mut column) = (1, 1);
-        let mut letters = before.chars().peekable();
-        while let Some(letter) = letters.next() {
-            let newline = letter == '\n' || (letter == '\r' && letters.peek() != Some(&'\n'));
-            (line, column) = if newline { (line + 1, 1) } else { (line, column + 1) };
-        }
-        Position::new(line, column)
+        let lines = self.lines.get_or_init(|| line_begins(self.text));
+        let line = lines.partition_point(|begin| *begin <= before.len());
+        let begin = line.checked_sub(1).and_then(|last| lines.get(last)).copied().unwrap_or(0);
+        let column = before.get(begin..).unwrap_or_default().chars().count();
+        Position::new(line + 1, column + 1)
     }
 
     /// Returns the position of the first character of a string whose node begins at this offset.
@@ -105,13 +111,22 @@ impl<'a> Source<'a> {
     }
 }
 
+/// Where each line but the first begins.
+fn line_begins(text: &str) -> Vec<usize> {
+    let bytes = text.as_bytes();
+    let ends_line = |(at, byte): &(usize, &u8)| {
+        **byte == b'\n' || (**byte == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+    };
+    bytes.iter().enumerate().filter(ends_line).map(|(at, _)| at + 1).collect()
+}
+
 fn leading_spaces(line: &str) -> usize {
     line.len() - line.trim_start_matches(' ').len()
 }
 
 fn not_utf8(bytes: &[u8], offset: usize, name: &str) -> Error {
     let valid = bytes.get(..offset).and_then(|valid| std::str::from_utf8(valid).ok());
-    let valid = Source { text: valid.unwrap_or_default(), name };
+    let valid = Source::of(valid.unwrap_or_default(), name);
     valid.error(offset, format!("byte {} is not UTF-8; save the file as UTF-8", offset + 1))
 }
 

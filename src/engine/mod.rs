@@ -2,13 +2,13 @@
 //!
 //! Each directory imports only those above it in this table.
 //!
-//! | file | holds |
+//! | directory | contents |
 //! |---|---|
-//! | `context` | what all of the engine shares |
-//! | `step` | the steps of a job: what each sees, may do and comes to |
-//! | `run` | a run: from what was asked for to records and verdicts |
+//! | `context` | state and services that all directories share |
+//! | `step` | the steps of a job: their contexts, requests and results |
+//! | `run` | a run, from its selection to records and verdicts |
 //! | `deploy` | deployments |
-//! | `api` | the calls of an engine |
+//! | `api` | the public calls of an engine |
 
 mod api;
 mod context;

@@ -2,7 +2,7 @@
 
 use super::{directory::Target, walk::Walk};
 use crate::{
-    model::{cancel::CancelView, commit::CommitId, error::Error},
+    model::{commit::CommitId, error::Error, work_limits::WorkLimits},
     repo::Repo,
     util::sharing::Sharing,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Exported {
 
 /// Writes a commit's tree to `target`, a directory that is empty or does not exist.
 ///
-/// After an error or a cancellation, the target is as it was before.
+/// After an error, or if `limits` end the export, the target is as it was before.
 ///
 /// # Errors
 ///
@@ -41,10 +41,10 @@ pub(crate) fn export(
     commit: CommitId,
     target: &Path,
     options: &ExportOptions,
-    cancel: &CancelView,
+    limits: &WorkLimits,
 ) -> Result<Exported, Error> {
     let (prepared, directory) = Target::prepare(target, options.sharing)?;
-    let walk = Walk::new(repo, commit, target, directory, options, cancel);
+    let walk = Walk::new(repo, commit, target, directory, options, limits);
     walk.and_then(Walk::run).map_err(|error| match prepared.discard() {
         Ok(()) => error,
         Err(left) => Error::new(error.kind(), format!("{}; {}", error.report(), left.report())),

@@ -9,6 +9,8 @@ use std::{
     vec,
 };
 
+use rustix::io::Errno;
+
 use super::checkout::{ExportOptions, Exported};
 use crate::{
     export::{
@@ -20,9 +22,9 @@ use crate::{
         warning::{ExportWarning, Warnings, show},
     },
     model::{
-        cancel::CancelView,
         commit::{CommitId, TreeId},
         error::{Error, ErrorKind},
+        work_limits::WorkLimits,
     },
     repo::{Conversions, Objects, Repo, TreeEntry},
 };
@@ -30,7 +32,10 @@ use crate::{
 /// The default of git's `core.maxTreeDepth`.
 const DEPTH_MAX: usize = 2048;
 
-/// The number of bytes to write between two checks for cancellation.
+/// The most files and directories of an export. The largest repositories have half as many.
+const ENTRIES_MAX: u64 = 1_000_000;
+
+/// The number of bytes to write between two checks of the limits.
 const PIECE_BYTES: usize = 1024 * 1024;
 
 /// The minimum size in bytes of a file that is streamed, if it needs no conversion.
@@ -57,7 +62,7 @@ pub(super) struct Walk<'a> {
     commit: CommitId,
     target: &'a Path,
     options: &'a ExportOptions,
-    cancel: &'a CancelView,
+    limits: &'a WorkLimits,
     settings: Conversions,
     attributes: Attributes,
     /// Created when the first file needs it.
@@ -67,6 +72,8 @@ pub(super) struct Walk<'a> {
     levels: Vec<Level>,
     /// The path of the current entry, relative to the target.
     path: Vec<u8>,
+    /// The number of entries, including directories.
+    entries: u64,
     /// The number of entries visited, not counting directories.
     visited: u64,
     files: u64,
@@ -80,7 +87,7 @@ impl<'a> Walk<'a> {
         target: &'a Path,
         directory: Directory,
         options: &'a ExportOptions,
-        cancel: &'a CancelView,
+        limits: &'a WorkLimits,
     ) -> Result<Self, Error> {
         let settings = repo.conversions()?;
         let info = repo.info_attributes()?;
@@ -90,7 +97,7 @@ impl<'a> Walk<'a> {
             commit,
             target,
             options,
-            cancel,
+            limits,
             settings,
             attributes: Attributes::new(info.as_deref(), settings.ignore_case)?,
             placeholders: None,
@@ -98,6 +105,7 @@ impl<'a> Walk<'a> {
             directory,
             levels: Vec::new(),
             path: Vec::new(),
+            entries: 0,
             visited: 0,
             files: 0,
             bytes: 0,
@@ -106,7 +114,7 @@ impl<'a> Walk<'a> {
 
     /// Writes the whole tree.
     pub(super) fn run(mut self) -> Result<Exported, Error> {
-        self.check_canceled()?;
+        self.check_limits()?;
         self.enter(self.repo.commit_tree(self.commit)?)?;
         while let Some(level) = self.levels.last_mut() {
             self.path.truncate(level.path_length);
@@ -162,11 +170,12 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, entry: &TreeEntry) -> Result<(), Error> {
-        self.check_canceled()?;
+        self.check_limits()?;
         if !self.path.is_empty() {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(&entry.name);
+        self.count()?;
         let kind = check(entry).map_err(|refusal| self.refused(&refusal.to_string()))?;
         let is_directory = matches!(kind, Kind::Directory | Kind::Submodule);
         let assigned = self.attributes.of(&self.path, is_directory);
@@ -272,7 +281,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, file: &mut impl Write, contents: &[u8]) -> Result<(), Error> {
         for piece in contents.chunks(PIECE_BYTES) {
-            self.check_canceled()?;
+            self.check_limits()?;
             file.write_all(piece).map_err(|error| self.unwritable("write", error))?;
         }
         Ok(())
@@ -283,7 +292,7 @@ impl<'a> Walk<'a> {
         let mut piece = vec![0; PIECE_BYTES];
         let mut total = 0;
         loop {
-            self.check_canceled()?;
+            self.check_limits()?;
             let length = from.read(&mut piece).map_err(|error| {
                 let message = format!("cannot read `{}` of {}", show(&self.path), self.commit);
                 Error::new(ErrorKind::Git, message).with_source(error)
@@ -296,32 +305,47 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn check_canceled(&self) -> Result<(), Error> {
-        if !self.cancel.is_canceled() {
+    fn check_limits(&self) -> Result<(), Error> {
+        self.limits.check(|| format!("the export of {}", self.commit))
+    }
+
+    /// Counts an entry. A tree that contains itself many times is small, but its export has no end.
+    fn count(&mut self) -> Result<(), Error> {
+        self.entries += 1;
+        if self.entries <= ENTRIES_MAX {
             return Ok(());
         }
-        let message = format!("the export of {} was canceled", self.commit);
-        Err(Error::new(ErrorKind::Canceled, message))
+        Err(self.refused(&format!(
+            "comes after {ENTRIES_MAX} other files and directories, and an export cannot have more"
+        )))
     }
 
     /// Creates an error for an entry that must not be written. `what` is the end of the sentence.
     fn refused(&self, what: &str) -> Error {
         let message = format!("cannot export {}: `{}` {what}", self.commit, show(&self.path));
-        Error::new(ErrorKind::Git, message)
+        Error::new(ErrorKind::Git, message).with_commit_at_fault()
     }
 
     /// Creates an error for git data of the current path that cannot be read.
     fn unreadable(&self, error: &Error) -> Error {
         let path = if self.path.is_empty() { "/".to_owned() } else { show(&self.path) };
         let message = format!("cannot export `{path}` of {}: {}", self.commit, error.report());
-        Error::new(ErrorKind::Git, message)
+        let said = Error::new(ErrorKind::Git, message);
+        if error.is_fault_of_commit() { said.with_commit_at_fault() } else { said }
     }
 
     /// Creates an error of the file system for the current path. If a file already exists, the tree
     /// has two entries with this name, because the target was empty.
     fn unwritable(&self, what: &str, error: io::Error) -> Error {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return self.refused("has the same name as another entry on this file system");
+        match Errno::from_io_error(&error) {
+            Some(Errno::EXIST) => {
+                return self.refused("has the same name as another entry on this file system");
+            }
+            Some(Errno::NAMETOOLONG) => {
+                return self.refused("is longer than this file system allows");
+            }
+            Some(Errno::ILSEQ) => return self.refused("has a name that this file system refuses"),
+            _ => {}
         }
         let path: PathBuf = self.target.join(OsStr::from_bytes(&self.path));
         Error::io(what, &path, error)

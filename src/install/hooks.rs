@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::util::state_file;
 use crate::{
     install::block::{block, is_gem_hook, is_new_script, new_script, with_block, without_block},
     model::error::{Error, ErrorKind},
@@ -101,7 +102,7 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
 
 /// Returns true if a hook of this directory calls tinyci. An unreadable hook does not count.
 pub(super) fn is_installed(hooks_dir: &Path) -> bool {
-    let script = fs::read(hooks_dir.join("post-receive")).unwrap_or_default();
+    let script = state_file::read_foreign(&hooks_dir.join("post-receive")).unwrap_or_default();
     matches!(without_block(&script), Ok(Some(_)))
 }
 
@@ -148,7 +149,7 @@ impl Hook {
         if !metadata.is_file() {
             return Ok(Some(Hook::Other("is not a regular file")));
         }
-        let text = fs::read(path).map_err(failed)?;
+        let text = state_file::read_foreign(path).map_err(failed)?;
         Ok(Some(Hook::Script { text, metadata }))
     }
 
@@ -184,8 +185,8 @@ fn refusal(path: &Path, reason: &str) -> Error {
 fn hook_path(hooks_dir: &Path) -> PathBuf {
     let (hook, hooks) = (hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d"));
     let name = b"post-receive.d";
-    let delegates =
-        fs::read(&hook).is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
+    let delegates = state_file::read_foreign(&hook)
+        .is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
     if hooks.is_dir() && delegates { hooks.join("tinyci") } else { hook }
 }
 

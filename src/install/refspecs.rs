@@ -6,6 +6,7 @@
 use std::{fs, io, path::PathBuf};
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::error::Error,
     repo::{OverwritingRefspec, Repo},
@@ -28,8 +29,8 @@ pub(crate) fn warnings(repo: &Repo) -> Result<Vec<String>, Error> {
     Ok(repo.overwriting_refspecs()?.into_iter().map(warning).collect())
 }
 
-fn problem(taking: &OverwritingRefspec) -> String {
-    let OverwritingRefspec { remote, refspec, .. } = taking;
+fn problem(overwriting: &OverwritingRefspec) -> String {
+    let OverwritingRefspec { remote, refspec, .. } = overwriting;
     format!(
         "fetches from `{remote}` replace tinyci's refs, and delete them with `--prune` \
          (`remote.{remote}.fetch = {refspec}`)"
@@ -42,16 +43,16 @@ pub(crate) fn protect(
     repo: &Repo,
     git: impl FnOnce() -> Option<(u32, u32)>,
 ) -> Result<(bool, Vec<String>), Error> {
-    let taking = repo.overwriting_refspecs()?;
-    if taking.is_empty() {
+    let overwriting = repo.overwriting_refspecs()?;
+    if overwriting.is_empty() {
         return Ok((false, Vec::new()));
     }
     let git = git();
     if git.is_none_or(|version| version < GIT_VERSION_MIN) {
-        return Ok((false, taking.iter().map(|it| unprotected(it, git)).collect()));
+        return Ok((false, overwriting.iter().map(|it| unprotected(it, git)).collect()));
     }
     let mut notes = Vec::new();
-    for OverwritingRefspec { remote, remedies, .. } in taking {
+    for OverwritingRefspec { remote, remedies, .. } in overwriting {
         let key = format!("remote.{remote}.fetch");
         for value in &remedies {
             record_line(repo, &key, value)?;
@@ -65,15 +66,15 @@ pub(crate) fn protect(
     Ok((true, notes))
 }
 
-fn unprotected(taking: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
+fn unprotected(overwriting: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
     let git = match git {
         Some((major, minor)) => format!("git {major}.{minor} is too old"),
         None => "the version of git is unknown".to_owned(),
     };
     let message = format!(
         "{}; tinyci cannot add `{}`, because that needs git 2.29 and {git}",
-        problem(taking),
-        taking.remedies.join("`, `")
+        problem(overwriting),
+        overwriting.remedies.join("`, `")
     );
     hinted(&message, "fetch `+refs/heads/*:refs/heads/*` and `+refs/tags/*:refs/tags/*` instead")
 }
@@ -81,7 +82,7 @@ fn unprotected(taking: &OverwritingRefspec, git: Option<(u32, u32)>) -> String {
 /// Removes the lines that [`protect`] added. Returns a note for each.
 pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
     let path = state_path(repo);
-    let text = match fs::read_to_string(&path) {
+    let text = match state_file::read_text(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.map_err(|source| Error::io("read", &path, source))?,
     };
@@ -99,7 +100,7 @@ pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
 /// line and ignores the record.
 fn record_line(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
     let path = state_path(repo);
-    let mut text = fs::read_to_string(&path).unwrap_or_default();
+    let mut text = state_file::read_text(&path).unwrap_or_default();
     text.push_str(&format!("{key}\t{value}\n"));
     repo.write_state(STATE_FILE, text.as_bytes())
 }

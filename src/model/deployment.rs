@@ -212,7 +212,8 @@ impl Deployment {
 pub struct DeploymentList {
     /// The deployments, the newest first, including those last fetched from remotes.
     pub deployments: Vec<Deployment>,
-    /// Warnings about entries that tinyci did not write, one sentence each.
+    /// Warnings about entries that tinyci did not write. A line `hint: …` belongs to the line above
+    /// it.
     pub warnings: Vec<String>,
 }
 

@@ -32,6 +32,7 @@
 //! | `test_report` | results of pipeline tests |
 //! | `unknown_fields` | fields that a newer version wrote |
 //! | `value` | accessors and conversions of script values |
+//! | `work_limits` | the limits of work whose length others choose |
 
 pub(crate) mod answer;
 pub(crate) mod artifact;
@@ -63,3 +64,4 @@ pub(crate) mod stored_names;
 pub(crate) mod test_report;
 pub(crate) mod unknown_fields;
 pub(crate) mod value;
+pub(crate) mod work_limits;

@@ -35,7 +35,7 @@ pub(crate) enum TreeFile {
 
 /// The result of a phase.
 #[derive(Debug)]
-pub(crate) struct PhaseEnd {
+pub(crate) struct ScriptEnd {
     pub(crate) outcome: Outcome,
     /// The error, if it failed.
     pub(crate) error: Option<Error>,

@@ -1,7 +1,7 @@
-//! The accounts of this machine: which number a name has, and which name a number.
+//! Looks up the accounts of this machine: the uid of a name, and the name of a uid.
 //!
-//! `id` is asked, and no file is read: accounts may come from a directory that the system asks over
-//! the network, and a library that asks it in its own process would load modules into its host.
+//! This runs `id` and reads no file, because accounts may come from a network directory. A lookup
+//! in this process would load the system's modules into the host.
 
 use std::{
     collections::BTreeMap,
@@ -9,32 +9,34 @@ use std::{
     path::Path,
 };
 
-use super::helper::ask;
+use super::helper::run_helper;
 use crate::model::error::Error;
 
-/// The number of the account of this name; none where there is no such account.
+/// Returns the uid of the account with this name, or `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// [`Spawn`](crate::ErrorKind::Spawn) where `id` cannot be started, [`ChildLost`](crate::ErrorKind::ChildLost)
-/// where its end cannot be known.
+/// [`Spawn`](crate::ErrorKind::Spawn) if `id` cannot be started;
+/// [`ChildLost`](crate::ErrorKind::ChildLost) if its exit status is unknown.
 pub(crate) fn number_of(
     account: &str,
     env: &BTreeMap<OsString, OsString>,
 ) -> Result<Option<u32>, Error> {
-    let answer = ask("id", &["-u", "--", account].map(OsStr::new), Path::new("/"), env, b"")?;
+    let answer =
+        run_helper("id", &["-u", "--", account].map(OsStr::new), Path::new("/"), env, b"")?;
     Ok(answer.passed.then(|| answer.out.trim().parse().ok()).flatten())
 }
 
-/// The name of an account; its number where it has none, or where nobody says.
+/// Returns the name of an account, or the uid if the name is unknown.
 pub(crate) fn name_of(number: u32, env: &BTreeMap<OsString, OsString>) -> String {
     let digits = number.to_string();
-    let answer = ask("id", &["-nu", "--", &digits].map(OsStr::new), Path::new("/"), env, b"");
+    let answer =
+        run_helper("id", &["-nu", "--", &digits].map(OsStr::new), Path::new("/"), env, b"");
     let name = answer.ok().filter(|answer| answer.passed).map(|it| it.out.trim().to_owned());
     name.filter(|name| !name.is_empty()).unwrap_or(digits)
 }
 
-/// The number of the account that this process acts as.
+/// Returns the effective uid of this process.
 pub(crate) fn own_number() -> u32 {
     rustix::process::geteuid().as_raw()
 }

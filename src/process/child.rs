@@ -1,7 +1,7 @@
-//! A child process that leads a group of its own: whether it runs, and how it ended.
+//! A child process that leads its own process group, and its state.
 //!
-//! Asking does not reap it. As long as it is not reaped its number belongs to it and its group,
-//! however dead they are, so that no signal can meet a stranger.
+//! Reading the state does not reap the process. Until it is reaped, the kernel does not reuse its
+//! pid or its group's id. So no signal can reach an unrelated process.
 
 use std::{os::fd::OwnedFd, thread, time::Duration};
 
@@ -16,25 +16,24 @@ use crate::{
     process::{group::Group, orphans},
 };
 
-/// How often it is looked at where the kernel can't tell of its end.
+/// The interval at which the state is read if the kernel has no pidfd.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// What can be said of a child.
+/// The state of a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It runs, or is stopped.
+    /// It is running or stopped.
     Running,
-    /// It ended by itself or by a signal.
+    /// It exited or a signal terminated it.
     Ended(Exit),
-    /// It is gone, and somebody else has its status: the host ignores SIGCHLD or waits for every
-    /// child it has.
+    /// Its exit status is lost: the host ignores SIGCHLD, or waits for all of its children.
     Lost,
 }
 
-/// A process that was started here and leads its own group.
+/// A child process that leads its own process group.
 pub(super) struct Child {
     pid: Pid,
-    /// Readable once the process has ended. Absent on old kernels and other systems.
+    /// Readable when the process has ended. `None` on old kernels and other systems.
     pidfd: Option<OwnedFd>,
 }
 
@@ -43,16 +42,16 @@ impl Child {
         Self { pid, pidfd: pidfd(pid) }
     }
 
-    /// The group it leads.
+    /// Returns the process group.
     pub(super) fn group(&self) -> Group {
         Group::led_by(self.pid)
     }
 
-    /// Waits for its end, at most for this long.
+    /// Waits until it ends, at most for this long, and returns its state.
     pub(super) fn wait(&self, timeout: Duration) -> State {
         match (&self.pidfd, Timespec::try_from(timeout)) {
             (Some(pidfd), Ok(timeout)) => {
-                // Being interrupted only means to look earlier.
+                // An interruption only ends the wait early.
                 let _ = poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout));
             }
             _ if self.has_ended() => {}
@@ -61,7 +60,7 @@ impl Child {
         self.state()
     }
 
-    /// What can be said of it now.
+    /// Returns its state without waiting.
     pub(super) fn state(&self) -> State {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         match waitid(WaitId::Pid(self.pid), options) {
@@ -75,15 +74,15 @@ impl Child {
         }
     }
 
-    /// Whether it runs no more.
+    /// Returns true if it has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.state() != State::Running
     }
 
-    /// Gives its number back, once it has ended. From then on nothing may be sent to its group.
+    /// Reaps the process if it has ended. Afterwards no signal may be sent to its group.
     pub(super) fn reap(&self) {
         orphans::forget(self.pid);
-        // An error says that somebody else was faster: what became of it is known all the same.
+        // On an error, other code has reaped it. Its state is already known.
         let _ = waitid(WaitId::Pid(self.pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 }

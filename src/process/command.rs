@@ -1,8 +1,8 @@
-//! One command from its start to its end.
+//! Runs one command from its start to its end.
 //!
-//! Two threads serve it. The caller's carries output to a sink that may block for as long as it
-//! likes; another one, the [`Watchdog`], looks at the deadline and the cancel meanwhile. The process
-//! stays unreaped until neither can signal it any more: until then its number is nobody else's.
+//! Two threads do this. The caller's thread passes output to a sink that may block for any time.
+//! Another thread, the [`Watchdog`], checks the deadline and the cancellation. The process is not
+//! reaped until neither thread can signal it, so that its pid is not reused.
 
 use std::{
     io::{self, PipeReader},
@@ -29,35 +29,35 @@ use crate::{
     },
 };
 
-/// What a command says, and the status that it fails with, whose leftovers had to be killed.
-const DEFUSED: &str =
+/// The output and the exit code of a command whose remaining processes had to be killed.
+const KILLED_LEFTOVERS: &str =
     "killed the processes that the command left behind: their number kept growing\n";
-const DEFUSED_STATUS: i32 = 137;
+const KILLED_LEFTOVERS_CODE: i32 = 137;
 
-/// Said, since the standard library would look for it in the environment, which is not ours to read
-/// on this thread.
+/// Set explicitly, because the standard library would otherwise read the environment, which belongs
+/// to the host.
 const WATCHER_STACK: usize = 1 << 20;
 
-/// What all commands of one run share.
+/// What all commands of a run share.
 pub(crate) struct Context<'a> {
-    /// Ends the command should this process be killed.
+    /// Ends the command if this process is killed.
     pub(crate) guard: &'a Guard,
-    /// How long a command has between TERM and KILL.
+    /// The time between SIGTERM and SIGKILL.
     pub(crate) grace: Duration,
 }
 
-/// Runs a command to its end and passes on what it writes, as it is written.
+/// Runs a command to its end and passes on its output as it is written.
 ///
-/// A command that can't be started for a reason that lies in the commit (no such program, no such
-/// directory) says so in its output and exits with 127 or 126, as it would in a shell. What it
-/// leaves running in the background after its own end is left alone, whoever holds its stdout,
-/// unless it is a fork bomb; ended by deadline or cancel, it takes its whole process group along.
+/// If the command cannot start because of the commit (no such program, no such directory), its
+/// output says so. The exit code is 127 or 126, as in a shell. Background processes keep running
+/// after the command's end, unless they are a fork bomb. At the deadline or a cancellation, the
+/// whole process group is ended.
 ///
 /// # Errors
 ///
-/// [`Spawn`](ErrorKind::Spawn) where the machine has no room for another process or there is no
-/// shell, [`ChildLost`](ErrorKind::ChildLost) where other code in this process took the exit
-/// status, [`Io`](ErrorKind::Io) where its input or output can't be carried.
+/// [`Spawn`](ErrorKind::Spawn) if the system cannot start another process or has no shell;
+/// [`ChildLost`](ErrorKind::ChildLost) if other code in this process took the exit status;
+/// [`Io`](ErrorKind::Io) if input or output fails.
 pub(crate) fn run(
     command: &Command,
     context: &Context<'_>,
@@ -70,103 +70,103 @@ pub(crate) fn run(
     if command.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
         return Ok(Exit::TimedOut);
     }
-    // The guard hears of it before it exists, by a mark; its number can only be told afterwards,
-    // when it may already have run for a while.
-    let begun = context.guard.begin()?;
+    // The guard gets a mark before the command starts. The command's pid is only known later, when
+    // the command may already have run for a while.
+    let pending = context.guard.begin()?;
     let _running = orphans::running();
-    let (child, pipes) = match program::start(command, begun.mark())? {
+    let (child, pipes) = match program::start(command, pending.mark())? {
         Start::Started(child, pipes) => (child, pipes),
         Start::Refused { status, line } => {
-            output(remark(line, command.output));
+            output(own_message(line, command.output));
             return Ok(Exit::Code(status));
         }
     };
-    let watch = Watchdog {
+    let watchdog = Watchdog {
         child: &child,
         deadline: command.deadline,
         cancel,
         grace: context.grace,
-        escapees: Escapees::of(child.group(), begun.mark()),
+        escapees: Escapees::of(child.group(), pending.mark()),
         abandoned: AtomicBool::new(false),
     };
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        begun.add(child.group())?;
-        child.group().be_nice(command.nice);
-        attend(&watch, pipes, command.output, output)
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        pending.add(child.group())?;
+        child.group().raise_niceness(command.nice);
+        run_to_end(&watchdog, pipes, command.output, output)
     }));
-    if !matches!(ended, Ok(Ok(_))) {
-        // Nobody may have watched it. Where somebody did, this finds it ended and does nothing.
-        watch.abandon();
-        let _ = watch.follow();
+    if !matches!(result, Ok(Ok(_))) {
+        // The watchdog may not have run. If it did, the command has ended and this does nothing.
+        watchdog.abandon();
+        let _ = watchdog.follow();
     }
-    // What survived even KILL stays unreaped and guarded: its number remains its own.
+    // A process that survives SIGKILL is neither reaped nor removed from the guard, so its pid is
+    // not reused.
     if child.has_ended() {
         context.guard.remove(child.group());
         child.reap();
         orphans::reap();
     }
-    let ended = ended.unwrap_or_else(|panic| resume_unwind(panic));
-    ended.map_err(|error| error.with_path(&command.cwd))
+    let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+    result.map_err(|error| error.with_path(&command.cwd))
 }
 
-/// What is said to the command's reader and not by the command: on standard error, where there is
-/// one.
-fn remark(line: impl Into<Vec<u8>>, mode: OutputMode) -> Output {
+/// Returns a message of tinyci for the command's output, on standard error if that is separate.
+fn own_message(line: impl Into<Vec<u8>>, mode: OutputMode) -> Output {
     match mode {
         OutputMode::Merged => Output::stdout(line),
         OutputMode::Split => Output::stderr(line),
     }
 }
 
-/// Carries output and keeps watch, both until the command is over.
-fn attend(
-    watch: &Watchdog<'_>,
+/// Passes on output and watches the command until it has ended.
+fn run_to_end(
+    watchdog: &Watchdog<'_>,
     pipes: Pipes,
     mode: OutputMode,
     output: &mut dyn FnMut(Output),
 ) -> Result<Exit, Error> {
-    // Nothing is ever written to it: that its writer is gone says that the command is over.
-    let (over, watching) = io::pipe().map_err(|error| no_room("a pipe", error))?;
+    // Nothing is written to this pipe. When its writer is closed, the command has ended.
+    let (ended_pipe, watching) = io::pipe().map_err(|error| cannot_create("a pipe", error))?;
     thread::scope(|scope| {
         let watcher = thread::Builder::new().name("tinyci-watch".to_owned());
         let watcher = watcher.stack_size(WATCHER_STACK);
         let follow = || {
             let _watching = watching;
-            watch.follow()
+            watchdog.follow()
         };
         let watcher = watcher.spawn_scoped(scope, follow);
-        let watcher = watcher.map_err(|error| no_room("a thread", error))?;
-        let carried = carry(watch, pipes, &over, output);
-        let ended = watcher.join().unwrap_or_else(|panic| resume_unwind(panic));
-        match (carried?, ended?) {
-            (true, Exit::Code(_) | Exit::Signal(_)) if watch.defuse() => {
-                output(remark(DEFUSED, mode));
-                Ok(Exit::Code(DEFUSED_STATUS))
+        let watcher = watcher.map_err(|error| cannot_create("a thread", error))?;
+        let passed = pass_output(watchdog, pipes, &ended_pipe, output);
+        let result = watcher.join().unwrap_or_else(|panic| resume_unwind(panic));
+        match (passed?, result?) {
+            (true, Exit::Code(_) | Exit::Signal(_)) if watchdog.kill_growing_leftovers() => {
+                output(own_message(KILLED_LEFTOVERS, mode));
+                Ok(Exit::Code(KILLED_LEFTOVERS_CODE))
             }
             (_, exit) => Ok(exit),
         }
     })
 }
 
-/// Carries output; where the sink panics or a pipe breaks, has the command ended at once. Whether
-/// somebody holds the pipes even now.
-fn carry(
-    watch: &Watchdog<'_>,
+/// Passes on output. If the sink panics or a pipe fails, ends the command at once. Returns true if
+/// a process still has the pipes open.
+fn pass_output(
+    watchdog: &Watchdog<'_>,
     pipes: Pipes,
-    over: &PipeReader,
+    ended_pipe: &PipeReader,
     output: &mut dyn FnMut(Output),
 ) -> Result<bool, Error> {
-    let carried = catch_unwind(AssertUnwindSafe(|| pipes.carry(over, output)));
-    if !matches!(carried, Ok(Ok(_))) {
-        watch.abandon();
+    let passed = catch_unwind(AssertUnwindSafe(|| pipes.pass_output(ended_pipe, output)));
+    if !matches!(passed, Ok(Ok(_))) {
+        watchdog.abandon();
     }
-    let carried = carried.unwrap_or_else(|panic| resume_unwind(panic));
-    carried.map_err(|error| {
+    let passed = passed.unwrap_or_else(|panic| resume_unwind(panic));
+    passed.map_err(|error| {
         Error::new(ErrorKind::Io, "cannot read the output of a command").with_source(error)
     })
 }
 
-fn no_room(what: &str, error: io::Error) -> Error {
+fn cannot_create(what: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Spawn, format!("cannot create {what} for a command")).with_source(error)
 }
 
@@ -190,15 +190,15 @@ mod tests {
             cancel::CancelToken,
             executor::{Program, Stream},
         },
-        process::pipe::QUIET,
+        process::pipe::QUIET_TIME_MAX,
         testing::{eventually, is_alive},
     };
 
     /// Longer than any test may take.
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// Everything a command needs, and what it wrote.
-    struct Stage {
+    /// The parts that a command needs, and the output that it wrote.
+    struct TestRun {
         dir: TempDir,
         guard: Guard,
         grace: Duration,
@@ -206,7 +206,7 @@ mod tests {
         output: Vec<Output>,
     }
 
-    impl Stage {
+    impl TestRun {
         fn new() -> Self {
             Self {
                 dir: TempDir::new().unwrap(),
@@ -234,7 +234,7 @@ mod tests {
             self.run_while(command, |_| {})
         }
 
-        /// Runs a command and calls `meanwhile` with all that it has written, at each piece of it.
+        /// Runs a command and calls `meanwhile` with all its output so far, at each chunk.
         fn run_while(
             &mut self,
             command: &Command,
@@ -249,7 +249,7 @@ mod tests {
             run(command, &context, &mut sink, &CancelView::new(&self.cancel, 1))
         }
 
-        /// Runs a script and raises the cancel to this level once it has said `ready`.
+        /// Runs a script and cancels it to this level when it has written `ready`.
         fn cancel_when_ready(&mut self, script: &str, level: u8) -> Exit {
             let cancel = self.cancel.clone();
             let exit = self.run_while(&self.shell(script), |written| {
@@ -264,7 +264,7 @@ mod tests {
             text_of(&self.output)
         }
 
-        /// The process numbers it wrote, one a line.
+        /// Returns the pids that it wrote, one per line.
         fn processes(&self) -> Vec<i32> {
             self.text().lines().filter_map(|line| line.parse().ok()).collect()
         }
@@ -288,7 +288,7 @@ mod tests {
         let _ = rustix::process::kill_process(process, Signal::KILL);
     }
 
-    /// Runs an ignored test of this file in a process of its own, as this shell text does it.
+    /// Runs an ignored test of this file in another process, with this shell script.
     fn in_another_process(script: &str, test: &str) {
         let mut builder = Builder::new("/bin/sh");
         builder.args(["-c", script, "sh"]).arg(std::env::current_exe().unwrap());
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn merged_output_keeps_its_order() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "i=0; while [ $i -lt 300 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done";
         assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(0));
         let expected: String = (0..300).map(|i| format!("o{i}\ne{i}\n")).collect();
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn split_output_tells_the_streams_apart() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("echo out; echo err >&2; echo more");
         command.output = OutputMode::Split;
         assert_eq!(stage.run(&command).unwrap(), Exit::Code(0));
@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn output_comes_while_it_is_produced_and_may_be_any_bytes() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let gate = stage.path("gate");
         let script = "printf '\\377\\0\\376'; until [ -e gate ]; do sleep 0.01; done; printf end";
         let exit = stage.run_while(&stage.shell(script), |_| fs::write(&gate, "").unwrap());
@@ -341,14 +341,14 @@ mod tests {
             ("if", Exit::Code(2)),
         ];
         for (script, exit) in expected {
-            let mut stage = Stage::new();
+            let mut stage = TestRun::new();
             assert_eq!(stage.run(&stage.shell(script)).unwrap(), exit, "{script}");
         }
     }
 
     #[test]
     fn a_shell_text_arrives_as_it_is() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let command = stage.shell("printf '%s|' \"it's\" 'a  b' \"$HOME_OF_NOBODY\" '%' 'ö'\necho");
         stage.run(&command).unwrap();
         assert_eq!(stage.text(), "it's|a  b||%|ö|\n");
@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_flood_comes_in_pieces_and_waits_for_a_slow_sink() {
-        let stage = Stage::new();
+        let stage = TestRun::new();
         let command = stage.shell("head -c 64000000 /dev/zero");
         let context = Context { guard: &stage.guard, grace: HOUR };
         let (mut total, mut longest) = (0, 0);
@@ -374,20 +374,20 @@ mod tests {
 
     #[test]
     fn whoever_leaves_nothing_behind_is_not_waited_for() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let command = stage.shell("echo done");
         let fastest = (0..20).map(|_| {
-            let begun = Instant::now();
+            let pending = Instant::now();
             stage.run(&command).unwrap();
-            begun.elapsed()
+            pending.elapsed()
         });
-        assert!(fastest.min().unwrap() < QUIET);
+        assert!(fastest.min().unwrap() < QUIET_TIME_MAX);
     }
 
     #[test]
     fn a_background_process_that_holds_stdout_does_not_hold_the_run() {
         for end in ["exit 0", "exit 4"] {
-            let mut stage = Stage::new();
+            let mut stage = TestRun::new();
             let script = format!("sleep 600 & echo $!; {end}");
             let exit = stage.run(&stage.shell(&script)).unwrap();
             assert_eq!(exit.outcome().passed(), end == "exit 0");
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_background_process_that_never_is_silent_does_not_hold_the_run() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let exit = stage.run(&stage.shell("yes & head -c 50000 /dev/zero")).unwrap();
         assert_eq!(exit, Exit::Code(0));
         let zeros: usize =
@@ -409,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_deadline_ends_a_silent_command_and_its_children() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("sh -c 'echo $$; sleep 600; :' & echo $$; wait");
         command.deadline = Some(Instant::now() + Duration::from_millis(500));
         assert_eq!(stage.run(&command).unwrap(), Exit::TimedOut);
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_canceled_command_has_its_grace() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "trap 'echo cleaned; exit 0' TERM; echo ready; while :; do sleep 0.01; done";
         assert_eq!(stage.cancel_when_ready(script, 1), Exit::Canceled);
         assert!(stage.text().ends_with("cleaned\n"), "{}", stage.text());
@@ -426,21 +426,21 @@ mod tests {
 
     #[test]
     fn a_child_has_its_grace_though_its_leader_died_at_once() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "sh -c 'trap \"sleep 0.2; echo cleaned; exit\" TERM; echo ready
             while :; do sleep 0.01; done' & wait";
         assert_eq!(stage.cancel_when_ready(script, 1), Exit::Canceled);
         assert!(stage.text().ends_with("cleaned\n"), "{}", stage.text());
     }
 
-    /// A child that ignores TERM says its number, then that it is ready.
+    /// A child that ignores SIGTERM. It writes its pid, then that it is ready.
     const DEAF_CHILD: &str =
         "sh -c 'trap \"\" TERM; echo $$; echo ready; while :; do sleep 1; done'";
 
     #[test]
     fn whoever_ignores_term_is_killed() {
         for leader in ["trap '' TERM; echo $$;", "echo $$;"] {
-            let mut stage = Stage::new();
+            let mut stage = TestRun::new();
             stage.grace = Duration::from_millis(100);
             let exit = stage.cancel_when_ready(&format!("{leader} {DEAF_CHILD} & wait"), 1);
             assert_eq!(exit, Exit::Canceled);
@@ -450,14 +450,14 @@ mod tests {
 
     #[test]
     fn cancel_level_two_knows_no_grace() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         assert_eq!(stage.cancel_when_ready(&format!("{DEAF_CHILD} & wait"), 2), Exit::Canceled);
         stage.assert_all_dead(1);
     }
 
     #[test]
     fn cancel_level_two_cuts_a_grace_short() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "trap 'echo termed' TERM; echo $$; echo ready; while :; do sleep 0.01; done";
         let cancel = stage.cancel.clone();
         let exit = stage.run_while(&stage.shell(script), |written| {
@@ -472,7 +472,7 @@ mod tests {
 
     #[test]
     fn a_stopped_command_dies_too() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("echo $$; kill -s STOP $$");
         command.deadline = Some(Instant::now() + Duration::from_millis(500));
         assert_eq!(stage.run(&command).unwrap(), Exit::TimedOut);
@@ -481,7 +481,7 @@ mod tests {
 
     #[test]
     fn a_bomb_of_deaf_shells_is_ended_whole() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         stage.grace = Duration::from_millis(100);
         let script = "trap '' TERM
             bomb() {
@@ -497,8 +497,8 @@ mod tests {
 
     #[test]
     fn a_bomb_that_outlives_its_command_is_ended_whole() {
-        let mut stage = Stage::new();
-        // It goes off three processes at a time, up to 300, and each of them stays.
+        let mut stage = TestRun::new();
+        // It forks three processes at a time, up to 300, and all of them remain.
         let script = "trap '' TERM
             bomb() {
                 sh -c 'echo $PPID'
@@ -507,8 +507,8 @@ mod tests {
                 while :; do sleep 1; done
             }
             bomb 1 &";
-        assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(DEFUSED_STATUS));
-        assert!(stage.text().ends_with(DEFUSED));
+        assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(KILLED_LEFTOVERS_CODE));
+        assert!(stage.text().ends_with(KILLED_LEFTOVERS));
         stage.assert_all_dead(1);
     }
 
@@ -523,7 +523,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn what_leaves_the_group_is_ended_by_deadline_and_cancel() {
         for level in [1, 2] {
-            let mut stage = Stage::new();
+            let mut stage = TestRun::new();
             stage.grace = Duration::from_millis(100);
             let cancel = stage.cancel.clone();
             let exit = stage.run_while(&stage.shell(&format!("{ESCAPE} wait")), |written| {
@@ -534,7 +534,7 @@ mod tests {
             assert_eq!(exit.unwrap(), Exit::Canceled);
             stage.assert_all_dead(3);
         }
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         stage.grace = Duration::from_millis(100);
         let mut command = stage.shell(&format!("{ESCAPE} wait"));
         command.deadline = Some(Instant::now() + Duration::from_secs(2));
@@ -545,7 +545,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn what_leaves_the_group_outlives_a_natural_end_and_the_end_of_the_next_command() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "(setsid sh -c 'echo $$; exec sleep 600' &) | head -n 1";
         assert_eq!(stage.run(&stage.shell(script)).unwrap(), Exit::Code(0));
         let daemon = *stage.processes().first().unwrap();
@@ -556,7 +556,7 @@ mod tests {
 
     #[test]
     fn a_deadline_holds_while_the_sink_blocks() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("echo $$; yes");
         command.deadline = Some(Instant::now() + Duration::from_millis(500));
         let exit = stage.run_while(&command, |written| {
@@ -571,7 +571,7 @@ mod tests {
 
     #[test]
     fn what_ended_by_itself_before_its_deadline_is_not_timed_out() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("echo $$");
         let deadline = Instant::now() + Duration::from_secs(2);
         command.deadline = Some(deadline);
@@ -582,7 +582,7 @@ mod tests {
 
     #[test]
     fn nothing_is_started_too_late() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.shell("touch started");
         command.deadline = Some(Instant::now());
         assert_eq!(stage.run(&command).unwrap(), Exit::TimedOut);
@@ -593,7 +593,7 @@ mod tests {
 
     #[test]
     fn a_sink_that_panics_leaves_nothing_behind() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut process = 0;
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             stage.run_while(&stage.shell("echo $$; sleep 600; :"), |written| {
@@ -607,7 +607,7 @@ mod tests {
 
     #[test]
     fn input_is_read_whole_and_may_be_left_unread() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let input: Vec<u8> = (0..1_048_576u32).map(|i| (i * 7 % 251) as u8).collect();
         let mut command = stage.argv(&["cat"]);
         command.input = Some(input.clone());
@@ -620,7 +620,7 @@ mod tests {
 
     #[test]
     fn without_input_it_reads_the_end_at_once() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         assert_eq!(stage.run(&stage.argv(&["cat"])).unwrap(), Exit::Code(0));
         assert_eq!(stage.text(), "");
     }
@@ -633,7 +633,7 @@ mod tests {
     #[test]
     #[ignore = "run by the test above"]
     fn with_a_variable_of_the_host() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.argv(&["env"]);
         let bytes = OsStr::from_bytes(b"\xff\n").to_owned();
         command.env = BTreeMap::from([("A".into(), "ö '1'".into()), ("B".into(), bytes)]);
@@ -654,10 +654,10 @@ mod tests {
         grantpt(&terminal).unwrap();
         unlockpt(&terminal).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let this = std::env::current_exe().unwrap().display().to_string();
         let test = "process::command::tests::on_a_terminal";
-        // Itself the leader of a session, it is given the first terminal that it opens.
+        // As the leader of a session, it gets the first terminal that it opens.
         let script = "exec <\"$0\"; exec \"$@\"";
         let words = ["sh", "-c", script, &name, &this, "--exact", test, "--ignored"];
         let exit = stage.run(&stage.argv(&words)).unwrap();
@@ -671,7 +671,7 @@ mod tests {
     fn on_a_terminal() {
         fs::File::open("/dev/tty").unwrap();
         for script in ["read line </dev/tty || echo on", "stty -F /dev/tty -echo || echo on"] {
-            let mut stage = Stage::new();
+            let mut stage = TestRun::new();
             let deadline = Instant::now().checked_add(Duration::from_secs(60));
             let command = Command { deadline, ..stage.shell(script) };
             let exit = stage.run(&command).unwrap();
@@ -695,8 +695,8 @@ mod tests {
             u64::from_str_radix(line.trim(), 16).unwrap()
         };
         assert_ne!(blocked(&fs::read_to_string("/proc/thread-self/status").unwrap()), 0);
-        let mut stage = Stage::new();
-        // No shell, which blocks signals itself at times.
+        let mut stage = TestRun::new();
+        // Not with a shell, because shells sometimes block signals.
         stage.run(&stage.argv(&["cat", "/proc/self/stat", "/proc/self/status"])).unwrap();
         let text = stage.text();
         let numbers: Vec<&str> = text.split(' ').collect();
@@ -707,12 +707,12 @@ mod tests {
 
     #[test]
     fn a_nice_command_is_nice_and_so_is_what_it_starts() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let host = "nice";
         stage.run(&stage.shell(host)).unwrap();
         let of_host: i32 = stage.text().trim().parse().unwrap();
-        let mut stage = Stage::new();
-        // What is started within microseconds may miss it: niceness is a wish.
+        let mut stage = TestRun::new();
+        // Commands that start within microseconds may not have the niceness yet.
         let text = "n=0; while [ $(nice) != $0 ] && [ $n -lt 1000 ]; do n=$((n+1)); done; nice";
         let text = text.replace("$0", &(of_host + 7).min(19).to_string());
         let command = Command { nice: 7, ..stage.shell(&text) };
@@ -722,7 +722,7 @@ mod tests {
 
     #[test]
     fn a_command_leads_its_group_and_runs_in_its_directory() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let script = "cut -d' ' -f5 /proc/$$/stat; echo $$; pwd -P";
         stage.run(&stage.shell(script)).unwrap();
         let own = stage.processes();
@@ -739,9 +739,9 @@ mod tests {
     #[test]
     #[ignore = "run by the test above"]
     fn with_a_lock_and_a_guard() {
-        // Before anything of ours is open: what this process was started with.
+        // The descriptors of this process before the test opens any.
         let before = Builder::new("ls").arg("/proc/self/fd").output().unwrap().stdout;
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let lock = fs::File::create(stage.path("lock")).unwrap();
         stage.guard = Guard::new(Some(lock));
         let mut command = stage.argv(&["ls", "/proc/self/fd"]);
@@ -752,7 +752,7 @@ mod tests {
 
     #[test]
     fn what_the_commit_names_wrongly_fails_as_in_a_shell() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         fs::write(stage.path("plain"), "#!/bin/sh\n").unwrap();
         fs::write(stage.path("garbage"), "\u{1}\u{2}").unwrap();
         fs::set_permissions(stage.path("garbage"), PermissionsExt::from_mode(0o755)).unwrap();
@@ -782,7 +782,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_on_standard_error() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let mut command = stage.argv(&["no-such-program"]);
         command.output = OutputMode::Split;
         stage.run(&command).unwrap();
@@ -791,7 +791,7 @@ mod tests {
 
     #[test]
     fn programs_are_found_in_the_path_and_directory_of_the_command() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         let tool = |name: &str, mode: u32| {
             let path: &Path = &stage.path(name);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -803,8 +803,8 @@ mod tests {
         let mut command = stage.argv(&["tool"]);
         let path = "first:second:/usr/bin:/bin";
         command.env = BTreeMap::from([("PATH".into(), path.into())]);
-        // A text file that another thread was still writing at the moment of some child's birth is
-        // busy for as long as that child needs to exec.
+        // If another thread was writing the file while a child was starting, the file is busy until
+        // the child has executed its program.
         while stage.run(&command).unwrap() == Exit::Code(126) {}
         assert!(stage.text().contains("second/tool"), "{}", stage.text());
         stage.output.clear();
@@ -820,13 +820,13 @@ mod tests {
     #[test]
     #[ignore = "run by the test above"]
     fn with_few_descriptors() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         assert_eq!(stage.run(&stage.shell("true")).unwrap(), Exit::Code(0));
         let mut held = Vec::new();
         while let Ok(file) = fs::File::open("/dev/null") {
             held.push(file);
         }
-        // However many descriptors it gets before there are no more: every shortage is an error.
+        // Free one descriptor after the other: every shortage must be an error.
         while held.pop().is_some() {
             match stage.run(&stage.shell("true")) {
                 Ok(exit) => assert_eq!(exit, Exit::Code(0)),
@@ -844,7 +844,7 @@ mod tests {
     #[test]
     #[ignore = "run by the test above"]
     fn with_sigchld_ignored() {
-        let mut stage = Stage::new();
+        let mut stage = TestRun::new();
         for script in ["true", "exit 3"] {
             let error = stage.run(&stage.shell(script)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::ChildLost);

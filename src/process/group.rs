@@ -1,10 +1,10 @@
-//! A process group: a command and all that it started, less what left it on purpose.
+//! A process group: a command and all processes that it started, except those that left the group.
 
 use rustix::process::{Pid, Signal, getpriority_process, kill_process_group, setpriority_pgrp};
 
-/// The group that this process leads, or led until it died.
+/// The group that a process leads, or led until it died.
 ///
-/// It may only be used while its leader is not reaped: see [`Child`](super::child::Child).
+/// Use it only while its leader is not reaped; see [`Child`](super::child::Child).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Group {
     leader: i32,
@@ -15,37 +15,37 @@ impl Group {
         Self { leader: leader.as_raw_nonzero().get() }
     }
 
-    /// Its number, as `kill -- -NUMBER` takes it.
+    /// Returns its id, as in `kill -- -ID`.
     pub(super) fn number(self) -> i32 {
         self.leader
     }
 
-    /// Sends a signal to every member. On Linux no process escapes by forking meanwhile: a fork
-    /// that a signal overtakes is begun again, and then does not happen.
+    /// Sends a signal to every member. On Linux, no member escapes by forking: the kernel restarts
+    /// a fork that a signal interrupts, and the signal is then delivered first.
     pub(super) fn signal(self, signal: Signal) {
         let Some(leader) = Pid::from_raw(self.leader) else { return };
-        // It fails where nobody is left, or nobody that this user may signal.
+        // This fails if no member is left, or if this user may not signal the members.
         let _ = kill_process_group(leader, signal);
     }
 
-    /// Has every member, and what they start from now on, stand back by so much more than this
-    /// process does. It is a wish: where the system refuses, they run as they would.
-    pub(super) fn be_nice(self, nice: u8) {
+    /// Raises the niceness of every member, and of processes that they start later, by this amount
+    /// above the niceness of this process. If the system refuses, nothing changes.
+    pub(super) fn raise_niceness(self, nice: u8) {
         let (Some(leader), true) = (Pid::from_raw(self.leader), nice > 0) else { return };
         let own = getpriority_process(None).unwrap_or(0);
         let _ = setpriority_pgrp(Some(leader), own + i32::from(nice));
     }
 
-    /// Whether no member is alive, the leader included.
+    /// Returns true if no member is alive, including the leader.
     pub(super) fn is_empty(self) -> bool {
         self.len() == 0
     }
 
-    /// How many members are alive. Zombies are dead, unlike in the eyes of `kill`, for which the
-    /// unreaped leader keeps the group going for ever.
+    /// Returns the number of live members. Zombies do not count. For `kill` they do, so that it
+    /// always finds the unreaped leader.
     #[cfg(target_os = "linux")]
     pub(super) fn len(self) -> usize {
-        // Without `/proc`, as in a bare chroot, the leader has to speak for all.
+        // Without `/proc`, as in a minimal chroot, only the leader's state is known.
         let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
         let stats = processes.flatten().filter_map(|process| {
             let numeric = process.file_name().to_str()?.bytes().all(|byte| byte.is_ascii_digit());
@@ -54,7 +54,8 @@ impl Group {
         stats.filter(|stat| living_member_of(stat) == Some(self.leader)).count()
     }
 
-    /// As above, but one stands for any number: `kill`, which counts no zombies here, tells no more.
+    /// As above, but the result is at most one: `kill`, which here does not count zombies, returns
+    /// no number.
     #[cfg(not(target_os = "linux"))]
     pub(super) fn len(self) -> usize {
         let leader = Pid::from_raw(self.leader);
@@ -62,8 +63,8 @@ impl Group {
     }
 }
 
-/// The group of a process, from its `/proc/…/stat`: `pid (name) state parent group …`, where the
-/// name may hold anything. None where it is dead.
+/// Returns the group of a process from its `/proc/…/stat`: `pid (name) state parent group …`. The
+/// name may contain any characters. Returns `None` if the process is dead.
 #[cfg(target_os = "linux")]
 pub(super) fn living_member_of(stat: &[u8]) -> Option<i32> {
     let name_end = stat.iter().rposition(|byte| *byte == b')')?;

@@ -1,13 +1,13 @@
-//! Ends what this process started, should this process be killed.
+//! Ends the processes that this process started if this process is killed.
 //!
-//! A shell beside it is told of every process group that begins and ends. When this process dies,
-//! however it dies, the kernel closes the socket between them; the shell reads the end of its
-//! input and kills the groups that are left. It alone shares the open file of the run's lock, so
-//! that no other run can take the lock before that is done.
+//! A shell is informed of every process group that starts and ends. When this process dies, the
+//! kernel closes the socket between them. The shell reads the end of its input and kills the
+//! remaining groups. It also has the open file of the run lock, so that no other run can take the
+//! lock before that.
 //!
-//! A group has no number before its command runs, and this process may die before it can tell it,
-//! even by the command's hand. So each command carries a mark in its environment, and the shell
-//! knows the mark beforehand. That takes a `/proc`: on other systems the window stays.
+//! A group has no id before its command runs, and this process may die before it can send the id.
+//! The command itself may even cause that. So each command has a mark in its environment, which the
+//! shell knows beforehand. This needs `/proc`. On other systems, such a command can escape.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,69 +35,70 @@ use crate::{
     util::lock::lock,
 };
 
-/// What the shell runs.
+/// The script of the shell.
 const SCRIPT: &str = include_str!("guard.sh");
 
-/// The variable by which a command is known before anybody can know its number.
+/// The environment variable with the mark of a command, until its pid is known.
 pub(super) const VARIABLE: &str = "TINYCI_GUARD";
 
-/// The guard of one run, shared by its workers. It costs nothing until the first command.
+/// The guard of one run, shared by its workers. It starts no process before the first command.
 pub(crate) struct Guard {
     state: Mutex<GuardState>,
 }
 
-/// What has to be ended, and who would do it.
+/// The commands to end, and the shell that would end them.
 struct GuardState {
     lock: Option<File>,
-    /// The marks of commands that are about to start, and how many there have been.
-    begun: BTreeSet<String>,
+    /// The marks of commands that are about to start. `count` is the number of marks so far.
+    pending: BTreeSet<String>,
     count: u64,
     /// The groups of those that run, with their marks.
     groups: BTreeMap<Group, String>,
     shell: Option<Shell>,
 }
 
-/// A command that is about to start. Dropped without [`add`](Begun::add), it did not.
+/// A command that is about to start. Dropping it without [`add`](PendingCommand::add) means that it
+/// did not.
 pub(super) struct PendingCommand<'a> {
     guard: &'a Guard,
     mark: String,
 }
 
 impl Guard {
-    /// A guard that holds this lock as long as it lives: another descriptor of the lock's own open
-    /// file ([`File::try_clone`]), not the file opened anew.
+    /// Makes a guard that keeps this lock as long as it lives. `lock` must be a duplicate of the
+    /// lock's own descriptor ([`File::try_clone`]), and not the file opened again.
     pub(crate) fn new(lock: Option<File>) -> Self {
-        let (begun, groups) = (BTreeSet::new(), BTreeMap::new());
-        Self { state: Mutex::new(GuardState { lock, begun, count: 0, groups, shell: None }) }
+        let (pending, groups) = (BTreeSet::new(), BTreeMap::new());
+        Self { state: Mutex::new(GuardState { lock, pending, count: 0, groups, shell: None }) }
     }
 
-    /// Announces a command, whose environment is to hold the mark of what this returns.
+    /// Announces a command. Its environment must contain the mark of the result.
     ///
     /// # Errors
     ///
-    /// [`Spawn`](ErrorKind::Spawn): what can't be guarded is not started.
+    /// [`Spawn`](ErrorKind::Spawn) if it cannot be guarded. It must not start then.
     pub(super) fn begin(&self) -> Result<PendingCommand<'_>, Error> {
         let mut state = lock(&self.state);
         state.count += 1;
         let mark = mark(state.count);
-        state.begun.insert(mark.clone());
-        let told = state.tell(&begin_line(&mark));
+        state.pending.insert(mark.clone());
+        let sent = state.tell(&begin_line(&mark));
         drop(state);
-        // Made first, so that it is forgotten where the shell could not be told.
-        let begun = PendingCommand { guard: self, mark };
-        told.map(|()| begun)
+        // Make this first: if the shell cannot be informed, dropping it removes the mark.
+        let pending = PendingCommand { guard: self, mark };
+        sent.map(|()| pending)
     }
 
-    /// Releases a group: from now on its number may become somebody else's.
+    /// Removes a group, whose id may be reused from now on.
     pub(super) fn remove(&self, group: Group) {
         let mut state = lock(&self.state);
         let Some(mark) = state.groups.remove(&group) else { return };
-        // The shell that could not be told is gone. If there was no room for another one, the next
-        // command will say so.
+        // A shell that cannot be informed is gone. If another one cannot start either, the next
+        // command reports it.
         let _ = state.tell(&format!("remove {} {VARIABLE}={mark}\n", group.number()));
     }
 
-    /// Sends the guard away and waits until it has let go of the lock.
+    /// Ends the shell and waits until it has released the lock.
     pub(crate) fn finish(&self) {
         let mut state = lock(&self.state);
         state.shell = None;
@@ -106,19 +107,19 @@ impl Guard {
 }
 
 impl PendingCommand<'_> {
-    /// The value of [`VARIABLE`] for the command.
+    /// Returns the value of [`VARIABLE`] for the command.
     pub(super) fn mark(&self) -> &str {
         &self.mark
     }
 
-    /// Puts the group that the command leads under guard.
+    /// Adds the group that the command leads.
     ///
     /// # Errors
     ///
-    /// [`Spawn`](ErrorKind::Spawn) where the shell was lost and there is no room for another.
+    /// [`Spawn`](ErrorKind::Spawn) if the shell died and another one cannot start.
     pub(super) fn add(self, group: Group) -> Result<(), Error> {
         let mut state = lock(&self.guard.state);
-        state.begun.remove(&self.mark);
+        state.pending.remove(&self.mark);
         state.groups.insert(group, self.mark.clone());
         state.tell(&add_line(group, &self.mark))
     }
@@ -127,15 +128,15 @@ impl PendingCommand<'_> {
 impl Drop for PendingCommand<'_> {
     fn drop(&mut self) {
         let mut state = lock(&self.guard.state);
-        if state.begun.remove(&self.mark) {
-            // As for a group that is removed.
+        if state.pending.remove(&self.mark) {
+            // An error has the same meaning as in `remove`.
             let _ = state.tell(&format!("end {VARIABLE}={}\n", self.mark));
         }
     }
 }
 
 impl GuardState {
-    /// Tells the shell; one that can't be told any more is replaced by one that knows all.
+    /// Sends a line to the shell. If this fails, starts another shell with the complete state.
     fn tell(&mut self, line: &str) -> Result<(), Error> {
         match self.shell.as_ref().map(|shell| shell.tell(line)) {
             Some(Ok(())) => Ok(()),
@@ -144,11 +145,12 @@ impl GuardState {
     }
 
     fn start_shell(&mut self) -> Result<(), Error> {
-        // One that still runs must not take its end for ours.
+        // End a shell that still runs, so that the end of its input does not make it kill the
+        // groups.
         self.shell = None;
-        let begun = self.begun.iter().map(|mark| begin_line(mark));
+        let pending = self.pending.iter().map(|mark| begin_line(mark));
         let groups = self.groups.iter().map(|(group, mark)| add_line(*group, mark));
-        let all: String = begun.chain(groups).collect();
+        let all: String = pending.chain(groups).collect();
         let started = Shell::start(self.lock.as_ref()).and_then(|shell| {
             shell.tell(&all)?;
             Ok(shell)
@@ -169,9 +171,9 @@ fn begin_line(mark: &str) -> String {
     format!("begin {VARIABLE}={mark}\n")
 }
 
-/// Different for every command of any process, lest one that an earlier process left alone be
-/// taken for one of ours. The time comes last since it always has as many digits: no mark begins
-/// another one, which the shell could not tell apart.
+/// Makes a mark that is unique among all processes, so that no background process of an earlier run
+/// has the same mark. The time is last and has a fixed length, so that no mark is the prefix of
+/// another one, which the shell could not distinguish.
 fn mark(count: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("{count}.{}.{:016}", std::process::id(), now.as_micros())
@@ -185,10 +187,10 @@ struct Shell {
 
 impl Shell {
     fn start(lock: Option<&File>) -> io::Result<Self> {
-        let (input, its_input) = UnixStream::pair()?;
+        let (input, shell_input) = UnixStream::pair()?;
         #[cfg(target_vendor = "apple")]
         rustix::net::sockopt::set_socket_nosigpipe(&input, true)?;
-        // Standard output is but a place to keep the lock: nothing is written to it.
+        // Standard output only keeps the lock open. Nothing is written to it.
         let null = File::options().write(true).open("/dev/null")?;
         let stdout = lock.unwrap_or(&null);
         let launch = Launch {
@@ -196,26 +198,27 @@ impl Shell {
             arguments: ["/bin/sh", "-c", SCRIPT].map(OsStr::new).into(),
             env: &BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
             cwd: Path::new("/"),
-            streams: [its_input.as_fd(), stdout.as_fd(), null.as_fd()],
+            streams: [shell_input.as_fd(), stdout.as_fd(), null.as_fd()],
         };
         Ok(Self { child: Child::new(launch.spawn()?), input })
     }
 
-    /// Never waits and never raises SIGPIPE: a shell that is dead or does not read is an error.
+    /// Sends lines without waiting and without SIGPIPE. Fails if the shell is dead or does not
+    /// read.
     fn tell(&self, lines: &str) -> io::Result<()> {
         #[cfg(target_vendor = "apple")]
         let flags = SendFlags::DONTWAIT;
         #[cfg(not(target_vendor = "apple"))]
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
         let sent = if lines.is_empty() { 0 } else { send(&self.input, lines.as_bytes(), flags)? };
-        // Half a line would be worse than none, and its reader goes with it.
+        // After an incomplete line, the shell must be replaced.
         if sent == lines.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 }
 
 impl Drop for Shell {
-    /// Killed rather than told to go: it can be in any state, even stopped, and must not take the
-    /// end of its input for the end of this process.
+    /// Kills the shell, because it may be in any state, even stopped. It must not take the end of
+    /// its input for the end of this process.
     fn drop(&mut self) {
         while self.child.state() == State::Running {
             self.child.group().signal(Signal::KILL);
@@ -250,12 +253,12 @@ mod tests {
         testing::{eventually, is_alive},
     };
 
-    /// A process that leads a group and stays.
+    /// Starts a process that leads a group and sleeps.
     fn sleeper() -> Child {
         marked_sleeper("none")
     }
 
-    /// One that carries a mark, as commands do.
+    /// Starts a process with a mark, as commands have.
     fn marked_sleeper(mark: &str) -> Child {
         let mut builder = Builder::new("sleep");
         builder.arg("600").process_group(0).stdout(Stdio::null()).env(VARIABLE, mark);
@@ -275,8 +278,8 @@ mod tests {
             lock(&self.state).shell.as_ref().unwrap().child.group().signal(signal);
         }
 
-        /// What the shell sees when this process dies.
-        fn hang_up(&self) {
+        /// Closes the shell's input, as the death of this process does.
+        fn close_input(&self) {
             lock(&self.state).shell.as_ref().unwrap().input.shutdown(Shutdown::Both).unwrap();
         }
     }
@@ -294,7 +297,7 @@ mod tests {
             guard.add(child.group());
         }
         guard.remove(gone.group());
-        guard.hang_up();
+        guard.close_input();
         wait_for_death(&first);
         wait_for_death(&last);
         assert!(!gone.has_ended(), "it was released");
@@ -311,12 +314,12 @@ mod tests {
             guard.signal_shell(signal);
             let shell = || lock(&guard.state).shell.as_ref().unwrap().child.group();
             let lost = shell();
-            // A stopped one is noticed only when the socket is full, a dead one at once.
+            // A stopped shell is detected only when the socket is full, a dead one at once.
             eventually("another shell", || {
                 (0..100).for_each(|_| guard.add(after.group()));
                 shell() != lost
             });
-            guard.hang_up();
+            guard.close_input();
             wait_for_death(&before);
             wait_for_death(&after);
         }
@@ -327,17 +330,17 @@ mod tests {
     fn it_kills_what_began_and_was_never_added_and_nothing_else() {
         for replaced in [false, true] {
             let guard = Guard::new(None);
-            let [begun, other, refused] = [(); 3].map(|()| guard.begin().unwrap());
+            let [pending, other, refused] = [(); 3].map(|()| guard.begin().unwrap());
             let added = guard.begin().unwrap();
-            let [first, last] = [&begun, &other].map(|begun| marked_sleeper(begun.mark()));
-            let [left, removed] = [&refused, &added].map(|begun| marked_sleeper(begun.mark()));
+            let [first, last] = [&pending, &other].map(|pending| marked_sleeper(pending.mark()));
+            let [left, removed] = [&refused, &added].map(|pending| marked_sleeper(pending.mark()));
             drop(refused);
             added.add(removed.group()).unwrap();
             guard.remove(removed.group());
             if replaced {
                 lock(&guard.state).start_shell().unwrap();
             }
-            guard.hang_up();
+            guard.close_input();
             wait_for_death(&first);
             wait_for_death(&last);
             eventually("the shell ends", || {
@@ -354,9 +357,9 @@ mod tests {
     #[test]
     fn no_mark_begins_another() {
         let guard = Guard::new(None);
-        let begun: Vec<PendingCommand<'_>> = (0..12).map(|_| guard.begin().unwrap()).collect();
-        for (at, one) in begun.iter().enumerate() {
-            let others = begun.iter().enumerate().filter(|(other, _)| *other != at);
+        let pending: Vec<PendingCommand<'_>> = (0..12).map(|_| guard.begin().unwrap()).collect();
+        for (at, one) in pending.iter().enumerate() {
+            let others = pending.iter().enumerate().filter(|(other, _)| *other != at);
             others.for_each(|(_, other)| assert!(!other.mark().starts_with(one.mark())));
         }
     }
@@ -374,21 +377,21 @@ mod tests {
         let other = File::open(&path).unwrap();
         assert!(matches!(other.try_lock(), Err(TryLockError::WouldBlock)));
         guard.finish();
-        // A child that another test is just starting may share the lock for a moment.
+        // A child that another test is starting may share the lock for a moment.
         eventually("the lock is free", || other.try_lock().is_ok());
         assert_eq!(fs::read(&path).unwrap(), b"", "nothing is ever written to it");
     }
 
-    /// Where the tests below tell their engine to work.
+    /// The variable with the directory for the engines of the tests below.
     const FOLDER: &str = "FOLDER_OF_THE_ENGINE_TO_BE_KILLED";
 
-    /// What an engine runs until it is killed, and nothing less than KILL ends.
+    /// A command that an engine runs until it is killed. Only SIGKILL ends it.
     const STUBBORN: &str = "trap '' TERM HUP
         (trap '' TERM HUP; sh -c 'echo $PPID' > child; while :; do sleep 1; done) &
         echo $$ > leader
         while :; do sleep 1; done";
 
-    /// Runs an ignored test of this file as an engine and kills it when its command runs.
+    /// Runs an ignored test of this file as an engine, and kills it while its command runs.
     #[track_caller]
     fn assert_lock_outlives_commands_of(engine: &str) {
         let dir = TempDir::new().unwrap();
@@ -412,7 +415,7 @@ mod tests {
         engine.wait().unwrap();
     }
 
-    /// A lock, its guard and a command, for an engine that a test kills.
+    /// Makes a lock, its guard and a command, for an engine that a test kills.
     fn stage_of_an_engine() -> (File, Guard, Command) {
         stage_with(STUBBORN)
     }
@@ -469,8 +472,8 @@ mod tests {
     #[ignore = "run by the test above, and killed"]
     fn an_engine_to_be_killed_before_it_tells() {
         let (_lock, guard, command) = stage_of_an_engine();
-        let begun = guard.begin().unwrap();
-        let _started = program::start(&command, begun.mark()).unwrap();
+        let pending = guard.begin().unwrap();
+        let _started = program::start(&command, pending.mark()).unwrap();
         loop {
             std::thread::park();
         }

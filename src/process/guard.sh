@@ -1,15 +1,15 @@
-# Reads which commands begin and end; at the end of its input kills whoever is left of them.
+# Reads the start and end of each command. At the end of its input, kills the remaining commands.
 #
-#   begin MARK         a command is about to start; its environment will hold MARK
-#   end MARK           it did not start
-#   add GROUP MARK     it did, and leads this process group
-#   remove GROUP MARK  it has ended
+#   begin MARK         a command is about to start; its environment contains MARK
+#   end MARK           the command did not start
+#   add GROUP MARK     the command started and leads this process group
+#   remove GROUP MARK  the command has ended
 #
-# Only builtins until everything is killed: a fork bomb that is still going off may deny a fork.
+# Uses only builtins until everything is killed, because a running fork bomb may prevent forks.
 
 trap '' HUP INT QUIT TERM TSTP
 
-# Leaves in `rest` what the list $1 holds besides the word $2. Lists begin and end with a blank.
+# Sets `rest` to the list $1 without the word $2. Lists begin and end with a space.
 without() {
     rest=$1
     case $1 in
@@ -40,19 +40,19 @@ for group in $groups; do
     kill -s KILL -- "-$group"
 done
 
-# What began, and nobody lived to tell its number, is known by its environment.
+# A command that started, but whose group was never added, is found by its environment.
 
-# Leaves in `process` and `group` the numbers of the process of this name in /proc.
+# Sets `process` and `group` to the pid and the group of the process with this name in /proc.
 identify() {
     process= group=
     read -r stat <"/proc/$1/stat" || return
     process=${stat%% *}
-    # Behind the name, which may hold anything: state, parent, group.
+    # After the name, which may contain any characters: state, parent, group.
     set -- ${stat##*') '}
     group=$3
 }
 
-# Whether the process $1 was started with $2 in its environment. `read` leaves out the NULs.
+# Succeeds if the process $1 was started with $2 in its environment. `read` drops NULs.
 carries() {
     while IFS= read -r text || [ -n "$text" ]; do
         case $text in
@@ -62,12 +62,12 @@ carries() {
     return 1
 }
 
-# Without a /proc, or with one of other processes than ours, nobody can be known.
+# Without /proc, or if it is that of another PID namespace, commands cannot be found.
 identify self
 [ "$process" = "$$" ] || begun=' ' running=' '
 
-# What left the group of a command that runs, until nobody is found anymore: `setsid` is known by the
-# environment too. One that overwrites its environment is not found.
+# Kills the processes that left a command's group, for example with `setsid`, until none is found.
+# They are found by their environment, so one that overwrites its environment is not found.
 rounds=0
 found=$running
 while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
@@ -82,8 +82,8 @@ while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
     done
 done
 
-# No command is between fork and exec any more, where it would share our input with its engine; but
-# the kernel may not have its environment in place, which is why this looks more than once.
+# No command is between fork and exec now, because it would then share this input with its engine.
+# But the kernel may not have set up its environment yet, so this searches several times.
 rounds=0
 while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     [ "$rounds" -eq 0 ] || sleep 0.05 || sleep 1
@@ -101,8 +101,8 @@ while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     begun=$missing
 done
 
-# The wait for the dead has a bound: in a container without a proper init nobody ever reaps them,
-# and `kill` finds zombies too.
+# The wait for killed processes has a limit: in a container without a proper init, they are never
+# reaped, and `kill` finds zombies too.
 rounds=0
 for group in $groups; do
     while kill -s KILL -- "-$group" && [ "$rounds" -lt 40 ]; do

@@ -1,6 +1,7 @@
-//! Programs of the machine's own that tinyci asks something: git, ssh-keygen, id. They are no
-//! commands of a build: they begin no session, answer at once, and may ask a person on the
-//! terminal, as for the passphrase of a key.
+//! Runs programs of the machine for tinyci itself: git, ssh-keygen, id.
+//!
+//! Unlike the commands of a build, they do not get their own session and are short. They may ask
+//! the user on the terminal, for example for the passphrase of a key.
 
 use std::{
     collections::BTreeMap,
@@ -17,23 +18,23 @@ use super::{
 };
 use crate::model::error::{Error, ErrorKind};
 
-/// What such a program said.
+/// The result of such a program.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Whether it ended with status 0.
+    /// True if its exit code is 0.
     pub(crate) passed: bool,
     pub(crate) out: String,
-    /// Its last line of complaint, or what it wrote last; empty where it said nothing.
+    /// The last line of its standard error, or of its standard output; empty if it wrote nothing.
     pub(crate) complaint: String,
 }
 
-/// Runs a program with this environment and nothing of this process's, and waits for its end.
+/// Runs a program with exactly this environment, and waits for its end.
 ///
 /// # Errors
 ///
-/// [`Spawn`](ErrorKind::Spawn) where it cannot be started, [`ChildLost`](ErrorKind::ChildLost) where
-/// its end cannot be known.
-pub(crate) fn ask(
+/// [`Spawn`](ErrorKind::Spawn) if it cannot be started; [`ChildLost`](ErrorKind::ChildLost) if its
+/// exit status is unknown.
+pub(crate) fn run_helper(
     program: &str,
     arguments: &[&OsStr],
     dir: &Path,
@@ -50,18 +51,18 @@ pub(crate) fn ask(
     // It is a child that nobody registers.
     let _starting = orphans::starting();
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
-    let done = child.wait_with_output().map_err(|source| {
+    let finished = child.wait_with_output().map_err(|source| {
         let message = format!("cannot get the exit code of `{program}`");
         Error::new(ErrorKind::ChildLost, message).with_source(source)
     })?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (out, err) = (text(&done.stdout), text(&done.stderr));
+    let (out, err) = (text(&finished.stdout), text(&finished.stderr));
     let last = [&err, &out].into_iter().find_map(|it| it.trim_end().lines().next_back());
     let complaint = last.unwrap_or_default().trim().to_owned();
-    Ok(Answer { passed: done.status.success(), out, complaint })
+    Ok(Answer { passed: finished.status.success(), out, complaint })
 }
 
-/// A file that holds these bytes, from its beginning: a pipe could fill while nobody reads.
+/// Makes an unnamed file with these bytes. A pipe could be full while the program does not read.
 fn file_of(bytes: &[u8]) -> io::Result<File> {
     let mut file = tempfile::tempfile()?;
     file.write_all(bytes)?;
@@ -76,7 +77,7 @@ mod tests {
     fn shell(script: &str, input: &[u8]) -> Result<Answer, Error> {
         let env =
             BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into()), ("A".into(), "b".into())]);
-        ask("sh", &["-c", script].map(OsStr::new), Path::new("/"), &env, input)
+        run_helper("sh", &["-c", script].map(OsStr::new), Path::new("/"), &env, input)
     }
 
     #[test]
@@ -86,7 +87,7 @@ mod tests {
         let Answer { passed, out, complaint } = answer.unwrap();
         assert_eq!((passed, out.trim(), complaint.as_str()), (false, "1048576\n/\nb", "two"));
         assert!(shell("", b"").unwrap().passed);
-        let nothing = ask("no-such-program", &[], Path::new("/"), &BTreeMap::new(), b"");
+        let nothing = run_helper("no-such-program", &[], Path::new("/"), &BTreeMap::new(), b"");
         assert_eq!(nothing.unwrap_err().kind(), ErrorKind::Spawn);
     }
 }

@@ -1,7 +1,7 @@
-//! What a command reads.
+//! The standard input of a command.
 //!
-//! A file without a name rather than a pipe: nobody has to feed it while output is carried, and a
-//! command that does not read it can't bring SIGPIPE upon a host that never thought of it.
+//! It is an unnamed file and not a pipe. So no thread has to write to it while output is read, and
+//! a command that does not read it causes no SIGPIPE in the host.
 
 use std::{
     fs::{File, OpenOptions},
@@ -10,11 +10,11 @@ use std::{
 
 use crate::model::error::{Error, ErrorKind};
 
-/// Where a file without a name stands that memory does not hold. Not what `TMPDIR` says: no thread
-/// of ours reads the environment.
+/// The directory of unnamed files if memory files are not available. `TMPDIR` is not used, because
+/// the environment belongs to the host.
 const TEMP_DIR: &str = "/tmp";
 
-/// An open file with these bytes, or `/dev/null`.
+/// Opens a file with these bytes, or `/dev/null`.
 pub(super) fn file(bytes: Option<&[u8]>) -> Result<File, Error> {
     let Some(bytes) = bytes else { return null(OpenOptions::new().read(true)) };
     let filled = anonymous_file().and_then(|mut file| {
@@ -27,7 +27,7 @@ pub(super) fn file(bytes: Option<&[u8]>) -> Result<File, Error> {
     })
 }
 
-/// `/dev/null`, opened so.
+/// Opens `/dev/null` with these options.
 fn null(options: &OpenOptions) -> Result<File, Error> {
     options
         .open("/dev/null")
@@ -37,7 +37,7 @@ fn null(options: &OpenOptions) -> Result<File, Error> {
 #[cfg(target_os = "linux")]
 fn anonymous_file() -> io::Result<File> {
     use rustix::fs::{MemfdFlags, memfd_create};
-    // Sandboxes forbid it now and then.
+    // Some sandboxes do not allow it.
     let file = memfd_create("input", MemfdFlags::CLOEXEC).map(File::from);
     file.or_else(|_| tempfile::tempfile_in(TEMP_DIR))
 }

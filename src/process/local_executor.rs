@@ -1,4 +1,4 @@
-//! [`LocalExecutor`]: runs commands here, as children of this process.
+//! [`LocalExecutor`]: runs commands as children of this process.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +12,11 @@ use crate::{
     process::{self, Context, Guard},
 };
 
-/// Runs commands on this machine, each in a session and a process group of its own, without a
-/// terminal.
+/// Runs commands on this machine, each in its own session and process group, without a terminal.
 ///
-/// A command gets its own environment and nothing of this process's, but for `TINYCI_GUARD`, by which
-/// it is found where this process is killed while starting it; `/dev/null` or its input as standard
-/// input; and no other file that tinyci has opened.
+/// A command gets its own environment and no inherited variables. The one addition is
+/// `TINYCI_GUARD`, which identifies the command if this process is killed while starting it.
+/// Standard input is `/dev/null` or the command's input. It gets no other open file of tinyci.
 ///
 /// When its deadline passes or a cancel is raised, its whole group gets TERM, then KILL once the
 /// [grace](LocalExecutor::grace) is over; at cancel level 2, KILL at once. After a natural end, what
@@ -28,10 +27,10 @@ use crate::{
 /// `TINYCI_GUARD` in their environment; see [`adopt_orphans`](crate::adopt_orphans) for the others. On
 /// other systems they are out of reach.
 ///
-/// A program or directory that does not exist makes the command fail with status 127, one that
-/// can't be used with 126; its output says why.
+/// If a program or directory does not exist, the command fails with exit code 127. If it cannot be
+/// used, the exit code is 126. The output says why.
 ///
-/// Should this process be killed, a shell that watches it kills what it started.
+/// If this process is killed, a separate shell kills the commands.
 ///
 /// ```
 /// use tinyci::{CancelToken, executor::{CancelView, Command, Executor, Exit, LocalExecutor, Program}};
@@ -52,15 +51,15 @@ pub struct LocalExecutor {
 }
 
 impl LocalExecutor {
-    /// The grace that commands have unless something else is said: ten seconds.
+    /// The default grace period of commands: 10 seconds.
     pub const GRACE: Duration = Duration::from_secs(10);
 
-    /// An executor whose commands are ended by this guard, which its run shares.
+    /// Makes an executor whose commands are ended by this guard, which its run shares.
     pub(crate) fn guarded(guard: Arc<Guard>) -> Self {
         Self { guard, grace: Self::GRACE }
     }
 
-    /// Sets how long a command has between TERM and KILL.
+    /// Sets the time between SIGTERM and SIGKILL.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,23 +1,23 @@
-//! Child processes: the only module that starts them. Build commands, and the few programs of the
-//! machine that tinyci itself asks something.
+//! Child processes. Only this module starts them: the commands of builds, and a few programs that
+//! tinyci itself runs.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `command` | one command from its start to its end: the order in which the others act |
-//! | `program` | which file a command names, and what is said where it can't be started |
-//! | `spawn` | how it is started: a session of its own, its descriptors, its signals |
-//! | `input` | what it reads |
-//! | `child` | the process itself: whether it runs, how it ended |
-//! | `group` | it and all that it started: what signals go to |
+//! | `command` | running one command from its start to its end, with the parts below |
+//! | `program` | finding a command's program, and messages if it cannot start |
+//! | `spawn` | starting it with its own session, descriptors and signals |
+//! | `input` | its standard input |
+//! | `child` | the process and its state |
+//! | `group` | its process group, which signals are sent to |
 //! | `escapees` | what left the group |
 //! | `orphans` | children of this process that it did not start |
 //! | `proc_table` | the processes of the machine |
-//! | `pipe` | what it writes, on its way to whoever asked |
-//! | `watch` | its deadline and its cancel |
-//! | `guard` | what ends it should this whole process be killed, and `guard.sh`, which does |
-//! | `helper` | a program that tinyci asks: git, ssh-keygen, id |
-//! | `account` | the accounts of this machine, by name and by number |
-//! | `reaper` | whether the host lets exit statuses be known at all, for C |
+//! | `pipe` | its output |
+//! | `watch` | its deadline and its cancellation |
+//! | `guard` | ending commands if this process is killed, with the script `guard.sh` |
+//! | `helper` | programs that tinyci runs itself: git, ssh-keygen, id |
+//! | `account` | the accounts of this machine, by name and by uid |
+//! | `reaper` | whether the host discards exit statuses, for C |
 //! | `local_executor` | [`LocalExecutor`](local_executor::LocalExecutor): commands on this machine |
 //!
 //! What is not here: no `fork` and no code between fork and exec (children start through
@@ -54,6 +54,6 @@ pub(crate) use self::{
     account::{name_of as account_name, number_of as account_number, own_number as own_account},
     command::{Context, run},
     guard::Guard,
-    helper::{Answer, ask},
+    helper::{Answer, run_helper},
     program::{find as find_program, search_path},
 };

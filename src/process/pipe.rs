@@ -1,6 +1,6 @@
-//! What a command writes, on its way from its pipes to a sink.
+//! Passes the output of a command from its pipes to a sink.
 //!
-//! Nothing is kept here but one chunk: a slow sink slows the command down.
+//! Only one chunk is in memory: a slow sink slows the command down.
 
 use std::{
     io::{self, PipeReader, PipeWriter, Read, pipe},
@@ -17,23 +17,23 @@ use crate::model::{
     executor::{Output, OutputMode, Stream},
 };
 
-/// The most that one piece of output holds: what a pipe holds by default.
+/// The maximum number of bytes in one chunk, which is the default capacity of a pipe.
 const CHUNK_LEN: usize = 64 * 1024;
 
-/// For how long all must be silent after a command's end before nobody is listened to any more.
-pub(super) const QUIET: Duration = Duration::from_millis(100);
+/// The time without output after a command's end at which reading stops.
+pub(super) const QUIET_TIME_MAX: Duration = Duration::from_millis(100);
 
-/// For how long whoever talks on after a command's end is listened to.
+/// The maximum time for reading the output of background processes after a command's end.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(1);
 
-/// The reading ends of a command's output.
+/// The read ends of a command's output.
 pub(super) struct Pipes {
-    /// Those that have not come to their end.
+    /// The pipes that are not at their end.
     open: Vec<(Stream, PipeReader)>,
 }
 
 impl Pipes {
-    /// Makes the pipes, and what a command is to have as standard output and error.
+    /// Makes the pipes, and returns the write ends for standard output and standard error.
     pub(super) fn new(mode: OutputMode) -> Result<(Self, [PipeWriter; 2]), Error> {
         Self::try_new(mode).map_err(|error| {
             Error::new(ErrorKind::Spawn, "cannot create a pipe for a command's output")
@@ -55,31 +55,34 @@ impl Pipes {
         Ok((Self { open }, [write_out, write_err]))
     }
 
-    /// Passes on what comes until the command is over, which the end of the pipe `over` tells, and
-    /// then what is left. Whether somebody holds the pipes even then.
-    pub(super) fn carry(
+    /// Passes on output until the command has ended, which the end of `ended_pipe` signals, and
+    /// then the remaining output. Returns true if a process still has the pipes open.
+    pub(super) fn pass_output(
         mut self,
-        over: &PipeReader,
+        ended_pipe: &PipeReader,
         output: &mut dyn FnMut(Output),
     ) -> io::Result<bool> {
         let mut chunk = vec![0; CHUNK_LEN];
         loop {
-            let ready = self.poll(Some(over), None)?;
-            if ready.over {
-                return self.drain(&mut chunk, output);
+            let ready = self.poll(Some(ended_pipe), None)?;
+            if ready.has_ended {
+                return self.pass_remaining(&mut chunk, output);
             }
             self.read(&ready, &mut chunk, output)?;
         }
     }
 
-    /// What the command wrote is in the pipes by now and is passed on whole. A process that it
-    /// left behind may hold them open for ever: that one is heard while it talks without a pause,
-    /// for a while.
-    fn drain(mut self, chunk: &mut [u8], output: &mut dyn FnMut(Output)) -> io::Result<bool> {
-        let begun = Instant::now();
+    /// Passes on everything that the command wrote, which is in the pipes now. A background process
+    /// may keep the pipes open: its output is read for a limited time, until its first pause.
+    fn pass_remaining(
+        mut self,
+        chunk: &mut [u8],
+        output: &mut dyn FnMut(Output),
+    ) -> io::Result<bool> {
+        let started = Instant::now();
         let mut left = self.len();
-        while !self.open.is_empty() && (left > 0 || begun.elapsed() < DRAIN_TIME_MAX) {
-            let ready = self.poll(None, Some(QUIET))?;
+        while !self.open.is_empty() && (left > 0 || started.elapsed() < DRAIN_TIME_MAX) {
+            let ready = self.poll(None, Some(QUIET_TIME_MAX))?;
             if !ready.streams.contains(&true) {
                 break;
             }
@@ -88,14 +91,18 @@ impl Pipes {
         Ok(!self.open.is_empty())
     }
 
-    /// How many bytes wait in the pipes.
+    /// Returns the number of bytes in the pipes.
     fn len(&self) -> u64 {
         self.open.iter().filter_map(|(_, reader)| ioctl_fionread(reader).ok()).sum()
     }
 
-    /// Waits until there is something to read.
-    fn poll(&self, over: Option<&PipeReader>, timeout: Option<Duration>) -> io::Result<Ready> {
-        let readers = self.open.iter().map(|(_, reader)| reader).chain(over);
+    /// Waits until a pipe is readable.
+    fn poll(
+        &self,
+        ended_pipe: Option<&PipeReader>,
+        timeout: Option<Duration>,
+    ) -> io::Result<Ready> {
+        let readers = self.open.iter().map(|(_, reader)| reader).chain(ended_pipe);
         let mut polled: Vec<_> = readers.map(|reader| PollFd::new(reader, PollFlags::IN)).collect();
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         while let Err(error) = poll(&mut polled, timeout.as_ref()) {
@@ -103,13 +110,13 @@ impl Pipes {
                 return Err(error.into());
             }
         }
-        // Its end makes a pipe ready too.
+        // The end of a pipe makes it readable too.
         let mut streams: Vec<_> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
-        let over = over.is_some() && streams.pop() == Some(true);
-        Ok(Ready { streams, over })
+        let has_ended = ended_pipe.is_some() && streams.pop() == Some(true);
+        Ok(Ready { streams, has_ended })
     }
 
-    /// Reads once from each pipe that is ready, and forgets those that are at their end.
+    /// Reads once from each readable pipe, and removes pipes that are at their end.
     fn read(
         &mut self,
         ready: &Ready,
@@ -142,9 +149,10 @@ impl Pipes {
     }
 }
 
-/// Which of the pipes can be read without waiting.
+/// The pipes that can be read without waiting.
 struct Ready {
     /// In the order of [`Pipes::open`].
     streams: Vec<bool>,
-    over: bool,
+    /// True if the command has ended.
+    has_ended: bool,
 }

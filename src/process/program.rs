@@ -1,4 +1,4 @@
-//! Which file a command names, how it is started, and what is said where that can't be done.
+//! Finds the program of a command, starts it, and explains why it cannot start.
 
 use std::{
     collections::BTreeMap,
@@ -21,40 +21,40 @@ use crate::{
     process::{child::Child, guard, input, pipe::Pipes, spawn::Launch},
 };
 
-/// Where a shell looks that was given no `PATH`.
+/// The search path of a shell without `PATH`.
 const DEFAULT_PATH: &str = "/usr/bin:/bin";
 
-/// What became of the attempt to start a command.
+/// The result of starting a command.
 pub(super) enum Start {
-    /// It runs, and these are the ends of its output.
+    /// It is running; its output is in these pipes.
     Started(Child, Pipes),
-    /// It can't run, and that is the commit's doing.
+    /// It cannot start, because of the commit.
     Refused {
-        /// The status that a shell would have given.
+        /// The exit code that a shell would return.
         status: i32,
-        /// Why, for its output.
+        /// The reason, for its output.
         line: String,
     },
 }
 
-/// Starts a command in a session and a process group of its own.
+/// Starts a command in its own session and process group.
 ///
-/// What the child gets: the descriptors 0, 1 and 2 and no other of ours; its environment and nothing
-/// of the host's; no terminal, lest one that asks a person there, or changes the terminal, be
-/// stopped for ever. What it inherits: the signals that the host ignores, but for SIGPIPE.
+/// The child gets descriptors 0, 1 and 2 and no others, and its own environment without inherited
+/// variables. It has no terminal, because a command that prompts the user or configures the
+/// terminal would be stopped forever. It inherits ignored signals, except SIGPIPE.
 ///
-/// The mark, which it gets as a variable, is how the guard knows it until it knows its number.
+/// The guard identifies it by `mark`, an environment variable, until it knows its pid.
 pub(super) fn start(command: &Command, mark: &str) -> Result<Start, Error> {
-    // A program named by a path is relative to the command's directory, not to the host's.
+    // A program with a relative path is relative to the command's directory, not to the host's.
     let cwd = absolute(&command.cwd).unwrap_or_else(|_| command.cwd.clone());
-    let (program, arguments) = match words(command, &cwd)? {
-        Ok(words) => words,
-        Err(error) => return Ok(refuse(command, &error)),
+    let (program, arguments) = match program_and_arguments(command, &cwd)? {
+        Ok(program_and_arguments) => program_and_arguments,
+        Err(error) => return Ok(refused(command, &error)),
     };
     let mut env = command.env.clone();
     env.insert(guard::VARIABLE.into(), mark.into());
     let input = input::file(command.input.as_deref())?;
-    // The ends to write to are closed with this function: open, the pipes never came to their end.
+    // This function closes the write ends at its end. Otherwise the pipes would never end.
     let (pipes, [stdout, stderr]) = Pipes::new(command.output)?;
     let streams = [input.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let launch = Launch { program: &program, arguments, env: &env, cwd: &cwd, streams };
@@ -64,31 +64,35 @@ pub(super) fn start(command: &Command, mark: &str) -> Result<Start, Error> {
     }
 }
 
-/// A program's file, and its arguments with its name in front.
-type Words<'a> = (PathBuf, Vec<&'a OsStr>);
+/// The file of a program, and its arguments starting with its name.
+type Invocation<'a> = (PathBuf, Vec<&'a OsStr>);
 
-/// What is started for a command. The inner error says that there is no such program.
-fn words<'a>(command: &'a Command, cwd: &Path) -> Result<io::Result<Words<'a>>, Error> {
-    let words = match &command.program {
+/// Returns the program and arguments of a command. The inner error means that the program does not
+/// exist.
+fn program_and_arguments<'a>(
+    command: &'a Command,
+    cwd: &Path,
+) -> Result<io::Result<Invocation<'a>>, Error> {
+    let program_and_arguments = match &command.program {
         Program::Shell(text) => {
-            let words = ["/bin/sh", "-c", text].map(OsStr::new);
-            return Ok(Ok(("/bin/sh".into(), words.into())));
+            let program_and_arguments = ["/bin/sh", "-c", text].map(OsStr::new);
+            return Ok(Ok(("/bin/sh".into(), program_and_arguments.into())));
         }
-        Program::Argv(words) => words,
+        Program::Argv(program_and_arguments) => program_and_arguments,
     };
-    let Some(name) = words.first() else {
+    let Some(name) = program_and_arguments.first() else {
         return Err(Error::new(ErrorKind::InvalidArg, "cannot start an empty command"));
     };
     let path = find(name, cwd, search_path(&command.env));
-    Ok(path.map(|path| (path, words.iter().map(OsStr::new).collect())))
+    Ok(path.map(|path| (path, program_and_arguments.iter().map(OsStr::new).collect())))
 }
 
-/// The `PATH` that a command with this environment will see.
+/// Returns the `PATH` of a command with this environment.
 pub(crate) fn search_path(env: &BTreeMap<OsString, OsString>) -> &OsStr {
     env.get(OsStr::new("PATH")).map_or(OsStr::new(DEFAULT_PATH), OsString::as_os_str)
 }
 
-/// The file that a program's name means to a command in this directory, as `execvp` finds it.
+/// Finds the file of a program for a command in this directory, as `execvp` does.
 pub(crate) fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<PathBuf> {
     if name.contains('/') {
         return Ok(cwd.join(name));
@@ -105,16 +109,16 @@ pub(crate) fn find(name: &str, cwd: &Path, search_path: &OsStr) -> io::Result<Pa
     Err(missing.into())
 }
 
-/// Tells the commit's mistakes from the machine's troubles.
+/// Separates errors of the commit from errors of the machine.
 fn explain(command: &Command, cwd: &Path, error: io::Error) -> Result<Start, Error> {
-    // `posix_spawn` says ENOENT for a missing directory as for a missing program.
-    if let Err(entering) = std::fs::metadata(cwd.join(".")) {
-        let line = format!("cannot enter directory `{}`: {entering}\n", cwd.display());
-        return Ok(Start::Refused { status: status(&entering), line });
+    // `posix_spawn` returns ENOENT for a missing directory and for a missing program.
+    if let Err(error) = std::fs::metadata(cwd.join(".")) {
+        let line = format!("cannot enter directory `{}`: {error}\n", cwd.display());
+        return Ok(Start::Refused { status: status(&error), line });
     }
-    let of_the_text = matches!(Errno::from_io_error(&error), Some(Errno::TOOBIG))
+    let is_command_fault = matches!(Errno::from_io_error(&error), Some(Errno::TOOBIG))
         || error.kind() == io::ErrorKind::InvalidInput;
-    let of_the_file = matches!(
+    let is_file_fault = matches!(
         Errno::from_io_error(&error),
         Some(
             Errno::NOENT
@@ -130,8 +134,8 @@ fn explain(command: &Command, cwd: &Path, error: io::Error) -> Result<Start, Err
         )
     );
     match command.program {
-        Program::Argv(_) if of_the_file || of_the_text => Ok(refuse(command, &error)),
-        Program::Shell(_) if of_the_text => Ok(refuse(command, &error)),
+        Program::Argv(_) if is_file_fault || is_command_fault => Ok(refused(command, &error)),
+        Program::Shell(_) if is_command_fault => Ok(refused(command, &error)),
         _ => {
             let message = format!("cannot start a command in `{}`", cwd.display());
             Err(Error::new(ErrorKind::Spawn, message).with_path(cwd).with_source(error))
@@ -139,15 +143,17 @@ fn explain(command: &Command, cwd: &Path, error: io::Error) -> Result<Start, Err
     }
 }
 
-fn refuse(command: &Command, error: &io::Error) -> Start {
+fn refused(command: &Command, error: &io::Error) -> Start {
     let name = match &command.program {
         Program::Shell(_) => "/bin/sh",
-        Program::Argv(words) => words.first().map_or("", String::as_str),
+        Program::Argv(program_and_arguments) => {
+            program_and_arguments.first().map_or("", String::as_str)
+        }
     };
     Start::Refused { status: status(error), line: format!("cannot run `{name}`: {error}\n") }
 }
 
-/// As a shell has it: 127 for what is not there, 126 for what is there and can't be run.
+/// Returns the exit code of a shell: 127 for a missing program, 126 for one that cannot run.
 fn status(error: &io::Error) -> i32 {
     if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
 }

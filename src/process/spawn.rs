@@ -1,8 +1,8 @@
-//! Starting a process through `posix_spawn`, with what the standard library cannot ask it for: a
-//! session of its own, and the signals as a fresh process has them.
+//! Starts a process with `posix_spawn`, which can do more than the standard library: give the
+//! process its own session, and the default signals.
 //!
-//! All unsafe code of starting stands here. Nothing runs between fork and exec but the system's own
-//! code, which does not copy the page tables of a large host as `fork` would.
+//! All unsafe code for starting processes is in this file. Between fork and exec, only code of the
+//! system runs. Unlike `fork`, it does not copy the page tables of a large host.
 
 use std::{
     collections::BTreeMap,
@@ -21,35 +21,36 @@ use rustix::{io::fcntl_dupfd_cloexec, process::Pid};
 
 use super::orphans;
 
-/// What `libc` does not have for these systems.
+/// A constant that `libc` lacks for these systems.
 #[cfg(target_vendor = "apple")]
 const POSIX_SPAWN_SETSID: libc::c_short = 0x0400;
 #[cfg(not(target_vendor = "apple"))]
 use libc::POSIX_SPAWN_SETSID;
 
-/// A process to be.
+/// A process to start.
 pub(super) struct Launch<'a> {
     pub(super) program: &'a Path,
-    /// Its arguments, with the name that it is called by in front.
+    /// Its arguments, starting with its name.
     pub(super) arguments: Vec<&'a OsStr>,
     /// Its whole environment.
     pub(super) env: &'a BTreeMap<OsString, OsString>,
-    /// Where it starts, absolute.
+    /// Its working directory, absolute.
     pub(super) cwd: &'a Path,
-    /// What it has as standard input, output and error.
+    /// Its standard input, output and error.
     pub(super) streams: [BorrowedFd<'a>; 3],
 }
 
 impl Launch<'_> {
-    /// Starts it, as the leader of a session, which has no terminal, and of a process group.
+    /// Starts the process as the leader of a session without a terminal, and of a process group.
     ///
-    /// It gets no descriptor of ours but the three: all others are closed when it is executed. No
-    /// signal is blocked, and SIGPIPE has its default action; what else the host ignores, it does.
+    /// It gets only these three descriptors, because all others are close-on-exec. No signal is
+    /// blocked, and SIGPIPE has its default action. It ignores all other signals that the host
+    /// ignores.
     ///
     /// # Errors
     ///
-    /// What the system says: `NotFound` for a missing directory as for a missing program;
-    /// `InvalidInput` for a NUL in a text.
+    /// Those of the system: `NotFound` for a missing directory or program; `InvalidInput` for a
+    /// string with NUL.
     pub(super) fn spawn(&self) -> io::Result<Pid> {
         let program = CString::new(self.program.as_os_str().as_bytes())?;
         let arguments = Texts::new(self.arguments.iter().map(|text| text.as_bytes().to_vec()))?;
@@ -64,8 +65,8 @@ impl Launch<'_> {
         let attributes = Attributes::new()?;
         let mut pid = 0;
         let starting = orphans::starting();
-        // SAFETY: all pointers are to what lives until after the call; both lists end with NULL, and
-        // hold pointers to texts that end with NUL, which the call does not change.
+        // SAFETY: all pointers are valid until after the call. Both arrays end with NULL and
+        // contain pointers to strings that end with NUL. The call does not change them.
         checked(unsafe {
             libc::posix_spawn(
                 &raw mut pid,
@@ -83,15 +84,15 @@ impl Launch<'_> {
     }
 }
 
-/// Turns what these functions return, which is the number of an error, into one.
+/// Converts the error number that these functions return.
 fn checked(result: libc::c_int) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(result)) }
 }
 
-/// Texts as C has them in a list that ends with NULL.
+/// An array of C strings that ends with NULL.
 struct Texts {
     pointers: Vec<*mut libc::c_char>,
-    /// What the pointers lead to.
+    /// The strings behind the pointers.
     _texts: Vec<CString>,
 }
 
@@ -104,68 +105,68 @@ impl Texts {
     }
 }
 
-/// What the new process does before it executes the program.
+/// The actions of the new process before it executes the program.
 struct Actions {
     inner: libc::posix_spawn_file_actions_t,
-    /// Copies of what is given to it, open until then.
+    /// Copies of descriptors, open until then.
     copies: Vec<OwnedFd>,
 }
 
 impl Actions {
     fn new() -> io::Result<Self> {
         let mut inner = MaybeUninit::uninit();
-        // SAFETY: the place is large enough.
+        // SAFETY: the buffer is large enough.
         checked(unsafe { libc::posix_spawn_file_actions_init(inner.as_mut_ptr()) })?;
-        // SAFETY: the call succeeded, so it was written.
+        // SAFETY: the call succeeded, so it has initialized the value.
         Ok(Self { inner: unsafe { inner.assume_init() }, copies: Vec::new() })
     }
 
     fn change_dir(&mut self, dir: &Path) -> io::Result<()> {
         let dir = CString::new(dir.as_os_str().as_bytes())?;
-        // SAFETY: the actions were initialized, and the call copies the text.
+        // SAFETY: the actions are initialized, and the call copies the string.
         checked(unsafe {
             libc::posix_spawn_file_actions_addchdir_np(&raw mut self.inner, dir.as_ptr())
         })
     }
 
-    /// Makes this its descriptor of that number.
+    /// Makes `from` the descriptor with this number in the new process.
     fn redirect(&mut self, from: BorrowedFd<'_>, number: libc::c_int) -> io::Result<()> {
         let mut raw = from.as_raw_fd();
-        // In a host without standard streams it may have the number of one of the three itself, and
-        // be overwritten before its turn.
+        // In a host without standard streams, `from` may itself have one of these three numbers. An
+        // earlier action could then overwrite it.
         if raw <= libc::STDERR_FILENO {
             let copy = fcntl_dupfd_cloexec(from, libc::STDERR_FILENO + 1)?;
             raw = copy.as_raw_fd();
             self.copies.push(copy);
         }
-        // SAFETY: the actions were initialized.
+        // SAFETY: the actions are initialized.
         checked(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.inner, raw, number) })
     }
 }
 
 impl Drop for Actions {
     fn drop(&mut self) {
-        // SAFETY: they were initialized, and are not used any more.
+        // SAFETY: the actions are initialized, and not used afterwards.
         unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.inner) };
     }
 }
 
-/// What the new process is: a session's leader, with the signals of a fresh process.
+/// The attributes of the new process: leader of a session, with default signals.
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
     fn new() -> io::Result<Self> {
         let mut inner = MaybeUninit::uninit();
-        // SAFETY: the place is large enough.
+        // SAFETY: the buffer is large enough.
         checked(unsafe { libc::posix_spawnattr_init(inner.as_mut_ptr()) })?;
-        // SAFETY: the call succeeded, so it was written.
+        // SAFETY: the call succeeded, so it has initialized the value.
         let mut attributes = Self(unsafe { inner.assume_init() });
         let flags = POSIX_SPAWN_SETSID as libc::c_int
             | libc::POSIX_SPAWN_SETSIGMASK as libc::c_int
             | libc::POSIX_SPAWN_SETSIGDEF as libc::c_int;
         let inner = &raw mut attributes.0;
         let (none, pipe) = (signals(None), signals(Some(libc::SIGPIPE)));
-        // SAFETY: the attributes were initialized; the sets are read during the calls.
+        // SAFETY: the attributes are initialized, and the sets are valid during the calls.
         unsafe {
             checked(libc::posix_spawnattr_setflags(inner, flags as libc::c_short))?;
             checked(libc::posix_spawnattr_setsigmask(inner, &raw const none))?;
@@ -177,15 +178,15 @@ impl Attributes {
 
 impl Drop for Attributes {
     fn drop(&mut self) {
-        // SAFETY: they were initialized, and are not used any more.
+        // SAFETY: the attributes are initialized, and not used afterwards.
         unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
     }
 }
 
-/// The set of this signal, or of none.
+/// Returns a set with this signal, or an empty set.
 fn signals(signal: Option<libc::c_int>) -> libc::sigset_t {
     let mut set = MaybeUninit::uninit();
-    // SAFETY: the place is large enough, and the first call writes to all of it.
+    // SAFETY: the buffer is large enough, and the first call initializes all of it.
     unsafe {
         libc::sigemptyset(set.as_mut_ptr());
         if let Some(signal) = signal {

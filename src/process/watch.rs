@@ -1,5 +1,5 @@
-//! A command's deadline and its cancel, looked at on a thread of their own: they hold while the
-//! sink of its output blocks, and while it writes nothing at all.
+//! Checks the deadline and the cancellation of a command on a separate thread. So both take effect
+//! even if the output sink blocks or the command writes nothing.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -22,43 +22,43 @@ use crate::{
     },
 };
 
-/// How often the cancel is looked at.
+/// The interval at which the cancellation is checked.
 const TICK: Duration = Duration::from_millis(25);
 
-/// How long a killed group may take to go. What is left then can't be killed: it runs as another
-/// user, or hangs in the kernel.
+/// The time limit for a killed group to end. Processes that remain then cannot be killed: they run
+/// as another user, or hang in the kernel.
 const KILL_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// How many processes a command may leave behind that still hold its output, while they become
-/// more and more. Daemons start fewer workers, or stop starting them.
+/// The number of background processes that may keep the command's output open while their number
+/// grows. Daemons start fewer workers, or stop starting them.
 const LEFT_BEHIND_MAX: usize = 64;
 
-/// How often orphans that have ended are reaped, if this process adopts any.
+/// The interval at which ended orphans are reaped, if this process adopts any.
 const REAP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Whoever has not grown for this long has stopped growing.
+/// A group whose size does not grow in this time has stopped growing.
 const GROWTH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is watched, and for what.
+/// The command to watch, and the conditions that end it.
 pub(super) struct Watchdog<'a> {
     pub(super) child: &'a Child,
     pub(super) deadline: Option<Instant>,
     pub(super) cancel: &'a CancelView,
-    /// How long the command has between TERM and KILL.
+    /// The time between SIGTERM and SIGKILL.
     pub(super) grace: Duration,
-    /// What left the command's group.
+    /// The processes that left the command's group.
     pub(super) escapees: Escapees,
-    /// Nobody takes the command's output any more.
+    /// True if the command's output can no longer be passed on.
     pub(super) abandoned: AtomicBool,
 }
 
 impl Watchdog<'_> {
-    /// Has the command killed: there is nobody left to run it for.
+    /// Requests to kill the command, because its output can no longer be passed on.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::SeqCst);
     }
 
-    /// Stays until the command has ended, or has been ended: how.
+    /// Waits until the command has ended or this has ended it, and returns the exit.
     pub(super) fn follow(&self) -> Result<Exit, Error> {
         let mut reaped = Instant::now();
         loop {
@@ -66,9 +66,9 @@ impl Watchdog<'_> {
                 orphans::reap();
                 reaped = Instant::now();
             }
-            match self.child.wait(self.until_next_look()) {
+            match self.child.wait(self.until_next_check()) {
                 State::Ended(exit) => return Ok(exit),
-                State::Lost => return Err(lost()),
+                State::Lost => return Err(status_lost()),
                 State::Running => {}
             }
             if let Some(reason) = self.reason_to_end() {
@@ -79,26 +79,28 @@ impl Watchdog<'_> {
         }
     }
 
-    /// Looks at what an ended command left behind for as long as it grows, and kills what grows
-    /// without bound: a fork bomb outlives the command that set it off, and with it any deadline.
-    /// Whether there was one.
-    pub(super) fn defuse(&self) -> bool {
-        let mut known = 0;
+    /// Checks the background processes of an ended command while their number grows, and kills them
+    /// if it grows without limit. A fork bomb outlives the command that started it, and its
+    /// deadline.
+    ///
+    /// Returns true if it killed processes.
+    pub(super) fn kill_growing_leftovers(&self) -> bool {
+        let mut last_count = 0;
         loop {
             let members = self.child.group().len();
             if members > LEFT_BEHIND_MAX {
                 self.kill();
                 return true;
             }
-            if members <= known {
+            if members <= last_count {
                 return false;
             }
-            known = members;
+            last_count = members;
             thread::sleep(GROWTH_INTERVAL);
         }
     }
 
-    fn until_next_look(&self) -> Duration {
+    fn until_next_check(&self) -> Duration {
         let deadline =
             self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         deadline.map_or(TICK, |left| left.min(TICK))
@@ -112,8 +114,8 @@ impl Watchdog<'_> {
         passed.then_some(Exit::TimedOut)
     }
 
-    /// Asks the whole group to end, and gives it its grace. That the leader dies of it is not
-    /// enough: a shell does at once, while the program that it waited for still cleans up.
+    /// Sends SIGTERM to the whole group and waits for the grace period. The end of the leader is
+    /// not enough: a shell ends at once, while the program that it waited for still cleans up.
     fn terminate(&self) {
         if self.is_kill_requested() {
             return;
@@ -122,25 +124,25 @@ impl Watchdog<'_> {
         // Before the parents die by which they are known.
         self.escapees.look();
         group.signal(Signal::TERM);
-        // A stopped process hears of it only when it goes on.
+        // A stopped process receives SIGTERM only when it continues.
         group.signal(Signal::CONT);
         self.escapees.signal(Signal::TERM);
         self.escapees.signal(Signal::CONT);
-        let begun = Instant::now();
-        while !self.is_kill_requested() && begun.elapsed() < self.grace && !self.is_gone() {
+        let started = Instant::now();
+        while !self.is_kill_requested() && started.elapsed() < self.grace && !self.is_gone() {
             self.pause();
         }
     }
 
-    /// Kills whoever is left in the group, and sees them go.
+    /// Kills the remaining members of the group and waits for their end.
     fn kill(&self) {
-        let begun = Instant::now();
+        let started = Instant::now();
         loop {
             // First, while those that are about to lose their parent can be told by it.
             self.escapees.look();
             self.child.group().signal(Signal::KILL);
             self.escapees.signal(Signal::KILL);
-            if self.is_gone() || begun.elapsed() >= KILL_TIME_MAX {
+            if self.is_gone() || started.elapsed() >= KILL_TIME_MAX {
                 return;
             }
             self.pause();
@@ -164,7 +166,7 @@ impl Watchdog<'_> {
     }
 }
 
-fn lost() -> Error {
+fn status_lost() -> Error {
     Error::new(
         ErrorKind::ChildLost,
         "cannot get the exit code of a command: other code in this process collected it, or \

@@ -1,7 +1,7 @@
 //! Observers of a run, and the parts of an event.
 //!
-//! [`Event`](crate::Event) and [`EventKind`](crate::EventKind) are at the root of the crate. A closure
-//! over `&Event` is an [`Observer`]; implement the trait for a type that keeps state.
+//! [`Event`](crate::Event) and [`EventKind`](crate::EventKind) are at the root of the crate. A
+//! closure over `&Event` is an [`Observer`]; implement the trait for a type that keeps state.
 //!
 //! ```
 //! use std::ops::ControlFlow;

@@ -1,7 +1,7 @@
 //! Canceling jobs and skipping commits, from any process.
 //!
-//! [`Engine::cancel`](crate::Engine::cancel) and [`Engine::skip`](crate::Engine::skip) take the requests.
-//! Records contain the [`Intervention`]: its kind, its reason and the person.
+//! [`Engine::cancel`](crate::Engine::cancel) and [`Engine::skip`](crate::Engine::skip) take the
+//! requests. Records contain the [`Intervention`]: its kind, its reason and the person.
 //!
 //! ```no_run
 //! use tinyci::{CancelToken, Engine, intervention::SkipRequest};

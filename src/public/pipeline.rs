@@ -1,7 +1,7 @@
 //! The contents of a config: steps, their commands and conditions.
 //!
-//! [`Pipeline`](crate::Pipeline), [`Hook`](crate::Hook) and [`Format`](crate::Format) are at the root of
-//! the crate. [`StepSequence`] decides which step is next after which outcome.
+//! [`Pipeline`](crate::Pipeline), [`Hook`](crate::Hook) and [`Format`](crate::Format) are at the root
+//! of the crate. [`StepSequence`] decides which step is next after which outcome.
 //!
 //! ```
 //! use tinyci::{Format, Pipeline, pipeline::Phase};

@@ -1,8 +1,8 @@
 //! What a run would do: its jobs, and the actions of their steps.
 //!
 //! [`Engine::plan`](crate::Engine::plan) returns a [`Plan`], and
-//! [`Engine::dry_run`](crate::Engine::dry_run) returns what the steps of one commit would do. Neither runs a
-//! command.
+//! [`Engine::dry_run`](crate::Engine::dry_run) returns the actions of the steps of one commit.
+//! Neither runs a command.
 //!
 //! ```no_run
 //! use tinyci::{Engine, Selection, plan::Plan};

@@ -1,32 +1,32 @@
-//! Which approvals count: what the server's settings say, and what is known of one.
+//! Decides which approvals count, from the server's settings and the evidence of each approval.
 //!
-//! A commit's config is written by whoever pushes it. What a server relies on stands in its own
-//! settings: where an approval is needed, who may give one, and how it is known who gave it.
+//! The author of a push also writes the commit's config. So the server relies only on its own
+//! settings: which environments need an approval, who may approve, and which proof is valid.
 
 use crate::model::{deployment::ApprovalProof, pipeline::is_environment};
 
-/// What `tinyci.approve`, `tinyci.approvers` and `tinyci.fourEyes` say.
+/// The values of `tinyci.approve`, `tinyci.approvers` and `tinyci.fourEyes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ApprovalRules {
-    /// `tinyci.approve`, any number of them: environments, and beginnings of their names before a `*`.
+    /// `tinyci.approve`, several values: environments, and prefixes of their names before a `*`.
     pub(crate) environments: Vec<String>,
-    /// `tinyci.approve.ENV`, in the order in which they are set: the last one of a name holds.
+    /// `tinyci.approve.ENV`, in the order of the configuration. The last value of a name applies.
     named: Vec<(String, bool)>,
-    /// `tinyci.approvers`, any number of them: principals of the allowed signers file, accounts.
+    /// `tinyci.approvers`, several values: principals of the allowed signers file, and accounts.
     pub(crate) approvers: Vec<String>,
     /// `tinyci.fourEyes`.
     pub(crate) four_eyes: bool,
 }
 
-/// Words that somebody could take the list of environments for a switch with.
+/// Words that a user could enter if he takes the list of environments for a boolean.
 const SWITCHES: [&str; 6] = ["true", "false", "yes", "no", "on", "off"];
 
 impl ApprovalRules {
-    /// Takes a value of `tinyci.approve`.
+    /// Adds a value of `tinyci.approve`.
     pub(crate) fn add_environments(&mut self, pattern: &str) -> Option<()> {
         let is_pattern = match pattern.strip_suffix('*') {
             Some("") => true,
-            // What begins the name of an environment may end with `.`, which a name does not.
+            // The prefix of an environment's name may end with `.`, but a name may not.
             Some(beginning) => {
                 is_environment(beginning) || is_environment(&format!("{beginning}x"))
             }
@@ -36,12 +36,12 @@ impl ApprovalRules {
         (is_pattern && !SWITCHES.contains(&pattern)).then_some(())
     }
 
-    /// Takes a value of `tinyci.approve.ENV`.
-    pub(crate) fn name_environment(&mut self, environment: &str, wanted: bool) {
-        self.named.push((environment.to_owned(), wanted));
+    /// Adds a value of `tinyci.approve.ENV`.
+    pub(crate) fn name_environment(&mut self, environment: &str, is_needed: bool) {
+        self.named.push((environment.to_owned(), is_needed));
     }
 
-    /// Takes a value of `tinyci.approvers`.
+    /// Adds a value of `tinyci.approvers`.
     pub(crate) fn add_approver(&mut self, name: &str) -> Option<()> {
         let odd = |it: char| it.is_whitespace() || it.is_control() || ",\"'<>*?!:".contains(it);
         let is_name = !name.is_empty() && !name.starts_with('-') && !name.contains(odd);
@@ -49,23 +49,24 @@ impl ApprovalRules {
         is_name.then_some(())
     }
 
-    /// Whether a deployment to this environment needs an approval, whatever the commit says.
+    /// Returns true if a deployment to this environment needs an approval, independent of the
+    /// commit.
     ///
-    /// Git writes the last part of a key in small letters, so that letters are compared in any case:
-    /// of two environments that differ only there, both need one.
+    /// git writes the last part of a key in lowercase, so case is ignored. If two environments
+    /// differ only in case, both need an approval.
     pub(crate) fn wants(&self, environment: &str) -> bool {
         let named = |(name, _): &&(String, bool)| name.eq_ignore_ascii_case(environment);
         match self.named.iter().rfind(named) {
-            Some((_, wanted)) => *wanted,
+            Some((_, is_needed)) => *is_needed,
             None => self.environments.iter().any(|pattern| matches(pattern, environment)),
         }
     }
 
-    /// Whether an approval counts, and how it is known who gave it; or else why it does not.
+    /// Returns the proof of an approval that counts.
     ///
     /// # Errors
     ///
-    /// The reason, as the end of a sentence.
+    /// Why it does not count, as the end of a sentence.
     pub(crate) fn judge(&self, known: &Evidence<'_>) -> Result<ApprovalProof, String> {
         let proof =
             if self.approvers.is_empty() { Ok(ApprovalProof::Unproven) } else { known.proof() };
@@ -79,48 +80,48 @@ impl ApprovalRules {
 const OWN: &str =
     "the approver wrote or committed the commit, and `tinyci.fourEyes` requires another person";
 
-/// What is known of an approval.
+/// The evidence of an approval.
 #[derive(Clone, Debug)]
 pub(crate) struct Evidence<'a> {
-    /// The address of whoever approves, by their own word.
+    /// The approver's address, which is not verified.
     pub(crate) address: &'a str,
     pub(crate) signature: Signature,
     pub(crate) account: Account,
-    /// The addresses of the author and the committer of what is deployed, by their own word.
+    /// The addresses of the deployed commit's author and committer, which are not verified.
     pub(crate) people: &'a [String],
 }
 
-/// What the signature of an approval is worth.
+/// The result of verifying an approval's signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signature {
-    /// There is none.
+    /// There is no signature.
     Absent,
-    /// It proves nothing, for this reason.
-    Worthless(String),
-    /// It is that of an approver.
+    /// The signature proves nothing, for this reason.
+    Invalid(String),
+    /// The signature is that of an approver.
     Of {
         principal: String,
         key: String,
-        /// Whether the same key, or the same principal, stands for the commit's own people.
+        /// True if the same key or principal signed the deployed commit.
         is_own: bool,
     },
 }
 
-/// Which account of this machine gave an approval.
+/// The account of this machine that gave an approval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Account {
-    /// It was given elsewhere.
+    /// It was given on another machine.
     None,
-    /// It was given here, by an account that is no approver, or nobody knows by which.
-    Worthless(String),
+    /// It was given here, by an account that is not an approver or is unknown.
+    Invalid(String),
     /// It was given here, by an approver.
     Approver(String),
-    /// The embedding program says that somebody approves, which runs as an approver's account.
+    /// The embedding program approves, and it runs as an approver's account.
     Program(String),
 }
 
 impl Evidence<'_> {
-    /// Who gave it, if that is proven.
+    /// Returns the proven approver, if there is one.
     fn proof(&self) -> Result<ApprovalProof, String> {
         match (&self.signature, &self.account) {
             (Signature::Of { principal, key, .. }, _) => {
@@ -128,29 +129,31 @@ impl Evidence<'_> {
             }
             (_, Account::Approver(account)) => Ok(ApprovalProof::Account(account.clone())),
             (_, Account::Program(account)) => Ok(ApprovalProof::Program(account.clone())),
-            (Signature::Worthless(signed), Account::Worthless(given)) => {
+            (Signature::Invalid(signed), Account::Invalid(given)) => {
                 Err(format!("{signed}; {given}"))
             }
-            (Signature::Worthless(reason), Account::None)
-            | (Signature::Absent, Account::Worthless(reason)) => Err(reason.clone()),
+            (Signature::Invalid(reason), Account::None)
+            | (Signature::Absent, Account::Invalid(reason)) => Err(reason.clone()),
             (Signature::Absent, Account::None) => Err(UNPROVEN.to_owned()),
         }
     }
 
-    /// Whether it is given by the commit's own author or committer, as far as that is known.
+    /// Returns true if the approver is known to be the commit's author or committer.
     fn is_own(&self, proof: &ApprovalProof) -> bool {
-        let is_of_people = |address: &str| self.people.iter().any(|it| same(it, address));
+        let is_of_people =
+            |address: &str| self.people.iter().any(|it| equal_ignoring_case(it, address));
         let by_signature = match (proof, &self.signature) {
             (ApprovalProof::Signature { principal, .. }, Signature::Of { is_own, .. }) => {
                 *is_own || is_of_people(principal)
             }
             _ => false,
         };
-        // An account has no address but the one that it gives itself.
+        // An account's address is not verified, so compare names and addresses.
         let by_account = match proof {
-            ApprovalProof::Account(account) => {
-                self.people.iter().any(|it| same(it.split('@').next().unwrap_or(it), account))
-            }
+            ApprovalProof::Account(account) => self
+                .people
+                .iter()
+                .any(|it| equal_ignoring_case(it.split('@').next().unwrap_or(it), account)),
             _ => false,
         };
         by_signature || by_account || is_of_people(self.address)
@@ -160,13 +163,13 @@ impl Evidence<'_> {
 const UNPROVEN: &str = "`tinyci.approvers` is set, and the approval is neither signed with an ssh \
                         key nor given on this machine";
 
-/// Whether two addresses or names are the same, in any case of letters. Nobody's is nobody's.
-fn same(one: &str, other: &str) -> bool {
+/// Returns true if two addresses or names are equal, ignoring case. Empty ones are never equal.
+fn equal_ignoring_case(one: &str, other: &str) -> bool {
     !one.is_empty() && one.eq_ignore_ascii_case(other)
 }
 
-/// True if a name, or the beginning of one before `*`, is that of an environment. Letter case makes no
-/// difference, as in the keys of git's configuration.
+/// Returns true if a name, or a prefix before `*`, matches an environment. Ignores case, as git
+/// does for keys.
 fn matches(pattern: &str, environment: &str) -> bool {
     let (pattern, environment) = (pattern.to_ascii_lowercase(), environment.to_ascii_lowercase());
     match pattern.strip_suffix('*') {
@@ -195,8 +198,8 @@ mod tests {
         rules.name_environment("eu.West", true);
         rules.name_environment("eu_test", true);
         rules.name_environment("eu_test", false);
-        let wanted = ["production", "Production", "eu.west", "EU_1", "2ND"];
-        assert!(wanted.iter().all(|name| rules.wants(name)));
+        let covered = ["production", "Production", "eu.west", "EU_1", "2ND"];
+        assert!(covered.iter().all(|name| rules.wants(name)));
         let free = ["eu_test", "eu", "staging", "productions", "2n"];
         assert!(free.iter().all(|name| !rules.wants(name)), "{rules:?}");
     }
@@ -217,16 +220,16 @@ mod tests {
         assert!(refused.iter().all(|pattern| !lists(pattern)));
     }
 
-    /// Every kind of evidence against every kind of rule.
+    /// Tests every kind of evidence with every kind of rule.
     #[test]
     fn an_approval_counts_only_as_the_rules_say() {
         let signed =
             |is_own| Signature::Of { principal: "g@x".into(), key: "SHA256:1".into(), is_own };
         let signatures =
-            [Signature::Absent, Signature::Worthless("bad".into()), signed(false), signed(true)];
+            [Signature::Absent, Signature::Invalid("bad".into()), signed(false), signed(true)];
         let accounts = [
             Account::None,
-            Account::Worthless("stranger".into()),
+            Account::Invalid("stranger".into()),
             Account::Approver("grace".into()),
             Account::Program("grace".into()),
         ];
@@ -271,7 +274,7 @@ mod tests {
             |signature, account| Evidence { address: "m@x", signature, account, people: &[] };
         let reason = |known: Evidence<'_>| rules(&["g@x"], false).judge(&known).unwrap_err();
         assert_eq!(reason(known(Signature::Absent, Account::None)), UNPROVEN);
-        let both = known(Signature::Worthless("one".into()), Account::Worthless("two".into()));
+        let both = known(Signature::Invalid("one".into()), Account::Invalid("two".into()));
         assert_eq!(reason(both), "one; two");
     }
 }

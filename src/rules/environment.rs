@@ -1,5 +1,5 @@
-//! What commands get of the environment: which of this process's variables pass, and what is laid
-//! over them. Pure: it is given the process's environment and reads none.
+//! The environment variables of commands: which inherited variables pass, and which are added. This
+//! file gets the process's environment as an argument and never reads it.
 
 use std::{
     collections::BTreeMap,
@@ -10,19 +10,19 @@ use std::{
 
 use crate::{model::executor::EnvChange, util::suggestion::hinted};
 
-/// A whole environment.
+/// A complete environment.
 pub(crate) type Variables = BTreeMap<OsString, OsString>;
 
-/// What a command can hardly do without, and what holds no secrets: passed whatever is listed.
-const ALWAYS: [&str; 10] =
+/// The variables that always pass: commands usually need them, and they contain no secrets.
+const ALWAYS_PASSED: [&str; 10] =
     ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LANGUAGE", "LC_*"];
 
-/// The pattern that every name matches.
-const EVERYTHING: &str = "*";
+/// The pattern that matches every name.
+const MATCH_ALL: &str = "*";
 
-/// Variables that name one output directory for all checkouts. Inherited, a rollback that builds
-/// would deploy what the version being left had built there. Caches that go by content, such as
-/// `GOCACHE` or `CCACHE_DIR`, mix nothing up and are not among them.
+/// Variables that set one output directory for all checkouts. If a rollback's build inherited one,
+/// it would deploy the output of the version that it leaves. Caches addressed by content, such as
+/// `GOCACHE` or `CCACHE_DIR`, are safe and not in the list.
 const OUTPUT_DIRS: [&str; 9] = [
     "CABAL_BUILDDIR",
     "CARGO_BUILD_BUILD_DIR",
@@ -35,35 +35,36 @@ const OUTPUT_DIRS: [&str; 9] = [
     "REBAR_BASE_DIR",
 ];
 
-/// What every shell sets for itself: that it was kept back is no news.
-const OF_SHELLS: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
+/// Variables that every shell sets itself. Notices do not mention them.
+const SHELL_VARIABLES: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
-/// Tells what a deployment starts that it is behind it, however many runs stand in between.
+/// The variable that marks all descendants of a deployment, through any number of runs.
 pub(crate) const DEPLOYING: &str = "TINYCI_DEPLOYING";
 
-/// How many names one notice lists.
+/// The maximum number of names in one notice.
 const NAMES_MAX: usize = 12;
 
-/// Which variables of this process's environment commands and scripts get, beside their own.
+/// Selects the inherited variables that commands and scripts get, in addition to their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EnvFilter {
-    /// Names, and beginnings of names before a `*`.
+    /// Names, and prefixes of names before a `*`.
     patterns: Vec<String>,
 }
 
 impl EnvFilter {
-    /// What the values of `tinyci.passEnv` let through. Those with a `+` add to what passes without
-    /// them: to the values without one, or else to everything where `pass_all` says so, or else to
+    /// Makes the filter from the values of `tinyci.passEnv`. Values with a `+` add to those without
+    /// one. If there are none without one, they add to all variables with `pass_all`, or else to
     /// the few that always pass.
     pub(crate) fn new(pass_all: bool, values: &[String]) -> Self {
         let plain = || values.iter().filter(|value| !value.starts_with('+'));
-        let base = (pass_all && plain().next().is_none()).then_some(EVERYTHING);
+        let base = (pass_all && plain().next().is_none()).then_some(MATCH_ALL);
         let added = values.iter().map(|value| value.strip_prefix('+').unwrap_or(value));
-        let patterns = ALWAYS.into_iter().chain(base).chain(added).map(str::to_owned).collect();
+        let patterns =
+            ALWAYS_PASSED.into_iter().chain(base).chain(added).map(str::to_owned).collect();
         Self { patterns }
     }
 
-    /// Tells what passes of a process's environment from what does not.
+    /// Separates the variables that pass from the others.
     pub(crate) fn resolve(&self, process: &Variables) -> Resolved {
         let (mut passed, mut kept_back) = (Variables::new(), KeptBack::default());
         for (name, value) in process {
@@ -80,7 +81,7 @@ impl EnvFilter {
         let mut patterns = self.patterns.iter();
         if name == DEPLOYING.as_bytes() {
             true
-        } else if is_of_another(name) {
+        } else if never_passes(name) {
             false
         } else if is_output_dir(name) {
             patterns.any(|pattern| pattern.as_bytes() == name)
@@ -90,9 +91,10 @@ impl EnvFilter {
     }
 }
 
-/// What never passes: git's variables name the repository that was pushed to, and its quarantine;
-/// tinyci's are of the command that this process is, or is behind, and so of another commit.
-fn is_of_another(name: &[u8]) -> bool {
+/// Returns true for variables that never pass: git's variables name the repository and the
+/// quarantine of a push. tinyci's own variables belong to another command, and so perhaps to
+/// another commit.
+fn never_passes(name: &[u8]) -> bool {
     name.starts_with(b"GIT_") || name.starts_with(b"TINYCI_")
 }
 
@@ -107,8 +109,8 @@ fn matches(pattern: &str, name: &[u8]) -> bool {
     }
 }
 
-/// Whether a value of `tinyci.passEnv` is one: the name of a variable, or the beginning of names and a
-/// `*`, either after a `+` or not. An empty one is a list of nothing.
+/// Returns true if it is a valid value of `tinyci.passEnv`: a name, or a prefix and `*`, optionally
+/// after a `+`. An empty value means an empty list.
 pub(crate) fn is_pattern(text: &str) -> bool {
     let added = text.strip_prefix('+');
     let pattern = added.unwrap_or(text);
@@ -121,12 +123,12 @@ pub(crate) fn is_pattern(text: &str) -> bool {
 /// A process's environment after the filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resolved {
-    /// What commands get.
+    /// The variables that commands get.
     pub(crate) passed: Variables,
     pub(crate) kept_back: KeptBack,
 }
 
-/// The names of what a filter kept back, each list in order, without those that never pass.
+/// The sorted names of the variables that a filter kept back, without those that never pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeptBack {
     output_dirs: Vec<String>,
@@ -136,14 +138,15 @@ pub(crate) struct KeptBack {
 impl KeptBack {
     fn add(&mut self, name: &OsStr) {
         let bytes = name.as_bytes();
-        let told = if is_output_dir(bytes) { &mut self.output_dirs } else { &mut self.others };
-        if !is_of_another(bytes) && !OF_SHELLS.iter().any(|of_shells| of_shells.as_bytes() == bytes)
+        let names = if is_output_dir(bytes) { &mut self.output_dirs } else { &mut self.others };
+        if !never_passes(bytes)
+            && !SHELL_VARIABLES.iter().any(|variable| variable.as_bytes() == bytes)
         {
-            told.push(name.to_string_lossy().replace(char::is_control, "\u{fffd}"));
+            names.push(name.to_string_lossy().replace(char::is_control, "\u{fffd}"));
         }
     }
 
-    /// What to tell whoever runs commands: nothing where nothing was kept back, never a value.
+    /// Returns the notices for the user: none if nothing was kept back, and never a value.
     pub(crate) fn notices(&self) -> Vec<String> {
         let dirs = self.output_dirs.first().map(|first| {
             let (what, one) = match self.output_dirs.len() {
@@ -167,7 +170,7 @@ impl KeptBack {
     }
 }
 
-/// Names in one line, so many of them as can be read.
+/// Joins a readable number of names.
 fn listed(names: &[String]) -> String {
     let shown = names.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMES_MAX) {
@@ -176,20 +179,20 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// What the environment of every command of a step is made of, the later over the earlier.
+/// The sources of a command's environment. Later ones override earlier ones.
 pub(crate) struct StepEnv<'a> {
-    /// What passed of the process's.
+    /// The inherited variables that passed.
     pub(crate) passed: &'a Variables,
-    /// The build's folder: git looks for no repository above it.
+    /// The build directory, above which git searches for no repository.
     pub(crate) build_dir: &'a Path,
-    /// What is known of commit and step, by its names in placeholders.
+    /// The facts of commit and step, by their placeholder names.
     pub(crate) facts: &'a [(&'static str, String)],
-    /// What the embedding program sets.
+    /// The changes of the embedding program.
     pub(crate) host: &'a [EnvChange],
 }
 
 impl StepEnv<'_> {
-    /// The environment, before what the step itself sets.
+    /// Returns the environment, without the changes of the step itself.
     pub(crate) fn variables(&self) -> Variables {
         let mut variables = self.passed.clone();
         let ceiling = ("GIT_CEILING_DIRECTORIES", self.build_dir.as_os_str().to_owned());
@@ -205,12 +208,12 @@ impl StepEnv<'_> {
     }
 }
 
-/// The variable that holds a fact: `TINYCI_COMMIT` for `commit`.
+/// Returns the variable of a fact: `TINYCI_COMMIT` for `commit`.
 fn variable_of(fact: &str) -> OsString {
     format!("TINYCI_{}", fact.to_ascii_uppercase()).into()
 }
 
-/// Sets and takes away, in this order.
+/// Sets and removes variables in this order.
 pub(crate) fn change(variables: &mut Variables, changes: &[EnvChange]) {
     for (name, value) in changes {
         match value {

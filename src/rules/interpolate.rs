@@ -1,7 +1,8 @@
-//! Tags: filling `<%= name %>` into commands without ever quoting, and so without ever guessing.
+//! Fills placeholders such as `<%= name %>` into commands, always without quotes.
 //!
-//! A value that is quoted inside a person's own quotes executes. So a value goes in as it is, if
-//! no shell can take it for more than a word, or the command does not run.
+//! Inside the quotes of a user, a quoted value could end the string and run as code. So tinyci
+//! fills in a value unchanged if every shell reads it as part of a word. Otherwise the command does
+//! not run.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -13,15 +14,21 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-/// Variables whose values tinyci makes itself, of hexadecimal digits and digits: they go in as they
-/// are.
+/// Placeholders whose values tinyci makes from hexadecimal digits. They are always safe.
 const TRUSTED: [&str; 3] = ["commit", "short", "time"];
 
-/// Variables whose values are paths. Their owner chose them, in a language of their own perhaps, so
-/// letters beyond ASCII may be in them, which no shell takes apart.
+/// Placeholders whose values are paths. They may contain letters beyond ASCII, because users name
+/// directories in their own language and shells do not treat such letters specially.
 const PATHS: [&str; 3] = ["export", "repo", "target"];
 
-/// Variables that every command also has in its environment, as `TINYCI_` and the name in capitals.
+/// How many placeholders one string may have. Each may be an expression, and each may be wrong.
+const PLACEHOLDERS_MAX: usize = 1_000;
+
+/// How many placeholders that cannot be filled in are told: more are of no use to a person.
+const FAULTS_MAX: usize = 100;
+
+/// Placeholders that are also environment variables of every command, as `TINYCI_` and the name in
+/// capitals.
 const IN_ENVIRONMENT: [&str; 15] = [
     "author",
     "branch",
@@ -40,13 +47,13 @@ const IN_ENVIRONMENT: [&str; 15] = [
     "tree",
 ];
 
-/// The one of them that no step of a run has.
-pub(crate) const OF_DEPLOY: &str = "environment";
+/// The placeholder that exists only in `deploy`.
+pub(crate) const DEPLOY_ONLY: &str = "environment";
 
-/// The one that a step has only if a tag asks for it.
-const OF_TAG: &str = "tag";
+/// The placeholder that has a value only if a tag was pushed or selects the step.
+const TAG: &str = "tag";
 
-/// What [`interpolate`] fills in: names and their values.
+/// The placeholders for [`interpolate`]: names and their values.
 ///
 /// ```
 /// use tinyci::Vars;
@@ -59,16 +66,16 @@ const OF_TAG: &str = "tag";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vars {
     values: BTreeMap<String, String>,
-    /// True if others may be set that are not known here.
-    may_be_more: bool,
+    /// True if a run may have further placeholders that are not known here.
+    allow_unknown: bool,
 }
 
 impl Vars {
-    /// Every name that a tag of a step can take, or of any step where none is named, `own` ones
-    /// included, with a value that any text can hold.
-    pub(crate) fn in_tags_of(step: Option<StepName>, own: &Vars) -> Self {
-        let deploys = step.is_none_or(|step| step == Phase::Deploy.into());
-        let names = IN_ENVIRONMENT.into_iter().filter(|name| deploys || *name != OF_DEPLOY);
+    /// Returns all placeholders that a step may use, or any step for `None`, including the `own`
+    /// ones of the embedding program. Each gets a value that is always safe.
+    pub(crate) fn for_step(step: Option<StepName>, own: &Vars) -> Self {
+        let may_deploy = step.is_none_or(|step| step == Phase::Deploy.into());
+        let names = IN_ENVIRONMENT.into_iter().filter(|name| may_deploy || *name != DEPLOY_ONLY);
         let mut vars = Self::new();
         for name in names.chain(own.names()) {
             vars.set_fact(name, "x".to_owned());
@@ -76,18 +83,18 @@ impl Vars {
         vars
     }
 
-    /// No variables.
+    /// Makes an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a variable, in the place of an older value.
+    /// Sets the value of a placeholder, and replaces an older one.
     ///
     /// # Errors
     ///
-    /// [`InvalidArg`](ErrorKind::InvalidArg) if the name is not made of small letters, digits and
-    /// `_`, or begins with a digit. Any value is taken; whether it can be filled in is decided
-    /// where a tag asks for it.
+    /// [`InvalidArg`](ErrorKind::InvalidArg) if the name contains anything other than lowercase
+    /// letters, digits and `_`, or begins with a digit. Every value is accepted; [`interpolate`]
+    /// checks it.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<String>) -> Result<(), Error> {
         let name = name.into();
         if !is_variable_name(&name) {
@@ -101,7 +108,7 @@ impl Vars {
         Ok(())
     }
 
-    /// Sets a variable of an embedding program's: any but tinyci's own.
+    /// Sets a placeholder of an embedding program. Fails for tinyci's own names.
     pub(crate) fn set_own(&mut self, name: &str, value: impl Into<String>) -> Result<(), Error> {
         if is_built_in(name) {
             let message = format!("placeholder name `{name}` is reserved; choose another");
@@ -110,44 +117,43 @@ impl Vars {
         self.set(name, value)
     }
 
-    /// Says whether variables may be set, in a real run, that are not known here. Then a
-    /// placeholder that names none of the known ones stays as it is.
-    pub(crate) fn may_be_more(&mut self, more: bool) {
-        self.may_be_more |= more;
+    /// Sets whether a real run may have placeholders that are not known here. If so, unknown
+    /// placeholders remain unchanged.
+    pub(crate) fn allow_unknown(&mut self, more: bool) {
+        self.allow_unknown |= more;
     }
 
-    /// Sets one of tinyci's own.
+    /// Sets one of tinyci's own placeholders.
     pub(crate) fn set_fact(&mut self, name: &str, value: String) {
         self.values.insert(name.to_owned(), value);
     }
 
-    /// The value of this variable, if it is set.
+    /// Returns the value of this placeholder, if it is set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// The names of all variables that are set, sorted.
+    /// Returns the names of all placeholders that are set, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
 }
 
-/// Whether tinyci itself gives this variable its value, so that nobody else may.
+/// Returns true if tinyci sets this placeholder itself, so that programs cannot.
 pub(crate) fn is_built_in(name: &str) -> bool {
     IN_ENVIRONMENT.contains(&name)
 }
 
-/// Fills the tags of a template in.
+/// Fills in the placeholders of a template.
 ///
-/// `<%= name %>` becomes the variable's value, `<%%` becomes `<%`, and everything else stays as it
-/// is. A value that was filled in is not looked at again.
+/// `<%= name %>` becomes the value, `<%%` becomes `<%`, and everything else remains unchanged.
+/// Placeholders inside a value are not filled in.
 ///
-/// The values of `commit`, `short` and `time` go in as they are: tinyci makes them, of digits and
-/// letters. Any other value goes in only if it is made of `A-Z a-z 0-9 _ . / : @ + , = -` and does
-/// not begin with `-`, because a shell is going to read it. The paths `export`, `target` and `repo`
-/// may also hold any character from U+0080 on that is neither a space nor a control character. What
-/// cannot go in can be had from the environment, where it is safe in double quotes:
-/// `"$TINYCI_EXPORT"`.
+/// The values of `commit`, `short` and `time` are always safe, because tinyci makes them from
+/// digits and letters. A shell will read all other values. So they must consist of `A-Z a-z 0-9 _ .
+/// / : @ + , = -` and must not begin with `-`. The paths `export`, `target` and `repo` may also
+/// contain any character from U+0080 that is neither a space nor a control character. For other
+/// values, use the environment variable in double quotes: `"$TINYCI_EXPORT"`.
 ///
 /// ```
 /// use tinyci::{Vars, interpolate};
@@ -165,9 +171,8 @@ pub(crate) fn is_built_in(name: &str) -> bool {
 ///
 /// # Errors
 ///
-/// [`Interpolate`](ErrorKind::Interpolate) with the position in the template, if a tag is not
-/// closed, holds more than a name, names a variable that is not set, or one whose value cannot go
-/// in.
+/// [`Interpolate`](ErrorKind::Interpolate) with the position in the template, if a placeholder is
+/// not closed, contains more than a name, is not set, or has an unsafe value.
 pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
     fill(template, vars, &no_expressions).map_err(|fault| {
         let position = position_in(template, fault.offset);
@@ -175,19 +180,19 @@ pub fn interpolate(template: &str, vars: &Vars) -> Result<String, Error> {
     })
 }
 
-/// What gives the value of a tag that is no name: an expression of the script language. The error
-/// is a sentence.
+/// A function that returns the value of a placeholder that is an expression of the script language.
+/// The error is a sentence.
 pub(crate) type Expressions<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
-/// Where there is no script language, tags take plain names.
+/// Rejects expressions, if there is no script language.
 pub(crate) fn no_expressions(expression: &str) -> Result<String, String> {
     Err(format!("invalid placeholder `{expression}`: expected a name, not Ruby code"))
 }
 
-/// Fills in the placeholders of a text of a config, whose errors name their place in it.
+/// Fills in the placeholders of a string in a config. Errors name its position in the file.
 ///
-/// The place is exact in texts of one line and in `|` blocks. Where YAML folds lines or resolves
-/// escapes, it counts from the text's beginning as if it were written out.
+/// The position is exact in single lines and in `|` blocks. If YAML folds lines or resolves
+/// escapes, it is counted in the resulting string.
 pub(crate) fn interpolate_expressions(
     template: &Template,
     vars: &Vars,
@@ -201,56 +206,58 @@ pub(crate) fn interpolate_expressions(
     })
 }
 
-/// What is wrong with each placeholder of a template that cannot be filled in.
+/// Returns a warning for each placeholder of a template that cannot be filled in.
 pub(crate) fn faults_of(
     template: &Template,
     vars: &Vars,
     expressions: &Expressions<'_>,
 ) -> Vec<Warning> {
     let mut faults = Vec::new();
-    let told = fill_or(&template.text, vars, expressions, &mut |fault| {
+    let ended = fill_or(&template.text, vars, expressions, &mut |fault| {
         faults.push(fault);
         Ok(())
     });
-    // Where one is not closed, nothing tells what comes behind it.
-    faults.extend(told.err());
+    // After an unclosed placeholder, the rest of the template is not read.
+    faults.extend(ended.err());
     let warning = |it: Fault| Warning::new(it.message, place_of(template, it.offset));
     faults.into_iter().map(warning).collect()
 }
 
-/// Where a byte of a template stands in its file.
+/// Returns the position of a byte of a template in its file.
 fn place_of(template: &Template, offset: usize) -> Position {
-    let within = position_in(&template.text, offset);
+    let relative = position_in(&template.text, offset);
     let begin = template.position;
-    Position::new(begin.line + within.line - 1, begin.column + within.column - 1)
+    Position::new(begin.line + relative.line - 1, begin.column + relative.column - 1)
 }
 
 impl Pipeline {
-    /// Finds the tags that no run could fill in. `judge` says of an expression, and the names that
-    /// it can take, whether it is one.
+    /// Finds the placeholders that no run could fill in. `check` validates an expression; its
+    /// second argument has the placeholders that the expression may use.
     pub(crate) fn check_placeholders_with(
         &self,
         own: &Vars,
-        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+        check: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        self.steps().flat_map(|step| self.check_placeholders_of(step, own, judge)).collect()
+        let steps = self.steps();
+        let faults = steps.flat_map(|step| self.check_placeholders_of(step, own, check));
+        faults.take(FAULTS_MAX).collect()
     }
 
     fn check_placeholders_of(
         &self,
         step: &Step,
         own: &Vars,
-        judge: &dyn Fn(&str, &Vars) -> Result<(), String>,
+        check: &dyn Fn(&str, &Vars) -> Result<(), String>,
     ) -> Vec<Warning> {
-        let vars = Vars::in_tags_of(Some(step.name), own);
+        let vars = Vars::for_step(Some(step.name), own);
         let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
-        // What an expression gives is known only when it is asked.
-        let given = |expression: &str| judge(expression, &vars).map(|()| "x".to_owned());
-        texts.flat_map(|text| faults_of(text, &vars, &given)).collect()
+        // The value of an expression is known only in a run.
+        let value_of = |expression: &str| check(expression, &vars).map(|()| "x".to_owned());
+        texts.flat_map(|text| faults_of(text, &vars, &value_of)).take(FAULTS_MAX).collect()
     }
 }
 
-/// What is wrong with a tag, and at which byte of the template it begins.
+/// What is wrong with a placeholder, and the byte at which it begins in the template.
 struct Fault {
     offset: usize,
     message: String,
@@ -260,15 +267,15 @@ fn fill(template: &str, vars: &Vars, expressions: &Expressions<'_>) -> Result<St
     fill_or(template, vars, expressions, &mut Err)
 }
 
-/// The same, where `tell` says whether a placeholder that has no value ends it.
+/// Fills in the placeholders. `on_fault` decides whether a placeholder without a value ends this.
 fn fill_or(
     template: &str,
     vars: &Vars,
     expressions: &Expressions<'_>,
-    tell: &mut dyn FnMut(Fault) -> Result<(), Fault>,
+    on_fault: &mut dyn FnMut(Fault) -> Result<(), Fault>,
 ) -> Result<String, Fault> {
     let mut filled = String::with_capacity(template.len());
-    let mut rest = template;
+    let (mut rest, mut placeholders) = (template, 0);
     while let Some((text, tag)) = rest.split_once("<%") {
         filled.push_str(text);
         let offset = template.len() - tag.len() - "<%".len();
@@ -278,26 +285,30 @@ fn fill_or(
             continue;
         }
         let fault = |message| Fault { offset, message };
-        let (inside, behind) = split_tag(tag).map_err(fault)?;
-        match value(inside.trim(), vars, expressions) {
-            Ok(value) => filled.push_str(&value),
-            Err(message) => tell(fault(message))?,
+        placeholders += 1;
+        if placeholders > PLACEHOLDERS_MAX {
+            return Err(fault(format!("more than {PLACEHOLDERS_MAX} placeholders in one string")));
         }
-        rest = behind;
+        let (contents, rest_after) = split_placeholder(tag).map_err(fault)?;
+        match value(contents.trim(), vars, expressions) {
+            Ok(value) => filled.push_str(&value),
+            Err(message) => on_fault(fault(message))?,
+        }
+        rest = rest_after;
     }
     filled.push_str(rest);
     Ok(filled)
 }
 
-/// What stands in a tag and what behind it, from the text behind its `<%`.
-fn split_tag(tag: &str) -> Result<(&str, &str), String> {
+/// Splits the text after `<%` into the contents of the placeholder and the rest.
+fn split_placeholder(tag: &str) -> Result<(&str, &str), String> {
     let Some(tag) = tag.strip_prefix('=') else {
         let message =
             "invalid placeholder: expected `<%= name %>`; write `<%%` for the characters `<%`";
         return Err(message.into());
     };
     match tag.split_once("%>") {
-        Some((inside, behind)) if !inside.contains("<%") => Ok((inside, behind)),
+        Some((contents, rest_after)) if !contents.contains("<%") => Ok((contents, rest_after)),
         _ => Err("unclosed placeholder: `%>` is missing".into()),
     }
 }
@@ -318,15 +329,15 @@ fn value<'v>(
     if name.is_empty() {
         return Err(format!("empty placeholder: expected a name ({known})"));
     }
-    if name == OF_DEPLOY {
+    if name == DEPLOY_ONLY {
         return Err(format!("the placeholder `{name}` exists only in `deploy` ({known})"));
     }
-    if name == OF_TAG {
+    if name == TAG {
         let message = "the placeholder `tag` has no value: no tag of this commit was pushed, and \
                        no `when` of the step, its phase or the config has `tag`";
         return Err(format!("{message} ({known})"));
     }
-    if vars.may_be_more && is_variable_name(name) {
+    if vars.allow_unknown && is_variable_name(name) {
         return Ok(Cow::Owned(format!("<%= {name} %>")));
     }
     if name.chars().all(word) {
@@ -337,29 +348,33 @@ fn value<'v>(
     safe(name, &value).map(|value| Cow::Owned(value.to_owned()))
 }
 
-/// Whether a shell can take a text for nothing but a word: letters, digits and `_./:@+,=-`, not `-` first.
+/// Returns true if every shell reads the string as part of a word: only letters, digits and
+/// `_./:@+,=-`, and no `-` at the start.
 pub(crate) fn is_safe(value: &str) -> bool {
     safe("", value).is_ok()
 }
 
-/// Whether a byte of a text is a character that no shell reads as anything but itself.
+/// Returns true if a byte is a character that every shell reads literally.
 pub(crate) fn is_safe_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_./:@+,=-".contains(&byte)
 }
 
-/// Why a path of tinyci's own cannot stand in a command as it is, after the path as the subject:
-/// `holds ' '`.
+/// Returns why one of tinyci's paths is unsafe in a command, as the predicate of a sentence:
+/// `contains ' '`.
 pub(crate) fn path_fault(path: &str) -> Option<String> {
     fault_in(path, true)
 }
 
-/// What keeps a value from standing in a command as it is, after the value as the subject.
+/// Returns why a value is unsafe in a command, as the predicate of a sentence.
 fn fault_in(value: &str, is_path: bool) -> Option<String> {
-    let plain = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
-    // U+FFFD stands for bytes that are no text: the path that holds it is another one.
-    let foreign =
+    let is_safe_char = |letter: char| u8::try_from(letter).is_ok_and(is_safe_byte);
+    // U+FFFD replaces invalid bytes, so such a string would name another path.
+    let is_path_letter =
         |it: char| !it.is_ascii() && !it.is_whitespace() && !it.is_control() && it != '\u{fffd}';
-    match value.chars().find(|letter| !(plain(*letter) || is_path && foreign(*letter))) {
+    match value
+        .chars()
+        .find(|letter| !(is_safe_char(*letter) || is_path && is_path_letter(*letter)))
+    {
         Some(letter) => Some(format!("contains {letter:?}")),
         None if value.is_empty() => Some("is empty".to_owned()),
         None if value.starts_with('-') => Some("begins with `-`".to_owned()),
@@ -367,29 +382,30 @@ fn fault_in(value: &str, is_path: bool) -> Option<String> {
     }
 }
 
-/// The value, if it can stand in a command as it is.
+/// Returns the value if it is safe in a command.
 fn safe<'v>(name: &str, value: &'v str) -> Result<&'v str, String> {
     if TRUSTED.contains(&name) {
         return Ok(value);
     }
-    // An expression that only asks the context is the fact of that name.
+    // An expression that only reads a field of `ctx` has the rules of the placeholder with that
+    // name.
     let fact = match name {
         "ctx.export_dir" => "export",
         _ => name.strip_prefix("ctx.").unwrap_or(name),
     };
     let Some(reason) = fault_in(value, PATHS.contains(&fact)) else { return Ok(value) };
-    let way_out = if IN_ENVIRONMENT.contains(&fact) {
+    let suggestion = if IN_ENVIRONMENT.contains(&fact) {
         format!("write \"$TINYCI_{}\" instead", fact.to_uppercase())
     } else {
         "only A-Z a-z 0-9 _ . / : @ + , = - are allowed, and no `-` at the start".to_owned()
     };
-    Err(format!("unsafe in a command: the value of `{name}` {reason}; {way_out}"))
+    Err(format!("unsafe in a command: the value of `{name}` {reason}; {suggestion}"))
 }
 
-/// True if a placeholder of this text is `tag` and nothing else.
-pub(crate) fn names_tag(text: &str) -> bool {
-    let inside = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
-    inside.into_iter().any(|name| name.trim() == OF_TAG)
+/// Returns true if a placeholder of this text is exactly `tag`.
+pub(crate) fn uses_tag(text: &str) -> bool {
+    let contents = text.split("<%=").skip(1).filter_map(|rest| rest.split("%>").next());
+    contents.into_iter().any(|name| name.trim() == TAG)
 }
 
 fn is_variable_name(name: &str) -> bool {
@@ -399,7 +415,7 @@ fn is_variable_name(name: &str) -> bool {
         && !name.is_empty()
 }
 
-/// The line and column of a byte of this text.
+/// Returns the line and column of a byte of this text.
 fn position_in(text: &str, offset: usize) -> Position {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
@@ -489,9 +505,9 @@ mod tests {
 
     #[test]
     fn an_expression_that_asks_the_context_obeys_the_rule_of_its_fact() {
-        let fill = |expression: &str, given: &str| {
+        let fill = |expression: &str, value_of: &str| {
             let template = Template::new(format!("<%= {expression} %>"), Position::new(1, 1));
-            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(given.to_owned()))
+            interpolate_expressions(&template, &Vars::new(), "x", &|_| Ok(value_of.to_owned()))
         };
         assert_eq!(fill("ctx.export_dir", "/\u{e9}").unwrap(), "/\u{e9}");
         for (expression, variable) in

@@ -1,7 +1,7 @@
-//! [`DeploymentHistory`]: what the entries of an environment's history come to. Pure.
+//! [`DeploymentHistory`]: the state of an environment, computed from its entries.
 //!
-//! A deployment that acts leaves two entries: one before its first command, one when it is over.
-//! So what was killed in between shows.
+//! A deployment that runs commands has two entries: one before its first command, one after its
+//! end. So a killed deployment is visible.
 
 use std::collections::HashSet;
 
@@ -13,13 +13,13 @@ use crate::model::{
 /// The deployments of one environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeploymentHistory {
-    /// The newest first, each once. One without an end is `Interrupted`.
+    /// The deployments, newest first, each once. One without an end is `Interrupted`.
     pub(crate) deployments: Vec<Deployment>,
 }
 
 impl DeploymentHistory {
-    /// Takes the entries, the newest first. Of several in a row that wait for an approval the newest
-    /// alone is left: it is the one that is meant, and each push would add another.
+    /// Makes the history from its entries, newest first. Of several consecutive ones that are
+    /// awaiting approval, only the newest remains, because each push adds another.
     pub(crate) fn new(entries: Vec<Deployment>) -> Self {
         let mut known = HashSet::new();
         let mut deployments: Vec<Deployment> = Vec::new();
@@ -36,33 +36,33 @@ impl DeploymentHistory {
         Self { deployments }
     }
 
-    /// The deployment that is there now: the newest that succeeded, unless the environment was
+    /// Returns what is deployed: the newest successful deployment, unless the environment was
     /// retired since.
     pub(crate) fn running(&self) -> Option<&Deployment> {
         self.since_retired().iter().find(|deployment| deployment.passed())
     }
 
-    /// Whether the environment was retired, and nobody has deployed there since.
+    /// Returns true if the environment was retired and nothing was deployed since.
     pub(crate) fn is_retired(&self) -> bool {
         !self.deployments.is_empty() && self.since_retired().is_empty()
     }
 
-    /// The deployments of an environment that was retired begin anew.
+    /// Returns the deployments since the environment was last retired.
     fn since_retired(&self) -> &[Deployment] {
         let is_end = |deployment: &Deployment| deployment.outcome == DeployOutcome::Retired;
         let end = self.deployments.iter().position(is_end).unwrap_or(self.deployments.len());
         self.deployments.get(..end).unwrap_or_default()
     }
 
-    /// The newest deployment, if it began and has no end: nobody has looked since.
+    /// Returns the newest deployment if it has no end. No later deployment has replaced it.
     pub(crate) fn interrupted(&self) -> Option<&Deployment> {
         self.deployments.first().filter(|newest| {
             newest.outcome == DeployOutcome::Interrupted && newest.finished.is_none()
         })
     }
 
-    /// Those that were tried since the deployment that is there now, the newest first. What they did
-    /// before they ended stands, such as a link that they turned.
+    /// Returns the deployments that were tried since the deployed one, newest first. Their partial
+    /// effects may remain, for example a changed link.
     pub(crate) fn tried_since_running(&self) -> impl Iterator<Item = &Deployment> {
         let since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
         since.filter(|it| {
@@ -70,14 +70,14 @@ impl DeploymentHistory {
         })
     }
 
-    /// The deployment before the one that is there now.
+    /// Returns the deployment before the deployed one.
     pub(crate) fn before_running(&self) -> Option<&Deployment> {
         let mut stack = self.releases();
         stack.pop()?;
         stack.pop()
     }
 
-    /// So many distinct releases before the one that is there now, as rollbacks would lead to them.
+    /// Returns up to `most` different releases before the deployed one, in the order of rollbacks.
     pub(crate) fn releases_before_running(&self, most: usize) -> Vec<&Deployment> {
         let mut stack = self.releases();
         let mut known: HashSet<CommitId> = stack.pop().map(|it| it.commit).into_iter().collect();
@@ -85,14 +85,14 @@ impl DeploymentHistory {
         before.filter(|deployment| known.insert(deployment.commit)).take(most).collect()
     }
 
-    /// The newest deployment that waits for an approval, if nothing was deployed since.
+    /// Returns the newest deployment that is awaiting approval, if nothing was deployed since.
     pub(crate) fn waiting(&self) -> Option<&Deployment> {
         let mut since = self.since_retired().iter().take_while(|deployment| !deployment.passed());
         since.find(|deployment| deployment.outcome == DeployOutcome::AwaitingApproval)
     }
 
-    /// The releases that led to the one that is there now, which is the last. A rollback takes the
-    /// one that it leaves out of the way, so that the next one goes back further and not there again.
+    /// Returns the releases that led to the deployed one, which is the last. A rollback removes the
+    /// release that it leaves. So the next rollback goes further back.
     fn releases(&self) -> Vec<&Deployment> {
         let mut stack: Vec<&Deployment> = Vec::new();
         for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
@@ -109,13 +109,14 @@ impl DeploymentHistory {
         stack
     }
 
-    /// Whether a commit's deployment was tried: one that had nothing to do may come again.
+    /// Returns true if a commit's deployment was tried. Deployments with nothing to do do not
+    /// count.
     pub(crate) fn has_tried(&self, id: CommitId) -> bool {
         let tried = |it: &&Deployment| it.outcome != DeployOutcome::Skipped;
         self.since_retired().iter().filter(tried).any(|it| it.commit == id)
     }
 
-    /// The commits that were rolled back and that nobody has deployed since.
+    /// Returns the commits that were rolled back and not deployed since.
     pub(crate) fn rolled_back(&self) -> HashSet<CommitId> {
         let (mut left, mut running) = (HashSet::new(), None);
         for deployment in self.since_retired().iter().rev().filter(|it| it.passed()) {
@@ -128,8 +129,9 @@ impl DeploymentHistory {
         left
     }
 
-    /// The commits that a newer one must contain to be deployed without being named: those that the
-    /// latest rollbacks left, as long as nothing but what runs was deployed since.
+    /// Returns the commits that a newer commit must contain to be deployed automatically. These are
+    /// the ones that the latest rollbacks left, as long as only the deployed commit was deployed
+    /// since.
     pub(crate) fn left_by_rollback(&self) -> Vec<CommitId> {
         let mut passed = self.since_retired().iter().filter(|it| it.passed()).peekable();
         let mut left = Vec::new();
@@ -152,8 +154,8 @@ mod tests {
 
     use super::*;
 
-    /// `+a` deployed, `-a` failed, `<a` rolled back to, `?a` began and nothing more, `wa` waits,
-    /// `xa` retired; the oldest first.
+    /// Makes a history, oldest first, from `+a` deployed, `-a` failed, `<a` rolled back to, `?a`
+    /// started without an end, `wa` awaiting approval, `xa` retired.
     fn ledger(history: &str) -> DeploymentHistory {
         let mut entries = Vec::new();
         for (number, word) in history.split(' ').filter(|word| !word.is_empty()).enumerate() {

@@ -1,28 +1,29 @@
-//! Masking: secrets taken out of whatever is shown or kept.
+//! Masks secrets in output and in stored text.
 //!
-//! A secret is found as it is, in base64, percent-encoded as in URLs, and with backslashes as in
-//! JSON. Encoders differ in which bytes they escape, and in which case they write hexadecimal
-//! digits. So escapes are read, not listed: one form of a secret matches whatever decodes to it.
+//! A secret is found unchanged, in base64, percent-encoded as in URLs, and with backslashes as in
+//! JSON. Encoders differ in the bytes that they escape and in the case of hexadecimal digits. So
+//! tinyci decodes escapes while it compares, instead of listing all encoded forms.
 
 use std::sync::{Arc, RwLock};
 
 use crate::{model::function::Value, util::lock::unpoisoned};
 
-/// What stands in a secret's place.
+/// The replacement of a secret.
 const MASK: &[u8] = b"***";
 
-/// Shorter texts are not masked: they would take letters out of everything.
+/// The minimum length of a masked string, in bytes. Masking shorter ones would make all output
+/// unreadable.
 const BYTES_MIN: usize = 4;
 
-/// The secrets in use, in every form in which they are masked. Clones share them.
+/// The secrets in use, in every form that is masked. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Masks {
     forms: Arc<RwLock<Forms>>,
 }
 
 impl Masks {
-    /// Adds a secret: its value, each of its lines, and their base64 forms. Says whether all of
-    /// it can be masked; what is too short cannot.
+    /// Adds a secret: its value, each of its lines, and their base64 forms. Returns false if a part
+    /// is too short to be masked.
     pub(crate) fn add(&self, secret: &[u8]) -> bool {
         let trimmed = secret.trim_ascii();
         let lines = trimmed.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -37,7 +38,7 @@ impl Masks {
         complete
     }
 
-    /// A text without secrets.
+    /// Returns the text with all secrets masked.
     pub(crate) fn apply(&self, text: &str) -> String {
         if self.is_empty() {
             return text.to_owned();
@@ -45,31 +46,31 @@ impl Masks {
         String::from_utf8_lossy(&self.masked(text.as_bytes(), false).0).into_owned()
     }
 
-    /// Whether a text holds a secret in any form.
-    pub(crate) fn holds(&self, text: &str) -> bool {
+    /// Returns true if a text contains a secret in any form.
+    pub(crate) fn has_secret(&self, text: &str) -> bool {
         let forms = unpoisoned(self.forms.read());
         let at = |begin: usize| text.as_bytes().get(begin..).unwrap_or_default();
-        (0..text.len()).any(|begin| matches!(forms.at(at(begin), false), Found::Whole(_)))
+        (0..text.len()).any(|begin| matches!(forms.match_at(at(begin), false), Match::Whole(_)))
     }
 
-    /// Whether a value, or one inside of it, holds a secret in any form. Keys count as well.
-    pub(crate) fn holds_in(&self, value: &Value) -> bool {
+    /// Returns true if a value, including nested values and keys, contains a secret in any form.
+    pub(crate) fn has_secret_in(&self, value: &Value) -> bool {
         match value {
             Value::Null | Value::Bool(_) => false,
             // A secret of digits may have been read as a number.
-            Value::Int(number) => self.holds(&number.to_string()),
-            Value::Float(number) => self.holds(&number.to_string()),
-            Value::String(text) => self.holds(text),
-            Value::Array(list) => list.iter().any(|item| self.holds_in(item)),
+            Value::Int(number) => self.has_secret(&number.to_string()),
+            Value::Float(number) => self.has_secret(&number.to_string()),
+            Value::String(text) => self.has_secret(text),
+            Value::Array(list) => list.iter().any(|item| self.has_secret_in(item)),
             Value::Map(map) => {
-                map.iter().any(|(key, value)| self.holds(key) || self.holds_in(value))
+                map.iter().any(|(key, value)| self.has_secret(key) || self.has_secret_in(value))
             }
         }
     }
 
-    /// A value without secrets, in itself and in its keys.
+    /// Returns the value with all secrets masked, also in keys.
     pub(crate) fn apply_in(&self, value: Value) -> Value {
-        if !self.holds_in(&value) {
+        if !self.has_secret_in(&value) {
             return value;
         }
         match value {
@@ -81,37 +82,37 @@ impl Masks {
                 .map(|(key, value)| (self.apply(&key), self.apply_in(value)))
                 .collect(),
             Value::String(text) => Value::String(self.apply(&text)),
-            // A number that is a secret.
+            // The number is a secret.
             _ => Value::String(String::from_utf8_lossy(MASK).into_owned()),
         }
     }
 
-    /// A masker for one stream of output.
+    /// Returns a masker for one stream of output.
     pub(crate) fn stream(&self) -> MaskedStream {
-        MaskedStream { masks: self.clone(), held: Vec::new() }
+        MaskedStream { masks: self.clone(), buffer: Vec::new() }
     }
 
     fn is_empty(&self) -> bool {
         unpoisoned(self.forms.read()).all.is_empty()
     }
 
-    /// The bytes with every form replaced. Where `more` may follow, also the rest that may be the
-    /// beginning of a form, which is left out.
+    /// Returns the bytes with every form replaced. If `more` may follow, also returns the rest that
+    /// may be the beginning of a form, which is not in the first part.
     fn masked(&self, bytes: &[u8], more: bool) -> (Vec<u8>, Vec<u8>) {
         let forms = unpoisoned(self.forms.read());
         let mut clean = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while !rest.is_empty() {
-            let plain = rest.iter().position(|byte| !forms.beginning_with(*byte).is_empty());
+            let plain = rest.iter().position(|byte| !forms.starting_with(*byte).is_empty());
             let (plain, from) = rest.split_at(plain.unwrap_or(rest.len()));
             clean.extend_from_slice(plain);
-            rest = match forms.at(from, more) {
-                Found::Cut => return (clean, from.to_vec()),
-                Found::Whole(length) => {
+            rest = match forms.match_at(from, more) {
+                Match::Cut => return (clean, from.to_vec()),
+                Match::Whole(length) => {
                     clean.extend_from_slice(MASK);
                     from.get(length..).unwrap_or_default()
                 }
-                Found::Nothing => {
+                Match::Nothing => {
                     clean.extend(from.first());
                     from.get(1..).unwrap_or_default()
                 }
@@ -121,44 +122,45 @@ impl Masks {
     }
 }
 
-/// One stream of output, cut anywhere: holds back what may be the beginning of a secret.
+/// Masks one stream of output, split anywhere. It buffers bytes that may be the beginning of a
+/// secret.
 pub(crate) struct MaskedStream {
     masks: Masks,
-    held: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl MaskedStream {
-    /// The bytes that can be shown now.
+    /// Adds bytes, and returns those that can be shown now.
     pub(crate) fn push(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         if self.masks.is_empty() {
             return bytes;
         }
-        self.held.extend(bytes);
-        let (clean, held) = self.masks.masked(&self.held, true);
-        self.held = held;
+        self.buffer.extend(bytes);
+        let (clean, buffer) = self.masks.masked(&self.buffer, true);
+        self.buffer = buffer;
         clean
     }
 
-    /// What is left at the end.
+    /// Returns the remaining bytes at the end.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
-        self.masks.masked(&std::mem::take(&mut self.held), false).0
+        self.masks.masked(&std::mem::take(&mut self.buffer), false).0
     }
 }
 
-/// All forms, and which of them can begin with a byte.
+/// All forms, indexed by their possible first bytes.
 #[derive(Default)]
 struct Forms {
     all: Vec<Form>,
     by_first: Vec<Vec<usize>>,
 }
 
-/// What stands at the beginning of a text.
+/// The result of comparing a form with the beginning of a text.
 #[derive(Clone, Copy, PartialEq, Debug)]
-enum Found {
+enum Match {
     Nothing,
-    /// Perhaps a form, of which the text has only the beginning.
+    /// The text ends within a possible form.
     Cut,
-    /// A form, in so many bytes of the text.
+    /// The text begins with a form of this many bytes.
     Whole(usize),
 }
 
@@ -177,30 +179,29 @@ impl Forms {
         self.all.push(form);
     }
 
-    fn beginning_with(&self, byte: u8) -> &[usize] {
+    fn starting_with(&self, byte: u8) -> &[usize] {
         self.by_first.get(usize::from(byte)).map_or(&[], Vec::as_slice)
     }
 
-    /// What the text begins with: of several forms the longest, so that a part never leaves the
-    /// rest of the whole behind. Where `more` may follow, one that may yet become longer counts
-    /// as cut.
-    fn at(&self, text: &[u8], more: bool) -> Found {
-        let Some(first) = text.first() else { return Found::Nothing };
-        let mut longest = Found::Nothing;
-        let forms = self.beginning_with(*first).iter().filter_map(|index| self.all.get(*index));
-        for found in forms.flat_map(|form| form.at(text)) {
+    /// Returns the longest form at the beginning of the text, so that no part of a longer secret
+    /// remains visible. If `more` may follow, a form that may become longer counts as incomplete.
+    fn match_at(&self, text: &[u8], more: bool) -> Match {
+        let Some(first) = text.first() else { return Match::Nothing };
+        let mut longest = Match::Nothing;
+        let forms = self.starting_with(*first).iter().filter_map(|index| self.all.get(*index));
+        for found in forms.flat_map(|form| form.match_at(text)) {
             match (found, longest) {
-                (Found::Cut, _) if more => return Found::Cut,
-                (Found::Cut | Found::Nothing, _) => {}
-                (Found::Whole(length), Found::Whole(known)) if length <= known => {}
-                (Found::Whole(_), _) => longest = found,
+                (Match::Cut, _) if more => return Match::Cut,
+                (Match::Cut | Match::Nothing, _) => {}
+                (Match::Whole(length), Match::Whole(known)) if length <= known => {}
+                (Match::Whole(_), _) => longest = found,
             }
         }
         longest
     }
 }
 
-/// A text that is looked for, and whether encoders may write it in another way.
+/// A string to find, and whether encoders may escape a part of it.
 struct Form {
     bytes: Vec<u8>,
     escapable: bool,
@@ -212,7 +213,7 @@ impl Form {
         Self { bytes, escapable }
     }
 
-    /// The bytes with which a text can begin that has this form at its beginning.
+    /// Returns the possible first bytes of a text that begins with this form.
     fn first_bytes(&self) -> impl Iterator<Item = u8> {
         let first = self.bytes.first().copied();
         let escapes = first.is_some_and(is_escapable).then_some(*b"%\\").into_iter().flatten();
@@ -220,65 +221,65 @@ impl Form {
         first.into_iter().chain(escapes)
     }
 
-    /// What the text has at its beginning in each way to write this form.
-    fn at(&self, text: &[u8]) -> [Found; 3] {
+    /// Compares the beginning of the text with each encoding of this form.
+    fn match_at(&self, text: &[u8]) -> [Match; 3] {
         let plain = match text.len() < self.bytes.len() {
-            true if self.bytes.starts_with(text) => Found::Cut,
-            false if text.starts_with(&self.bytes) => Found::Whole(self.bytes.len()),
-            _ => Found::Nothing,
+            true if self.bytes.starts_with(text) => Match::Cut,
+            false if text.starts_with(&self.bytes) => Match::Whole(self.bytes.len()),
+            _ => Match::Nothing,
         };
         match self.escapable {
             true => [plain, self.escaped_at(text, in_url), self.escaped_at(text, in_json)],
-            false => [plain, Found::Nothing, Found::Nothing],
+            false => [plain, Match::Nothing, Match::Nothing],
         }
     }
 
-    /// The same where escapes stand for bytes. No step can be taken in two ways: a sign that
-    /// begins an escape never stands for itself.
-    fn escaped_at(&self, text: &[u8], read: fn(&[u8], u8) -> Unit) -> Found {
+    /// Compares the beginning of the text while decoding escapes. Decoding is unambiguous: a
+    /// character that begins an escape never represents itself.
+    fn escaped_at(&self, text: &[u8], read: fn(&[u8], u8) -> Unit) -> Match {
         let (mut form, mut rest) = (self.bytes.as_slice(), text);
-        while let Some(wanted) = form.first().copied() {
-            let (length, used) = match read(rest, wanted) {
-                Unit::Byte(byte, used) if byte == wanted => (1, used),
-                Unit::Letter(letter, used) => {
-                    match form.starts_with(letter.encode_utf8(&mut [0; 4]).as_bytes()) {
-                        true => (letter.len_utf8(), used),
-                        false => return Found::Nothing,
+        while let Some(expected) = form.first().copied() {
+            let (length, used) = match read(rest, expected) {
+                Unit::Byte(byte, used) if byte == expected => (1, used),
+                Unit::Char(character, used) => {
+                    match form.starts_with(character.encode_utf8(&mut [0; 4]).as_bytes()) {
+                        true => (character.len_utf8(), used),
+                        false => return Match::Nothing,
                     }
                 }
-                Unit::End => return Found::Cut,
-                Unit::HalfEscape if is_escapable(wanted) => return Found::Cut,
-                Unit::Byte(..) | Unit::HalfEscape | Unit::Wrong => return Found::Nothing,
+                Unit::End => return Match::Cut,
+                Unit::HalfEscape if is_escapable(expected) => return Match::Cut,
+                Unit::Byte(..) | Unit::HalfEscape | Unit::Wrong => return Match::Nothing,
             };
             form = form.get(length..).unwrap_or_default();
             rest = rest.get(used..).unwrap_or_default();
         }
-        Found::Whole(text.len() - rest.len())
+        Match::Whole(text.len() - rest.len())
     }
 }
 
-/// What stands at the beginning of an encoded text, and how many bytes of it that takes.
+/// The first unit of an encoded text, and its length in bytes.
 enum Unit {
     Byte(u8, usize),
-    Letter(char, usize),
-    /// The text is at its end.
+    Char(char, usize),
+    /// The end of the text.
     End,
-    /// It ends inside of an escape.
+    /// An incomplete escape at the end of the text.
     HalfEscape,
-    /// An escape that means nothing, or a letter that nobody escapes.
+    /// An invalid escape, or an escape of a character that encoders never escape.
     Wrong,
 }
 
-/// No encoder escapes letters and digits. All else some do and some do not.
+/// Returns true if some encoders escape this byte. None escapes letters and digits.
 fn is_escapable(byte: u8) -> bool {
     !byte.is_ascii_alphanumeric()
 }
 
-/// Percent-encoding, in which a space may also be `+`.
-fn in_url(text: &[u8], wanted: u8) -> Unit {
+/// Decodes percent-encoding, in which `+` may represent a space.
+fn in_url(text: &[u8], expected: u8) -> Unit {
     match text {
         [] => Unit::End,
-        [b'+', ..] if wanted == b' ' => Unit::Byte(b' ', 1),
+        [b'+', ..] if expected == b' ' => Unit::Byte(b' ', 1),
         [b'%', high, low, ..] => match hex(&[*high, *low]) {
             Some(code) => code.try_into().map_or(Unit::Wrong, |byte| escaped_byte(byte, 3)),
             None => Unit::Wrong,
@@ -288,12 +289,12 @@ fn in_url(text: &[u8], wanted: u8) -> Unit {
     }
 }
 
-/// The escapes of JSON. Shells have that of a sign by a backslash, too.
+/// Decodes the escapes of JSON. Shells also escape a character by a backslash.
 fn in_json(text: &[u8], _wanted: u8) -> Unit {
     match text {
         [] => Unit::End,
         [b'\\'] => Unit::HalfEscape,
-        [b'\\', b'u', digits @ ..] => letter(digits),
+        [b'\\', b'u', digits @ ..] => decode_char(digits),
         [b'\\', short, ..] => match short {
             b'b' => Unit::Byte(0x08, 2),
             b'f' => Unit::Byte(0x0c, 2),
@@ -310,8 +311,8 @@ fn escaped_byte(byte: u8, used: usize) -> Unit {
     if is_escapable(byte) { Unit::Byte(byte, used) } else { Unit::Wrong }
 }
 
-/// The letter behind `\u`: four digits, or twice four where it takes two UTF-16 units.
-fn letter(text: &[u8]) -> Unit {
+/// Decodes the character after `\u`: four digits, or twice four for two UTF-16 units.
+fn decode_char(text: &[u8]) -> Unit {
     let Some(first) = text.get(..4) else { return Unit::HalfEscape };
     let Some(first) = hex(first) else { return Unit::Wrong };
     let (units, used) = match (first, text.get(4..10)) {
@@ -323,20 +324,20 @@ fn letter(text: &[u8]) -> Unit {
         _ => (vec![first], 6),
     };
     match char::decode_utf16(units).next() {
-        Some(Ok(letter)) if !letter.is_ascii_alphanumeric() => Unit::Letter(letter, used),
+        Some(Ok(character)) if !character.is_ascii_alphanumeric() => Unit::Char(character, used),
         _ => Unit::Wrong,
     }
 }
 
-/// The number that these hexadecimal digits are, in either case.
+/// Parses hexadecimal digits in either case.
 fn hex(digits: &[u8]) -> Option<u16> {
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     let number = digits.iter().try_fold(0, |number, byte| Some(number * 16 + digit(byte)?))?;
     number.try_into().ok()
 }
 
-/// The base64 forms in which a text can stand in a longer one: at each of three offsets, without
-/// the letters that its neighbours have a part in.
+/// Returns the base64 forms of a text within a longer text: one for each of three offsets, without
+/// the characters that adjacent bytes affect.
 fn base64_forms(text: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![base64(text)];
     for offset in 0..3 {
@@ -347,12 +348,12 @@ fn base64_forms(text: &[u8]) -> Vec<Vec<u8>> {
         forms.extend(encoded.get(begin..end).map(<[u8]>::to_vec));
     }
     let url = |form: &Vec<u8>| -> Vec<u8> {
-        let letter = |byte: &u8| match byte {
+        let url_safe = |byte: &u8| match byte {
             b'+' => b'-',
             b'/' => b'_',
             other => *other,
         };
-        form.iter().map(letter).collect()
+        form.iter().map(url_safe).collect()
     };
     let in_urls: Vec<Vec<u8>> = forms.iter().map(url).collect();
     forms.extend(in_urls);
@@ -366,8 +367,8 @@ fn base64(bytes: &[u8]) -> Vec<u8> {
         let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for index in 0..4 {
-            let letter = LETTERS[(bits >> (18 - 6 * index)) as usize & 63];
-            text.push(if index > chunk.len() { b'=' } else { letter });
+            let digit = LETTERS[(bits >> (18 - 6 * index)) as usize & 63];
+            text.push(if index > chunk.len() { b'=' } else { digit });
         }
     }
     text
@@ -438,8 +439,8 @@ mod tests {
 
     #[test]
     fn url_encoded_forms_are_taken_out() {
-        // What Python's quote(safe='') makes of it, quote, quote_plus, encodeURIComponent,
-        // encodeURI, and encoders that write small digits.
+        // The results of Python's quote(safe=''), quote and quote_plus, of encodeURIComponent and
+        // encodeURI, and of encoders with lowercase digits.
         let masks = masks(&["p/ss w+rd=é~'%!"]);
         for form in [
             "p%2Fss%20w%2Brd%3D%C3%A9~%27%25%21",
@@ -450,11 +451,11 @@ mod tests {
             "p%2fss%20w%2brd%3d%c3%a9~%27%25%21",
         ] {
             assert_eq!(masks.apply(&format!("?a={form}&b")), "?a=***&b", "{form}");
-            assert!(masks.holds(&format!("x{form}")), "{form}");
+            assert!(masks.has_secret(&format!("x{form}")), "{form}");
         }
         for other in ["p%2Fss%20w%2Brd%3D%C3%A8~%27%25%21", "p%2", "p%2Gss%20w", "%70%2Fss"] {
             assert_eq!(masks.apply(other), other);
-            assert!(!masks.holds(other));
+            assert!(!masks.has_secret(other));
         }
     }
 
@@ -482,7 +483,7 @@ mod tests {
         let text = r#"{"key":"-----BEGIN KEY-----\nAbc+/d==\n-----END KEY-----\n"}"#;
         assert_eq!(masks.apply(text), r#"{"key":"***\n"}"#);
         assert_eq!(masks.apply("k=Abc%2B%2Fd%3D%3D"), "k=***");
-        // Also where what is encoded is base64 already.
+        // The encoded text may itself be base64.
         assert_eq!(masks.apply("QWJjKy9kPT0%3D"), "***");
         assert_eq!(masks.apply("QWJjKy9kPT0="), "***");
     }
@@ -529,16 +530,16 @@ mod tests {
             Value::Array(vec![Value::Null, text("aHVudGVyMjIyMg==")]),
             map("a", Value::Array(vec![map("hunter2222", Value::Bool(true))])),
         ] {
-            assert!(masks.holds_in(&value), "{value:?}");
+            assert!(masks.has_secret_in(&value), "{value:?}");
         }
         for value in [text("hunter"), Value::Int(1234), map("a", Value::Null)] {
-            assert!(!masks.holds_in(&value), "{value:?}");
+            assert!(!masks.has_secret_in(&value), "{value:?}");
         }
     }
 
     #[test]
     fn a_text_is_read_in_time_that_grows_with_its_length() {
-        // A key of many lines, and output of nothing but its beginnings and of half escapes.
+        // A key of many lines, and output with only its beginnings and incomplete escapes.
         let key: Vec<String> =
             (0..40).map(|line| format!("{line:02}/{}", "\\%+".repeat(20))).collect();
         let masks = masks(&[&key.join("\n")]);
@@ -548,7 +549,7 @@ mod tests {
             assert_eq!(masks.apply(text), text);
             begun.elapsed()
         };
-        // The fastest of three, since something else may run beside it.
+        // The fastest of three runs, because other processes may run at the same time.
         let time = |text: &str| (0..3).map(|_| once(text)).min();
         let (short, long) = (time(&text), time(&text.repeat(4)));
         assert!(long < short.map(|time| time * 12), "{short:?}, {long:?}");

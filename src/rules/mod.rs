@@ -1,14 +1,14 @@
-//! Logic: pure decisions, without a clock, a file or a variable.
+//! Logic: pure decisions. They use no clock, files or environment variables.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `shell_text` | whether a shell text goes on after a failure |
+//! | `shell_text` | whether a shell script continues after a failure |
 //! | `approval_rules` | whether an approval counts |
 //! | `environment` | the environment variables of a command |
 //! | `glob` | patterns of paths and refs |
 //! | `interpolate` | placeholders |
 //! | `ledger` | the history of an environment: what is deployed |
-//! | `mask` | secrets in text |
+//! | `mask` | masking secrets in text |
 //! | `plan` | which commits a run tests, in which order |
 //! | `retention` | which builds are packed or removed |
 //! | `retest` | whether a skipped commit is tested again |

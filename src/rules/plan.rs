@@ -1,36 +1,36 @@
-//! [`plan`]: of the commits that are due, which to run, and why. Pure.
+//! [`plan`]: decides which of the pending commits to test, and why.
 
 use crate::model::job::{Job, Plan, Trigger};
 
-/// A commit that is due, with what decides whether it is run.
+/// A pending commit, and the facts that decide whether it is tested.
 #[derive(Clone, Debug)]
 pub(crate) struct Due {
     pub(crate) job: Job,
-    /// Whether a selected ref points at it.
+    /// True if a selected ref names it.
     pub(crate) tip: bool,
-    /// Whether the caller came for it.
+    /// True if the caller asked for it.
     pub(crate) own: bool,
-    /// Attempts so far that left no verdict.
+    /// The number of attempts so far that ended without a verdict.
     pub(crate) attempts: u32,
-    /// Whether somebody canceled it by name.
+    /// True if a person canceled this commit's job.
     pub(crate) canceled: bool,
 }
 
-/// The rules that a selection and the settings put on a plan.
+/// The limits of a plan, from the selection and the settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
-    /// Runs commits that are out of attempts.
+    /// True if commits that are out of attempts are tested too.
     pub(crate) retry: bool,
-    /// Above how many due commits only the tips are run; none where that rule does not hold.
+    /// The number of pending commits above which only the tips are tested, or `None` for no limit.
     pub(crate) backlog: Option<usize>,
-    /// How many attempts without a verdict a commit gets.
+    /// The maximum number of attempts without a verdict.
     pub(crate) attempts_max: u32,
 }
 
-/// Decides over commits that are due, oldest first.
+/// Makes the plan for the pending commits, oldest first.
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
-    // A second look has a limit of its own.
+    // Retests have their own limit.
     let first = due.iter().filter(|due| !matches!(due.job.trigger, Trigger::Retest | Trigger::Tag));
     let first = first.count();
     let too_many = rules.backlog.is_some_and(|most| first > most);

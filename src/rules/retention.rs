@@ -1,4 +1,4 @@
-//! Which builds are kept as they are, which are old enough to be compacted, and which to go. Pure.
+//! Decides which builds are kept, packed or removed.
 
 use std::{
     cmp::Reverse,
@@ -8,26 +8,27 @@ use std::{
 
 use crate::model::commit::CommitId;
 
-/// As few digits of an id as git takes for one.
+/// The minimum length of a short id, as in git.
 const SHORT_ID_LENGTH_MIN: usize = 4;
 
-/// The name of a build's folder: `<commit time>_<full id>`.
+/// The name of a build directory: `<commit time>_<full id>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct BuildName<'a> {
-    /// Compared as a number: as a text, nine digits (before September 2001) are newer than ten.
+    /// Compared as a number. As a string, nine digits (before September 2001) would be newer than
+    /// ten.
     time: i64,
     name: &'a str,
 }
 
 impl<'a> BuildName<'a> {
-    /// Takes a name apart; none where it is not exactly what tinyci writes.
+    /// Parses a name, or returns `None` if it is not exactly what tinyci writes.
     pub(crate) fn parse(name: &'a str) -> Option<Self> {
         let (time, id) = name.split_once('_')?;
         let (time, id): (i64, CommitId) = (time.parse().ok()?, id.parse().ok()?);
         (format!("{time}_{id}") == name).then_some(Self { time, name })
     }
 
-    /// The whole name.
+    /// Returns the whole name.
     pub(crate) fn as_str(self) -> &'a str {
         self.name
     }
@@ -37,11 +38,11 @@ impl<'a> BuildName<'a> {
     }
 }
 
-/// The builds that are neither packed nor removed, and why: a few words each, which follow on their
-/// name.
+/// The builds that are neither packed nor removed, each with reasons that follow its name in a
+/// sentence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Kept {
-    /// By the commits' ids.
+    /// The reasons, by commit id.
     why: BTreeMap<String, Vec<String>>,
 }
 
@@ -54,41 +55,43 @@ impl Kept {
         }
     }
 
-    /// Keeps the build in this folder; a folder of another name is none.
+    /// Keeps the build in this directory. Ignores names of another form.
     pub(crate) fn build(&mut self, name: &str, why: String) {
         if let Some(build) = BuildName::parse(name) {
             self.why.entry(build.id().to_owned()).or_default().push(why);
         }
     }
 
-    /// Why this build is kept; none where it is not.
+    /// Returns why this build is kept, or `None` if it is not.
     pub(crate) fn why(&self, build: BuildName<'_>) -> Option<&[String]> {
         self.why.get(build.id()).map(Vec::as_slice)
     }
 
-    /// Whether the build in the folder of this name is kept.
+    /// Returns true if the build with this directory name is kept.
     pub(crate) fn has(&self, name: &str) -> bool {
         BuildName::parse(name).is_some_and(|build| self.why(build).is_some())
     }
 }
 
-/// What is to become of builds.
+/// The builds to pack.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Retention<'a> {
-    /// To be compacted, oldest first.
+    /// The builds to pack, oldest first.
     pub(crate) old: Vec<BuildName<'a>>,
-    /// What was to be left and names none of the builds. Compacted builds of long ago are among
-    /// them, so this is worth a word and no more.
+    /// The words of the user that name none of the builds. Builds that were packed long ago are
+    /// among them, so this is only a warning.
     pub(crate) unmatched: Vec<&'a str>,
 }
 
-/// Sorts builds into those to keep and those to compact.
+/// Selects the builds to pack.
 ///
-/// Each build comes with the time at which it was last run, none for those of TinyCI 0.5: that alone
-/// says which are newest, see [`run_order`]. Kept are the newest `newest`, and beside them all that `leave` names: by folder name, by any
-/// path that leads through a folder of that name (a deployment's link, resolved, ends in its
-/// `export`), or by a commit's full or short id. A short id that fits several builds keeps them all.
-/// Those that are `kept` for other reasons stay too.
+/// Each build comes with the time of its last run, or `None` for builds of TinyCI 0.5. Only this
+/// time decides which builds are newest; see [`run_order`].
+///
+/// The newest `newest` builds are kept, and all builds that `leave` names. It names builds by
+/// directory name, by a path through such a directory, or by a commit's full or short id. For
+/// example, the target of a deployment's link is such a path. A short id of several builds keeps
+/// all of them. The builds in `kept` remain too.
 pub(crate) fn retention<'a>(
     builds: impl IntoIterator<Item = (&'a str, Option<SystemTime>)>,
     newest: usize,
@@ -113,9 +116,9 @@ pub(crate) fn retention<'a>(
     Retention { old: builds, unmatched }
 }
 
-/// What sorts builds, the oldest first: by the time that the job wrote into them. A commit's date
-/// says when somebody's clock thought that it was made: it only breaks ties, as after a rebase. What
-/// has no time is of TinyCI 0.5, and older than all that has one.
+/// Returns the sort key of builds, oldest first: the time that the job wrote into them. Commit
+/// times depend on the clock of the author and only break ties, for example after a rebase. Builds
+/// of TinyCI 0.5 have no time and are older than all others.
 fn run_order(
     name: BuildName<'_>,
     last_run: Option<SystemTime>,
@@ -123,42 +126,43 @@ fn run_order(
     (last_run, name)
 }
 
-/// A build as it lies on the disk: a folder, an archive, or both.
+/// A build on the disk: a directory, an archive, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stored<'a> {
     pub(crate) name: BuildName<'a>,
-    /// The time that its last job wrote into it; none where none did.
+    /// The time of its last job, or `None` if it is unknown.
     pub(crate) last_run: Option<SystemTime>,
-    /// How long ago that was, as far as it is known.
+    /// The age of the build. If its last job's time is unknown, an estimate.
     pub(crate) age: Duration,
     pub(crate) bytes: u64,
 }
 
-/// How much is kept. A rule that is not there keeps all.
+/// The limits for builds. A missing limit keeps all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
-    /// So many, those that were run last.
+    /// The number of builds to keep, those that were run last.
     pub(crate) keep: Option<usize>,
-    /// None that was last run longer ago.
+    /// The maximum time since the last run.
     pub(crate) max_age: Option<Duration>,
-    /// At most so many bytes in all: first what is kept for other reasons, then what was run last.
+    /// The maximum total size in bytes. Builds that are kept for other reasons count first, then
+    /// those that were run last.
     pub(crate) max_bytes: Option<u64>,
 }
 
-/// Why a build goes.
+/// Why a build is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PruneReason {
-    /// There are enough newer ones.
+    /// There are enough newer builds.
     Count,
     /// It was last run too long ago.
     Age,
-    /// The newer ones take all the room there is for builds.
+    /// Newer builds already take the maximum size.
     Size,
 }
 
 impl PruneReason {
-    /// The word for it in JSON.
+    /// Returns the name in JSON.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Count => "count",
@@ -168,10 +172,10 @@ impl PruneReason {
     }
 }
 
-/// The builds that the rules leave no room for, oldest first.
+/// Returns the builds beyond the limits, oldest first.
 ///
-/// Those that are `kept` for other reasons never go. They count among the newest, and take their room
-/// before all others.
+/// The builds in `kept` are never among them. They count as builds, and their sizes count before
+/// all others.
 pub(crate) fn surplus<'a>(
     mut builds: Vec<Stored<'a>>,
     rules: &Rules,
@@ -193,7 +197,7 @@ pub(crate) fn surplus<'a>(
         } else if rules.max_age.is_some_and(|most| build.age > most) {
             PruneReason::Age
         } else if rules.max_bytes.is_some_and(|most| with_it > most) {
-            // What is older goes too, however small: the newest are kept.
+            // All older builds are removed too, even small ones, so that the newest ones remain.
             bytes = u64::MAX;
             PruneReason::Size
         } else {
@@ -206,7 +210,7 @@ pub(crate) fn surplus<'a>(
     surplus
 }
 
-/// Whether this word of a person names this build.
+/// Returns true if this word of a user names this build.
 fn names(word: &str, build: BuildName<'_>) -> bool {
     let is_short_id = word.len() >= SHORT_ID_LENGTH_MIN;
     word.split('/').any(|part| part == build.name)
@@ -247,7 +251,8 @@ mod tests {
         }
     }
 
-    /// `leave` with the builds of 2001 (a), 2018 (b, c) and 2019 (d), and a foreign folder.
+    /// Calls `retention` with the builds of 2001 (a), 2018 (b, c) and 2019 (d), and a directory
+    /// that is not a build.
     fn old(newest: usize, leave: &[&str]) -> (String, Vec<String>) {
         let builds = [
             name("1550000000", 'd'),
@@ -316,7 +321,8 @@ mod tests {
         kept
     }
 
-    /// The surplus of builds a (oldest) to e, each a day younger and of ten bytes, with reasons.
+    /// Returns the surplus, with reasons, of builds a (oldest) to e, each a day younger and with
+    /// ten bytes.
     fn gone(rules: Rules, others: &[char]) -> String {
         const DAY: Duration = Duration::from_secs(24 * 3600);
         let names: Vec<String> =
@@ -337,12 +343,12 @@ mod tests {
         letters.collect()
     }
 
-    /// Whatever dates the commits have: one of the future, one of before 1970, many of one second.
+    /// Commit times do not matter: in the future, before 1970, or all in the same second.
     #[test]
     fn the_newest_is_what_was_run_last_and_a_commits_date_only_breaks_ties() {
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         for (builds, expected) in [
-            // What is in front of the digit is the commit's time; after it comes the last run.
+            // The string before the letter is the commit time. The time after it is the last run.
             (vec![("4070908800", 'a', at(1)), ("5", 'b', at(2)), ("-7", 'c', at(3))], "abc"),
             (vec![("5", 'a', at(3)), ("5", 'b', at(1)), ("5", 'c', at(2))], "bca"),
             (vec![("9", 'a', at(7)), ("10", 'b', at(7)), ("5", 'c', at(7))], "cab"),

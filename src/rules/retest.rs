@@ -1,7 +1,7 @@
-//! Whether a commit whose verdict is `skipped` may be tested again, and for which ref. Pure.
+//! Decides whether a commit with the verdict `skipped` may be tested again, and for which ref.
 //!
-//! A commit is tested again for a ref that would run a build or test which never ran for it. So it
-//! has three jobs at most: a re-test that ran nothing new is the last one until a retry.
+//! A commit is tested again for a ref that would run a build or test that has never run for it. So
+//! it has at most three jobs: a retest that runs nothing new is the last one until a retry.
 
 use std::collections::BTreeSet;
 
@@ -13,64 +13,65 @@ use crate::model::{
     record::{LeftOut, LeftOutBy, Record},
 };
 
-/// A ref that a commit can be judged for.
+/// A ref that a commit can be tested for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum JudgedFor {
+pub(crate) enum TestedRef {
     /// A branch, without `refs/heads/`.
     Branch(GitString),
     /// A tag, without `refs/tags/`.
     Tag(GitString),
 }
 
-impl JudgedFor {
-    /// The branch or tag that a full ref name names; none for any other ref.
+impl TestedRef {
+    /// Returns the branch or tag with this full ref name, or `None` for other refs.
     pub(crate) fn of_ref(name: &GitString) -> Option<Self> {
-        let below = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(GitString::new);
-        let branch = below(b"refs/heads/").map(JudgedFor::Branch);
-        branch.or_else(|| below(b"refs/tags/").map(JudgedFor::Tag))
+        let stripped = |prefix: &[u8]| name.as_bytes().strip_prefix(prefix).map(GitString::new);
+        let branch = stripped(b"refs/heads/").map(TestedRef::Branch);
+        branch.or_else(|| stripped(b"refs/tags/").map(TestedRef::Tag))
     }
 
-    /// The name without what it begins with.
+    /// Returns the name without its prefix.
     pub(crate) fn short(&self) -> &GitString {
         match self {
-            JudgedFor::Branch(name) | JudgedFor::Tag(name) => name,
+            TestedRef::Branch(name) | TestedRef::Tag(name) => name,
         }
     }
 
-    /// The tag, if it is one.
+    /// Returns the tag's name, or `None` for a branch.
     pub(crate) fn tag(&self) -> Option<&GitString> {
         match self {
-            JudgedFor::Branch(_) => None,
-            JudgedFor::Tag(name) => Some(name),
+            TestedRef::Branch(_) => None,
+            TestedRef::Tag(name) => Some(name),
         }
     }
 }
 
-/// The jobs of a commit that gave it a verdict, the last of which was skipped.
+/// The jobs of a commit that had a verdict. The last one was skipped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PastJobs {
     ran: BTreeSet<StepName>,
-    refs: BTreeSet<JudgedFor>,
-    /// True if what it does may depend on the ref though no condition says so.
+    refs: BTreeSet<TestedRef>,
+    /// True if the steps may depend on the ref although no condition says so.
     asked_for_ref: bool,
-    /// The branch of the last one.
+    /// The branch of the last job.
     branch: Option<GitString>,
     left_out: Vec<LeftOut>,
 }
 
 impl PastJobs {
-    /// The jobs in these records, the oldest first. None if the commit is not to be tested again,
-    /// whatever its refs: it was not skipped, a person or a push skipped it, or a re-test came to
-    /// nothing new.
+    /// Collects the jobs in these records, oldest first.
+    ///
+    /// Returns `None` if the commit must not be tested again for any ref. It was not skipped, a
+    /// person or a push skipped it, or a retest ran nothing new.
     pub(crate) fn of<'a>(records: impl IntoIterator<Item = &'a Record>) -> Option<Self> {
         let mut past = Self::default();
         let (mut last, mut jobs, mut is_over) = (None, 0, false);
         for record in records.into_iter().filter(|record| record.verdict().is_some()) {
             match record.trigger.as_deref() {
                 Some(again) if again == Trigger::Retest.name() => {}
-                // A retry begins anew.
+                // After a retry, retests are allowed again.
                 Some(retry) if retry == Trigger::Retry.name() => (jobs, is_over) = (0, false),
-                // Of a commit without a verdict: what came before was taken away.
+                // A first test: the earlier verdict was removed.
                 _ => (past, jobs, is_over) = (Self::default(), 0, false),
             }
             let known = past.ran.len();
@@ -80,15 +81,15 @@ impl PastJobs {
         }
         let decided = |it: &LeftOut| matches!(it.by, LeftOutBy::Person | LeftOutBy::PushOption);
         let last = last.filter(|last| last.outcome == Outcome::Skipped && !is_over)?;
-        let by_somebody = last.intervention.is_some() || last.left_out.iter().any(decided);
-        (!by_somebody).then_some(past)
+        let is_intended = last.intervention.is_some() || last.left_out.iter().any(decided);
+        (!is_intended).then_some(past)
     }
 
     fn add(&mut self, record: &Record) {
         let ran = record.steps.iter().filter(|step| step.outcome != Outcome::Skipped);
         self.ran.extend(ran.map(|step| step.name));
-        self.refs.extend(record.branch.iter().cloned().map(JudgedFor::Branch));
-        self.refs.extend(record.tags.iter().cloned().map(JudgedFor::Tag));
+        self.refs.extend(record.branch.iter().cloned().map(TestedRef::Branch));
+        self.refs.extend(record.tags.iter().cloned().map(TestedRef::Tag));
         let by_ref =
             |it: &LeftOut| matches!(it.by, LeftOutBy::Branch | LeftOutBy::Tag | LeftOutBy::Secret);
         self.asked_for_ref |= record.asked_for_ref || record.left_out.iter().any(by_ref);
@@ -96,28 +97,28 @@ impl PastJobs {
         self.left_out = record.left_out.clone();
     }
 
-    /// The branch that a re-test is for: that of the ref, or of the last job.
-    pub(crate) fn branch_for(&self, judged_for: &JudgedFor) -> Option<GitString> {
-        match judged_for {
-            JudgedFor::Branch(name) => Some(name.clone()),
-            JudgedFor::Tag(_) => self.branch.clone(),
+    /// Returns the branch of a retest: that of the ref, or of the last job.
+    pub(crate) fn branch_for(&self, tested_ref: &TestedRef) -> Option<GitString> {
+        match tested_ref {
+            TestedRef::Branch(name) => Some(name.clone()),
+            TestedRef::Tag(_) => self.branch.clone(),
         }
     }
 
-    /// Whether the last job was for this branch.
+    /// Returns true if the last job was for this branch.
     pub(crate) fn is_of(&self, branch: &GitString) -> bool {
         self.branch.as_ref() == Some(branch)
     }
 
-    /// True if a script may do something else for this ref than it did so far.
-    pub(crate) fn may_differ_for(&self, judged_for: &JudgedFor) -> bool {
-        self.asked_for_ref && !self.refs.contains(judged_for)
+    /// Returns true if a script may behave differently for this ref.
+    pub(crate) fn may_differ_for(&self, tested_ref: &TestedRef) -> bool {
+        self.asked_for_ref && !self.refs.contains(tested_ref)
     }
 
-    /// The steps that never ran and can make a commit green: builds, tests, and a `before_*` hook
-    /// without its phase that was left out. One that `changed` left out the last time counts as
-    /// passed: no ref has anything to add.
-    pub(crate) fn lacking(&self, pipeline: &Pipeline) -> Vec<StepName> {
+    /// Returns the steps that have never run and can make a commit green: builds, tests, and
+    /// `before_*` hooks without a phase that were left out. Steps that `changed` left out last time
+    /// count as passed, because they are the same for every ref.
+    pub(crate) fn missing_steps(&self, pipeline: &Pipeline) -> Vec<StepName> {
         let phases = [Phase::Build, Phase::Test].map(StepName::from);
         let hooks = self.left_out.iter().map(|it| it.step).filter(|it| !phases.contains(it));
         let passed = |step: &StepName| {
@@ -127,13 +128,17 @@ impl PastJobs {
         steps.filter(|step| !self.ran.contains(step) && !passed(step)).collect()
     }
 
-    /// Why the commit is tested again for a ref, in a sentence.
-    pub(crate) fn why_again(&self, judged_for: &JudgedFor) -> String {
+    /// Returns why the commit is tested again for a ref, as the end of a sentence.
+    pub(crate) fn why_again(&self, tested_ref: &TestedRef) -> String {
         let skipped = self.left_out.iter().filter(|it| !it.by.counts_as_passed());
         let steps: Vec<&str> = skipped.map(|it| it.step.as_str()).collect();
-        let was = if steps.len() == 1 { "was" } else { "were" };
-        let on = self.branch.as_ref().map_or("no branch".to_owned(), GitString::to_string);
-        format!("for {}: its {} {was} left out on {on}", judged_for.short(), steps.join(" and "))
+        let verb = if steps.len() == 1 { "was" } else { "were" };
+        let branch = self.branch.as_ref().map_or("no branch".to_owned(), GitString::to_string);
+        format!(
+            "for {}: its {} {verb} left out on {branch}",
+            tested_ref.short(),
+            steps.join(" and ")
+        )
     }
 }
 
@@ -164,10 +169,10 @@ mod tests {
         }
     }
 
-    fn lacking(records: &[Record]) -> Option<String> {
+    fn missing_steps(records: &[Record]) -> Option<String> {
         let pipeline = Pipeline::parse("build: a\ntest: b\n", Format::Yaml, "x").unwrap();
-        let lacking = PastJobs::of(records)?.lacking(&pipeline);
-        Some(lacking.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" "))
+        let steps = PastJobs::of(records)?.missing_steps(&pipeline);
+        Some(steps.iter().map(|step| step.as_str()).collect::<Vec<_>>().join(" "))
     }
 
     use LeftOutBy::{Branch, Changed, Person, PushOption};
@@ -176,44 +181,52 @@ mod tests {
     #[test]
     fn what_never_ran_is_lacking_until_a_re_test_adds_nothing() {
         let first = || record("pending", &[Build], &[(Test, Branch)]);
-        assert_eq!(lacking(&[]), None);
-        assert_eq!(lacking(&[first()]).as_deref(), Some("test"));
+        assert_eq!(missing_steps(&[]), None);
+        assert_eq!(missing_steps(&[first()]).as_deref(), Some("test"));
         let none = record("pending", &[], &[(Build, Branch), (Test, Branch)]);
-        assert_eq!(lacking(std::slice::from_ref(&none)).as_deref(), Some("build test"));
+        assert_eq!(missing_steps(std::slice::from_ref(&none)).as_deref(), Some("build test"));
         let second = record("retest", &[Build], &[(Test, Branch)]);
-        assert_eq!(lacking(&[none.clone(), second.clone()]).as_deref(), Some("test"));
-        assert_eq!(lacking(&[first(), second.clone()]), None, "it ran nothing new");
+        assert_eq!(missing_steps(&[none.clone(), second.clone()]).as_deref(), Some("test"));
+        assert_eq!(missing_steps(&[first(), second.clone()]), None, "it ran nothing new");
         let other = record("retest", &[Test], &[(Build, Branch)]);
         let all = [none, second.clone(), other];
-        assert_eq!(lacking(&all).as_deref(), Some(""), "no ref runs both");
+        assert_eq!(missing_steps(&all).as_deref(), Some(""), "no ref runs both");
         let unchanged = record("pending", &[], &[(Build, Changed), (Test, Branch)]);
-        assert_eq!(lacking(&[unchanged]).as_deref(), Some("test"), "no ref would run the build");
+        assert_eq!(
+            missing_steps(&[unchanged]).as_deref(),
+            Some("test"),
+            "no ref would run the build"
+        );
         let anew = record("interrupted", &[Build], &[(Test, Branch)]);
-        assert_eq!(lacking(&[first(), anew]).as_deref(), Some("test"), "a verdict was taken away");
+        assert_eq!(
+            missing_steps(&[first(), anew]).as_deref(),
+            Some("test"),
+            "a verdict was taken away"
+        );
         let retry = record("retry", &[Build], &[(Test, Branch)]);
-        assert_eq!(lacking(&[first(), second, retry]).as_deref(), Some("test"));
+        assert_eq!(missing_steps(&[first(), second, retry]).as_deref(), Some("test"));
     }
 
     #[test]
     fn what_has_another_verdict_or_was_skipped_by_somebody_is_not_tested_again() {
         let green = Record { outcome: Outcome::Success, ..record("pending", &[Build], &[]) };
-        assert_eq!(lacking(&[green]), None);
+        assert_eq!(missing_steps(&[green]), None);
         for by in [Person, PushOption] {
-            assert_eq!(lacking(&[record("pending", &[], &[(Test, by)])]), None);
+            assert_eq!(missing_steps(&[record("pending", &[], &[(Test, by)])]), None);
         }
         let canceled = Record { outcome: Outcome::Canceled, ..record("pending", &[Test], &[]) };
         let skipped = record("pending", &[], &[(Build, Branch), (Test, Branch)]);
-        assert_eq!(lacking(&[skipped, canceled]).as_deref(), Some("build test"));
+        assert_eq!(missing_steps(&[skipped, canceled]).as_deref(), Some("build test"));
     }
 
     #[test]
     fn the_sentence_names_the_ref_and_what_was_left_out() {
         let past = PastJobs::of(&[record("pending", &[Build], &[(Test, Branch)])]).unwrap();
-        let release = JudgedFor::of_ref(&GitString::from("refs/heads/release/1")).unwrap();
+        let release = TestedRef::of_ref(&GitString::from("refs/heads/release/1")).unwrap();
         assert_eq!(past.why_again(&release), "for release/1: its test was left out on topic");
         assert!(past.may_differ_for(&release));
-        assert!(!past.may_differ_for(&JudgedFor::Branch("topic".into())));
-        assert_eq!(past.branch_for(&JudgedFor::Tag("v1".into())), Some("topic".into()));
-        assert_eq!(JudgedFor::of_ref(&GitString::from("refs/pull/1/head")), None);
+        assert!(!past.may_differ_for(&TestedRef::Branch("topic".into())));
+        assert_eq!(past.branch_for(&TestedRef::Tag("v1".into())), Some("topic".into()));
+        assert_eq!(TestedRef::of_ref(&GitString::from("refs/pull/1/head")), None);
     }
 }

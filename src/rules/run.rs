@@ -1,16 +1,16 @@
-//! [`StepSequence`]: which step follows which outcome. Pure: no I/O, no clock.
+//! [`StepSequence`]: which step follows which outcome. It uses no I/O and no clock.
 
 use crate::model::{
     outcome::Outcome,
     pipeline::{Hook, Phase, StepName},
 };
 
-/// One commit's way through its steps.
+/// The sequence of one commit's steps.
 ///
-/// A driver takes [`step`](StepSequence::step), does what it says (an absent step succeeds at once), and
-/// hands the outcome to [`finish`](StepSequence::finish), until there is no step left. What stops the whole
-/// run, its time limit or a cancel, is said with [`stop`](StepSequence::stop), after which only `after_all`
-/// is left.
+/// Take [`step`](StepSequence::step), run it (a missing step succeeds at once), and pass its
+/// outcome to [`finish`](StepSequence::finish), until no step is left. If something stops the whole
+/// job, such as its time limit or a cancellation, call [`stop`](StepSequence::stop). Then only
+/// `after_all` is left.
 ///
 /// ```
 /// use tinyci::{Hook, Outcome, pipeline::{Phase, StepSequence}};
@@ -33,26 +33,26 @@ impl Default for StepSequence {
 }
 
 impl StepSequence {
-    /// A run before its first step.
+    /// Returns a sequence before its first step.
     pub fn new() -> Self {
         Self { step: Some(Hook::BeforeBuild.into()), outcome: Outcome::Success }
     }
 
-    /// The step to do now; none when the run is over.
+    /// Returns the step to run now, or `None` at the end.
     pub fn step(&self) -> Option<StepName> {
         self.step
     }
 
-    /// What becomes of the commit, as far as it is known: final once no step is left.
+    /// Returns the commit's outcome so far, which is final if no step is left.
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }
 
-    /// Takes the outcome of the step in hand and moves on.
+    /// Records the outcome of the current step and moves to the next one.
     ///
-    /// `Skipped` from `before_build` leaves out build and test, from any other step of a phase that
-    /// phase, as [`leave_out`](StepSequence::leave_out) does; from a hook after a phase it changes nothing.
-    /// `Canceled` and `Error` leave only `after_all`.
+    /// `Skipped` from `before_build` leaves out build and test. From any other step of a phase, it
+    /// leaves out that phase, as [`leave_out`](StepSequence::leave_out) does. From a hook after a
+    /// phase, it has no effect. After `Canceled` and `Error`, only `after_all` is left.
     pub fn finish(&mut self, outcome: Outcome) {
         let Some(step) = self.step else { return };
         if step == Hook::AfterAll.into() {
@@ -65,14 +65,14 @@ impl StepSequence {
                 self.step = Some(Hook::AfterAll.into());
             }
         } else {
-            self.judge(step, outcome);
+            self.record_outcome(step, outcome);
             self.step = Some(self.after(step, outcome));
         }
     }
 
-    /// Leaves out the phase whose turn it is, with those of its hooks that are still to come.
+    /// Leaves out the current phase with its remaining hooks.
     ///
-    /// Unless it counts as passed, the commit cannot be green any more.
+    /// Unless the phase counts as passed, the commit can no longer be green.
     ///
     /// ```
     /// use tinyci::{Hook, Outcome, pipeline::{Phase, StepSequence}};
@@ -98,10 +98,10 @@ impl StepSequence {
         self.step = Some(next.into());
     }
 
-    /// Ends the run early: its time limit passed, it was canceled, or the machinery failed.
+    /// Stops the job early: its time limit passed, it was canceled, or tinyci had an error.
     ///
-    /// Only `after_all` is left. A cancel replaces any earlier outcome; what `after_all` itself
-    /// does changes nothing any more.
+    /// Only `after_all` is left. A cancellation replaces any earlier outcome. The outcome of
+    /// `after_all` no longer changes anything.
     pub fn stop(&mut self, outcome: Outcome) {
         let Some(step) = self.step else { return };
         self.outcome = outcome;
@@ -110,8 +110,9 @@ impl StepSequence {
         }
     }
 
-    /// Phases and `before_*` hooks decide the verdict; other hooks never do.
-    fn judge(&mut self, step: StepName, outcome: Outcome) {
+    /// Updates the outcome. Only phases and `before_*` hooks decide the verdict; other hooks never
+    /// do.
+    fn record_outcome(&mut self, step: StepName, outcome: Outcome) {
         if step.decides().is_some() && failed(outcome) {
             self.outcome = outcome;
         }
@@ -134,7 +135,7 @@ impl StepSequence {
             StepName::Phase(Phase::Test) if failed(outcome) => AfterTestFailure.into(),
             StepName::Phase(Phase::Test) => AfterTestSuccess.into(),
             StepName::Hook(AfterTestSuccess | AfterTestFailure) => AfterTest.into(),
-            // A deployment is no part of a run.
+            // A deployment is not part of a job.
             StepName::Hook(AfterTest | AfterAll) | StepName::Phase(Phase::Deploy) => {
                 AfterAll.into()
             }
@@ -150,7 +151,7 @@ fn failed(outcome: Outcome) -> bool {
 mod tests {
     use super::*;
 
-    /// A way a step can end for the run.
+    /// One possible end of a step.
     #[derive(Clone, Copy, Debug)]
     enum Ending {
         Finish(Outcome),
@@ -176,7 +177,7 @@ mod tests {
 
     type Ended = (StepName, Ending);
 
-    /// Walks all sequences and hands each finished one over with its outcome.
+    /// Visits all possible sequences and passes each finished one to `check` with its outcome.
     fn walk(run: StepSequence, path: &mut Vec<Ended>, check: &mut impl FnMut(&[Ended], Outcome)) {
         let Some(step) = run.step() else { return check(path, run.outcome()) };
         assert!(path.len() < StepName::ALL.len(), "no step comes twice: {path:?}");
@@ -192,7 +193,7 @@ mod tests {
                 }
                 LeaveOut { counts_as_passed } => next.leave_out(counts_as_passed),
             }
-            // There is nothing to leave out once a phase is over.
+            // There is nothing to leave out after a phase.
             if next != run {
                 path.push((step, ending));
                 walk(next, path, check);
@@ -230,7 +231,7 @@ mod tests {
         });
     }
 
-    /// The rule in other words: what a step says that has a say, and the worst of it.
+    /// The same rule in other words: the worst outcome of the steps that decide.
     #[test]
     fn a_commit_is_green_only_if_every_phase_ran_and_passed_or_counts_as_passed() {
         all_sequences(|path, outcome| {

@@ -1,46 +1,56 @@
-//! Shell texts of several lines: whether one goes on after a command that failed.
+//! Checks whether a shell script of several lines continues after a failed command.
 //!
-//! `sh` runs line after line whatever becomes of each, and a text's status is that of its last
-//! command. This reads as much of the shell's grammar as it takes to tell commands apart: quotes,
-//! comments, here-documents, compound commands. Where it does not understand a text it finds
-//! nothing: what it says is a warning, and a wrong one is worse than none.
+//! `sh` runs every line even if an earlier one failed, and a script's status is that of its last
+//! command. This file parses as much of the shell's grammar as it needs to separate commands:
+//! quotes, comments, here-documents, compound commands. If it cannot parse a script, it reports
+//! nothing, because a missing warning is better than a wrong one.
 
-/// Stands in a text for what is known only when it runs.
+/// Replaces a part of a script that is known only when it runs.
 pub(crate) const UNKNOWN: char = '\u{fffc}';
 
-/// Commands that do not fail, whose failure nobody waits for, or that end the shell if they do.
+/// Commands that do not fail, whose failure is usually unimportant, or that end the shell if they
+/// fail.
 const HARMLESS: [&str; 25] = [
     ".", ":", "alias", "break", "continue", "date", "declare", "echo", "exec", "exit", "export",
     "local", "printf", "pwd", "readonly", "return", "set", "shift", "sleep", "trap", "true",
     "type", "umask", "unset", "wait",
 ];
 
-/// Commands that ask something: in front of `&&` their failure is an answer.
+/// Commands that test something. Before `&&`, their failure is a result.
 const QUESTIONS: [&str; 6] = ["[", "[[", "command", "grep", "test", "which"];
 
-/// Nesting that no person writes.
+/// The maximum nesting depth.
 const DEPTH_MAX: usize = 32;
 
-/// The first command of a text that may fail on a line of its own without ending the text: its
-/// first line. Placeholders may stand in the text.
-pub(crate) fn lost_failure(text: &str) -> Option<String> {
+/// Returns the warning for a text whose shell goes on after a command that failed, if it does.
+pub(crate) fn lost_failure_warning(text: &str) -> Option<String> {
+    let lost = lost_failure(text)?.replace(UNKNOWN, "…");
+    Some(format!(
+        "if `{lost}` fails, the shell still runs the next line and the failure is lost; write `set \
+         -e` as the first line"
+    ))
+}
+
+/// Returns the first line of the first command that may fail without ending the script. The text
+/// may contain placeholders.
+fn lost_failure(text: &str) -> Option<String> {
     if !text.trim().contains('\n') {
         return None;
     }
     let text = without_placeholders(text);
     let mut reader = Reader { text: &text, at: 0, heredocs: Vec::new(), depth: 0 };
     let (list, _) = reader.list(&[])?;
-    lost(&list)
+    find_lost_failure(&list)
 }
 
-/// The text with one word for each `<%= … %>`.
+/// Replaces each `<%= … %>` with one character.
 fn without_placeholders(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("<%") {
+    while let Some((before, after)) = rest.split_once("<%") {
         plain.push_str(before);
         plain.push(UNKNOWN);
-        match behind.split_once("%>") {
+        match after.split_once("%>") {
             Some((_, after)) => rest = after,
             None => return plain,
         }
@@ -48,14 +58,14 @@ fn without_placeholders(text: &str) -> String {
     plain + rest
 }
 
-/// Commands joined by `&&`, `||` and `|`: one line's worth, wherever it is broken.
+/// Commands joined by `&&`, `||` and `|`, on one or more lines.
 #[derive(Default)]
 struct Chain {
     commands: Vec<Command>,
-    /// What happens if it fails is written: `|| …`.
+    /// True if `|| …` handles its failure.
     is_handled: bool,
     in_background: bool,
-    /// Whether a line ends behind it.
+    /// True if a line ends after it.
     ends_line: bool,
     text: String,
 }
@@ -63,17 +73,17 @@ struct Chain {
 /// One command.
 #[derive(Default)]
 struct Command {
-    /// Its words, of a simple one.
+    /// The words of a simple command.
     words: Vec<String>,
-    /// The lists of commands in a compound one that run after one another.
+    /// The command lists of a compound command.
     bodies: Vec<Vec<Chain>>,
     is_compound: bool,
 }
 
-fn lost(list: &[Chain]) -> Option<String> {
+fn find_lost_failure(list: &[Chain]) -> Option<String> {
     for (index, chain) in list.iter().enumerate() {
         let bodies = chain.commands.iter().flat_map(|command| &command.bodies);
-        if let Some(found) = bodies.into_iter().find_map(|body| lost(body)) {
+        if let Some(found) = bodies.into_iter().find_map(|body| find_lost_failure(body)) {
             return Some(found);
         }
         if chain.ends_what_follows() {
@@ -88,7 +98,8 @@ fn lost(list: &[Chain]) -> Option<String> {
 }
 
 impl Chain {
-    /// Whether from here on failures end the text, nothing follows, or nobody knows.
+    /// Returns true if failures after this end the script, if nothing runs after it, or if its
+    /// contents are unknown.
     fn ends_what_follows(&self) -> bool {
         let [command] = &self.commands[..] else { return false };
         let words: Vec<&str> = command.words.iter().map(String::as_str).collect();
@@ -108,15 +119,15 @@ impl Chain {
             return true;
         }
         let Some((last, before)) = self.commands.split_last() else { return true };
-        let asks = |command: &Command| {
+        let is_question = |command: &Command| {
             command.name().is_some_and(|name| QUESTIONS.contains(&name)) || command.is_harmless()
         };
-        last.is_harmless() && before.iter().all(asks)
+        last.is_harmless() && before.iter().all(is_question)
     }
 }
 
 impl Command {
-    /// The program, behind assignments.
+    /// Returns the program's name, after assignments.
     fn name(&self) -> Option<&str> {
         self.words.iter().find(|word| !is_assignment(word)).map(String::as_str)
     }
@@ -143,8 +154,8 @@ fn is_assignment(word: &str) -> bool {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
-    /// Here-documents that begin behind the next newline: their last lines, and whether tabs are
-    /// taken off.
+    /// The here-documents that begin after the next newline: their last lines, and true if leading
+    /// tabs are removed.
     heredocs: Vec<(String, bool)>,
     depth: usize,
 }
@@ -158,7 +169,7 @@ impl Reader<'_> {
         self.rest().chars().next()
     }
 
-    fn begins(&self, token: &str) -> bool {
+    fn starts_with(&self, token: &str) -> bool {
         self.rest().starts_with(token)
     }
 
@@ -186,12 +197,12 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips blanks, continued lines and comments, and newlines if they mean nothing.
+    /// Skips blanks, continued lines and comments, and also newlines if `newlines` is true.
     fn skip_blanks(&mut self, newlines: bool) {
         loop {
-            if self.begins("\\\n") {
+            if self.starts_with("\\\n") {
                 self.at += 2;
-            } else if self.begins("#") {
+            } else if self.starts_with("#") {
                 while self.peek().is_some_and(|letter| letter != '\n') {
                     self.skip();
                 }
@@ -203,14 +214,14 @@ impl Reader<'_> {
         }
     }
 
-    /// The word at this place, if it is made of nothing that needs reading.
+    /// Returns the word at this position, if it has no quotes or expansions.
     fn keyword(&self) -> &str {
         let end = self.rest().find(|it: char| it.is_whitespace() || ";&|()<>\"'`$\\".contains(it));
         self.rest().get(..end.unwrap_or(self.rest().len())).unwrap_or_default()
     }
 
-    /// Commands up to one of the words that end them, which is given back. None where the text is
-    /// not understood.
+    /// Parses commands up to one of these words, and returns the word too. Returns `None` if the
+    /// text cannot be parsed.
     fn list(&mut self, enders: &[&str]) -> Option<(Vec<Chain>, String)> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
@@ -219,7 +230,7 @@ impl Reader<'_> {
         let mut list: Vec<Chain> = Vec::new();
         loop {
             self.skip_blanks(true);
-            while self.peek() == Some(';') && !self.begins(";;") {
+            while self.peek() == Some(';') && !self.starts_with(";;") {
                 self.skip();
                 self.skip_blanks(true);
             }
@@ -251,16 +262,16 @@ impl Reader<'_> {
             chain.commands.push(self.command()?);
             self.skip_blanks(false);
             let end = self.at;
-            if self.begins("&&") || self.begins("||") {
-                chain.is_handled |= self.begins("||");
+            if self.starts_with("&&") || self.starts_with("||") {
+                chain.is_handled |= self.starts_with("||");
                 self.at += 2;
-            } else if self.begins("|") {
+            } else if self.starts_with("|") {
                 // The status of a pipe is that of its last command.
                 chain.commands.pop();
-                self.at += if self.begins("|&") { 2 } else { 1 };
+                self.at += if self.starts_with("|&") { 2 } else { 1 };
             } else {
                 chain.in_background = self.peek() == Some('&');
-                if chain.in_background || (self.peek() == Some(';') && !self.begins(";;")) {
+                if chain.in_background || (self.peek() == Some(';') && !self.starts_with(";;")) {
                     self.skip();
                     self.skip_blanks(false);
                 }
@@ -274,8 +285,8 @@ impl Reader<'_> {
 
     fn command(&mut self) -> Option<Command> {
         self.skip_blanks(false);
-        if self.begins("((") {
-            return self.opaque("))");
+        if self.starts_with("((") {
+            return self.skip_to("))");
         }
         let keyword = self.keyword().to_owned();
         let mut command = Command { is_compound: true, ..Command::default() };
@@ -308,8 +319,8 @@ impl Reader<'_> {
                 self.list(&["do"])?;
                 command.bodies.push(self.list(&["done"])?.0);
             }
-            (_, "case") => return self.opaque("esac"),
-            (_, "[[") => return self.opaque("]]"),
+            (_, "case") => return self.skip_to("esac"),
+            (_, "[[") => return self.skip_to("]]"),
             (_, "function") => return self.definition(),
             _ => return self.simple(),
         }
@@ -332,8 +343,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Something that is not looked into, up to this word.
-    fn opaque(&mut self, end: &str) -> Option<Command> {
+    /// Skips a construct up to this word without parsing its contents.
+    fn skip_to(&mut self, end: &str) -> Option<Command> {
         let words = vec![self.keyword().to_owned()];
         while self.keyword() != end {
             match self.peek()? {
@@ -342,7 +353,7 @@ impl Reader<'_> {
                     self.skip();
                 }
                 ';' | '&' | '|' | '(' | ')' | '<' | '>' => {
-                    if end == "))" && self.begins(end) {
+                    if end == "))" && self.starts_with(end) {
                         break;
                     }
                     self.skip();
@@ -359,7 +370,7 @@ impl Reader<'_> {
         Some(if is_question { Command { words, ..Command::default() } } else { compound })
     }
 
-    /// A function's body runs only where it is called.
+    /// Skips a function's body, which runs only when the function is called.
     fn definition(&mut self) -> Option<Command> {
         while self.peek().is_some_and(|it| it != '{') {
             self.skip();
@@ -370,13 +381,13 @@ impl Reader<'_> {
 
     fn simple(&mut self) -> Option<Command> {
         let words = self.words()?;
-        if words.len() == 1 && self.begins("(") {
+        if words.len() == 1 && self.starts_with("(") {
             return self.definition();
         }
         Some(Command { words, ..Command::default() })
     }
 
-    /// The words of a simple command.
+    /// Parses the words of a simple command.
     fn words(&mut self) -> Option<Vec<String>> {
         let mut words = Vec::new();
         loop {
@@ -385,7 +396,7 @@ impl Reader<'_> {
                 None | Some('\n' | ';' | '|' | ')') => return Some(words),
                 Some('(') if words.len() <= 1 => return Some(words),
                 Some('(') => return None,
-                Some('&') if !self.begins("&>") => return Some(words),
+                Some('&') if !self.starts_with("&>") => return Some(words),
                 Some('<' | '>' | '&') => self.redirection()?,
                 Some(_) => words.push(self.word()?),
             }
@@ -393,9 +404,9 @@ impl Reader<'_> {
     }
 
     fn redirection(&mut self) -> Option<()> {
-        if self.begins("<<") && !self.begins("<<<") {
+        if self.starts_with("<<") && !self.starts_with("<<<") {
             self.at += 2;
-            let tabs = self.begins("-");
+            let tabs = self.starts_with("-");
             self.at += usize::from(tabs);
             self.skip_blanks(false);
             let end: String = self.word()?.chars().filter(|it| !"\"'\\".contains(*it)).collect();
@@ -405,7 +416,7 @@ impl Reader<'_> {
         while self.peek().is_some_and(|it| "<>&|-".contains(it)) {
             self.skip();
         }
-        if self.begins("(") {
+        if self.starts_with("(") {
             self.at += 1;
             return self.parentheses();
         }
@@ -413,7 +424,7 @@ impl Reader<'_> {
         self.word().map(drop)
     }
 
-    /// One word, with all that is quoted in it.
+    /// Parses one word, including its quoted parts.
     fn word(&mut self) -> Option<String> {
         let begin = self.at;
         while let Some(letter) = self.peek() {
@@ -426,19 +437,19 @@ impl Reader<'_> {
                     self.at += 1;
                     self.skip();
                 }
-                '$' if self.begins("$(") => {
+                '$' if self.starts_with("$(") => {
                     self.at += 2;
                     self.parentheses()?;
                 }
-                '$' if self.begins("${") => self.braces()?,
+                '$' if self.starts_with("${") => self.braces()?,
                 _ => {
                     self.skip();
                 }
             }
         }
         let word = self.text.get(begin..self.at)?;
-        // `a=(1 2)` is a list of another shell.
-        (!self.begins("(") || !word.ends_with('=')).then(|| word.to_owned())
+        // `a=(1 2)` is an array, which `sh` does not support.
+        (!self.starts_with("(") || !word.ends_with('=')).then(|| word.to_owned())
     }
 
     fn quoted(&mut self, quote: char) -> Option<()> {
@@ -453,7 +464,7 @@ impl Reader<'_> {
                     self.at += 1;
                     self.at += self.peek()?.len_utf8();
                 }
-                '$' if quote == '"' && self.begins("$(") => {
+                '$' if quote == '"' && self.starts_with("$(") => {
                     self.at += 2;
                     self.parentheses()?;
                 }
@@ -462,7 +473,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Skips what a `(` opened.
+    /// Skips the contents of `(` up to the matching `)`.
     fn parentheses(&mut self) -> Option<()> {
         let mut open = 1;
         while open > 0 {

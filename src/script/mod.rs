@@ -59,7 +59,7 @@ pub(crate) use self::{
     language::engine::probe,
     load::last::LastScript,
     run::{
-        step::{PhaseCall, run},
+        step::{StepCall, run},
         template::interpolate_template,
     },
     syntax::{hits::Hits, script::Script},

@@ -9,7 +9,7 @@ use crate::{
         error::{Error, ErrorKind},
         function::{HostFunction, Value},
         outcome::{Exit, Outcome},
-        script::{PhaseEnd, Tree, TreeFile},
+        script::{ScriptEnd, Tree, TreeFile},
         step::{
             ApprovalAnswer, Changes, CommandEnd, Denied, Facts, Host, RequestLimits, StepCommand,
             whole_program,
@@ -126,17 +126,17 @@ impl Host for Recorder {
 }
 
 /// Runs a step on a stack of the same size as a worker's.
-fn phase(text: &str, phase: &'static str, branch: &str, host: Arc<Recorder>) -> PhaseEnd {
+fn run_step(text: &str, step: &'static str, branch: &str, host: Arc<Recorder>) -> ScriptEnd {
     let script = Script::load(text.as_bytes(), ".tinyci.rhai", &Empty, &[]).unwrap();
     let facts = Facts {
-        step: phase.to_owned(),
+        step: step.to_owned(),
         branch: Some(branch.to_owned()),
         subject: "Ship it".to_owned(),
         ..Facts::default()
     };
     let work = move || {
         let (script, functions) = (&script, &[]);
-        run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline: None, functions })
+        run(StepCall { script, step, facts, vars: Vars::new(), host, deadline: None, functions })
     };
     big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
@@ -148,13 +148,13 @@ const DEPLOY: &str = include_str!("../../examples/docker-compose.rhai");
 #[test]
 fn a_deployment_waits_for_its_approval_and_then_goes_on() {
     let host = Arc::new(Recorder::default());
-    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    let end = run_step(DEPLOY, "deploy", "master", host.clone());
     assert!(end.awaits_approval, "{end:?}");
     assert_eq!(end.reason.as_deref(), Some("Tag  \"Ship it\" as production?"));
     assert!(host.commands.lock().unwrap().is_empty());
 
     let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
-    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    let end = run_step(DEPLOY, "deploy", "master", host.clone());
     assert_eq!(end.outcome, Outcome::Success, "{end:?}");
     assert_eq!(
         *host.commands.lock().unwrap(),
@@ -165,7 +165,7 @@ fn a_deployment_waits_for_its_approval_and_then_goes_on() {
             "systemctl --user restart fml",
         ]
     );
-    let end = phase(DEPLOY, "deploy", "topic", host);
+    let end = run_step(DEPLOY, "deploy", "topic", host);
     assert_eq!((end.outcome, end.awaits_approval), (Outcome::Skipped, false));
     assert_eq!(end.reason.as_deref(), Some("only master is deployed"));
 }
@@ -174,7 +174,7 @@ fn a_deployment_waits_for_its_approval_and_then_goes_on() {
 fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     let failing = Some("push");
     let host = Arc::new(Recorder { approved: true, failing, ..Recorder::default() });
-    let end = phase(DEPLOY, "deploy", "master", host.clone());
+    let end = run_step(DEPLOY, "deploy", "master", host.clone());
     assert_eq!(end.outcome, Outcome::Failure);
     assert_eq!(host.commands.lock().unwrap().len(), 5);
     for (late, why) in [
@@ -183,7 +183,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
     ] {
         let text = format!("fn deploy(ctx) {{ {late} }}");
         let host = Arc::new(Recorder { approved: true, ..Recorder::default() });
-        let error = phase(&text, "deploy", "master", host).error.unwrap();
+        let error = run_step(&text, "deploy", "master", host).error.unwrap();
         assert!(error.message().contains(why), "{error}");
     }
 }
@@ -191,7 +191,7 @@ fn a_push_is_tried_three_times_and_an_approval_comes_before_any_command() {
 #[test]
 fn what_the_machinery_cannot_tell_is_no_fault_of_the_script_s() {
     let text = "fn build(ctx) { try { ctx.changed(\"x\") } catch { } }";
-    let end = phase(text, "build", "main", Arc::default());
+    let end = run_step(text, "build", "main", Arc::default());
     assert_eq!(end.outcome, Outcome::Error);
     assert_eq!(end.error.unwrap().message(), "the repository is gone");
 }
@@ -207,7 +207,7 @@ fn nested_branches_share_the_threads_of_their_phase() {
         if all.len() != 12 || all[11].len() != 12 || all[11][11] != 12 { fail(\"lost\"); }
     }";
     let host = Arc::new(Recorder::default());
-    let end = phase(text, "build", "main", host.clone());
+    let end = run_step(text, "build", "main", host.clone());
     assert_eq!(end.outcome, Outcome::Success, "{:?}", end.error.map(|error| error.report()));
     assert_eq!(host.commands.lock().unwrap().len(), 12 * 12 * 12);
     let session = Session::new(host, None, Facts::default(), Vars::new(), None);
@@ -224,7 +224,7 @@ fn hostile_and_nested_scripts_end_within_their_stack() {
         "if n >= 0 { ".repeat(15),
         "}".repeat(15)
     );
-    let end = phase(&nested, "build", "main", Arc::default());
+    let end = run_step(&nested, "build", "main", Arc::default());
     assert!(end.error.unwrap().message().contains("calls are nested too deeply"));
     for text in [
         "fn build() { let m = #{}; m.m = m; throw m; }",
@@ -240,7 +240,7 @@ fn hostile_and_nested_scripts_end_within_their_stack() {
         "fn build() { let x = \"é\"; x.sub_string(-100, 5); throw x; }",
     ] {
         let Ok(_) = Script::load(text.as_bytes(), "x", &Empty, &[]) else { continue };
-        let end = phase(text, "build", "main", Arc::default());
+        let end = run_step(text, "build", "main", Arc::default());
         assert_eq!(end.outcome, Outcome::Failure, "{text}");
         assert!(end.error.unwrap().excerpt().is_some_and(|it| it.contains("--> ")), "{text}");
     }

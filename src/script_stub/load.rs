@@ -1,4 +1,5 @@
-//! Scripts, of which there are none: reading one fails, so that no other call is ever made.
+//! Scripts in a build without them. Loading one always fails, so the other functions are never
+//! called.
 
 use std::{convert::Infallible, sync::Arc, time::Instant};
 
@@ -8,7 +9,7 @@ use crate::{
         error::{Error, ErrorKind},
         function::HostFunction,
         pipeline::Pipeline,
-        script::{PhaseEnd, Tree},
+        script::{ScriptEnd, Tree},
         step::{Facts, Host},
     },
     rules::interpolate::Vars,
@@ -16,7 +17,7 @@ use crate::{
 
 use super::testing::Hits;
 
-/// A script that was read.
+/// A loaded script. It cannot exist.
 #[derive(Clone)]
 pub(crate) struct Script(Infallible);
 
@@ -30,7 +31,7 @@ impl Script {
         Err(unsupported(name))
     }
 
-    /// Whatever is asked of a script: there is none to be asked.
+    /// Returns anything, because a script cannot exist.
     pub(super) fn never<T>(&self) -> T {
         match self.0 {}
     }
@@ -53,7 +54,8 @@ fn unsupported(name: &str) -> Error {
     Error::new(ErrorKind::Unsupported, message).with_path(name)
 }
 
-/// The scripts of commits. A commit with a script is left for a tinyci that can run it.
+/// The cache of scripts. A commit with a script gets no verdict, so that another tinyci can test
+/// it.
 #[derive(Default)]
 pub(crate) struct LastScript(());
 
@@ -71,10 +73,10 @@ impl LastScript {
     }
 }
 
-/// A phase to be run.
-pub(crate) struct PhaseCall<'a> {
+/// A step to run.
+pub(crate) struct StepCall<'a> {
     pub(crate) script: &'a Script,
-    pub(crate) phase: &'a str,
+    pub(crate) step: &'a str,
     pub(crate) facts: Facts,
     pub(crate) vars: Vars,
     pub(crate) host: Arc<dyn Host>,
@@ -82,16 +84,16 @@ pub(crate) struct PhaseCall<'a> {
     pub(crate) functions: &'a [HostFunction],
 }
 
-pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+pub(crate) fn run(call: StepCall<'_>) -> ScriptEnd {
     call.script.never()
 }
 
-/// An engine opens all the same: it runs commits whose config is in YAML.
+/// Succeeds, because engines in this build can run YAML configs.
 pub(crate) fn probe() -> Result<(), Error> {
     Ok(())
 }
 
-/// Functions of a host clash with nothing here.
+/// Accepts all functions of a host, because none can clash.
 pub(crate) fn refuse_clashes(_: &[HostFunction]) -> Result<(), Error> {
     Ok(())
 }

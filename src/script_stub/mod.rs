@@ -12,13 +12,12 @@
 //! # Ok::<(), tinyci::Error>(())
 //! ```
 
-// What takes the place of `script` in builds without the feature `rhai`, with the same interface:
-// so the engine is the same code in every build. Nothing here reads or runs a script; what would
-// need one fails as `Unsupported`.
+// Replaces `script` in builds without the feature `rhai`, with the same interface, so that the
+// engine has the same code in every build. Operations that need a script fail as `Unsupported`.
 //
 // | file | contents |
 // |---|---|
-// | `load` | scripts, of which there are none |
+// | `load` | loading scripts, which always fails |
 // | `placeholders` | `<%= … %>`, for plain names only |
 // | `reference` | the reference of the script API |
 // | `testing` | tests of a pipeline |
@@ -29,7 +28,7 @@ mod reference;
 mod testing;
 
 pub(crate) use self::{
-    load::{LastScript, PhaseCall, Script, check, check_tests, probe, refuse_clashes, run},
+    load::{LastScript, Script, StepCall, check, check_tests, probe, refuse_clashes, run},
     placeholders::{ExpressionValidator, interpolate_template, may_be_expression},
     reference::definitions,
     testing::{Hits, StepRunner, Suite, TestJob},

@@ -1,4 +1,4 @@
-//! Placeholders, which contain plain names here: expressions need the script language.
+//! Placeholders. They can only contain names, because expressions need the script language.
 
 use std::{marker::PhantomData, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The reference of the script API, which there is none of.
+//! The script API reference, which does not exist in this build.
 
 use std::convert::Infallible;
 
@@ -7,7 +7,7 @@ use crate::model::{
     function::HostFunction,
 };
 
-/// The reference.
+/// The reference. It cannot exist.
 pub(crate) struct Definitions(Infallible);
 
 impl Definitions {

@@ -1,4 +1,4 @@
-//! Tests of a pipeline: there is no script to be tested.
+//! Tests of a pipeline, which cannot exist in this build.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::model::{
     test_report::{Coverage, TestResult},
 };
 
-/// The places that were entered.
+/// The positions that were executed.
 #[derive(Default)]
 pub(crate) struct Hits(());
 
@@ -22,7 +22,7 @@ impl Hits {
     }
 }
 
-/// A file of tests that was read.
+/// A file of tests. It cannot exist.
 pub(crate) struct Suite(Script);
 
 impl Suite {
@@ -50,7 +50,7 @@ impl Suite {
     }
 }
 
-/// What a test asks to be run.
+/// The steps that a test runs.
 pub(crate) struct TestJob<'a> {
     pub(crate) script: &'a Script,
     pub(crate) functions: &'a [HostFunction],
@@ -64,7 +64,7 @@ pub(crate) struct TestJob<'a> {
     pub(crate) reporter: Arc<dyn Reporter>,
 }
 
-/// Runs what tests ask for.
+/// Runs the steps of a test.
 pub(crate) trait StepRunner: Send + Sync {
     fn run(&self, job: TestJob<'_>) -> TestEnd;
 }

@@ -10,6 +10,7 @@
 //! | `hex` | bytes as hexadecimal digits |
 //! | `lock` | mutexes that stay usable after a panic |
 //! | `sharing` | [`Sharing`](sharing::Sharing): files that other accounts may use |
+//! | `state_file` | opening the files that tinyci keeps |
 //! | `suggestion` | "did you mean", and `hint:` lines |
 //! | `threads` | threads with a large stack, and the text of a panic |
 //! | `version_order` | which of two version numbers is newer |
@@ -22,6 +23,7 @@ pub(crate) mod header;
 pub(crate) mod hex;
 pub(crate) mod lock;
 pub(crate) mod sharing;
+pub(crate) mod state_file;
 pub(crate) mod suggestion;
 pub(crate) mod threads;
 pub(crate) mod version_order;

@@ -89,7 +89,7 @@ impl Deployment {
             account: parsed.account.map(Cow::into_owned),
             id: parsed.id.into_owned(),
             remote: parsed.remote.map(Cow::into_owned),
-            unknown_fields: unknown::kept(parsed.unknown),
+            unknown_fields: unknown::fields_from_json(parsed.unknown),
         })
     }
 }
@@ -300,7 +300,7 @@ impl<'a> DeploymentJson<'a> {
             failures: failures_json(&deployment.failures),
             config_blob: deployment.config_blob.as_str().into(),
             remote: deployment.remote.as_deref().map(Cow::from),
-            unknown: unknown::written(&deployment.unknown_fields),
+            unknown: unknown::fields_to_json(&deployment.unknown_fields),
         }
     }
 }

@@ -365,7 +365,7 @@ impl<'a> RecordJson<'a> {
             artifacts: record.artifacts.iter().map(ArtifactJson::of).collect(),
             artifact_total: record.artifact_total.as_ref().map(ArtifactTotalJson::of),
             counts: (!record.counts).then_some(false),
-            unknown: unknown::written(&record.unknown_fields),
+            unknown: unknown::fields_to_json(&record.unknown_fields),
         }
     }
 
@@ -406,7 +406,7 @@ impl<'a> RecordJson<'a> {
             artifacts: self.artifacts.into_iter().map(ArtifactJson::into_artifact).collect(),
             artifact_total: self.artifact_total.map(ArtifactTotalJson::into_total),
             counts: self.counts.unwrap_or(true),
-            unknown_fields: unknown::kept(self.unknown),
+            unknown_fields: unknown::fields_from_json(self.unknown),
         })
     }
 }

@@ -9,12 +9,12 @@ use crate::model::{
 };
 
 /// Converts unknown fields to the form that the model keeps.
-pub(crate) fn kept(fields: Map<String, Value>) -> UnknownFields {
+pub(crate) fn fields_from_json(fields: Map<String, Value>) -> UnknownFields {
     UnknownFields(fields.into_iter().map(|(name, value)| (name, value.to_string())).collect())
 }
 
 /// Converts kept fields to the form for writing.
-pub(crate) fn written(fields: &UnknownFields) -> Map<String, Value> {
+pub(crate) fn fields_to_json(fields: &UnknownFields) -> Map<String, Value> {
     let read = |text: &String| serde_json::from_str(text).ok();
     fields.0.iter().filter_map(|(name, text)| Some((name.clone(), read(text)?))).collect()
 }

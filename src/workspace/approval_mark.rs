@@ -4,8 +4,8 @@
 //! Anyone who can push can push an approval's ref under any name. But a push cannot write a file in
 //! the state directory, and no other account can create a file that this one owns. So the mark is a
 //! file with the id of the approval, and its owner is the approver. The id covers everything in the
-//! approval. A mark is valid only if nobody except its owner can write it: accounts that share a
-//! repository can rename each other's files there, but not write them.
+//! approval. A mark is valid only if its owner alone can write it. Accounts that share a repository
+//! can rename each other's files there, but not write them.
 
 use std::{
     fs::{self, File, Permissions},
@@ -20,6 +20,7 @@ use crate::model::{
     error::{Error, ErrorKind},
     stored_names::state,
 };
+use crate::util::state_file;
 
 /// The mode of a mark. All accounts can read it, because a deploying account reads the marks of
 /// others. Only its owner can write it, even in a shared repository.
@@ -60,21 +61,19 @@ impl Workspace {
     pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
         let path = self.mark_path(approval);
         let failed = |source| Error::io("read", &path, source);
-        let no_follow = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
-        let flags = i32::try_from(no_follow.bits()).unwrap_or_default();
-        let file = match File::options().read(true).custom_flags(flags).open(&path) {
+        let file = match state_file::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(failed)?,
         };
         let meta = file.metadata().map_err(failed)?;
         let mut text = Vec::new();
-        let wanted = text_of(approval);
-        let most = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
+        let expected = text_of(approval);
+        let read_limit = u64::try_from(expected.len()).unwrap_or(u64::MAX).saturating_add(1);
         if !meta.is_file() || meta.mode() & OTHER_WRITERS != 0 {
             return Err(invalid_mark(&path, "other accounts can write to it"));
         }
-        file.take(most).read_to_end(&mut text).map_err(failed)?;
-        match text == wanted {
+        file.take(read_limit).read_to_end(&mut text).map_err(failed)?;
+        match text == expected {
             true => Ok(Some(meta.uid())),
             false => Err(invalid_mark(&path, "it belongs to another approval")),
         }

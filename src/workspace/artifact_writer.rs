@@ -18,6 +18,7 @@ use crate::model::{
     cancel::CancelToken,
     error::{Error, ErrorKind},
 };
+use crate::util::state_file;
 
 /// The number of bytes of a file that are in memory at a time.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -69,7 +70,7 @@ impl ArtifactWriter {
             }
             let path = self.dir.join(&artifact.path);
             match path.symlink_metadata() {
-                Ok(there) if there.is_dir() || !self.force => return Err(exists(&path)),
+                Ok(metadata) if metadata.is_dir() || !self.force => return Err(exists(&path)),
                 _ => {}
             }
         }
@@ -114,7 +115,7 @@ impl ArtifactWriter {
     fn open_dir<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
         std::fs::create_dir_all(&self.dir)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut dir = OwnedFd::from(File::open(&self.dir)?);
+        let mut dir = OwnedFd::from(state_file::open_dir(&self.dir)?);
         let (above, name) = artifact.path.rsplit_once('/').unwrap_or(("", &artifact.path));
         for part in above.split('/').filter(|part| !part.is_empty()) {
             match mkdirat(&dir, part, Mode::from_raw_mode(0o777)) {
@@ -131,7 +132,7 @@ impl ArtifactWriter {
 /// Fails if a directory has the name of a file.
 fn refuse_dir(dir: impl AsFd, name: &str) -> io::Result<()> {
     match statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(there) if FileType::from_raw_mode(there.st_mode) == FileType::Directory => {
+        Ok(metadata) if FileType::from_raw_mode(metadata.st_mode) == FileType::Directory => {
             Err(Errno::ISDIR.into())
         }
         _ => Ok(()),

@@ -6,9 +6,10 @@
 //! good part of a small commit's time. A power failure can lose the last counts, which costs one
 //! more attempt each.
 
-use std::{fmt::Write as _, fs, io, sync::Mutex};
+use std::{fmt::Write as _, io, sync::Mutex};
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::{commit::CommitId, error::Error},
     util::lock::lock,
@@ -46,7 +47,7 @@ impl Workspace {
     /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
         let path = self.state_path(state::ATTEMPTS);
-        let text = match fs::read(&path) {
+        let text = match state_file::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
@@ -146,6 +147,8 @@ fn parse_line(line: &str) -> Option<Count> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::TestRepo;
 

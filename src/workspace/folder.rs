@@ -13,6 +13,7 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -58,7 +59,7 @@ impl Workspace {
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
         self.own_builds()?;
         let path = self.builds_dir();
-        let dir = match File::open(path) {
+        let dir = match state_file::open_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             dir => dir.map_err(|source| Error::io("open the builds directory", path, source))?,
         };
@@ -114,8 +115,8 @@ impl BuildsFolder<'_> {
         for name in others.into_iter().filter(|name| is_leftover(name)) {
             let path = self.path.join(&name);
             let is_archive = name.ends_with(UNFINISHED_ARCHIVE);
-            let gone = if is_archive { remove_file(&path) } else { remove(&path) };
-            if let Err(error) = gone {
+            let removed = if is_archive { remove_file(&path) } else { remove(&path) };
+            if let Err(error) = removed {
                 left.push(NotRemoved::new(path, &error));
             }
         }
@@ -186,8 +187,8 @@ impl BuildsFolder<'_> {
                 return Err(NotRemoved::new(folder, &error));
             }
         };
-        let gone = self.sync().and_then(|()| remove(&aside));
-        gone.map_err(|error| NotRemoved::new(aside, &error))
+        let removed = self.sync().and_then(|()| remove(&aside));
+        removed.map_err(|error| NotRemoved::new(aside, &error))
     }
 
     /// Syncs renames to the disk before actions that depend on them.

@@ -10,6 +10,7 @@ use std::{
 
 use rustix::fs::statvfs;
 
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -68,7 +69,9 @@ impl Workspace {
     /// Fails if the builds directory is a link and not configured.
     pub(super) fn refuse_link(&self) -> Result<(), Error> {
         match fs::symlink_metadata(&self.builds) {
-            Ok(there) if !self.named && !there.is_dir() => Err(no_real_dir(&self.builds, &there)),
+            Ok(metadata) if !self.named && !metadata.is_dir() => {
+                Err(no_real_dir(&self.builds, &metadata))
+            }
             _ => Ok(()),
         }
     }
@@ -118,8 +121,8 @@ impl Workspace {
     ///
     /// [`Io`](ErrorKind::Io) if the system does not report it.
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
-        let there = [&self.builds, &self.root].into_iter().find(|path| path.exists());
-        let path = there.unwrap_or(&self.common_dir);
+        let existing = [&self.builds, &self.root].into_iter().find(|path| path.exists());
+        let path = existing.unwrap_or(&self.common_dir);
         let disk = statvfs(path)
             .map_err(|error| Error::io("read the free disk space at", path, error.into()))?;
         Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
@@ -136,7 +139,7 @@ impl Workspace {
         let pattern = exclude_pattern(inside);
         let path = self.common_dir.join("info/exclude");
         let failed = |source| Error::io("exclude the builds from git in", &path, source);
-        let text = match fs::read(&path) {
+        let text = match state_file::read_foreign(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(failed)?,
         };
@@ -180,8 +183,8 @@ impl Workspace {
     pub(super) fn make_real_dir(&self, dir: &Path) -> Result<(), Error> {
         let failed = |source| Error::io("create the build directory", dir, source);
         match fs::symlink_metadata(dir) {
-            Ok(there) if there.is_dir() => Ok(()),
-            Ok(there) => Err(no_real_dir(dir, &there)),
+            Ok(metadata) if metadata.is_dir() => Ok(()),
+            Ok(metadata) => Err(no_real_dir(dir, &metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.sharing.create_dir_all(dir).map_err(failed)
             }
@@ -196,11 +199,13 @@ impl Workspace {
 pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
-    let made = match File::create(&new) {
+    let made = match state_file::create(Path::new(&new)) {
         // Another account's file: that process was killed before it could share the file.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             // If the file does not exist, the directory is not writable.
-            fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
+            fs::remove_file(&new)
+                .map_err(|_| error)
+                .and_then(|()| state_file::create(Path::new(&new)))
         }
         made => made,
     };
@@ -211,8 +216,8 @@ pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Re
 }
 
 /// Returns the error for a path that is not a directory.
-fn no_real_dir(dir: &Path, there: &fs::Metadata) -> Error {
-    let what = if there.is_symlink() { "a symbolic link" } else { "not a directory" };
+fn no_real_dir(dir: &Path, metadata: &fs::Metadata) -> Error {
+    let what = if metadata.is_symlink() { "a symbolic link" } else { "not a directory" };
     let message = format!("cannot write builds to `{}`: it is {what}", dir.display());
     Error::new(ErrorKind::Unsupported, message)
         .with_path(dir)

@@ -3,11 +3,12 @@
 //!
 //! The file is a cache. Losing it only costs time.
 
-use std::{collections::BTreeSet, fs, io::Write};
+use std::{collections::BTreeSet, io::Write};
 
 use super::layout::Workspace;
 use crate::model::stored_names::state;
 use crate::util::header::is_newer_file;
+use crate::util::state_file;
 
 const HEADER: &str = "tinyci looked-at 1";
 
@@ -25,7 +26,7 @@ impl Workspace {
     /// Reads the decisions; empty if the file is missing or damaged.
     pub(crate) fn looked_at(&self) -> LookedAt {
         let read = || {
-            let text = fs::read_to_string(self.state_path(state::LOOKED_AT)).ok()?;
+            let text = state_file::read_text(&self.state_path(state::LOOKED_AT)).ok()?;
             // A file without this last line is truncated.
             let mut lines = text.strip_suffix("end\n")?.lines();
             let (header, state_key) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
@@ -53,6 +54,8 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::TestRepo;
 

@@ -138,7 +138,7 @@ fn octal(digits: &[u8; 3]) -> Option<u8> {
 /// Returns the visible mounts in this tree. Ignores unreadable directories.
 fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
     let device = |path: &Path| fs::symlink_metadata(path).map(|it| (it.dev(), it.is_dir()));
-    let Some(Ok((home, _))) = tree.parent().map(device) else { return Vec::new() };
+    let Some(Ok((tree_device, _))) = tree.parent().map(device) else { return Vec::new() };
     let mut found = Vec::new();
     let mut left = vec![tree];
     while let Some(path) = left.pop() {
@@ -146,7 +146,7 @@ fn by_walking(tree: PathBuf) -> Vec<PathBuf> {
             _ if is_mount_root(CWD, &path) => found.push(path),
             // Files of one file system can have different devices (overlays), but directories
             // cannot.
-            Ok((there, true)) if there != home => found.push(path),
+            Ok((entry_device, true)) if entry_device != tree_device => found.push(path),
             Ok((_, true)) => {
                 let entries = fs::read_dir(&path).into_iter().flatten().flatten();
                 left.extend(entries.map(|entry| entry.path()));

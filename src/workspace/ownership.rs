@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::stored_names::{builds, state};
+use crate::util::state_file;
 use crate::{
     model::error::{Error, ErrorKind},
     rules::retention::BuildName,
@@ -190,7 +191,7 @@ impl Workspace {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
         let failed = |source| Error::io("lock the directory", &dir, source);
-        let file = File::open(&dir).map_err(failed)?;
+        let file = state_file::open_dir(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(MarkLock(file))
     }
@@ -202,9 +203,10 @@ impl Workspace {
     fn ownership(&self) -> Result<Ownership, Error> {
         let identity = self.identity()?;
         let found = read(&self.builds_dir().join(builds::OWNER))?;
-        if let (Identity::Own { mark, from: None }, StoredMark::Mark(there)) = (&identity, &found)
-            && there.id == mark.id
-            && self.is_at_path_of(there)
+        if let (Identity::Own { mark, from: None }, StoredMark::Mark(other_mark)) =
+            (&identity, &found)
+            && other_mark.id == mark.id
+            && self.is_at_path_of(other_mark)
         {
             return Ok(Ownership::Ours);
         }
@@ -218,11 +220,17 @@ impl Workspace {
         let other = match (&found, &identity) {
             (StoredMark::Nothing, _) => self.owner_by_place(&builds)?,
             (StoredMark::Damaged, _) => Some(self.damaged_mark()),
-            (StoredMark::Mark(there), Identity::Copy { mark, of }) if there.id == mark.id => {
+            (StoredMark::Mark(other_mark), Identity::Copy { mark, of })
+                if other_mark.id == mark.id =>
+            {
                 Some(self.original_owner(of))
             }
-            (StoredMark::Mark(there), Identity::Own { mark, .. }) if there.id == mark.id => None,
-            (StoredMark::Mark(there), _) => Some(self.owner_of(there)),
+            (StoredMark::Mark(other_mark), Identity::Own { mark, .. })
+                if other_mark.id == mark.id =>
+            {
+                None
+            }
+            (StoredMark::Mark(other_mark), _) => Some(self.owner_of(other_mark)),
         };
         Ok(other
             .map_or_else(|| Ownership::Open(claim(identity, &found, true)), Ownership::OtherOwner))
@@ -235,11 +243,11 @@ impl Workspace {
             StoredMark::Mark(mark) => mark,
         };
         // The original may have been moved too. Its builds then have its new path.
-        let there = match read(&self.builds_dir().join(builds::OWNER))? {
-            StoredMark::Mark(there) if there.id == mark.id => Some(there),
+        let other_mark = match read(&self.builds_dir().join(builds::OWNER))? {
+            StoredMark::Mark(other_mark) if other_mark.id == mark.id => Some(other_mark),
             _ => None,
         };
-        let original = there.iter().chain([&mark]).find(|it| self.is_another(it));
+        let original = other_mark.iter().chain([&mark]).find(|it| self.is_another(it));
         if let Some(original) = original {
             return Ok(Identity::Copy { of: original.repository.clone(), mark });
         }
@@ -249,11 +257,11 @@ impl Workspace {
 
     /// Returns true if this repository is at the path of the mark. It may have several paths.
     fn is_at_path_of(&self, mark: &Mark) -> bool {
-        let here = self.common_dir();
+        let git_dir = self.common_dir();
         let device_and_inode = |path: &Path| fs::metadata(path).ok().map(|it| (it.dev(), it.ino()));
-        let there = Path::new(&mark.git_dir);
-        there == here
-            || device_and_inode(there).is_some_and(|there| device_and_inode(here) == Some(there))
+        let recorded = Path::new(&mark.git_dir);
+        recorded == git_dir
+            || device_and_inode(recorded).is_some_and(|it| device_and_inode(git_dir) == Some(it))
     }
 
     /// Returns true if the repository of a mark exists and is not this one. An unreadable
@@ -263,7 +271,7 @@ impl Workspace {
             return false;
         }
         match read(&Path::new(&mark.git_dir).join(state::DIR).join(state::ID)) {
-            Ok(StoredMark::Mark(there)) => there.id == mark.id,
+            Ok(StoredMark::Mark(other_mark)) => other_mark.id == mark.id,
             Ok(StoredMark::Nothing) => false,
             Ok(StoredMark::Damaged) | Err(_) => true,
         }
@@ -282,9 +290,10 @@ impl Workspace {
         !(is_nearer && builds.starts_with(owner) && self.is_another(mark))
     }
 
-    /// Returns the owner of a directory without a mark if its place shows one: the default builds
-    /// directory of another repository, or a directory inside a build, which would be removed with
-    /// it.
+    /// Returns the owner of a directory without a mark, if the directory's place shows one.
+    ///
+    /// This is the case for the default builds directory of another repository. A directory inside
+    /// a build also has an owner, because it would be removed with the build.
     fn owner_by_place(&self, builds: &Path) -> Result<Option<OtherOwner>, Error> {
         let owner = builds
             .parent()
@@ -419,7 +428,7 @@ fn claim(identity: Identity, found: &StoredMark, is_outside: bool) -> Claim {
 
 fn read(path: &Path) -> Result<StoredMark, Error> {
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-    match fs::read(path) {
+    match state_file::read(path) {
         Ok(text) => {
             let mark: Option<Value> = serde_json::from_slice(&text).ok();
             let v = mark.as_ref().and_then(|mark| mark.get("v")?.as_u64()).unwrap_or_default();

@@ -13,6 +13,7 @@ use std::{
 use super::layout::Workspace;
 use crate::model::error::Error;
 use crate::model::stored_names::state;
+use crate::util::state_file;
 
 /// One push, as lines of `old new ref`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,7 @@ impl Workspace {
         for entry in entries {
             let path = entry.map_err(failed)?.path();
             if is_push(&path) {
-                match fs::read(&path) {
+                match state_file::read(&path) {
                     Ok(lines) => found.push(Pushed { path, lines }),
                     // Another run has handled it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{error::Error, not_removed::NotRemoved},
     workspace::{
@@ -55,7 +56,7 @@ impl Workspace {
         }
         match build.take() {
             Ok(None) => None,
-            Ok(Some(_alone)) => gone(build.dir()),
+            Ok(Some(_alone)) => try_remove(build.dir()),
             Err(error) => Some(NotRemoved::new(build.dir(), &error)),
         }
     }
@@ -82,12 +83,14 @@ impl Scratch {
     /// [`Io`](crate::ErrorKind::Io) if the mark cannot be written.
     pub(crate) fn keep(self) -> Result<(), Error> {
         let path = self.build.dir().join(KEPT);
-        fs::write(&path, "").map_err(|source| Error::io("keep the export with", &path, source))
+        state_file::create(&path)
+            .map(drop)
+            .map_err(|source| Error::io("keep the export with", &path, source))
     }
 
     /// Removes it. Returns what could not be removed.
     pub(crate) fn remove(self) -> Option<NotRemoved> {
-        gone(self.build.dir())
+        try_remove(self.build.dir())
     }
 }
 
@@ -102,6 +105,6 @@ fn is_kept(mark: &Path) -> bool {
     age.is_some_and(|age| age < KEPT_TIME)
 }
 
-fn gone(path: &Path) -> Option<NotRemoved> {
+fn try_remove(path: &Path) -> Option<NotRemoved> {
     remove(path).err().map(|error| NotRemoved::new(path, &error))
 }

@@ -7,10 +7,12 @@
 
 use std::{
     fs, io,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::{
         error::Error,
@@ -68,7 +70,8 @@ impl Workspace {
         let unfinished = path.with_extension(UNFINISHED);
         let sharing = self.sharing();
         let written = (sharing.create_dir_all(&dir))
-            .and_then(|()| fs::write(&unfinished, request.text()))
+            .and_then(|()| state_file::create(&unfinished))
+            .and_then(|mut it| it.write_all(request.text().as_bytes()))
             .and_then(|()| sharing.adjust(&unfinished))
             .and_then(|()| fs::rename(&unfinished, &path));
         written.map_err(|source| Error::io("request a cancellation in", &path, source))?;
@@ -82,7 +85,7 @@ impl Workspace {
         let finished = paths.filter(|path| path.extension().is_none());
         let mut found: Vec<_> = finished
             .filter_map(|path| {
-                let request = StopRequest::parse(&fs::read_to_string(&path).ok()?)?;
+                let request = StopRequest::parse(&state_file::read_text(&path).ok()?)?;
                 Some((path, request))
             })
             .collect();

@@ -105,7 +105,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// True if the command records who ran it.
+    /// Returns true if the command records who ran it.
     pub(crate) fn records_person(&self) -> bool {
         let of_deployment = matches!(self, Self::Deploy(_) | Self::Rollback(_) | Self::Approve(_));
         of_deployment
@@ -114,7 +114,7 @@ impl Command {
     }
 }
 
-/// The command line for clap. The help of every command ends with its exit codes.
+/// Returns the command line for clap. The help of every command ends with its exit codes.
 pub(crate) fn command() -> clap::Command {
     Args::command().mut_subcommands(with_exit_codes)
 }

@@ -79,17 +79,17 @@ impl fmt::Display for Person {
 }
 
 impl Globals {
-    /// True if only errors and the requested output are printed.
+    /// Returns true if only errors and the requested output are printed.
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet && !self.no_quiet
     }
 
-    /// The directory in which the search for a repository starts.
+    /// Returns the directory in which the search for a repository starts.
     pub(crate) fn dir(&self) -> PathBuf {
         self.dir.clone().unwrap_or_else(|| PathBuf::from("."))
     }
 
-    /// A builder of an engine that passes the environment of this process to commands.
+    /// Returns a builder of an engine that passes the environment of this process to commands.
     fn builder(&self) -> EngineBuilder {
         let builder = Engine::builder(self.dir()).pass_all_env();
         match &self.asked_by {
@@ -131,7 +131,7 @@ impl Globals {
     }
 }
 
-/// The selection of these revisions and ranges; without any, all pending commits.
+/// Returns the selection of these revisions and ranges; without any, all pending commits.
 pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     let mut selection = Selection::pending();
     selection.selectors = revisions
@@ -144,7 +144,8 @@ pub(crate) fn selection_of(revisions: &[String]) -> Selection {
     selection
 }
 
-/// True if a word is a range. A ref name cannot contain `..`, and a revision cannot start with `^`.
+/// Returns true if a word is a range. A ref name cannot contain `..`, and a revision cannot start
+/// with `^`.
 pub(crate) fn is_range(word: &str) -> bool {
     word.contains("..") || word.starts_with('^')
 }

@@ -183,7 +183,7 @@ fn select(artifacts: Vec<Artifact>, paths: &[String]) -> Result<Vec<Artifact>, E
             true => None,
             false => Some(ArtifactPattern::parse(path).map_err(invalid)?),
         };
-        let adds = pattern.as_ref().is_none_or(|pattern| !pattern.takes_away());
+        let adds = pattern.as_ref().is_none_or(|pattern| !pattern.removes());
         let mut found = false;
         for (is_selected, artifact) in selected.iter_mut().zip(&artifacts) {
             if pattern.as_ref().map_or(artifact.path == *path, |it| it.matches(&artifact.path)) {

@@ -7,7 +7,7 @@ use crate::{
         error::Position,
         pipeline::{Phase, Pipeline, Step, Template, Warning},
     },
-    rules::{glob, interpolate::names_tag, shell_text},
+    rules::{glob, interpolate::uses_tag, shell_text},
 };
 
 /// Returns the warnings about a YAML pipeline, sorted by line.
@@ -49,7 +49,7 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
         return None;
     }
     let texts = step.commands().iter().chain(step.cwd.as_ref()).chain(step.env.values());
-    let with_placeholder = texts.into_iter().find(|text| names_tag(&text.text))?;
+    let with_placeholder = texts.into_iter().find(|text| uses_tag(&text.text))?;
     let message = format!(
         "`{}` uses the placeholder `tag` and fails if no tag was pushed; add a condition such as \
          `when: {{tag: 'v*'}}`",
@@ -60,11 +60,7 @@ fn tag_without_condition(pipeline: &Pipeline, step: &Step) -> Option<Warning> {
 
 /// Warns about a shell text of several lines that continues after a failed command.
 fn continues_after_failure(command: &Template) -> Option<Warning> {
-    let command_name = shell_text::lost_failure(&command.text)?;
-    let message = format!(
-        "a failure of `{command_name}` is ignored, because the next line runs anyway; write `set -e` as \
-         the first line"
-    );
+    let message = shell_text::lost_failure_warning(&command.text)?;
     Some(Warning::new(message, command.position))
 }
 

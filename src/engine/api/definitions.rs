@@ -16,7 +16,7 @@ pub enum DefinitionsFormat {
 }
 
 impl Checker {
-    /// Returns the reference of the script API. It contains phases, constants, functions with
+    /// Returns the reference of the script API. It contains steps, constants, functions with
     /// their parameters and results, options, the members of `ctx`, the functions of the language,
     /// and the API of tests.
     ///

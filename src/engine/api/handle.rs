@@ -30,6 +30,7 @@ use crate::{
         record::{Record, Summary},
         selection::Selection,
         setting::Setting,
+        work_limits::WorkLimits,
     },
     repo::{ForgetReport, MergeReport, Repo},
     rules::interpolate::path_fault,
@@ -428,9 +429,9 @@ impl Engine {
             .map_err(|_| Error::unresolved_path(ErrorKind::InvalidArg, dir))?;
         let repo = self.shared.repo()?;
         let commit = repo.resolve(revision)?;
-        let view = CancelView::new(cancel, 1);
+        let limits = WorkLimits::new(&CancelView::new(cancel, 1), None);
         let options = ExportOptions::default();
-        let exported = export::export(&repo, commit, &dir, &options, &view)?;
+        let exported = export::export(&repo, commit, &dir, &options, &limits)?;
         Ok(Export {
             commit,
             files: exported.files,

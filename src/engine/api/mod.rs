@@ -1,24 +1,24 @@
 //! The calls of an engine, of its builder and of a checker.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `artifacts` | files that jobs kept, listed and read |
-//! | `run_step` | steps of one commit by hand |
-//! | `builder` | what a program sets before it opens an engine |
-//! | `check` | what is wrong with a config, found without running it |
-//! | `check_warnings` | what is valid and perhaps not meant |
+//! | `artifacts` | lists and reads the files that jobs kept |
+//! | `run_step` | runs single steps of a commit |
+//! | `builder` | the options of an engine, before it is opened |
+//! | `check` | checks configs without running them |
+//! | `check_warnings` | warnings about valid but probably unintended configs |
 //! | `checker` | [`Checker`](checker::Checker): configs and scripts without a repository |
-//! | `definitions` | the reference of what scripts can use |
-//! | `deployments` | deployments, approvals, what is deployed |
+//! | `definitions` | the reference of the script API |
+//! | `deployments` | deployments and approvals |
 //! | `folder` | the files of a directory, for scripts |
 //! | `dry_run` | what a run would do |
 //! | `handle` | [`Engine`](handle::Engine): opening, scanning, running, results |
-//! | `intervene` | canceling and skipping |
+//! | `intervene` | cancels jobs and skips commits |
 //! | `parser` | pipelines from text that is in no commit |
-//! | `retention` | old builds packed and removed |
-//! | `running` | a run, and what follows it |
-//! | `status` | how the repository is doing |
-//! | `suites` | the tests of a pipeline |
+//! | `retention` | packs and removes old builds |
+//! | `running` | a run, with the deployments and the pruning that follow it |
+//! | `status` | the state of the repository |
+//! | `suites` | runs the tests of a pipeline |
 
 pub(in crate::engine) mod artifacts;
 pub(in crate::engine) mod builder;

@@ -55,8 +55,8 @@ pub(in crate::engine) fn after_run(shared: &Shared, cancel: &CancelView) -> Vec<
         // Another process is packing or removing builds.
         Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Canceled) => {}
         Err(error) => warnings.push(format!("cannot {what} old builds: {}", error.report())),
-        Ok(left) => {
-            let new = left.iter().map(NotRemoved::to_string);
+        Ok(not_removed) => {
+            let new = not_removed.iter().map(NotRemoved::to_string);
             let new: Vec<String> = new.filter(|line| !warnings.contains(line)).collect();
             warnings.extend(new);
         }

@@ -11,7 +11,7 @@ use crate::{
             driver::prepare_builds,
             reports::record_of,
         },
-        step::{Steps, scripts::LoadedPipeline},
+        step::{JobLimits, Steps, scripts::LoadedPipeline},
     },
     export::{self, ExportOptions},
     model::{
@@ -26,7 +26,7 @@ use crate::{
     },
     process::Guard,
     repo::Repo,
-    rules::retest::JudgedFor,
+    rules::retest::TestedRef,
     util::suggestion::did_you_mean_or_list,
     workspace::{Build, Scratch},
 };
@@ -152,8 +152,8 @@ fn run_step(
     let mut reporter = single_steps.reporter(events);
     if options.keep && done.is_ok() {
         scratch.keep()?;
-    } else if let Some(left) = scratch.remove() {
-        reporter.warn(left.to_string());
+    } else if let Some(not_removed) = scratch.remove() {
+        reporter.warn(not_removed.to_string());
     }
     let record = done?;
     reporter.end(&record);
@@ -192,13 +192,13 @@ fn step_names(names: &[String]) -> Result<Vec<StepName>, Error> {
 fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
     let commit = repo.commit(repo.resolve(revision)?)?;
     let named = repo.ref_named(revision);
-    let tag = named.as_ref().and_then(JudgedFor::of_ref).and_then(|it| it.tag().cloned());
+    let tag = named.as_ref().and_then(TestedRef::of_ref).and_then(|it| it.tag().cloned());
     Ok(Job { tag, ..Job::new(commit, Trigger::Named) })
 }
 
 /// Returns true if this error makes a commit fail before its first step.
 fn is_config_error(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script)
+    error.is_fault_of_commit()
 }
 
 /// The steps to run, and their commit.
@@ -267,11 +267,12 @@ impl SingleSteps<'_> {
         let mut reporter = self.reporter(context.events);
         reporter.begin(self.job);
         self.env.take_notices().into_iter().for_each(|notice| reporter.warn(notice));
-        self.export(context, build, &mut reporter)?;
+        let limits = JobLimits::from_now(context.shared.settings.job_timeout);
+        self.export(context, build, limits, &mut reporter)?;
         let source = JobSource { forced: true, ..JobSource::of_job(self.job_id, self.job) };
         record.tags = source.tags(self.repo, self.commit());
         let (commit, approval_gate) = (self.commit(), None);
-        let inputs = StepInputs { commit, loaded, build, source, approval_gate };
+        let inputs = StepInputs { commit, loaded, build, source, limits, approval_gate };
         let mut steps = context.steps(self.repo, &reporter, inputs);
         steps.by_hand = true;
         let last = record_of(self.repo, self.commit().id)?;
@@ -308,11 +309,13 @@ impl SingleSteps<'_> {
         &self,
         context: &JobContext<'_>,
         build: &Build,
+        limits: JobLimits,
         reporter: &mut JobReporter,
     ) -> Result<(), Error> {
         let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
         let to = build.export_dir();
-        let exported = export::export(self.repo, self.commit().id, &to, &options, context.cancel)?;
+        let limits = limits.of_work(context.cancel);
+        let exported = export::export(self.repo, self.commit().id, &to, &options, &limits)?;
         exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
         reporter.emit(EventKind::Exported { dir: to });
         Ok(())

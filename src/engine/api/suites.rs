@@ -274,7 +274,7 @@ impl StepRunner for EngineRunner {
             TestSteps::One(name) => {
                 let so_far = so_far(&steps.progress);
                 let step = steps.step(name, so_far);
-                let outcome = step.as_ref().map_or(Outcome::Success, StepResult::counts);
+                let outcome = step.as_ref().map_or(Outcome::Success, StepResult::effective_outcome);
                 let remembered = steps.memory.remembered();
                 TestEnd {
                     outcome,

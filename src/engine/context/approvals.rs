@@ -121,10 +121,10 @@ impl Approvals {
     ) -> Result<Signature, Error> {
         if !signature.is_ssh() {
             let reason = "its signature is not made with an ssh key";
-            return Ok(Signature::Worthless(reason.to_owned()));
+            return Ok(Signature::Invalid(reason.to_owned()));
         }
         let unverified =
-            |reason: String| Signature::Worthless(format!("cannot verify its signature: {reason}"));
+            |reason: String| Signature::Invalid(format!("cannot verify its signature: {reason}"));
         let keyring = match Keyring::open(repo.signers()?, &self.env, &self.zone) {
             Ok(keyring) => keyring,
             Err(fault) => return Ok(unverified(fault)),
@@ -157,7 +157,7 @@ impl Approvals {
             let (principal, key) = (principal.clone(), key.fingerprint);
             return Ok(Signature::Of { principal, key, is_own });
         }
-        keyring.reason_not_approver(signature).map(Signature::Worthless)
+        keyring.reason_not_approver(signature).map(Signature::Invalid)
     }
 
     /// Returns the account of this machine that gave an approval.
@@ -170,9 +170,9 @@ impl Approvals {
             Ok(Some((_, Some(name)))) => Account::Approver(name),
             Ok(Some((number, None))) => {
                 let name = account_name(number, &self.env);
-                Account::Worthless(format!("it was given here by the account `{name}`, {UNLISTED}"))
+                Account::Invalid(format!("it was given here by the account `{name}`, {UNLISTED}"))
             }
-            Err(error) => Account::Worthless(format!(
+            Err(error) => Account::Invalid(format!(
                 "it was given here by an unknown account ({})",
                 error.report()
             )),

@@ -1,23 +1,23 @@
 //! State and services that the whole engine shares. This module imports no other module of the
 //! engine.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `approval_gate` | where a deployment asks whether a person approved |
-//! | `approvals` | which approvals count here, and why others do not |
+//! | `approval_gate` | decides whether a deployment has its approval |
+//! | `approvals` | which approvals count on this server, and why others do not |
 //! | `commit_signatures` | which commits need a signature, and who signed one |
-//! | `git_version` | which git this machine has |
+//! | `git_version` | the version of git on this machine |
 //! | `engine_call` | one call of an engine |
-//! | `host` | what the embedding program answers: hooks, commands |
-//! | `job_reporter` | what happens to one commit, told to its log and the observer |
-//! | `options` | what an embedding program set |
-//! | `process_env` | the environment of the process that makes a call, read once on its thread |
-//! | `pump` | events from the workers to the observer, in order |
+//! | `host` | calls to the embedding program: hooks, commands |
+//! | `job_reporter` | reports the progress of a job to its log and the observer |
+//! | `options` | the options of an embedding program |
+//! | `process_env` | the environment of the calling process, read once per call |
+//! | `pump` | delivers events from the workers to the observer, in order |
 //! | `registrations` | what a program registers for scripts, to run them or to check them |
 //! | `secrets` | where secrets come from, and which commits may have them |
-//! | `shared` | what all clones of an engine have in common |
-//! | `signatures` | whose key signed |
-//! | `threads` | threads that scripts and deep trees fit on |
+//! | `shared` | the state that all clones of an engine share |
+//! | `signatures` | ssh signatures of approvals |
+//! | `threads` | threads with a large stack |
 
 pub(in crate::engine) mod approval_gate;
 pub(in crate::engine) mod approvals;

@@ -1,9 +1,10 @@
 //! [`Shared`]: the state that all clones of an engine share.
 
 use super::{
+    commit_signatures::CommitSignatures,
     host::HostExecutor,
     options::Options,
-    pump::{self},
+    pump,
     secrets::{SecretPolicy, Secrets},
 };
 use crate::{
@@ -56,6 +57,12 @@ impl Shared {
     pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
             .shared(self.sharing)
+    }
+
+    /// Returns the rules for signatures of commits.
+    pub(in crate::engine) fn commit_signatures(&self) -> CommitSignatures {
+        let (refs, env) = (self.settings.require_signed.clone(), self.verifier_env.clone());
+        CommitSignatures::new(refs, env, self.zone.clone())
     }
 
     /// Returns the rules for the secrets of this commit.

@@ -49,7 +49,7 @@ pub(crate) fn sign_approval(
     git_dir.push(repo.git_dir());
     let args = ["-c", "i18n.commitEncoding=UTF-8", "commit-tree", "-S", "-F", "-", &tree];
     let args: Vec<&OsStr> = [&*git_dir].into_iter().chain(args.map(OsStr::new)).collect();
-    let answer = process::ask("git", &args, repo.root(), &env, text.as_bytes())?;
+    let answer = process::run_helper("git", &args, repo.root(), &env, text.as_bytes())?;
     let id = answer.passed.then(|| answer.out.trim().parse::<CommitId>().ok()).flatten();
     id.ok_or_else(|| {
         let message = format!("cannot sign the approval: {}", answer.complaint);
@@ -117,7 +117,7 @@ impl<'a> Keyring<'a> {
     ///
     /// # Errors
     ///
-    /// As [`process::ask`], or [`Io`](ErrorKind::Io) if the signature cannot be written to a file.
+    /// As [`process::run_helper`], or [`Io`](ErrorKind::Io) if the signature cannot be written to a file.
     pub(crate) fn key_of(
         &self,
         commit: &CommitSignature,
@@ -169,8 +169,8 @@ impl<'a> Keyring<'a> {
             return Ok(format!("its signature is invalid ({})", validity.complaint));
         }
         let key = fingerprint(&validity.out);
-        let known = self.ask(commit, "find-principals", None)?;
-        let Some(principal) = known.out.lines().next().filter(|_| known.passed) else {
+        let principals = self.ask(commit, "find-principals", None)?;
+        let Some(principal) = principals.out.lines().next().filter(|_| principals.passed) else {
             let file = self.allowed.display();
             return Ok(format!("`{file}` did not list its key {key} at that time"));
         };
@@ -187,11 +187,11 @@ impl<'a> Keyring<'a> {
     ///
     /// # Errors
     ///
-    /// As [`process::ask`].
+    /// As [`process::run_helper`].
     pub(crate) fn lists(&self, principal: &str) -> Result<bool, Error> {
         let args = ["-Y", "match-principals", "-I", principal, "-f"].map(OsStr::new);
         let args: Vec<&OsStr> = args.into_iter().chain([self.allowed.as_os_str()]).collect();
-        let answer = process::ask(&self.program, &args, Path::new("/"), self.env, b"")?;
+        let answer = process::run_helper(&self.program, &args, Path::new("/"), self.env, b"")?;
         // A version that does not support this command ends its output with a usage text.
         Ok(answer.passed || answer.complaint.starts_with("ssh-keygen "))
     }
@@ -222,7 +222,7 @@ impl<'a> Keyring<'a> {
                 args.extend([OsStr::new("-r"), revoked.as_os_str()]);
             }
         }
-        process::ask(&self.program, &args, Path::new("/"), self.env, &commit.payload)
+        process::run_helper(&self.program, &args, Path::new("/"), self.env, &commit.payload)
     }
 }
 

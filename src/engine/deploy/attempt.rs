@@ -35,7 +35,7 @@ use crate::{
 use std::sync::Arc;
 
 use super::{
-    super::step::Steps,
+    super::step::{JobLimits, Steps},
     build::{self, Found},
     candidate::{Candidate, CandidateSearch},
     identity::Identity,
@@ -127,11 +127,11 @@ pub(super) fn provide(
 ) -> Result<Provided, Error> {
     let decision = Decision::new(shared, env, environment, request)?;
     let Decision { repo, candidate, deployment, .. } = decision;
-    let lacking = match request.bare {
+    let reason = match request.bare {
         true => None,
-        false => build::lacking(shared, &repo, &candidate, &deployment.id, cancel)?,
+        false => build::rebuild_reason(shared, &repo, &candidate, &deployment.id, cancel)?,
     };
-    let Some(lacking) = lacking else {
+    let Some(reason) = reason else {
         return Ok(Provided { request: request.clone(), rebuilt: None, failed: None });
     };
     let rebuilt = rebuild(shared, env, &candidate, &deployment.id, cancel, events)?;
@@ -147,7 +147,7 @@ pub(super) fn provide(
         true => None,
         false => {
             let outcome = rebuilt.record.outcome;
-            Some(not_begun(shared, &candidate, deployment, lacking, outcome, events))
+            Some(not_begun(shared, &candidate, deployment, reason, outcome, events))
         }
     };
     Ok(Provided { request, rebuilt: Some(rebuilt), failed })
@@ -159,7 +159,7 @@ fn not_begun(
     shared: &Shared,
     candidate: &Candidate,
     mut deployment: Deployment,
-    lacking: BuildState,
+    reason: BuildState,
     outcome: Outcome,
     events: &Sender,
 ) -> Deployment {
@@ -168,7 +168,7 @@ fn not_begun(
         Outcome::Canceled => DeployOutcome::Canceled,
         _ => DeployOutcome::Failure,
     };
-    let state = match lacking {
+    let state = match reason {
         BuildState::OtherBranch { .. } => "of another branch",
         _ => "missing",
     };
@@ -394,14 +394,18 @@ impl<'a> Attempt<'a> {
         let before = self.deployment.previous.filter(|from| *from != self.deployment.commit);
         let before = before.map(|id| self.repo.commit_for(id, None)).transpose();
         let not_removed = before.and_then(|before| {
-            let mut left = Vec::new();
+            let mut not_removed = Vec::new();
             for commit in before.iter().chain([&self.candidate.commit]) {
-                left.extend(live::remove_unused_exports(self.context.shared, &self.repo, commit)?);
+                not_removed.extend(live::remove_unused_exports(
+                    self.context.shared,
+                    &self.repo,
+                    commit,
+                )?);
             }
-            Ok(left)
+            Ok(not_removed)
         });
         match not_removed {
-            Ok(left) => left.iter().for_each(|left| reporter.warn(left.to_string())),
+            Ok(not_removed) => not_removed.iter().for_each(|it| reporter.warn(it.to_string())),
             Err(error) => reporter.warn(format!(
                 "cannot remove an export that is no longer deployed: {}",
                 error.report()
@@ -430,12 +434,12 @@ impl<'a> Attempt<'a> {
         self.deployment.finished = Some(self.deployment.started);
         let waiting = self.deployment.clone();
         self.record(|ledger| {
-            let known = ledger.deployments.first().is_some_and(|newest| {
+            let is_recorded = ledger.deployments.first().is_some_and(|newest| {
                 let same =
                     (newest.commit, &newest.config_blob) == (waiting.commit, &waiting.config_blob);
                 same && newest.outcome == DeployOutcome::AwaitingApproval
             });
-            Ok((!known).then(|| waiting.clone()))
+            Ok((!is_recorded).then(|| waiting.clone()))
         })?;
         let ended = Box::new(self.deployment.clone());
         reporter.emit(EventKind::DeployFinished { deployment: ended });
@@ -491,6 +495,7 @@ impl<'a> Attempt<'a> {
                 loaded: &candidate.loaded,
                 build: &build,
                 source,
+                limits: JobLimits::from_now(context.shared.settings.job_timeout),
                 approval_gate: Some(self.approval_gate.clone()),
             },
         );
@@ -602,7 +607,8 @@ impl<'a> Attempt<'a> {
         let (commit, id) = (&self.candidate.commit, self.deployment.id.as_str());
         let target =
             ExportTarget::additional(self.context.shared, &self.repo, self.build(), commit.id, id)?;
-        attempt::export_to(self.context, &self.repo, commit, &target, reporter, id)?;
+        let limits = JobLimits::from_now(self.context.shared.settings.job_timeout);
+        attempt::export_to(self.context, &self.repo, commit, &target, limits, reporter, id)?;
         Ok(target.build)
     }
 

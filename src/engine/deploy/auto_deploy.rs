@@ -1,5 +1,5 @@
 //! Automatic deployments after a push. They deploy the newest green commit of a pushed branch, or
-//! the commit of a pushed tag, if its config says `auto` and its conditions are met.
+//! the commit of a pushed tag. Its config must say `auto`, and its conditions must be met.
 //!
 //! Each push deploys its own commits, even if another process tested them. Of several commits in
 //! one push, only the newest is deployed. A commit whose deployment was tried once is left to
@@ -207,6 +207,15 @@ fn pushed_candidate(
 /// deployed.
 type FoundOrRefused<'a> = (Vec<(&'a Branch, CommitId)>, Option<Error>);
 
+/// A pushed tag that must not be deployed.
+struct RefusedTag<'a> {
+    branch: &'a Branch,
+    commit: CommitId,
+    name: &'a str,
+    /// False if that is the reason.
+    contains_deployed: bool,
+}
+
 /// The data for choosing what a push deploys.
 struct PushedCandidates<'a> {
     env: &'a ProcessEnv,
@@ -270,7 +279,7 @@ impl<'a> PushedCandidates<'a> {
             }
             let contains_deployed = self.newest.contains_deployed(*commit)?;
             if !contains_deployed || !self.newest.may_follow(*commit)? {
-                refused.push((branch, *commit, (name, contains_deployed)));
+                refused.push(RefusedTag { branch, commit: *commit, name, contains_deployed });
             } else if self.may_deploy(branch, *commit)? {
                 found.push((branch, *commit));
             }
@@ -278,12 +287,13 @@ impl<'a> PushedCandidates<'a> {
         if !found.is_empty() {
             return Ok((self.newest.single_newest(found)?.into_iter().collect(), None));
         }
-        let newest = self.newest.maxima(refused.iter().map(|(_, id, _)| *id).collect())?;
-        for (branch, id, tag) in refused.into_iter().filter(|(_, id, _)| newest.contains(id)) {
+        let newest = self.newest.maxima(refused.iter().map(|tag| tag.commit).collect())?;
+        for tag in refused.into_iter().filter(|tag| newest.contains(&tag.commit)) {
             // This includes a commit that was deployed before, because its pusher may expect it
             // again.
-            if self.deploys_automatically(branch, id)? {
-                return Ok((Vec::new(), Some(self.tag_refused_error(tag.0, tag.1))));
+            if self.deploys_automatically(tag.branch, tag.commit)? {
+                let error = self.tag_refused_error(tag.name, tag.contains_deployed);
+                return Ok((Vec::new(), Some(error)));
             }
         }
         Ok((Vec::new(), unsigned))

@@ -85,7 +85,7 @@ pub(in crate::engine) fn find(
 /// # Errors
 ///
 /// As [`unpack`], and errors while its records are read.
-pub(super) fn lacking(
+pub(super) fn rebuild_reason(
     shared: &Shared,
     repo: &Repo,
     candidate: &Candidate,

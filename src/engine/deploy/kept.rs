@@ -26,7 +26,7 @@ pub(in crate::engine) struct Keeper<'a> {
     repo: Repo,
     /// The builds that the repository protects, and the deployment histories that this was read
     /// from.
-    known: Option<(Vec<(String, CommitId)>, Kept)>,
+    cached: Option<(Vec<(String, CommitId)>, Kept)>,
 }
 
 /// The newest success of a branch, if it has a build.
@@ -50,7 +50,7 @@ enum DeployRulesOf {
 
 impl<'a> Keeper<'a> {
     pub(in crate::engine) fn new(shared: &'a Shared) -> Result<Self, Error> {
-        Ok(Self { shared, repo: shared.repo()?, known: None })
+        Ok(Self { shared, repo: shared.repo()?, cached: None })
     }
 
     /// Returns the builds that stay. These are deployed and earlier releases, those being
@@ -62,11 +62,11 @@ impl<'a> Keeper<'a> {
     /// may be packed or removed, because the unknown build might be deployed.
     pub(in crate::engine) fn kept(&mut self) -> Result<Kept, Error> {
         let tips = self.repo.deploy_tips()?;
-        let mut kept = match self.known.take() {
+        let mut kept = match self.cached.take() {
             Some((read_from, kept)) if read_from == tips => kept,
             _ => self.by_repository()?,
         };
-        self.known = Some((tips, kept.clone()));
+        self.cached = Some((tips, kept.clone()));
         for pin in self.shared.workspace().pins(&self.shared.settings.pins)? {
             kept.build(&pin.build, format!("`{}` links to it", pin.link.display()));
         }
@@ -75,15 +75,15 @@ impl<'a> Keeper<'a> {
 
     fn by_repository(&self) -> Result<Kept, Error> {
         let mut kept = Kept::default();
-        let known = self.repo.known_deployments()?;
-        if let Some(environment) = known.unknown.first() {
+        let deployments = self.repo.known_deployments()?;
+        if let Some(environment) = deployments.unknown.first() {
             return Err(unknown(environment));
         }
-        for (environment, ledger) in &known.lost {
+        for (environment, ledger) in &deployments.lost {
             self.add_history(environment, ledger, &mut kept);
         }
         let mut ledgers: BTreeMap<String, DeploymentHistory> =
-            known.histories.into_iter().collect();
+            deployments.histories.into_iter().collect();
         let branches = self.repo.branch_list()?;
         let successes = self.successes(&branches)?;
         let mut reported = HashSet::new();
@@ -148,16 +148,16 @@ impl<'a> Keeper<'a> {
 
     /// Returns the newest success of each branch, if it has a build.
     fn successes<'b>(&self, branches: &'b [Branch]) -> Result<Vec<Success<'b>>, Error> {
-        let (mut known, mut read) = (HashMap::new(), HashMap::new());
+        let (mut results, mut rules_by_commit) = (HashMap::new(), HashMap::new());
         let mut found = Vec::new();
         for branch in branches {
-            let Some(id) = self.newest_success(branch.tip, &mut known)? else { continue };
+            let Some(id) = self.newest_success(branch.tip, &mut results)? else { continue };
             let commit = self.repo.commit_for(id, None)?;
             if !self.shared.workspace().build(&commit.build_name()).exists() {
                 continue;
             }
             let mut deploy_rules =
-                |id| read.entry(id).or_insert_with(|| self.deploy_rules(id)).clone();
+                |id| rules_by_commit.entry(id).or_insert_with(|| self.deploy_rules(id)).clone();
             let (own, of_tip) = (deploy_rules(id), deploy_rules(branch.tip));
             let is_unreadable =
                 [&own, &of_tip].into_iter().any(|it| matches!(it, DeployRulesOf::Unreadable));
@@ -176,16 +176,16 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Returns the newest success on the first-parent line of a tip. `known` contains the results
+    /// Returns the newest success on the first-parent line of a tip. `results` contains the results
     /// for commits that were visited before, because branches share most of their history.
     fn newest_success(
         &self,
         tip: CommitId,
-        known: &mut HashMap<CommitId, Option<CommitId>>,
+        results: &mut HashMap<CommitId, Option<CommitId>>,
     ) -> Result<Option<CommitId>, Error> {
         let (mut visited, mut next, mut found) = (Vec::new(), Some(tip), None);
         while let Some(id) = next.filter(|_| visited.len() < COMMITS_MAX) {
-            if let Some(result) = known.get(&id) {
+            if let Some(result) = results.get(&id) {
                 found = *result;
                 break;
             }
@@ -198,7 +198,7 @@ impl<'a> Keeper<'a> {
             let commit = self.repo.commit_for(id, None).ok();
             next = commit.and_then(|commit| commit.parents.first().copied());
         }
-        known.extend(visited.into_iter().map(|id| (id, found)));
+        results.extend(visited.into_iter().map(|id| (id, found)));
         Ok(found)
     }
 }

@@ -1,18 +1,18 @@
 //! Deployments of green commits.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `approve` | giving an approval, and what there is of them |
-//! | `candidate` | which commit is meant, and whether it may be deployed |
-//! | `newest` | which commit is deployed if nobody named one |
-//! | `attempt` | one deployment: lock, entry, phase, entry |
-//! | `build` | whether what a job built and tested is there |
-//! | `rebuild` | a build that is gone, made again |
-//! | `identity` | who deploys |
-//! | `retire` | the end of an environment |
-//! | `kept` | which builds are neither packed nor removed |
-//! | `deploy_plan` | what a deployment would do |
-//! | `auto_deploy` | what follows a push by itself |
+//! | `approve` | gives approvals, and finds those of a plan |
+//! | `candidate` | the commit to deploy, and the checks whether it may be deployed |
+//! | `newest` | chooses the commit if the caller names none |
+//! | `attempt` | one deployment: lock, first entry, phase, last entry |
+//! | `build` | finds the build to deploy |
+//! | `rebuild` | makes a missing build again |
+//! | `identity` | the person who deploys |
+//! | `retire` | retires an environment |
+//! | `kept` | the builds that are neither packed nor removed |
+//! | `deploy_plan` | plans of deployments |
+//! | `auto_deploy` | automatic deployments after a push |
 //!
 //! The rules for an environment's history are in `ledger`; `repo` stores the history.
 

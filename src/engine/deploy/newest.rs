@@ -24,6 +24,9 @@ use crate::{
     rules::ledger::DeploymentHistory,
 };
 
+/// The tip of a branch, with the branch if its commits need a signature.
+type SignedTip = (CommitId, Option<GitString>);
+
 /// Chooses among the branches of a repository, for one environment.
 pub(super) struct Newest<'a> {
     search: &'a CandidateSearch<'a>,
@@ -35,7 +38,7 @@ pub(super) struct Newest<'a> {
     former_tips: HashMap<GitString, Vec<CommitId>>,
     /// The newest green commit by branch tip and, if a signature is needed, by branch: several branches
     /// may have the same tip.
-    newest_green: RefCell<HashMap<(CommitId, Option<GitString>), Option<CommitId>>>,
+    newest_green: RefCell<HashMap<SignedTip, Option<CommitId>>>,
     rules: RefCell<HashMap<CommitId, Option<DeployRules>>>,
     /// Why the signature of a commit does not count for a branch.
     flaws: RefCell<HashMap<(CommitId, GitString), Option<String>>>,
@@ -78,11 +81,11 @@ impl<'a> Newest<'a> {
     /// if several are equally new, or the newest of HEAD's branch cannot be deployed; an older one
     /// would be a surprise.
     pub(super) fn choose(&self) -> Result<Candidate, Error> {
-        let (mut found, mut lacking, mut has_candidates) = (Vec::new(), Vec::new(), false);
+        let (mut found, mut without_deployed, mut has_candidates) = (Vec::new(), Vec::new(), false);
         for branch in self.branches {
             match self.offer(branch)? {
                 Offer::Elsewhere => {}
-                Offer::Lacks(id) => lacking.push((branch, id)),
+                Offer::Lacks(id) => without_deployed.push((branch, id)),
                 Offer::Found(ids) => {
                     has_candidates = true;
                     found.extend(ids.into_iter().map(|id| (branch, id)));
@@ -93,9 +96,9 @@ impl<'a> Newest<'a> {
             return self.candidate(branch, id);
         }
         if has_candidates {
-            lacking.clear();
+            without_deployed.clear();
         }
-        let Some((branch, id)) = self.single_newest(lacking)? else {
+        let Some((branch, id)) = self.single_newest(without_deployed)? else {
             return Err(self.nothing_error()?);
         };
         Ok(Candidate { removes_deployed: true, ..self.candidate(branch, id)? })
@@ -180,15 +183,15 @@ impl<'a> Newest<'a> {
         let repo = self.search.repo;
         let mut newest: Vec<CommitId> = Vec::new();
         for id in ids {
-            let (mut is_contained, mut left) = (false, Vec::new());
+            let (mut is_contained, mut kept) = (false, Vec::new());
             for other in newest {
                 is_contained = is_contained || repo.reaches(other, id)?;
                 if is_contained || !repo.reaches(id, other)? {
-                    left.push(other);
+                    kept.push(other);
                 }
             }
-            left.extend((!is_contained).then_some(id));
-            newest = left;
+            kept.extend((!is_contained).then_some(id));
+            newest = kept;
         }
         Ok(newest)
     }
@@ -259,8 +262,8 @@ impl<'a> Newest<'a> {
         Ok(found)
     }
 
-    /// Returns the former tips of the branch that may be deployed, are not on its first-parent
-    /// line, and are not contained in the commit from that line.
+    /// Returns the former tips of the branch that may be deployed and are not on its first-parent
+    /// line. Those that the commit from that line contains are left out.
     fn former_tips_above(
         &self,
         branch: &Branch,
@@ -269,8 +272,8 @@ impl<'a> Newest<'a> {
         let Some(seen) = self.former_tips.get(&branch.name) else { return Ok(Vec::new()) };
         let above = self.search.repo.commits_above(branch.tip, on_line)?;
         let above: HashSet<CommitId> = above.into_iter().collect();
-        let (mut found, mut known) = (Vec::new(), HashSet::new());
-        for id in seen.iter().rev().filter(|id| above.contains(id) && known.insert(**id)) {
+        let (mut found, mut visited) = (Vec::new(), HashSet::new());
+        for id in seen.iter().rev().filter(|id| above.contains(id) && visited.insert(**id)) {
             let is_eligible = self.is_eligible(*id, branch)?
                 && self.contains_deployed(*id)?
                 && self.may_follow(*id)?;
@@ -331,8 +334,11 @@ impl<'a> Newest<'a> {
                 }
                 Some(Outcome::Success) => {
                     match (self.missing_required(newer)?, self.flaw(newer, branch)) {
-                        (Some(left), _) => {
-                            format!("it does not contain {}, which was rolled back", left.short())
+                        (Some(required), _) => {
+                            format!(
+                                "it does not contain {}, which was rolled back",
+                                required.short()
+                            )
                         }
                         (None, Some(flaw)) => flaw,
                         (None, None) => format!("it was never the tip of `{}`", branch.name),
@@ -360,10 +366,10 @@ impl<'a> Newest<'a> {
             self.search.rules(id, &loaded.pipeline)?;
         }
         let (why, hint) = match (self.deployed, self.required.first()) {
-            (Some(deployed), Some(left)) => (
+            (Some(deployed), Some(required)) => (
                 format!(
                     "{} was rolled back, and no newer green commit contains it; {} stays deployed",
-                    left.short(),
+                    required.short(),
                     deployed.short()
                 ),
                 format!("`tinyci deploy COMMIT --to {environment}` deploys another commit"),

@@ -104,7 +104,7 @@ pub(super) fn rebuild(
         Error::new(ErrorKind::Canceled, message)
     })?;
     let requests_before = workspace.wake_count()?;
-    let record = match build::lacking(shared, &shared.repo()?, candidate, id, cancel) {
+    let record = match build::rebuild_reason(shared, &shared.repo()?, candidate, id, cancel) {
         Ok(None) => Ok(None),
         Ok(Some(_)) => rebuild_under(shared, env, &lock, commit, cancel, events).map(Some),
         Err(error) => Err(error),

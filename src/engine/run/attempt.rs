@@ -26,6 +26,7 @@ use crate::{
         record::Record,
         request_context::RequestContext,
         step::{Facts, Progress},
+        work_limits::WorkLimits,
     },
     process::Guard,
     repo::{Replace, Repo, Written},
@@ -92,6 +93,7 @@ pub(in crate::engine) fn attempt(
         ..Record::begun(job_id.clone(), &job.commit, SystemTime::now())
     };
     let mut reporter = JobReporter::new(context.events, context.logs, &job.commit, &job_id);
+    repo.malformed_fields(job.commit.id).into_iter().for_each(|sentence| reporter.warn(sentence));
     if let Some(skipped) = skip_intervention(repo, job) {
         reporter.warn(format!(
             "skipped {}; testing it anyway, because this is a retry",
@@ -119,9 +121,11 @@ pub(in crate::engine) fn attempt(
     record.duration = clock.elapsed();
     let kept = keep(repo, job, &mut record, &mut reporter);
     let updated =
-        update_attempts(state, job, &record, result.uncounted).and_then(|()| match &result.lacks {
-            Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
-            None => Ok(()),
+        update_attempts(state, job, &record, result.uncounted).and_then(|()| {
+            match &result.missing_secret {
+                Some(secret) => state.attempts.set_missing_secret(&record.commit, secret),
+                None => Ok(()),
+            }
         });
     state.lock.withdraw(record.commit);
     reporter.report_log_fault();
@@ -175,24 +179,34 @@ struct JobResult {
     /// True if the script requested the removal of the export.
     discards: bool,
     /// The first secret that the server lacks.
-    lacks: Option<String>,
+    missing_secret: Option<String>,
 }
 
 impl JobResult {
     /// Returns the result of a job without a build.
     fn without_build(outcome: Outcome, reason: Option<String>) -> Self {
         let finished = clock::now_ms();
-        let (uncounted, built, discards, lacks) = (false, false, false, None);
-        Self { outcome, reason, uncounted, built, finished, discards, lacks }
+        let (uncounted, built, discards, missing_secret) = (false, false, false, None);
+        Self { outcome, reason, uncounted, built, finished, discards, missing_secret }
+    }
+}
+
+impl JobResult {
+    /// The result of a failed export: the job took too long, or what the error says.
+    fn of_export(error: &Error, limits: &WorkLimits) -> Self {
+        let is_late = error.kind() == ErrorKind::Canceled && limits.is_late();
+        match is_late {
+            true => Self::without_build(Outcome::TimedOut, Some(error.report())),
+            false => Self::from(error),
+        }
     }
 }
 
 impl From<&Error> for JobResult {
-    /// Converts an error before the first step. Its kind decides between failure, cancellation and
-    /// error.
+    /// An error on the way to the first step.
     fn from(error: &Error) -> Self {
         let outcome = match error.kind() {
-            ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
+            _ if error.is_fault_of_commit() => Outcome::Failure,
             ErrorKind::Canceled => Outcome::Canceled,
             _ => Outcome::Error,
         };
@@ -259,7 +273,7 @@ fn stamp(
 ) -> Result<(), Error> {
     let has_verdict = result.outcome.verdict().is_some();
     if target.is_additional() && !(result.built && has_verdict) {
-        target.build.discard()?.into_iter().for_each(|left| reporter.warn(left.to_string()));
+        target.build.discard()?.into_iter().for_each(|it| reporter.warn(it.to_string()));
         return Ok(());
     }
     if !has_verdict {
@@ -326,19 +340,26 @@ fn run(
         let reason = Some(left_out_sentence(&record.left_out, &unmet.reason));
         return Ok(JobResult::without_build(Outcome::Skipped, reason));
     }
-    let lacking = dry_run::lacking_secret(context.call(), repo, job, &loaded)?;
-    if let Some((secret, error)) = lacking {
-        return Ok(JobResult { lacks: Some(secret), ..JobResult::from(&error) });
+    let missing = dry_run::lacking_secret(context.call(), repo, job, &loaded)?;
+    if let Some((secret, error)) = missing {
+        return Ok(JobResult { missing_secret: Some(secret), ..JobResult::from(&error) });
     }
-    export_to(context, repo, &job.commit, target, reporter, &record.job_id)?;
+    let limits = JobLimits::from_now(context.shared.settings.job_timeout);
+    let exported = export_to(context, repo, &job.commit, target, limits, reporter, &record.job_id);
+    if let Err(error) = exported {
+        return Ok(JobResult::of_export(&error, &limits.of_work(context.cancel)));
+    }
     let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
-    let mut steps =
-        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let mut steps = context.steps(
+        repo,
+        reporter,
+        StepInputs { commit, loaded, build, source, limits, approval_gate },
+    );
     let walked = steps.walk(&|name| state.lock.announce_step(job.commit.id, name.as_str()));
     let unsupported = |error: &Error| error.kind() == ErrorKind::Unsupported;
     let uncounted = walked.steps.iter().filter_map(|step| step.error.as_ref()).any(unsupported);
     let outcome = walked.outcome;
-    let lacks = steps.memory.lacking();
+    let missing_secret = steps.memory.missing_secret();
     let reason = steps.keep(walked, record);
     kept_artifacts::limit(record, build, reporter);
     let discards = steps.discards_export();
@@ -346,7 +367,7 @@ fn run(
         steps.remove_export(build, reporter);
     }
     let finished = clock::now_ms();
-    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, lacks })
+    Ok(JobResult { outcome, reason, uncounted, built: true, finished, discards, missing_secret })
 }
 
 /// Returns the condition of the pipeline itself that skips the whole commit, if there is one.
@@ -381,13 +402,18 @@ fn clean_up_after(
     let source = JobSource::of_job(&record.job_id, job);
     record.tags = source.tags(repo, &job.commit);
     reporter.warn("invalid config: running only its `after_all`".to_owned());
-    if let Err(fault) = export_to(context, repo, &job.commit, target, reporter, &record.job_id) {
+    let limits = JobLimits::from_now(context.shared.settings.job_timeout);
+    let exported = export_to(context, repo, &job.commit, target, limits, reporter, &record.job_id);
+    if let Err(fault) = exported {
         reporter.warn(format!("cannot run `after_all`: {}", fault.report()));
         return Err(error);
     }
     let (commit, loaded, approval_gate) = (&job.commit, &loaded, None);
-    let mut steps =
-        context.steps(repo, reporter, StepInputs { commit, loaded, build, source, approval_gate });
+    let mut steps = context.steps(
+        repo,
+        reporter,
+        StepInputs { commit, loaded, build, source, limits, approval_gate },
+    );
     let begins = |name: StepName| state.lock.announce_step(job.commit.id, name.as_str());
     let walked = steps.walk_after(Outcome::Failure, &begins);
     let outcome = walked.outcome;
@@ -478,6 +504,7 @@ pub(in crate::engine) struct StepInputs<'s, 'a> {
     pub(in crate::engine) loaded: &'s LoadedPipeline,
     pub(in crate::engine) build: &'a Build,
     pub(in crate::engine) source: JobSource<'a>,
+    pub(in crate::engine) limits: JobLimits,
     /// Asks for the approval of a deployment.
     pub(in crate::engine) approval_gate: Option<ApprovalGate>,
 }
@@ -498,7 +525,7 @@ impl JobContext<'_> {
         &self,
         repo: &Repo,
         reporter: &JobReporter,
-        StepInputs { commit, loaded, build, source, approval_gate }: StepInputs<'s, '_>,
+        StepInputs { commit, loaded, build, source, limits, approval_gate }: StepInputs<'s, '_>,
     ) -> Steps<'s> {
         let shared = self.shared;
         let effects = RealEffects {
@@ -521,7 +548,6 @@ impl JobContext<'_> {
             deadline: None,
             cancel: self.cancel.with_threshold(1),
         };
-        let limits = JobLimits::from_now(shared.settings.job_timeout);
         let (facts, change_check) =
             (source.facts(shared, repo, commit), ChangeCheck::new(&loaded.pipeline, source.forced));
         let export_dir = build.export_dir().to_string_lossy().into_owned();
@@ -554,18 +580,20 @@ pub(in crate::engine) fn export_to(
     repo: &Repo,
     commit: &Commit,
     target: &ExportTarget,
+    limits: JobLimits,
     reporter: &mut JobReporter,
     job_id: &str,
 ) -> Result<(), Error> {
     let (build, started) = (&target.build, clock::now_ms());
     let export = ExportPlace::named(build.export_name());
     let stamp = JobStamp::begun(job_id.to_owned(), started, export);
-    target.prepare(&stamp)?.iter().for_each(|left| reporter.warn(left.to_string()));
+    target.prepare(&stamp)?.iter().for_each(|it| reporter.warn(it.to_string()));
     let temp = build.export_temp(job_id);
     let options = ExportOptions { sharing: build.sharing(), ..ExportOptions::default() };
-    let exported = export::export(repo, commit.id, &temp, &options, context.cancel)?;
-    let left = build.publish(job_id)?;
-    left.into_iter().for_each(|left| reporter.warn(left.to_string()));
+    let exported =
+        export::export(repo, commit.id, &temp, &options, &limits.of_work(context.cancel))?;
+    let not_removed = build.publish(job_id)?;
+    not_removed.into_iter().for_each(|it| reporter.warn(it.to_string()));
     exported.warnings.into_iter().for_each(|warning| reporter.warn(warning));
     let dir = build.export_dir();
     reporter.emit(EventKind::Exported { dir });

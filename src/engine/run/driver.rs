@@ -21,7 +21,7 @@ use crate::{
     },
     process::Guard,
     repo::Repo,
-    rules::{plan::plan, retest::JudgedFor},
+    rules::{plan::plan, retest::TestedRef},
     util::suggestion::hinted,
     workspace::{Attempts, Logs, Pushed, RunLock, Workspace},
 };
@@ -208,8 +208,8 @@ impl<'a> RunDriver<'a> {
             let commit = self.repo.commit_for(id, branch)?;
             let Some(record) = write_skip(self.shared, &self.repo, &commit, &by)? else { continue };
             self.attempted.insert(id);
-            let run = Some(record.job_id.as_str().into());
-            let meta = EventMeta { commit: Some(id), job_id: run, ..pump::meta() };
+            let job_id = Some(record.job_id.as_str().into());
+            let meta = EventMeta { commit: Some(id), job_id, ..pump::meta() };
             let kind = EventKind::JobFinished { record: Box::new(record.clone()) };
             self.events.send(Event::new(meta, kind));
             self.summary.records.push(record);
@@ -272,7 +272,7 @@ impl<'a> RunDriver<'a> {
         let Self { shared, selection, wait, repo, cancel, events, .. } = self;
         match lock_wait::wait(shared, selection, *wait, repo, cancel, events)? {
             WaitResult::Acquired(lock) => return Ok(Some(lock)),
-            WaitResult::Tested(settled) => self.summary.already_tested.extend(settled),
+            WaitResult::Tested(verdicts) => self.summary.already_tested.extend(verdicts),
             WaitResult::Canceled => self.summary.canceled = true,
         }
         Ok(None)
@@ -286,7 +286,7 @@ impl<'a> RunDriver<'a> {
                 break;
             }
             match self.workspace.lock()? {
-                Some(again) => lock = again,
+                Some(retaken) => lock = retaken,
                 None => break,
             }
         }
@@ -351,8 +351,8 @@ impl<'a> RunDriver<'a> {
         let pushed = self.workspace.pushed()?;
         let jobs = self.find_jobs(&attempts)?;
         if !jobs.is_empty() && !self.cancel.is_canceled() {
-            let left = self.work(jobs, lock, guard, &attempts)?;
-            if !left && !self.cancel.is_canceled() {
+            let has_jobs_left = self.work(jobs, lock, guard, &attempts)?;
+            if !has_jobs_left && !self.cancel.is_canceled() {
                 self.forget_pushed(&pushed, &attempts)?;
             }
             return Ok(!self.must_yield_lock()?);
@@ -406,8 +406,8 @@ impl<'a> RunDriver<'a> {
     /// each ref that adds something, because a push may contain several.
     fn may_begin(&self, job: &Job) -> bool {
         let id = &job.commit.id;
-        let is_again = job.trigger == Trigger::Retest && self.skipped.contains(id);
-        is_again || !self.attempted.contains(id)
+        let is_retest_of_skipped = job.trigger == Trigger::Retest && self.skipped.contains(id);
+        is_retest_of_skipped || !self.attempted.contains(id)
     }
 
     /// Warns that a push requests more retests than the limit allows.
@@ -445,11 +445,11 @@ impl<'a> RunDriver<'a> {
             return Ok(true);
         }
         let Some(id) = self.repo.ref_tip(&update.reference)? else { return Ok(true) };
-        let tried = attempts.get(&id);
-        let is_out_of_attempts =
-            tried >= self.shared.settings.max_attempts && attempts.missing_secret(&id).is_none();
+        let attempt_count = attempts.get(&id);
+        let is_out_of_attempts = attempt_count >= self.shared.settings.max_attempts
+            && attempts.missing_secret(&id).is_none();
         // A retest without a verdict keeps the earlier verdict.
-        let is_done = |outcome| outcome != Outcome::Skipped || tried == 0;
+        let is_done = |outcome| outcome != Outcome::Skipped || attempt_count == 0;
         let is_settled = is_out_of_attempts || final_outcome(&self.repo, id)?.is_some_and(is_done);
         Ok(is_settled || !self.selection.is_configured(&self.repo, id)?)
     }
@@ -512,19 +512,20 @@ impl<'a> RunDriver<'a> {
         let work_result = workers::work(&context, state, jobs, &conditions);
         let canceled = work_result.records.iter().any(|record| record.outcome == Outcome::Canceled);
         // The cancellation of a single job does not cancel the run.
-        self.summary.canceled |= self.cancel.is_canceled() && (canceled || work_result.left);
+        self.summary.canceled |=
+            self.cancel.is_canceled() && (canceled || work_result.has_jobs_left);
         for record in &work_result.records {
             match record.outcome {
                 Outcome::Skipped => self.skipped.insert(record.commit),
                 _ => self.skipped.remove(&record.commit),
             };
         }
-        self.attempted.extend(work_result.taken);
+        self.attempted.extend(work_result.started);
         // The other processes report the work for them themselves.
         if !self.selection.for_others {
             self.summary.records.extend(work_result.records);
         }
-        work_result.fault.map_or(Ok(work_result.left), Err)
+        work_result.fault.map_or(Ok(work_result.has_jobs_left), Err)
     }
 
     /// Adds the verdicts of pushed commits that were tested before, or by another run meanwhile.
@@ -563,7 +564,7 @@ impl<'a> RunDriver<'a> {
 
 /// Returns the short form of a ref's name.
 fn short_ref(name: &GitString) -> String {
-    JudgedFor::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
+    TestedRef::of_ref(name).map_or_else(|| name.to_string(), |it| it.short().to_string())
 }
 
 const ANOTHER_BUILDS_DIR: &str =

@@ -122,12 +122,12 @@ pub(in crate::engine) fn lacking_secret(
         return Ok(None);
     }
     dry.steps.walk(&|_| {});
-    let lacking = dry.steps.memory.lacking();
+    let missing = dry.steps.memory.missing_secret();
     let with_error = |name: String| match secrets.check_exists(&name) {
         Err(Denied::Fault(error)) => Some((name, error)),
         _ => None,
     };
-    Ok(lacking.and_then(with_error))
+    Ok(missing.and_then(with_error))
 }
 
 /// A job that is only planned.

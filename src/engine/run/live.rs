@@ -59,8 +59,8 @@ fn deployed(
     if build.exports().is_empty() {
         return Ok(found);
     }
-    let known = repo.known_deployments()?;
-    for (environment, ledger) in known.histories.into_iter().chain(known.lost) {
+    let deployments = repo.known_deployments()?;
+    for (environment, ledger) in deployments.histories.into_iter().chain(deployments.lost) {
         for deployment in of(&ledger).into_iter().filter(|it| it.commit == id) {
             let exists = build.dir().join(&deployment.export).is_dir();
             let (environment, export) = (environment.clone(), deployment.export.clone());
@@ -217,7 +217,7 @@ pub(in crate::engine) fn kept_exports(
     let of_build = pins.into_iter().filter(|pin| pin.build == build.name());
     let pinned = of_build.filter_map(|pin| pin.part).filter(|part| existing.contains(part));
     let mut kept: Vec<String> = live.chain(pinned).collect();
-    let mut known = HashSet::new();
-    kept.retain(|export| known.insert(export.clone()));
+    let mut seen = HashSet::new();
+    kept.retain(|export| seen.insert(export.clone()));
     Ok(kept)
 }

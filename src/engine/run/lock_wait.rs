@@ -190,7 +190,7 @@ impl<'a> AwaitedCommits<'a> {
     }
 
     /// Returns true if none of them is pending. This includes commits that became unreachable or
-    /// part of the baseline, and so get no verdict. A retry is never settled by another run.
+    /// part of the baseline, and so get no verdict. Another run cannot complete a retry.
     fn none_pending(&self, repo: &Repo) -> Result<bool, Error> {
         if self.selection.named.is_some() {
             if self.selection.retry {

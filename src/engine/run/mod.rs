@@ -1,19 +1,19 @@
 //! A run: resolves the selection, runs the jobs, and stores records and verdicts.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `kept_artifacts` | how many artifacts a record names |
-//! | `active_jobs` | the jobs that a run has in progress, and what ends them from elsewhere |
+//! | `kept_artifacts` | limits the number of artifacts in a record |
+//! | `active_jobs` | the active jobs of a run, and requests to stop them |
 //! | `attempt` | one job: export, steps, record, verdict |
-//! | `driver` | passes: look, plan, hand out jobs, until nothing is pending |
-//! | `dry_run` | a job in which nothing is done |
-//! | `interventions` | what people decide from outside of a run: cancel, skip |
-//! | `live` | what environments run of a commit, and where a job works beside it |
+//! | `driver` | passes: scan, plan, run jobs, until nothing is pending |
+//! | `dry_run` | jobs that only record their actions |
+//! | `interventions` | decisions of people in other processes: cancel, skip |
+//! | `live` | the deployed exports of a commit, and the place for a new one |
 //! | `lock_wait` | one run at a time: the lock, the hand-over, following another run |
-//! | `pending` | what a caller asked for, and what of it is pending |
-//! | `reports` | records asked for by range, outcome and number; logs |
-//! | `retest` | skipped commits that are tested again |
-//! | `workers` | the threads that take the jobs of one plan |
+//! | `pending` | the selection of a caller, and its pending commits |
+//! | `reports` | records by range, outcome and number; logs |
+//! | `retest` | finds skipped commits that are tested again |
+//! | `workers` | the threads that run the jobs of one plan |
 
 pub(in crate::engine) mod active_jobs;
 pub(in crate::engine) mod attempt;

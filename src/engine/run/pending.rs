@@ -21,7 +21,7 @@ use crate::{
     repo::{PendingCommit, Repo, ScanRequest},
     rules::{
         plan::{Due, Rules, plan},
-        retest::JudgedFor,
+        retest::TestedRef,
     },
     util::suggestion::hinted,
     workspace::Attempts,
@@ -137,8 +137,8 @@ impl ResolvedSelection {
     ) -> Result<PendingCommits, Error> {
         match &self.named {
             Some(named) => {
-                let due = self.pending_named(shared, repo, named, attempts, summary)?;
-                Ok(PendingCommits { pending: due, ignored_refs: Vec::new() })
+                let pending = self.pending_named(shared, repo, named, attempts, summary)?;
+                Ok(PendingCommits { pending, ignored_refs: Vec::new() })
             }
             None => self.pending_scanned(shared, repo, attempts),
         }
@@ -178,14 +178,14 @@ impl ResolvedSelection {
         let newest = repo.newest_records(all)?;
         let commits = repo.commits(&ids)?.into_iter().zip(reasons);
         let jobs = commits.map(|(commit, reason)| {
-            let tag = self.refs.get(&commit.id).and_then(JudgedFor::of_ref);
+            let tag = self.refs.get(&commit.id).and_then(TestedRef::of_ref);
             Job { tag: tag.and_then(|it| it.tag().cloned()), ..Job::new(commit, reason) }
         });
-        let due = jobs.chain(retests).map(|job| {
+        let pending = jobs.chain(retests).map(|job| {
             let last = newest.get(&job.commit.id);
             pending_job(shared, attempts, job, last)
         });
-        Ok(due.collect())
+        Ok(pending.collect())
     }
 
     /// Returns the job that retests a named, skipped commit.
@@ -212,10 +212,10 @@ impl ResolvedSelection {
     ) -> Result<PendingCommits, Error> {
         let found = self.scan(shared, repo)?;
         let pushes = self.pushes(shared)?;
-        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &known)?;
+        let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &pending_ids)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
-        let due = found.into_iter().map(|found| {
+        let pending = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
             let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
@@ -223,14 +223,14 @@ impl ResolvedSelection {
             let is_own = found.pushed || (self.pushed.is_empty() && !self.for_others);
             Ok(Due { tip: found.tip, own: is_own, ..pending_job(shared, attempts, job, last) })
         });
-        let mut due: Vec<Due> = due.collect::<Result<_, Error>>()?;
-        let retests = self.find_retests(shared, repo, &pushes, &known)?;
+        let mut pending: Vec<Due> = pending.collect::<Result<_, Error>>()?;
+        let retests = self.find_retests(shared, repo, &pushes, &pending_ids)?;
         let newest = repo.newest_records(retests.jobs.iter().map(|(job, _)| job.commit.id))?;
-        due.extend(retests.jobs.into_iter().map(|(job, name)| {
+        pending.extend(retests.jobs.into_iter().map(|(job, name)| {
             let last = newest.get(&job.commit.id);
             Due { own: self.is_own(&name), ..pending_job(shared, attempts, job, last) }
         }));
-        Ok(PendingCommits { pending: due, ignored_refs: retests.ignored_refs })
+        Ok(PendingCommits { pending, ignored_refs: retests.ignored_refs })
     }
 
     /// Returns the retests, and the jobs that tags request, except those of pending commits.
@@ -239,14 +239,14 @@ impl ResolvedSelection {
         shared: &Shared,
         repo: &Repo,
         pushes: &[Vec<RefUpdate>],
-        known: &HashSet<CommitId>,
+        pending_ids: &HashSet<CommitId>,
     ) -> Result<retest::Found, Error> {
         // Records do not describe the results of the caller's pipeline.
         if self.pipeline.is_some() {
             return Ok(retest::Found::default());
         }
         let limit = self.rules(shared).backlog;
-        RetestSearch { shared, repo, pushes, limit }.at_refs(known)
+        RetestSearch { shared, repo, pushes, limit }.at_refs(pending_ids)
     }
 
     /// Returns the unhandled pushes. The caller's own push is among them until it is handled.
@@ -276,8 +276,8 @@ impl ResolvedSelection {
         repo: &Repo,
     ) -> Result<Vec<CommitId>, Error> {
         let found = self.scan(shared, repo)?;
-        let known: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
-        let retests = self.find_retests(shared, repo, &self.pushes(shared)?, &known)?;
+        let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
+        let retests = self.find_retests(shared, repo, &self.pushes(shared)?, &pending_ids)?;
         let scanned = found.into_iter().filter(|it| it.pushed || self.pushed.is_empty());
         let retests = retests.jobs.into_iter().filter(|(_, name)| self.is_own(name));
         Ok(scanned.map(|it| it.id).chain(retests.map(|(job, _)| job.commit.id)).collect())
@@ -291,18 +291,18 @@ impl ResolvedSelection {
         repo: &Repo,
     ) -> Result<Vec<(CommitId, Option<GitString>)>, Error> {
         let is_part_of_push = repo.new_with_push(&self.pushed, &shared.settings.refs)?;
-        let due = self.scan(shared, repo)?;
-        let mut skipped: Vec<(CommitId, Option<GitString>)> = due
+        let pending = self.scan(shared, repo)?;
+        let mut skipped: Vec<(CommitId, Option<GitString>)> = pending
             .iter()
-            .filter(|due| is_part_of_push.contains(&due.id))
-            .map(|due| (due.id, due.branch.clone()))
+            .filter(|it| is_part_of_push.contains(&it.id))
+            .map(|it| (it.id, it.branch.clone()))
             .collect();
         for update in &self.pushed {
             let Some(tip) = update.new.map(|id| repo.peel(id)).transpose()?.flatten() else {
                 continue;
             };
             // A pending commit that is not new in this push belongs to other refs.
-            if due.iter().any(|due| due.id == tip) || skipped.iter().any(|(id, _)| *id == tip) {
+            if pending.iter().any(|it| it.id == tip) || skipped.iter().any(|(id, _)| *id == tip) {
                 continue;
             }
             skipped.extend(self.skipped_tip(repo, tip, &update.reference)?);
@@ -325,7 +325,7 @@ impl ResolvedSelection {
                 note.verdict == Some(Verdict::Skipped) && !is_intended
             }
             None => {
-                let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+                let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
                 is_tag && self.is_configured(repo, tip)?
             }
         };
@@ -433,13 +433,13 @@ pub(in crate::engine) fn advance_baseline(
     shared: &Shared,
     repo: &Repo,
 ) -> Result<Option<String>, Error> {
-    let due = ResolvedSelection::default().scan(shared, repo)?;
-    if due.len() <= shared.settings.backlog_limit {
+    let pending = ResolvedSelection::default().scan(shared, repo)?;
+    if pending.len() <= shared.settings.backlog_limit {
         return Ok(None);
     }
-    let left: Vec<CommitId> = due.iter().filter(|due| !due.tip).map(|due| due.id).collect();
-    repo.extend_baseline(&left)?;
-    Ok(Some(baseline_message(left.len())))
+    let older: Vec<CommitId> = pending.iter().filter(|it| !it.tip).map(|it| it.id).collect();
+    repo.extend_baseline(&older)?;
+    Ok(Some(baseline_message(older.len())))
 }
 
 /// Returns the message that a commit is left out of a run until a retry.

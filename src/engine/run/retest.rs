@@ -18,7 +18,7 @@ use crate::{
         selection::RefUpdate,
     },
     repo::{Line, Repo},
-    rules::retest::{JudgedFor, PastJobs},
+    rules::retest::{PastJobs, TestedRef},
     util::version_order,
     workspace::LookedAt,
 };
@@ -61,9 +61,9 @@ pub(in crate::engine) struct Found {
 }
 
 impl RetestSearch<'_> {
-    /// Checks the selected refs and the pushed tags. `due` contains the commits that are pending
+    /// Checks the selected refs and the pushed tags. `pending` contains the commits that are pending
     /// anyway.
-    pub(in crate::engine) fn at_refs(&self, due: &HashSet<CommitId>) -> Result<Found, Error> {
+    pub(in crate::engine) fn at_refs(&self, pending: &HashSet<CommitId>) -> Result<Found, Error> {
         let mut refs = self.repo.ref_tips(&self.shared.settings.refs)?;
         let tags = self.pushed_tags(&refs)?;
         let workspace = self.shared.workspace();
@@ -72,11 +72,12 @@ impl RetestSearch<'_> {
         if before.state_key == state_key && tags.is_empty() {
             return Ok(Found::default());
         }
-        let settled = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
+        let verdicts = self.repo.verdicts_of(refs.iter().chain(&tags).map(|(_, tip)| *tip))?;
         let mut requested: Vec<RequestedJob> = Vec::new();
         for (name, tip) in &tags {
-            let requests_job =
-                !settled.contains_key(tip) && !due.contains(tip) && self.repo.has_config(*tip)?;
+            let requests_job = !verdicts.contains_key(tip)
+                && !pending.contains(tip)
+                && self.repo.has_config(*tip)?;
             if requests_job && !requested.iter().any(|it| it.job.commit.id == *tip) {
                 let (job, name) = (self.tag_job(*tip, name)?, name.clone());
                 requested.push(RequestedJob { job, name, decision: None });
@@ -84,7 +85,7 @@ impl RetestSearch<'_> {
         }
         refs.extend(tags);
         let is_skipped = |tip: &CommitId| {
-            settled.get(tip).is_some_and(|it| it.verdict == Some(Verdict::Skipped))
+            verdicts.get(tip).is_some_and(|it| it.verdict == Some(Verdict::Skipped))
         };
         let mut skipped: BTreeMap<CommitId, Vec<GitString>> = BTreeMap::new();
         for (name, tip) in refs.into_iter().filter(|(_, tip)| is_skipped(tip)) {
@@ -124,7 +125,7 @@ impl RetestSearch<'_> {
         let mut tags = Vec::new();
         for update in self.pushes.iter().flatten().filter(|update| update.new.is_some()) {
             let name = &update.reference;
-            let is_tag = JudgedFor::of_ref(name).is_some_and(|it| it.tag().is_some());
+            let is_tag = TestedRef::of_ref(name).is_some_and(|it| it.tag().is_some());
             let is_known = || selected.iter().chain(&tags).any(|(known, _)| known == name);
             if is_tag && !is_known() {
                 tags.extend(self.repo.ref_tip(name)?.map(|tip| (name.clone(), tip)));
@@ -158,7 +159,7 @@ impl RetestSearch<'_> {
     }
 
     fn tag_job(&self, tip: CommitId, name: &GitString) -> Result<Job, Error> {
-        let tag = JudgedFor::of_ref(name).and_then(|it| it.tag().cloned());
+        let tag = TestedRef::of_ref(name).and_then(|it| it.tag().cloned());
         Ok(Job { tag, ..Job::new(self.repo.commit(tip)?, Trigger::Tag) })
     }
 
@@ -260,7 +261,7 @@ struct Candidate<'a> {
     id: CommitId,
     past: PastJobs,
     loaded: LoadedPipeline,
-    lacking: Vec<StepName>,
+    missing_steps: Vec<StepName>,
     /// The tag that was pushed for it, for any requesting ref.
     pushed_tag: Option<GitString>,
 }
@@ -284,22 +285,22 @@ impl<'a> Candidate<'a> {
         let Ok(loaded) = LoadedPipeline::load(search.shared, search.repo, &commit) else {
             return Ok(None);
         };
-        let lacking = past.lacking(&loaded.pipeline);
+        let missing_steps = past.missing_steps(&loaded.pipeline);
         let pushed_tag = pushed_tag.cloned();
-        let candidate = Self { search, id, past, loaded, lacking, pushed_tag };
-        Ok((!candidate.lacking.is_empty()).then_some(candidate))
+        let candidate = Self { search, id, past, loaded, missing_steps, pushed_tag };
+        Ok((!candidate.missing_steps.is_empty()).then_some(candidate))
     }
 
     /// Returns true if the ref is the branch of the last job, so that only the pushed tag adds
     /// something.
     fn adds_only_the_tag(&self, name: &GitString) -> bool {
-        let branch = JudgedFor::of_ref(name).filter(|it| it.tag().is_none());
+        let branch = TestedRef::of_ref(name).filter(|it| it.tag().is_none());
         self.pushed_tag.is_some() && branch.is_some_and(|it| self.past.is_of(it.short()))
     }
 
     /// Returns the job that retests the commit for a ref, if it would run something new.
     fn job_for(&self, name: &GitString) -> Result<Option<Job>, Error> {
-        let Some(tested_ref) = JudgedFor::of_ref(name) else { return Ok(None) };
+        let Some(tested_ref) = TestedRef::of_ref(name) else { return Ok(None) };
         let branch = self.past.branch_for(&tested_ref);
         let job = Job {
             tag: tested_ref.tag().or(self.pushed_tag.as_ref()).cloned(),
@@ -314,7 +315,7 @@ impl<'a> Candidate<'a> {
         Ok(runs.then_some(job))
     }
 
-    /// Returns true if branch, tag, message and secrets let one of the lacking steps run.
+    /// Returns true if branch, tag, message and secrets let one of the missing steps run.
     /// `changed` is left to the job, because a step without changes may count as passed.
     fn conditions_are_met(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.search.shared, self.search.repo);
@@ -323,7 +324,7 @@ impl<'a> Candidate<'a> {
             return Ok(false);
         }
         let secrets = shared.secret_policy(&job.commit, &facts.tags);
-        for name in &self.lacking {
+        for name in &self.missing_steps {
             let before = match name {
                 StepName::Phase(Phase::Build) => Some(Hook::BeforeBuild),
                 StepName::Phase(Phase::Test) => Some(Hook::BeforeTest),
@@ -340,12 +341,12 @@ impl<'a> Candidate<'a> {
         Ok(false)
     }
 
-    /// Returns true unless the script certainly leaves out all lacking steps for this ref.
+    /// Returns true unless the script certainly leaves out all missing steps for this ref.
     fn script_may_run(&self, job: &Job) -> Result<bool, Error> {
         let (shared, repo) = (self.search.shared, self.search.repo);
         let env = shared.process_env();
         let dry = dry_run::job(EngineCall { shared, env: &env }, repo, job, &self.loaded, &[])?;
-        Ok(may_run(&dry, &self.lacking))
+        Ok(may_run(&dry, &self.missing_steps))
     }
 }
 
@@ -355,14 +356,14 @@ pub(in crate::engine) fn tags_that_ask(
     repo: &Repo,
     pushes: &[Vec<RefUpdate>],
     selected: &[String],
-    due: &HashSet<CommitId>,
+    pending: &HashSet<CommitId>,
 ) -> Result<HashMap<CommitId, GitString>, Error> {
-    if due.is_empty() {
+    if pending.is_empty() {
         return Ok(HashMap::new());
     }
     let selected = repo.ref_tips(selected)?.into_iter();
-    let mut tags = newest_tags(selected.filter(|(_, commit)| due.contains(commit)));
-    tags.extend(pushed_tags(repo, pushes, &|id| due.contains(id))?);
+    let mut tags = newest_tags(selected.filter(|(_, commit)| pending.contains(commit)));
+    tags.extend(pushed_tags(repo, pushes, &|id| pending.contains(id))?);
     Ok(tags)
 }
 
@@ -395,11 +396,11 @@ fn newest_tags(
 ) -> HashMap<CommitId, GitString> {
     let mut tags: HashMap<CommitId, GitString> = HashMap::new();
     for (name, commit) in refs {
-        let Some(tag) = JudgedFor::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
-        let known = tags.entry(commit).or_insert_with(|| tag.clone());
-        let pair = [known.to_string(), tag.to_string()];
+        let Some(tag) = TestedRef::of_ref(&name).and_then(|it| it.tag().cloned()) else { continue };
+        let newest = tags.entry(commit).or_insert_with(|| tag.clone());
+        let pair = [newest.to_string(), tag.to_string()];
         if version_order::newest(pair.iter().map(String::as_str)) == Some(&pair[1]) {
-            *known = tag;
+            *newest = tag;
         }
     }
     tags

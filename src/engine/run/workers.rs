@@ -27,11 +27,11 @@ use crate::{
 /// The results of a plan.
 pub(in crate::engine) struct WorkResult {
     /// The commits that were begun or dropped.
-    pub(in crate::engine) taken: Vec<CommitId>,
+    pub(in crate::engine) started: Vec<CommitId>,
     /// The records of the jobs, in the order in which they ended.
     pub(in crate::engine) records: Vec<Record>,
     /// True if jobs are left.
-    pub(in crate::engine) left: bool,
+    pub(in crate::engine) has_jobs_left: bool,
     /// The error that ends the run.
     pub(in crate::engine) fault: Option<Error>,
 }
@@ -103,8 +103,8 @@ pub(in crate::engine) fn work(
         drop(running);
     });
     let queue = unpoisoned(queue.into_inner());
-    let Queue { jobs, taken, records, fault } = queue;
-    WorkResult { taken, records, left: !jobs.is_empty(), fault }
+    let Queue { jobs, started, records, fault } = queue;
+    WorkResult { started, records, has_jobs_left: !jobs.is_empty(), fault }
 }
 
 /// Sets the error of the run if one of its threads cannot start.
@@ -119,7 +119,7 @@ fn note_start_error(queue: &Mutex<Queue>, thread: io::Result<()>) {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    taken: Vec<CommitId>,
+    started: Vec<CommitId>,
     records: Vec<Record>,
     fault: Option<Error>,
 }
@@ -172,7 +172,7 @@ fn worker_loop(
         if has_verdict_now(&repo, &job) {
             continue;
         }
-        lock(queue).taken.push(job.commit.id);
+        lock(queue).started.push(job.commit.id);
         if conditions.must_drop(&mut reachable, &job) {
             continue;
         }

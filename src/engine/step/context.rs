@@ -4,11 +4,13 @@
 use crate::{
     engine::context::engine_call::EngineCall,
     model::{
+        cancel::CancelView,
         error::{Error, ErrorKind},
         executor::EnvChange,
         outcome::Outcome,
         pipeline::{Format, Hook, Pipeline, StepName},
         step::{ChangedPath, Changes, Facts, Progress},
+        work_limits::WorkLimits,
     },
     rules::{
         environment::{StepEnv, Variables},
@@ -99,6 +101,11 @@ impl JobLimits {
     pub(in crate::engine) fn from_now(limit: Option<Duration>) -> Self {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         Self { deadline, after_all: limit, each: None }
+    }
+
+    /// The same for what tinyci does itself before the steps.
+    pub(in crate::engine) fn of_work(self, cancel: &CancelView) -> WorkLimits {
+        WorkLimits::new(cancel, self.deadline)
     }
 }
 

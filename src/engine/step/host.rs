@@ -73,7 +73,7 @@ pub(in crate::engine) struct Memory {
     unchanged: Mutex<BTreeSet<Phase>>,
     asked_for_ref: AtomicBool,
     /// The secrets that the server lacks, in the order of the requests.
-    lacking: Mutex<Vec<String>>,
+    missing_secrets: Mutex<Vec<String>>,
     /// The messages that were already reported.
     reported: Mutex<BTreeSet<String>>,
 }
@@ -142,8 +142,8 @@ impl Memory {
     }
 
     /// Returns the first requested secret that the server lacks.
-    pub(in crate::engine) fn lacking(&self) -> Option<String> {
-        lock(&self.lacking).first().cloned()
+    pub(in crate::engine) fn missing_secret(&self) -> Option<String> {
+        lock(&self.missing_secrets).first().cloned()
     }
 
     /// Returns true if a script used the branch or the tags.
@@ -254,7 +254,7 @@ impl Host for StepHost {
             if let Denied::Fault(error) = denied
                 && error.kind() == ErrorKind::NotFound
             {
-                lock(&self.memory.lacking).push(name.to_owned());
+                lock(&self.memory.missing_secrets).push(name.to_owned());
             }
         })?;
         let message = format!(
@@ -301,7 +301,7 @@ impl Host for StepHost {
 
     fn remember(&self, key: &str, value: Value) -> Result<(), Denied> {
         self.note_call("remember", key);
-        if self.masks.holds(key) || self.masks.holds_in(&value) {
+        if self.masks.has_secret(key) || self.masks.has_secret_in(&value) {
             return Err(Denied::refused(format!(
                 "cannot remember `{}`: it contains a secret, and records are not confidential",
                 self.masks.apply(key)
@@ -329,11 +329,11 @@ impl Host for StepHost {
     }
 
     fn recall(&self, key: &str) -> Option<Value> {
-        let known = lock(&self.memory.remembered).get(key).cloned();
+        let remembered = lock(&self.memory.remembered).get(key).cloned();
         let is_incomplete = self.memory.is_incomplete.load(Ordering::SeqCst);
         let unknown =
             || self.effects.unknown_memory(key).filter(|_| is_incomplete).map(Value::String);
-        known.or_else(unknown)
+        remembered.or_else(unknown)
     }
 
     fn artifact(&self, paths: &[String], limits: RequestLimits) -> Result<(), Denied> {
@@ -343,7 +343,7 @@ impl Host for StepHost {
             let message = || {
                 format!("the name of the artifact `{}` contains a secret", self.masks.apply(path))
             };
-            self.masks.holds(path).then(|| Denied::refused(message()))
+            self.masks.has_secret(path).then(|| Denied::refused(message()))
         };
         for pattern in &patterns {
             if let Some(refused) = refuses(pattern.text()) {

@@ -13,7 +13,8 @@ use crate::{
     repo::Repo,
 };
 
-/// Looks things up in the repository, on whichever thread a task of the step runs.
+/// Looks up facts in the repository. Each call opens it, because tasks of a step run on several
+/// threads.
 pub(in crate::engine) struct RepoLookups {
     root: PathBuf,
     commit: Commit,

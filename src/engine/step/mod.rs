@@ -1,20 +1,20 @@
 //! The steps of a job: one implementation for real runs, dry runs and pipeline tests.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `context` | what a step sees: environment, placeholders, facts, deadline |
-//! | `host` | what a step may do: every check, and the masks |
-//! | `end` | how the parts of a step end |
-//! | `output` | a command's output on its way out |
-//! | `paths` | which paths stay in the export |
-//! | `files` | what `exists` and `read` say of the commit's files |
+//! | `host` | the requests of a step: every check, and the masks |
+//! | `end` | the results of the parts of a step |
+//! | `output` | masks, labels and keeps the output of a command |
+//! | `paths` | which paths stay inside the export |
+//! | `files` | `exists` and `read` |
 //! | `conditions` | `when` |
-//! | `lookups` | what the repository says of the commit |
-//! | `real` | what acts in a run and in a deployment |
-//! | `dry` | what stands in its place in a plan |
-//! | `unknown` | what a plan does not know |
-//! | `walk` | [`Steps`]: the one walk over the steps |
-//! | `scripts` | scripts of a commit, loaded and run |
+//! | `lookups` | facts from the repository and the machine |
+//! | `real` | the effects of runs and deployments |
+//! | `dry` | the effects of dry runs |
+//! | `unknown` | values that a plan does not know |
+//! | `walk` | [`Steps`]: runs the steps in order |
+//! | `scripts` | loads and runs the scripts of a commit |
 //!
 //! The effects of a pipeline test are in `script/testing`.
 

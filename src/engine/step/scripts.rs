@@ -12,11 +12,11 @@ use crate::{
         function::HostFunction,
         outcome::Outcome,
         pipeline::{Format, Pipeline, ScriptText, StepName, Template},
-        script::{PhaseEnd, Tree, TreeFile},
+        script::{ScriptEnd, Tree, TreeFile},
         step::Host,
     },
     repo::Repo,
-    script::{self, PhaseCall, Script},
+    script::{self, Script, StepCall},
 };
 
 /// A pipeline that is ready to run.
@@ -108,16 +108,16 @@ impl Scripts {
         host: Arc<StepHost>,
     ) -> StepEnd {
         let Some(script) = &self.script else { return StepEnd::of(Outcome::Success) };
-        let end = script::run(PhaseCall {
+        let end = script::run(StepCall {
             script,
-            phase: step.as_str(),
+            step: step.as_str(),
             facts: context.facts,
             vars: context.vars,
             host,
             deadline: context.deadline,
             functions: &self.functions,
         });
-        let PhaseEnd { outcome, error, reason, awaits_approval, left_out, failures } = end;
+        let ScriptEnd { outcome, error, reason, awaits_approval, left_out, failures } = end;
         StepEnd { error, reason, awaits_approval, left_out, failures, ..StepEnd::of(outcome) }
     }
 

@@ -119,9 +119,9 @@ impl Unknowns {
     /// Returns the marker for an unknown value.
     pub(super) fn add(&self, unknown: Unknown) -> String {
         let mut all = lock(&self.values);
-        let known = all.iter().position(|other| *other == unknown);
-        let number = known.unwrap_or(all.len());
-        if known.is_none() {
+        let position = all.iter().position(|other| *other == unknown);
+        let number = position.unwrap_or(all.len());
+        if position.is_none() {
             all.push(unknown);
         }
         format!("{BEGIN}{}{}{END}", self.plan_id, digits(number as u64, NUMBER_DIGITS))
@@ -176,7 +176,7 @@ fn digits(number: u64, count: usize) -> String {
     (0..count).rev().map(digit).collect()
 }
 
-/// Where something unknown of this plan stands in a text, and its number.
+/// Returns the byte positions and value numbers of the markers of this plan in a text.
 fn markers<'t>(text: &'t str, plan_id: &'t str) -> impl Iterator<Item = (usize, usize)> + 't {
     let number = move |at: usize| {
         let marker = text.get(at..at + MARKER_BYTES)?;

@@ -177,7 +177,7 @@ impl Steps<'_> {
         let last = name == Hook::AfterAll.into();
         let outcome = match result {
             None if self.has_work(name) => Outcome::Canceled,
-            result => result.map_or(Outcome::Success, StepResult::counts),
+            result => result.map_or(Outcome::Success, StepResult::effective_outcome),
         };
         match self.stopped() {
             Some(stop) if outcome != Outcome::Success && !last => return run.stop(stop),
@@ -303,7 +303,7 @@ impl Steps<'_> {
         result
     }
 
-    /// Begins with what an earlier run of the commit remembered and came to.
+    /// Starts with the remembered values and the results of an earlier job of the commit.
     pub(in crate::engine) fn recall(&mut self, record: &Record) {
         self.memory = Arc::new(Memory::recalling(record.remembered.clone()));
         self.progress = Progress::of(record);
@@ -340,7 +340,7 @@ impl Steps<'_> {
     /// Removes the export.
     pub(in crate::engine) fn remove_export(&self, build: &Build, reporter: &mut JobReporter) {
         match build.discard() {
-            Ok(left) => left.into_iter().for_each(|left| reporter.warn(left.to_string())),
+            Ok(not_removed) => not_removed.into_iter().for_each(|it| reporter.warn(it.to_string())),
             Err(error) => {
                 reporter.warn(format!("cannot remove the export: {}", error.report()));
             }
@@ -406,7 +406,7 @@ impl Steps<'_> {
         for (name, value) in answer.vars {
             self.vars.set_fact(&name, value);
         }
-        self.vars.may_be_more(answer.may_set_more);
+        self.vars.allow_unknown(answer.may_set_more);
         match (answer.failed, answer.skipped) {
             (Some(error), _) => StepEnd::error(end_of_hook(&context, &error), error),
             (None, Some(reason)) => StepEnd::skipped_by_host(reason),

@@ -29,7 +29,7 @@ pub(crate) struct StepResult {
 impl StepResult {
     /// Returns the outcome that decides what happens next. A step that a condition or the embedding
     /// program left out counts as absent.
-    pub(crate) fn counts(&self) -> Outcome {
+    pub(crate) fn effective_outcome(&self) -> Outcome {
         match (self.record.outcome, self.left_out) {
             (Outcome::Skipped, Some(LeftOutBy::Skip)) => Outcome::Skipped,
             (Outcome::Skipped, _) if !self.awaits_approval => Outcome::Success,

@@ -97,12 +97,12 @@ impl Repo {
     pub(crate) fn remote_url(&self, name: &str) -> Result<String, Error> {
         let remote = self.git.find_remote(name).map_err(|source| {
             let remotes = self.remote_names();
-            let there = if remotes.is_empty() {
+            let known_remotes = if remotes.is_empty() {
                 String::new()
             } else {
                 format!(" (there are: {})", remotes.join(", "))
             };
-            let message = format!("no remote `{name}` in {self}{there}");
+            let message = format!("no remote `{name}` in {self}{known_remotes}");
             let error = Error::new(ErrorKind::NotFound, message);
             because(error.with_hint(format!("`git remote add {name} URL`")), &source)
         })?;

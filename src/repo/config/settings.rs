@@ -7,6 +7,7 @@ use std::{
 
 use git2::{ConfigEntry, ConfigLevel};
 
+use super::environment;
 use crate::repo::{
     refs::lookup::{pattern_fault, secret_pattern_fault},
     repository::{Repo, git_error},
@@ -452,12 +453,12 @@ impl Settings {
     /// were there.
     fn take_text(&mut self, name: &str, value: &str, is_first: bool) -> Result<(), Error> {
         if let Some(environment) = environment_key(&format!("tinyci.{name}")) {
-            let wanted = switch(value).ok_or_else(|| {
+            let is_needed = switch(value).ok_or_else(|| {
                 let message =
                     format!("invalid value `{value}` for the setting `{name}`: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
-            self.approvals.name_environment(environment, wanted);
+            self.approvals.name_environment(environment, is_needed);
             return Ok(());
         }
         let Some(key) = KEYS.iter().find(|key| short(key).eq_ignore_ascii_case(name)) else {
@@ -580,15 +581,15 @@ impl Repo {
         let name = String::from_utf8_lossy(entry.name_bytes()).into_owned();
         let file = self.file_of(entry);
         if let Some(environment) = environment_key(&name) {
-            let wanted =
+            let is_needed =
                 if entry.has_value() { entry.value().ok().and_then(switch) } else { Some(true) };
-            let wanted = wanted.ok_or_else(|| {
+            let is_needed = is_needed.ok_or_else(|| {
                 let value = String::from_utf8_lossy(entry.value_bytes());
                 let message =
                     format!("invalid value `{value}` for `{name}` in {file}: expected {SWITCH}");
                 Error::new(ErrorKind::InvalidArg, message)
             })?;
-            settings.approvals.name_environment(environment, wanted);
+            settings.approvals.name_environment(environment, is_needed);
             return Ok(());
         }
         // git lowercases the names of keys.
@@ -610,6 +611,8 @@ impl Repo {
     /// Returns the file that contains an entry, if libgit2 reports it.
     pub(in crate::repo) fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
         let path = match entry.level() {
+            ConfigLevel::App => return "the environment".to_owned(),
+            level if environment::file(level).is_some() => environment::file(level),
             ConfigLevel::Local => Some(self.config_file()),
             ConfigLevel::Worktree => Some(self.git.path().join("config.worktree")),
             ConfigLevel::Global => git2::Config::find_global().ok(),

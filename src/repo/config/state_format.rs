@@ -2,11 +2,11 @@
 //! it changes anything in the directory.
 
 use std::{
-    fs,
     io::{self, Write as _},
     path::PathBuf,
 };
 
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -55,7 +55,7 @@ impl Repo {
     fn state_format(&self) -> Result<Option<StateFormat>, Error> {
         let path = self.format_path();
         let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-        let text = match fs::read(&path) {
+        let text = match state_file::read(&path) {
             Err(error) if absent.contains(&error.kind()) => return Ok(None),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };

@@ -56,7 +56,7 @@ impl Repo {
 
     fn heads_below(&self, tip: Option<Oid>) -> Result<Vec<Oid>, Error> {
         let commit = tip.map(|tip| walk::find_commit(&self.git, tip)).transpose()?;
-        Ok(commit.iter().flat_map(|commit| commit.parent_ids()).collect())
+        Ok(commit.map(|commit| commit.parent_ids()).unwrap_or_default())
     }
 
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
@@ -66,7 +66,7 @@ impl Repo {
         // repository.
         let mut time = 0;
         for parent in parents {
-            time = time.max(walk::find_commit(&self.git, *parent)?.time().seconds());
+            time = time.max(walk::find_commit(&self.git, *parent)?.seconds());
         }
         let message = "tinyci: history up to here is not run";
         atomic_ref::commit(&self.git, tree, parents, time, message).map_err(unwritten)

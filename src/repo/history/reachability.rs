@@ -37,7 +37,8 @@ impl<'a> Reachability<'a> {
         Self { git, hidden, nodes, extra_nodes: Vec::new(), indexes, walked_tips }
     }
 
-    /// Walks from several tips at once; [`reached_from`](Self::reached_from) would need one walk for each.
+    /// Walks from several tips at once. Without this, [`reached_from`](Self::reached_from) needs one
+    /// walk for each tip.
     pub(in crate::repo) fn walk_from(
         &mut self,
         tips: impl IntoIterator<Item = Oid>,

@@ -9,17 +9,18 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use git2::{ErrorCode, Oid};
+use git2::Oid;
 use serde::Serialize;
 
 use super::{
     note_index::notes_differing,
     notes_ref::Notes,
-    notes_tree::NotesTree,
+    notes_tree::{NotesTree, is_too_large},
     records::{Line, parse_lines},
     verdicts::Note,
 };
 use crate::repo::{
+    history::walk,
     refs::atomic_ref::{self, Edit},
     repository::{RECORDS, Repo, VERDICTS, git_error},
 };
@@ -224,11 +225,12 @@ impl Repo {
 
     /// Returns the merge base of two commits of the notes.
     fn base_of(&self, ours: Oid, theirs: Oid) -> Result<Option<Oid>, Error> {
-        match self.git.merge_base(ours, theirs) {
-            Ok(base) => Ok(Some(base)),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(git_error("cannot read the history of the notes", source)),
-        }
+        let bases = walk::merge_bases(&self.git, ours, theirs);
+        let bases = bases.map_err(|error| {
+            let kind = error.kind();
+            Error::new(kind, "cannot read the history of the notes").with_source(error.report())
+        })?;
+        Ok(bases.first().copied())
     }
 }
 
@@ -259,8 +261,9 @@ impl NotesMerge<'_, '_> {
     ) -> Result<(Option<Oid>, Changed<T>), Error> {
         let mut changed = Vec::new();
         for id in notes_differing(&ours, self.theirs)? {
-            let Some(theirs) = self.theirs.get(id)? else { continue };
-            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get(id)?, theirs };
+            let theirs = self.theirs.get(id)?.filter(|text| !is_too_large(text));
+            let Some(theirs) = theirs else { continue };
+            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get_to_edit(id)?, theirs };
             if note.ours.as_ref() == Some(&note.theirs) {
                 continue;
             }

@@ -7,6 +7,7 @@ use git2::Oid;
 use super::notes_tree::NotesTree;
 use crate::model::error::Error;
 use crate::repo::{
+    objects::commit::stored,
     refs::atomic_ref::{self, AtomicRef, Edit},
     repository::{Repo, git_error},
 };
@@ -32,7 +33,7 @@ impl<'repo> Notes<'repo> {
     pub(in crate::repo) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
         let (git, name) = (self.reference.git(), self.name.clone());
         let read = || {
-            let root = commit.map(|id| git.find_commit(id)).transpose()?;
+            let root = commit.map(|id| stored(git, id)).transpose()?;
             Ok(root.map(|commit| commit.tree_id()))
         };
         let root = read().map_err(|source: git2::Error| self.reference.unreadable(source))?;

@@ -83,7 +83,35 @@ impl<'repo> NotesTree<'repo> {
                 text.truncate(end);
                 text.extend(b"\n\n");
             }
+            if let Some(size) = self.excess(*blob)? {
+                text.extend(format!("{TOO_LARGE} {size} bytes)\n").bytes());
+                continue;
+            }
             text.extend(self.read(*blob, ObjectType::Blob)?.data());
+        }
+        Ok(text)
+    }
+
+    /// Returns the size of a blob that is larger than a note may be. Its contents are not looked at.
+    fn excess(&self, blob: Oid) -> Result<Option<usize>, Error> {
+        let (size, _) = self.odb.read_header(blob).map_err(|source| {
+            let what = format!("cannot read blob {blob} of `{}`", self.reference);
+            git_error(what, source).with_hint(self.remedy())
+        })?;
+        Ok((size > NOTE_BYTES_MAX).then_some(size))
+    }
+
+    /// Returns the text of a commit's note in order to change it.
+    ///
+    /// # Errors
+    ///
+    /// An error if the note is too large to be read, because a change would lose it.
+    pub(in crate::repo) fn get_to_edit(&self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
+        let text = self.get(id)?;
+        if text.as_deref().is_some_and(is_too_large) {
+            let message = format!("the note of {id} in `{}` is too large", self.reference);
+            let hint = format!("`git notes --ref={} remove {id}`", self.reference);
+            return Err(Error::new(ErrorKind::Git, message).with_hint(hint));
         }
         Ok(text)
     }
@@ -235,6 +263,17 @@ impl<'repo> NotesTree<'repo> {
     fn remedy(&self) -> String {
         format!("fetch the ref from another copy, or `git update-ref -d {}`", self.reference)
     }
+}
+
+/// The most bytes of a note that is read. Others may write notes of any size.
+const NOTE_BYTES_MAX: usize = 8 << 20;
+
+/// The beginning of what stands for a larger one. It is neither a verdict nor a record.
+const TOO_LARGE: &str = "(tinyci does not read this note of";
+
+/// Returns true if a text of [`NotesTree::get`] stands for a note that is too large.
+pub(in crate::repo) fn is_too_large(text: &[u8]) -> bool {
+    text.starts_with(TOO_LARGE.as_bytes())
 }
 
 /// The file modes of the entries that tinyci writes.
@@ -437,7 +476,7 @@ mod tests {
         repo.write_verdict(news[0], Verdict::Success, Replace::Nothing).unwrap();
         let before = objects();
         repo.write_verdict(news[1], Verdict::Success, Replace::Nothing).unwrap();
-        // The root, a folder, perhaps one below, and the commit.
+        // The root tree, one or two subtrees, and the commit.
         assert!(objects() - before <= 4, "{} objects", objects() - before);
         check_agrees_with_git(&test, &repo);
     }

@@ -5,10 +5,11 @@
 
 use std::{
     fmt,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
+use flate2::read::ZlibDecoder;
 use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
 
 use crate::repo::repository::{Repo, git_error};
@@ -17,7 +18,7 @@ use crate::{
         error::{Error, ErrorKind},
         stored_names::state,
     },
-    util::sharing::Sharing,
+    util::{sharing::Sharing, state_file},
 };
 
 const KEY: &str = "core.sharedrepository";
@@ -78,9 +79,29 @@ pub(in crate::repo) fn write_object(
     kind: ObjectType,
     data: &[u8],
 ) -> Result<Oid, git2::Error> {
+    remove_if_damaged(git, kind, data);
     let id = git.odb()?.write(kind, data)?;
     share_object(git, id)?;
     Ok(id)
+}
+
+/// Removes a loose object that does not contain what its name says. libgit2 does not write an object that
+/// exists, and every verdict shares its blob with others: after a power cut it would stay damaged.
+fn remove_if_damaged(git: &Repository, kind: ObjectType, data: &[u8]) {
+    let Ok(id) = Oid::hash_object(kind, data) else { return };
+    let name = id.to_string();
+    let (fan_out, rest) = name.split_at(2);
+    let path = git.commondir().join("objects").join(fan_out).join(rest);
+    let Ok(file) = state_file::open(&path) else { return };
+    let mut expected = format!("{kind} {}\0", data.len()).into_bytes();
+    expected.extend_from_slice(data);
+    let mut found = Vec::new();
+    let limit = expected.len() as u64 + 1;
+    let read = ZlibDecoder::new(file).take(limit).read_to_end(&mut found);
+    if read.is_err() || found != expected {
+        // If it stays, the write below reports what it can.
+        let _ = std::fs::remove_file(&path);
+    }
 }
 
 /// Writes and shares the empty tree.

@@ -24,8 +24,11 @@ use crate::model::{
 };
 use crate::repo::{
     history::walk,
-    objects::shared_write::{empty_tree, share_ref},
-    repository::{Repo, commit_id, git_error, id_bytes, oid},
+    objects::{
+        commit::Person,
+        shared_write::{empty_tree, share_ref},
+    },
+    repository::{FSCK, Repo, commit_id, git_error, id_bytes, oid},
 };
 
 /// The start of the signature in a commit that is signed with an ssh key.
@@ -185,12 +188,12 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) if the commit cannot be read.
     pub(crate) fn signature_of(&self, id: CommitId) -> Result<Option<CommitSignature>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
-        let id: Oid = commit.id();
+        let id: Oid = oid(id)?;
         let Ok((signature, payload)) = self.git.extract_signature(&id, None) else {
             return Ok(None);
         };
         let (signature, payload) = (signature.to_vec(), payload.to_vec());
-        Ok(Some(CommitSignature { signature, payload, time: commit.time().seconds() }))
+        Ok(Some(CommitSignature { signature, payload, time: commit.seconds() }))
     }
 
     /// Returns the addresses of a commit's author and committer.
@@ -201,7 +204,12 @@ impl Repo {
     pub(crate) fn people_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         let people = [commit.author(), commit.committer()];
-        let address = |it: &git2::Signature<'_>| String::from_utf8_lossy(it.email_bytes()).into();
+        // Who cannot be named could be the one that approves.
+        if people.iter().any(Person::is_empty) {
+            let message = format!("cannot tell who wrote commit {}: it is malformed", id.short());
+            return Err(Error::new(ErrorKind::Git, message).with_hint(FSCK));
+        }
+        let address = |it: &Person| String::from_utf8_lossy(&it.email).into_owned();
         let mut addresses: Vec<String> = people.iter().map(address).collect();
         addresses.dedup();
         Ok(addresses)

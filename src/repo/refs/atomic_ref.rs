@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use git2::{ErrorClass, ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
+use git2::{ErrorClass, ErrorCode, ObjectType, Oid, ReferenceType, Repository, Signature, Time};
 
 use super::{
     backoff::Backoff,
@@ -22,11 +22,11 @@ use crate::model::{
     identity::Identity,
 };
 use crate::repo::{
-    objects::shared_write::{share_object, share_ref, share_removed},
+    objects::shared_write::{share_ref, share_removed, write_object},
     repository::{Repo, git_error},
 };
 
-/// The time to wait for a lock that another program holds on the ref.
+/// The time to wait for a lock that another program has on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The author of the commits that tinyci makes itself.
@@ -96,10 +96,10 @@ impl<'repo> AtomicRef<'repo> {
         loop {
             let mut owner = self.repo.acquire_ref_lock()?;
             let tip = self.named()?;
-            let gone = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
-            let (commit, value) = match gone {
+            let lost_tip = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
+            let (commit, value) = match lost_tip {
                 // Restore the lost ref first, so that the edit continues its history.
-                Some(gone) => (gone, None),
+                Some(lost_tip) => (lost_tip, None),
                 None => match edit(tip)? {
                     Edit::Keep(value) => return Ok(value),
                     Edit::Replace(commit, value) => (commit, Some(value)),
@@ -108,7 +108,7 @@ impl<'repo> AtomicRef<'repo> {
             let swap = || self.swap(tip, commit, message);
             let swapped = owner.declare(&self.name, &commit.to_string(), swap)?;
             if swapped.is_ok() {
-                self.remember(tip, commit, gone.is_some());
+                self.remember(tip, commit, lost_tip.is_some());
             }
             drop(owner);
             match (swapped, value) {
@@ -244,11 +244,14 @@ pub(in crate::repo) fn commit_by(
     message: &str,
 ) -> Result<Oid, git2::Error> {
     let author = Signature::new(&author.name, &author.address, &Time::new(time, 0))?;
-    let tree = git.find_tree(tree)?;
-    let parents: Vec<_> =
-        parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
-    let parents: Vec<_> = parents.iter().collect();
-    let id = git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)?;
-    share_object(git, id)?;
-    Ok(id)
+    // Written as text, since a parent may be a commit of others that libgit2 does not read.
+    let mut text = format!("tree {tree}\n").into_bytes();
+    text.extend(parents.iter().flat_map(|id| format!("parent {id}\n").into_bytes()));
+    for field in ["author ", "committer "] {
+        let time = format!("> {time} +0000\n");
+        text.extend([field.as_bytes(), author.name_bytes(), b" <", author.email_bytes()].concat());
+        text.extend(time.into_bytes());
+    }
+    text.extend(format!("\n{message}\n").into_bytes());
+    write_object(git, ObjectType::Commit, &text)
 }

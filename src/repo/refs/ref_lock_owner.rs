@@ -9,7 +9,7 @@
 //! writers of tinyci, so only other programs cause retries.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions, TryLockError},
+    fs::{self, File, Metadata, TryLockError},
     io::{self, Read, Seek, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -18,6 +18,7 @@ use std::{
 };
 
 use super::backoff::Backoff;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -58,12 +59,7 @@ impl RefLockOwner {
         let made = sharing.create_dir_all(&dir);
         made.map_err(|source| Error::io("create", &dir, source))?;
         let path = dir.join(state::INTENT);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
+        let file = state_file::open_or_create(&path)
             .and_then(|file| sharing.adjust_open(&file).map(|()| file))
             .map_err(|source| Error::io("open", &path, source))?;
         lock(&file, &path)?;
@@ -164,7 +160,7 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
 fn is_abandoned(lock: &Path, expected: &str, declared_at: SystemTime) -> io::Result<bool> {
     let Some(first) = read_metadata(lock)? else { return Ok(false) };
     if first.len() > 0 {
-        return Ok(fs::read_to_string(lock).is_ok_and(|text| expected.starts_with(&text)));
+        return Ok(state_file::read_text(lock).is_ok_and(|text| expected.starts_with(&text)));
     }
     let delay = first.modified()?.duration_since(declared_at);
     if !delay.is_ok_and(|delay| delay <= EMPTY_LOCK_AGE) {

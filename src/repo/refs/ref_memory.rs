@@ -5,7 +5,7 @@
 //! Only the owner of the right to move refs (`ref_lock_owner`) reads and writes it. A missing or
 //! invalid file counts as empty.
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path};
+use std::{collections::BTreeMap, io::Write, path::Path};
 
 use git2::Oid;
 
@@ -13,6 +13,7 @@ use crate::model::stored_names::{
     refs::{BASELINE, DEPLOYS, RECORDS, VERDICTS},
     state,
 };
+use crate::util::state_file;
 use crate::util::{header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci refs 1";
@@ -55,8 +56,8 @@ pub(in crate::repo) fn is_remembered(name: &str) -> bool {
 impl RefMemory {
     /// Reads the file of this git directory.
     pub(in crate::repo) fn read(common_dir: &Path) -> Self {
-        let text =
-            fs::read_to_string(common_dir.join(state::DIR).join(state::REFS)).unwrap_or_default();
+        let text = state_file::read_text(&common_dir.join(state::DIR).join(state::REFS))
+            .unwrap_or_default();
         Self::parse(&text).unwrap_or_default()
     }
 
@@ -125,6 +126,8 @@ impl RefMemory {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn id(digit: &str) -> Oid {

@@ -15,8 +15,8 @@ use super::{
     ref_memory::{RefMemory, Remembered, is_remembered},
 };
 use crate::repo::{
-    history::walk,
-    objects::shared_write::write_object,
+    history::walk::{self, AncestorSearch},
+    objects::{commit::stored, shared_write::write_object},
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
 use crate::{
@@ -39,7 +39,7 @@ struct Losses {
     /// The refs whose lost commits cannot be merged with the current ones. Both are complete.
     replaced: Vec<(String, Oid)>,
     /// The refs whose lost objects are missing too.
-    gone: Vec<String>,
+    unrecoverable: Vec<String>,
 }
 
 /// The commits that refs name, by ref name; `None` for another or a broken object.
@@ -133,7 +133,9 @@ impl Repo {
 
     /// Returns true if `tip` is `known` or a descendant of it.
     pub(in crate::repo) fn contains(&self, tip: Oid, known: Oid) -> bool {
-        tip == known || self.git.graph_descendant_of(tip, known).unwrap_or(false)
+        AncestorSearch::new(&self.git, &[tip])
+            .and_then(|mut below| below.contains(known))
+            .unwrap_or(false)
     }
 
     /// Updates the memory from the current refs, and protects its objects from `git gc` for a
@@ -196,9 +198,9 @@ impl Repo {
         let named = self.named()?;
         let mut memory = RefMemory::read(self.common_dir());
         self.learn(&mut memory, &named);
-        let Losses { lost, replaced, gone } = self.losses(&memory, &named);
+        let Losses { lost, replaced, unrecoverable } = self.losses(&memory, &named);
         let known = lost.into_iter().chain(replaced).map(|(name, tip)| (name, Some(tip)));
-        let all = known.chain(gone.into_iter().map(|name| (name, None)));
+        let all = known.chain(unrecoverable.into_iter().map(|name| (name, None)));
         Ok(all.filter(|(name, _)| name.starts_with(prefix)).collect())
     }
 
@@ -208,11 +210,11 @@ impl Repo {
         memory: &RefMemory,
         named: &Named,
     ) -> Vec<String> {
-        let Losses { lost, replaced, mut gone } = self.losses(memory, named);
-        gone.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
-        gone.sort();
-        gone.dedup();
-        gone
+        let Losses { lost, replaced, mut unrecoverable } = self.losses(memory, named);
+        unrecoverable.extend(lost.into_iter().chain(replaced).map(|(name, _)| name));
+        unrecoverable.sort();
+        unrecoverable.dedup();
+        unrecoverable
     }
 
     fn losses(&self, memory: &RefMemory, named: &Named) -> Losses {
@@ -227,7 +229,9 @@ impl Repo {
                     Some(Some(now)) => is_joinable(name) || self.contains(lost, now),
                 };
                 match self.is_complete(name, lost) {
-                    false if !losses.gone.contains(name) => losses.gone.push(name.clone()),
+                    false if !losses.unrecoverable.contains(name) => {
+                        losses.unrecoverable.push(name.clone())
+                    }
                     false => {}
                     true if can_be_joined => losses.lost.push((name.clone(), lost)),
                     true => losses.replaced.push((name.clone(), lost)),
@@ -294,7 +298,7 @@ impl Repo {
             let Some(name) = reference.name().ok().filter(|name| is_remembered(name)) else {
                 continue;
             };
-            let tip = reference.target().filter(|tip| self.git.find_commit(*tip).is_ok());
+            let tip = reference.target().filter(|tip| stored(&self.git, *tip).is_ok());
             named.insert(name.to_owned(), tip);
         }
         Ok(named)
@@ -343,12 +347,12 @@ impl Repo {
 impl Losses {
     fn irreparable(&self) -> Vec<String> {
         let mut messages = Vec::new();
-        if !self.gone.is_empty() {
+        if !self.unrecoverable.is_empty() {
             let message = format!(
                 "cannot restore {}, which {} missing or set back: git has removed objects of {}",
-                listed(&self.gone),
-                are(&self.gone),
-                if self.gone.len() == 1 { "it" } else { "them" },
+                listed(&self.unrecoverable),
+                are(&self.unrecoverable),
+                if self.unrecoverable.len() == 1 { "it" } else { "them" },
             );
             messages.push(hinted(&message, FORGET_HINT));
         }

@@ -1,47 +1,47 @@
-//! [`ArtifactPattern`]: which files `artifact` keeps and `tinyci artifacts` fetches.
+//! [`ArtifactPattern`]: the files that `artifact` keeps and `tinyci artifacts` fetches.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{glob_fault::taken_away, paths::PathGlobs};
+use super::{glob_fault::split_negation, paths::PathGlobs};
 use crate::model::{pipeline::stays_below, step::Denied};
 
-/// One pattern of a list. Each adds files, or takes some away.
+/// One pattern of a list. It adds files, or removes some with `!`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ArtifactPattern {
-    /// As it was written.
+    /// The pattern as it was written.
     text: String,
-    what: What,
-    takes_away: bool,
+    what: PatternKind,
+    removes: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
-    /// A file, or a directory with all that is below it.
+enum PatternKind {
+    /// A file, or a directory with everything below it.
     Path(String),
     Glob(String, PathGlobs),
 }
 
 impl ArtifactPattern {
-    /// Reads a pattern. The error says what is wrong with it.
+    /// Parses a pattern. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let (takes_away, pattern) = taken_away(text);
+        let (removes, pattern) = split_negation(text);
         let what = match is_glob(pattern) {
-            true => What::Glob(pattern.to_owned(), globs(pattern)?),
+            true => PatternKind::Glob(pattern.to_owned(), globs(pattern)?),
             false if !stays_below(pattern) => {
-                return Err(leads_out(pattern));
+                return Err(leaves_export(pattern));
             }
-            false => What::Path(plain(pattern)),
+            false => PatternKind::Path(plain(pattern)),
         };
-        Ok(Self { text: text.to_owned(), what, takes_away })
+        Ok(Self { text: text.to_owned(), what, removes })
     }
 
-    /// Reads a list, which has to begin with something to keep.
+    /// Parses a list, whose first pattern must add files.
     pub(crate) fn parse_list(texts: &[String]) -> Result<Vec<Self>, String> {
         let patterns: Vec<Self> =
             texts.iter().map(|text| Self::parse(text)).collect::<Result<_, _>>()?;
         match patterns.first() {
             None => Err("no artifacts given".to_owned()),
-            Some(first) if first.takes_away => Err(format!(
+            Some(first) if first.removes => Err(format!(
                 "`{}` excludes nothing: no pattern comes before it; begin with the files to keep",
                 first.text
             )),
@@ -49,30 +49,30 @@ impl ArtifactPattern {
         }
     }
 
-    /// As it was written.
+    /// Returns the pattern as it was written.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    pub(crate) fn takes_away(&self) -> bool {
-        self.takes_away
+    pub(crate) fn removes(&self) -> bool {
+        self.removes
     }
 
-    /// The path that it names, if it is no glob. Of the whole export it is empty.
+    /// Returns the path, if the pattern is not a glob. It is empty for the whole export.
     pub(crate) fn path(&self) -> Option<&str> {
         match &self.what {
-            What::Path(path) => Some(path),
-            What::Glob(..) => None,
+            PatternKind::Path(path) => Some(path),
+            PatternKind::Glob(..) => None,
         }
     }
 
-    /// A directory below which everything lies that it can match; empty for the whole export.
+    /// Returns a directory that contains all possible matches; empty for the whole export.
     pub(crate) fn root(&self) -> String {
         let glob = match &self.what {
-            What::Path(path) => return path.clone(),
-            What::Glob(glob, _) => glob,
+            PatternKind::Path(path) => return path.clone(),
+            PatternKind::Glob(glob, _) => glob,
         };
-        // Without a slash before its end, a glob matches at any depth.
+        // A glob without a slash, except at its end, matches at any depth.
         if !glob.trim_end_matches('/').contains('/') {
             return String::new();
         }
@@ -82,32 +82,32 @@ impl ArtifactPattern {
         parts.get(..whole).unwrap_or_default().join("/")
     }
 
-    /// True if it is for this file, by its path below the export.
+    /// Returns true if it matches this file, given by its path below the export.
     pub(crate) fn matches(&self, file: &str) -> bool {
         match &self.what {
-            What::Path(path) => {
+            PatternKind::Path(path) => {
                 let rest = file.strip_prefix(path.as_str());
                 path.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             }
-            What::Glob(_, globs) => globs.matches(file.as_bytes(), false),
+            PatternKind::Glob(_, globs) => globs.matches(file.as_bytes(), false),
         }
     }
 }
 
-/// The files that a list of patterns names, one pattern after the other. `find` looks for those of
-/// one that adds files.
+/// Returns the files that a list of patterns selects, one pattern after the other. `find` returns
+/// the files of a pattern that adds some.
 ///
 /// # Errors
 ///
-/// Refused is a pattern that matches nothing, and a list that leaves nothing; and what `find`
-/// returns.
+/// `Refused` for a pattern that matches nothing, or a list that selects nothing; and the errors of
+/// `find`.
 pub(crate) fn select<T>(
     patterns: &[ArtifactPattern],
     mut find: impl FnMut(&ArtifactPattern) -> Result<BTreeMap<PathBuf, T>, Denied>,
 ) -> Result<BTreeMap<PathBuf, T>, Denied> {
     let mut files = BTreeMap::new();
     for pattern in patterns {
-        if pattern.takes_away {
+        if pattern.removes {
             files.retain(|path: &PathBuf, _| !pattern.matches(&path.to_string_lossy()));
             continue;
         }
@@ -128,27 +128,27 @@ pub(crate) fn select<T>(
     }
 }
 
-/// Whether a pattern is a glob, and not the path that it spells.
+/// Returns true if a pattern is a glob and not a literal path.
 fn is_glob(pattern: &str) -> bool {
     pattern.contains(['*', '?', '[', '{', '\\'])
 }
 
-fn leads_out(pattern: &str) -> String {
+fn leaves_export(pattern: &str) -> String {
     match pattern {
         "" => "invalid artifact: the path is empty".to_owned(),
         _ => format!("`{pattern}` is outside of the export directory; write a path inside it"),
     }
 }
 
-/// A glob that stays in the export and can match.
+/// Parses a glob that stays in the export and can match.
 fn globs(glob: &str) -> Result<PathGlobs, String> {
     if glob.split('/').any(|part| part == "..") {
-        return Err(leads_out(glob));
+        return Err(leaves_export(glob));
     }
     PathGlobs::of_files(glob).map_err(|fault| fault.message)
 }
 
-/// A path without `.`, and without a slash at its end.
+/// Removes `.` and a final slash from a path.
 fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     parts.join("/")

@@ -1,9 +1,10 @@
-//! `{a,b}`: one glob for several, which `.gitignore` does not have.
+//! `{a,b}`: one glob for several, which `.gitignore` does not support.
 
-/// More alternatives of one glob are a slip, and would cost as many comparisons for every path.
+/// The maximum number of alternatives of one glob. More are probably a mistake, and each costs a
+/// comparison for every path.
 const ALTERNATIVES_MAX: usize = 1_000;
 
-/// What stands at a place of a glob, as far as braces are concerned.
+/// A special character of a glob with braces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Open,
@@ -11,11 +12,11 @@ enum Mark {
     Close,
 }
 
-/// Writes a glob out: `src/*.{c,h}` is `src/*.c` and `src/*.h`, in this order.
+/// Expands the braces of a glob: `src/*.{c,h}` becomes `src/*.c` and `src/*.h`, in this order.
 ///
 /// # Errors
 ///
-/// What is not closed, or too much, as the end of a sentence.
+/// What is not closed or too long, as the end of a sentence.
 pub(super) fn alternatives(glob: &str) -> Result<Vec<String>, String> {
     let mut whole = Vec::new();
     let mut left = vec![glob.to_owned()];
@@ -34,7 +35,7 @@ pub(super) fn alternatives(glob: &str) -> Result<Vec<String>, String> {
     Ok(whole)
 }
 
-/// The first braces of a glob, and what is around them.
+/// The first braces of a glob, and the text around them.
 struct Group<'g> {
     before: &'g str,
     parts: Vec<&'g str>,
@@ -73,7 +74,7 @@ fn first_group(glob: &str) -> Result<Option<Group<'_>>, String> {
     }
 }
 
-/// `{1..3}`, which a shell counts out, would be taken for the name `1..3`.
+/// Rejects `{1..3}`, which a shell expands to numbers. Here it would be the name `1..3`.
 fn refuse_range(part: &str, is_alone: bool) -> Result<(), String> {
     let range = part.split_once("..").filter(|_| is_alone && !part.contains('/'));
     match range {
@@ -84,7 +85,7 @@ fn refuse_range(part: &str, is_alone: bool) -> Result<(), String> {
     }
 }
 
-/// The braces and commas of a glob, but for those behind `\` and within `[…]`.
+/// Returns the braces and commas of a glob, except after `\` and within `[…]`.
 fn marks(glob: &str) -> Result<Vec<(usize, Mark)>, String> {
     let bytes = glob.as_bytes();
     let (mut at, mut found) = (0, Vec::new());
@@ -113,8 +114,8 @@ fn marks(glob: &str) -> Result<Vec<(usize, Mark)>, String> {
     Ok(found)
 }
 
-/// Where the class of letters ends that begins here, behind its `]`, as git reads it: a `]` that
-/// comes first is one of the letters.
+/// Returns the position after the `]` that ends the character class at `open`. As in git, a `]` at
+/// the start of a class is one of its characters.
 pub(super) fn class_end(glob: &[u8], open: usize) -> Option<usize> {
     let mut at = open + 1;
     if matches!(glob.get(at), Some(b'!' | b'^')) {
@@ -126,7 +127,7 @@ pub(super) fn class_end(glob: &[u8], open: usize) -> Option<usize> {
             b'[' if glob.get(at + 1) == Some(&b':') => {
                 let rest = glob.get(at + 2..)?;
                 let end = rest.iter().position(|byte| *byte == b']')?;
-                // Without the second colon it is a `[` among the letters.
+                // Without the second colon, it is a `[` among the characters.
                 if end > 0 && rest.get(end - 1) == Some(&b':') { end + 3 } else { 1 }
             }
             _ => 1,

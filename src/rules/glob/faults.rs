@@ -1,27 +1,27 @@
-//! Globs of names that can never match: what git allows no ref to be called, and full names where
-//! short ones are compared, or the other way round.
+//! Finds globs of names that can never match. They contain characters that git does not allow in
+//! refs, or full names instead of short ones, or the reverse.
 
 use super::{
-    glob_fault::{GlobFault, taken_away},
+    glob_fault::{GlobFault, split_negation},
     names::text_matches,
 };
 
-/// What a list of globs of names is compared with.
+/// The kind of names that a list of globs is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Names {
     /// Branches, without `refs/heads/`.
     Branches,
     /// Tags, without `refs/tags/`.
     Tags,
-    /// Whole messages, without blank space at their ends.
+    /// Whole messages, trimmed.
     Messages,
 }
 
-/// The first glob of a list that can never match, or the list itself.
+/// Returns the fault of the first glob that can never match, or of the whole list.
 pub(crate) fn names_fault<S: AsRef<str>>(names: Names, globs: &[S]) -> Option<GlobFault> {
     let faults = globs.iter().enumerate().filter_map(|(index, glob)| {
-        let why = fault(names, taken_away(glob.as_ref()).1)?;
-        Some(GlobFault::never(index, glob.as_ref(), &why))
+        let why = fault(names, split_negation(glob.as_ref()).1)?;
+        Some(GlobFault::never_matches(index, glob.as_ref(), &why))
     });
     let message = match globs {
         [] => "an empty array of globs can never match; write `*` for everything",
@@ -34,14 +34,14 @@ pub(crate) fn names_fault<S: AsRef<str>>(names: Names, globs: &[S]) -> Option<Gl
     Some(faults.into_iter().next().unwrap_or(of_list))
 }
 
-/// True if it is certain that each glob is taken away again by a later one. A `*` of the earlier one
-/// is then matched as a letter, which only a `*` of the later one does.
+/// Returns true if a later glob certainly removes the matches of each glob. Compares a `*` of the
+/// earlier glob as a character, which only a `*` of the later one matches.
 fn leaves_nothing<S: AsRef<str>>(globs: &[S]) -> bool {
-    let all = globs.first().is_some_and(|first| taken_away(first.as_ref()).0);
-    let added = globs.iter().map(AsRef::as_ref).enumerate().filter(|(_, it)| !taken_away(it).0);
+    let all = globs.first().is_some_and(|first| split_negation(first.as_ref()).0);
+    let added = globs.iter().map(AsRef::as_ref).enumerate().filter(|(_, it)| !split_negation(it).0);
     let mut added = added.chain(all.then_some((0, "*")));
     added.all(|(index, glob)| {
-        let mut later = globs.iter().skip(index).map(|it| taken_away(it.as_ref()));
+        let mut later = globs.iter().skip(index).map(|it| split_negation(it.as_ref()));
         later.any(|(is_taken_away, it)| {
             is_taken_away && text_matches(it.as_bytes(), glob.as_bytes())
         })
@@ -91,7 +91,7 @@ fn tag_fault(glob: &str) -> Option<String> {
     }
 }
 
-/// What a longer name of a branch or tag begins with, as git shows it elsewhere.
+/// Returns the fault of a glob with a prefix that git shows elsewhere.
 fn fault_of_prefix(what: &str, glob: &str, prefixes: &[&str]) -> Option<String> {
     let (prefix, name) =
         prefixes.iter().find_map(|prefix| Some((prefix, glob.strip_prefix(prefix)?)))?;
@@ -109,7 +109,7 @@ fn message_fault(glob: &str) -> Option<String> {
     (trimmed.len() < glob.len()).then(|| format!("{why}; write `{trimmed}`"))
 }
 
-/// What git allows no branch or tag to be called.
+/// Returns the fault of a glob that no branch or tag name can match.
 fn short_name_fault(glob: &str, what: &str) -> Option<String> {
     let has_alternatives =
         glob.split_once('{').is_some_and(|(_, rest)| rest.contains(',') && rest.contains('}'));
@@ -124,8 +124,8 @@ fn short_name_fault(glob: &str, what: &str) -> Option<String> {
     Some(format!("git does not allow a {what} name that {why}{right}"))
 }
 
-/// What makes a name one that git refuses (`git check-ref-format`), as the end of a sentence. `*`
-/// stands for letters, of which any make the name right that one makes so.
+/// Returns why git rejects a name (`git check-ref-format`), as the end of a sentence. `*` can match
+/// any characters, so it makes a name valid whenever some characters do.
 fn name_fault(glob: &str) -> Option<&'static str> {
     let name = glob.replace('*', "x");
     let mut parts = name.split('/');
@@ -144,7 +144,7 @@ fn name_fault(glob: &str) -> Option<&'static str> {
     })
 }
 
-/// What is wrong with a glob of full refs, as the end of a sentence about what takes one.
+/// Returns the fault of a glob of full refs, as the end of a sentence.
 pub(crate) fn ref_fault(glob: &str) -> Option<String> {
     let shown = "takes full ref names such as `refs/heads/main` or `refs/heads/*`";
     let all = ["refs/heads", "refs/tags", "refs/remotes", "refs"];
@@ -159,7 +159,7 @@ pub(crate) fn ref_fault(glob: &str) -> Option<String> {
     Some(format!("{shown}, and git does not allow a ref name that {why}"))
 }
 
-/// The same where only branches and tags are compared, as for secrets.
+/// Returns the same if only branches and tags are compared, as for secrets.
 pub(crate) fn secret_ref_fault(glob: &str) -> Option<String> {
     let (begin, rest) = glob.split_once('*').map_or((glob, None), |(it, rest)| (it, Some(rest)));
     let may_be =
@@ -171,7 +171,7 @@ pub(crate) fn secret_ref_fault(glob: &str) -> Option<String> {
     })
 }
 
-/// The full name that a short one most likely stands for.
+/// Returns the full name that a short one probably means.
 fn full_name(glob: &str) -> String {
     let tag = glob.strip_prefix("tags/").filter(|it| !it.is_empty());
     let branch =

@@ -1,22 +1,22 @@
-//! [`GlobFault`]: why a pattern cannot be one, or can never match.
+//! [`GlobFault`]: why a pattern is invalid or can never match.
 
-/// Why a list of globs can never match as it is written.
+/// Why a list of globs can never match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct GlobFault {
-    /// Which of the list it is.
+    /// The index of the glob in the list.
     pub(crate) index: usize,
-    /// Why, and what to write instead, in one sentence.
+    /// The reason and a suggestion, in one sentence.
     pub(crate) message: String,
 }
 
 impl GlobFault {
-    /// A glob that matches nothing, for this reason.
-    pub(super) fn never(index: usize, glob: &str, why: &str) -> Self {
+    /// Returns the error for a glob that matches nothing, with the reason.
+    pub(super) fn never_matches(index: usize, glob: &str, why: &str) -> Self {
         Self { index, message: format!("`{glob}` can never match: {why}") }
     }
 }
 
-/// A glob without the `!` in front that has it take matches away, and whether that is there.
-pub(super) fn taken_away(glob: &str) -> (bool, &str) {
+/// Returns whether a glob has a `!` in front that removes matches, and the glob without it.
+pub(super) fn split_negation(glob: &str) -> (bool, &str) {
     glob.strip_prefix('!').map_or((false, glob), |rest| (true, rest))
 }

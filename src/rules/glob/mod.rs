@@ -1,14 +1,16 @@
-//! Globs: which paths and names a config, a script or a setting means.
+//! Globs of paths and names, for configs, scripts and settings.
 //!
-//! `paths` (as in `.gitignore`, with `{a,b}` beside) and its `braces`, `artifact_pattern` (paths and
-//! globs of files to keep), `names` (branches, tags,
-//! messages, commands: `*` stands for any letters), `faults` (globs of names that can never match).
-//! Whoever takes a glob from a person asks for its fault first: a condition that can never hold
-//! would be false without a word.
+//! Check each glob from a user for faults first. A condition that can never be true would otherwise
+//! be false without a message.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
-//! | `glob_fault` | why a pattern cannot be one, or can never match |
+//! | `paths` | globs of paths as in `.gitignore`, with `{a,b}` |
+//! | `braces` | expanding `{a,b}` |
+//! | `artifact_pattern` | paths and globs of files to keep |
+//! | `names` | globs of branches, tags, messages, commands: `*` matches any characters |
+//! | `faults` | globs of names that can never match |
+//! | `glob_fault` | why a pattern is invalid or can never match |
 
 mod artifact_pattern;
 mod braces;

@@ -1,9 +1,9 @@
-//! Globs of names: branches, tags, full refs, messages and commands. `*` stands for any letters,
-//! slashes included, as in git's refspecs; nothing else is special.
+//! Globs of names: branches, tags, full refs, messages and commands. `*` matches any characters
+//! including slashes, as in git's refspecs. There are no other special characters.
 
-use super::glob_fault::taken_away;
+use super::glob_fault::split_negation;
 
-/// True if a text matches.
+/// Returns true if a string matches.
 pub(crate) fn text_matches(pattern: &[u8], text: &[u8]) -> bool {
     let mut parts = pattern.split(|byte| *byte == b'*');
     let first = parts.next().unwrap_or_default();
@@ -19,20 +19,21 @@ pub(crate) fn text_matches(pattern: &[u8], text: &[u8]) -> bool {
     true
 }
 
-/// The same for a list, in which `!pattern` takes away; one that only takes away begins with all.
+/// Returns true if a string matches a list. `!pattern` removes matches. A list with only such
+/// patterns starts with all strings.
 pub(crate) fn text_matches_list<'g>(
     patterns: impl IntoIterator<Item = &'g str>,
     text: &str,
 ) -> bool {
     let mut patterns = patterns.into_iter().peekable();
     let all = patterns.peek().is_some_and(|first| first.starts_with('!'));
-    patterns.fold(all, |matched, pattern| match taken_away(pattern) {
+    patterns.fold(all, |matched, pattern| match split_negation(pattern) {
         (true, but) => matched && !text_matches(but.as_bytes(), text.as_bytes()),
         (false, pattern) => matched || text_matches(pattern.as_bytes(), text.as_bytes()),
     })
 }
 
-/// True if it is certain that no text matches both lists. An empty list asks for nothing.
+/// Returns true if certainly no string matches both lists. An empty list matches every string.
 pub(crate) fn texts_are_disjoint(one: &[String], other: &[String]) -> bool {
     let holds = |list: &[String], text: &str| {
         list.is_empty() || text_matches_list(list.iter().map(String::as_str), text)
@@ -53,7 +54,8 @@ pub(crate) fn texts_are_disjoint(one: &[String], other: &[String]) -> bool {
     !widest(one).iter().any(|glob| others.iter().any(|other| may_meet(glob, other)))
 }
 
-/// Globs that match at least what a list does: what it takes away is not looked at.
+/// Returns globs that match at least what a list matches. They ignore the patterns that remove
+/// matches.
 fn widest(list: &[String]) -> Vec<&str> {
     let begins_with_all = list.first().is_none_or(|first| first.starts_with('!'));
     let added = list.iter().map(String::as_str).filter(|glob| !glob.starts_with('!'));

@@ -1,51 +1,51 @@
-//! Globs of paths, each read as a line of `.gitignore`: `src` is a file or directory of that name
-//! anywhere with all below it, `/src` the one at the root, `a/b` is seen from the root.
+//! Globs of paths with the rules of a line in `.gitignore`. `src` matches a file or directory of
+//! that name anywhere, with everything below it. `/src` matches only the one at the root, and `a/b`
+//! starts at the root.
 
 use gix_attributes::glob::{wildmatch, wildmatch::Mode};
 
 use super::{
     braces::{alternatives, class_end},
-    glob_fault::{GlobFault, taken_away},
+    glob_fault::{GlobFault, split_negation},
 };
 
-/// No path is this long; a longer glob costs more than it could find.
+/// The length limit of a glob, in bytes. No path is as long, and longer globs are too slow.
 const GLOB_BYTES_MAX: usize = 4_096;
 
-/// git's comparison gives up where it goes deeper, and finds nothing.
+/// The nesting of `*` at which git's matcher gives up and matches nothing.
 const STARS_MAX: usize = 32;
 
-/// A list of globs over paths, each of which can match. `!glob` takes away what those before it
-/// matched.
+/// A list of globs for paths, each of which can match. `!glob` removes what earlier globs matched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PathGlobs(Vec<(bool, Vec<PathGlob>)>);
 
 /// One glob without braces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PathGlob {
-    /// Without the slashes at its ends.
+    /// The glob without slashes at its start and end.
     text: Vec<u8>,
-    /// True if it is compared with whole paths, false if with the names in them.
+    /// True if it is compared with whole paths; false if it is compared with each name in them.
     is_whole: bool,
-    /// True if it is for directories alone.
+    /// True if it matches only directories.
     is_for_directories: bool,
 }
 
 impl PathGlobs {
-    /// Reads a list of globs.
+    /// Parses a list of globs.
     ///
     /// # Errors
     ///
-    /// The first of them that can never match, or has nothing to take away from.
+    /// The first glob that can never match or removes nothing.
     pub(crate) fn new<S: AsRef<str>>(globs: &[S]) -> Result<Self, GlobFault> {
         let mut list = Vec::new();
         for (index, glob) in globs.iter().enumerate() {
-            let (is_taken_away, text) = taken_away(glob.as_ref());
+            let (is_taken_away, text) = split_negation(glob.as_ref());
             let read = read(text);
             let read = read.and_then(|globs| match globs.iter().any(PathGlob::names_git) {
                 true => Err("a commit cannot contain `.git`".to_owned()),
                 false => Ok(globs),
             });
-            let read = read.map_err(|why| GlobFault::never(index, glob.as_ref(), &why))?;
+            let read = read.map_err(|why| GlobFault::never_matches(index, glob.as_ref(), &why))?;
             if index == 0 && is_taken_away {
                 let message = format!(
                     "`{}` excludes nothing: no glob comes before it; begin with `**` for \
@@ -68,14 +68,14 @@ impl PathGlobs {
         Ok(globs)
     }
 
-    /// Reads one glob over the files of a directory, which is not what a commit holds.
+    /// Parses one glob for the files of a directory, which is not a commit's tree.
     pub(super) fn of_files(glob: &str) -> Result<Self, GlobFault> {
-        let read = read(glob).map_err(|why| GlobFault::never(0, glob, &why))?;
+        let read = read(glob).map_err(|why| GlobFault::never_matches(0, glob, &why))?;
         Ok(Self(vec![(false, read)]))
     }
 
-    /// True if a path matches, seen from the root and without a slash at its end. `is_directory`
-    /// says that it is one itself, as a submodule is.
+    /// Returns true if a path matches. It starts at the root and has no final slash. `is_directory`
+    /// is true if the path itself is a directory, such as a submodule.
     pub(crate) fn matches(&self, path: &[u8], is_directory: bool) -> bool {
         !path.is_empty()
             && self.0.iter().fold(false, |matched, (is_taken_away, globs)| {
@@ -85,7 +85,7 @@ impl PathGlobs {
             })
     }
 
-    /// False if it is certain that each glob is taken away again by a later one.
+    /// Returns false if a later glob certainly removes the matches of each glob.
     fn leaves_something(&self) -> bool {
         let later = |index: usize| self.0.iter().skip(index).filter(|(taken, _)| *taken);
         let added = self.0.iter().enumerate().filter(|(_, (taken, _))| !taken);
@@ -98,7 +98,7 @@ impl PathGlobs {
 }
 
 impl PathGlob {
-    /// True if the path matches, or a directory that it is in.
+    /// Returns true if the path or one of its parents matches.
     fn matches(&self, path: &[u8], is_directory: bool) -> bool {
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let mut begin = 0;
@@ -113,8 +113,8 @@ impl PathGlob {
         false
     }
 
-    /// True if it is just this path or name. git compares what comes before the first special letter
-    /// by itself, and the rest alone, so that `a**/b` crosses `/`.
+    /// Returns true if it matches exactly this path or name. git compares the part before the first
+    /// special character separately, so `a**/b` matches across `/`.
     fn is(&self, value: &[u8]) -> bool {
         let special = |byte: &u8| b"*?[\\".contains(byte);
         let Some(at) = self.text.iter().position(special) else { return self.text == value };
@@ -124,26 +124,26 @@ impl PathGlob {
             .is_some_and(|value| wildmatch(rest.into(), value.into(), Mode::NO_MATCH_SLASH_LITERAL))
     }
 
-    /// True if it asks for what git never keeps.
+    /// Returns true if it matches a path that git never stores.
     fn names_git(&self) -> bool {
         let text = String::from_utf8_lossy(&self.text);
         text.split('/').any(|part| unescaped(part).eq_ignore_ascii_case(".git"))
     }
 
-    /// True if it certainly matches all that the other one does.
+    /// Returns true if it certainly matches everything that `other` matches.
     fn covers(&self, other: &PathGlob) -> bool {
         let is_all = !self.is_for_directories && self.text.iter().all(|byte| *byte == b'*');
         is_all || self == other
     }
 }
 
-/// A path as scripts and commands write it, and whether that says that it is a directory: `./a/b/`.
+/// Returns a path in git's form, and true if it is written as a directory: `./a/b/`.
 pub(crate) fn path_of_text(text: &str) -> (String, bool) {
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     (parts.join("/"), text.ends_with('/'))
 }
 
-/// Reads one glob with its braces.
+/// Parses one glob with its braces.
 fn read(glob: &str) -> Result<Vec<PathGlob>, String> {
     if glob.len() > GLOB_BYTES_MAX {
         return Err(format!("it is longer than {GLOB_BYTES_MAX} bytes"));
@@ -153,8 +153,8 @@ fn read(glob: &str) -> Result<Vec<PathGlob>, String> {
 
 fn read_one(glob: &str) -> Result<PathGlob, String> {
     let glob = without_trailing_spaces(glob);
-    judge_letters(glob)?;
-    judge_parts(glob)?;
+    check_characters(glob)?;
+    check_parts(glob)?;
     let text = glob.strip_prefix('/').unwrap_or(glob);
     let inner = text.strip_suffix('/').unwrap_or(text);
     Ok(PathGlob {
@@ -164,7 +164,7 @@ fn read_one(glob: &str) -> Result<PathGlob, String> {
     })
 }
 
-/// As git reads a line: spaces at its end count only behind `\`.
+/// Removes spaces at the end, as git does, except after `\`.
 fn without_trailing_spaces(glob: &str) -> &str {
     let short = glob.trim_end_matches(' ');
     let backslashes = short.bytes().rev().take_while(|byte| *byte == b'\\').count();
@@ -172,8 +172,8 @@ fn without_trailing_spaces(glob: &str) -> &str {
     glob.get(..short.len() + usize::from(is_escaped)).unwrap_or(short)
 }
 
-/// Refuses classes that no letter is of, and what no path holds.
-fn judge_letters(glob: &str) -> Result<(), String> {
+/// Rejects character classes that match nothing, and characters that no path contains.
+fn check_characters(glob: &str) -> Result<(), String> {
     let bytes = glob.as_bytes();
     if bytes.contains(&0) {
         return Err("a path cannot contain the character U+0000".to_owned());
@@ -199,8 +199,8 @@ fn judge_letters(glob: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Refuses parts that no path has.
-fn judge_parts(glob: &str) -> Result<(), String> {
+/// Rejects parts that no path contains.
+fn check_parts(glob: &str) -> Result<(), String> {
     let inner = glob.strip_prefix('/').unwrap_or(glob);
     let inner = inner.strip_suffix('/').unwrap_or(inner);
     let parts: Vec<String> = inner.split('/').map(unescaped).collect();
@@ -212,10 +212,10 @@ fn judge_parts(glob: &str) -> Result<(), String> {
         () if has("") => "paths cannot contain `//`",
         () => return Ok(()),
     };
-    Err(format!("{why}; write `{}`", spelled(glob)))
+    Err(format!("{why}; write `{}`", suggestion(glob)))
 }
 
-/// A part without the `\` that keep their letters from being special.
+/// Removes the `\` of escaped characters from a part.
 fn unescaped(part: &str) -> String {
     let mut letters = part.chars();
     let mut plain = String::new();
@@ -226,8 +226,8 @@ fn unescaped(part: &str) -> String {
     plain
 }
 
-/// The glob that was most likely meant.
-fn spelled(glob: &str) -> String {
+/// Returns the glob that was probably meant.
+fn suggestion(glob: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in glob.split('/') {
         match unescaped(part).as_str() {
@@ -239,7 +239,7 @@ fn spelled(glob: &str) -> String {
     let end = if glob.ends_with('/') { "/" } else { "" };
     match parts.as_slice() {
         [] | ["**"] => "**".to_owned(),
-        // A name alone would be looked for anywhere.
+        // A name without a slash would match anywhere.
         [one] => format!("/{one}{end}"),
         _ => format!("{}{end}", parts.join("/")),
     }

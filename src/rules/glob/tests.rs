@@ -16,7 +16,7 @@ fn path_fault(globs: &[&str]) -> String {
     PathGlobs::new(globs).map_or_else(|fault| fault.message, |_| String::new())
 }
 
-/// A generator that says the same in every run.
+/// A generator with the same numbers in every run.
 struct Seeded(u64);
 
 impl Seeded {
@@ -96,7 +96,7 @@ fn braces_stand_for_each_of_their_parts() {
     assert!(matches(&["\\{a,b\\}"], "x/{a,b}") && !matches(&["\\{a,b\\}"], "a"));
 }
 
-/// With braces a glob matches what one of its alternatives does, `!` in front of it included.
+/// A glob with braces matches what one of its alternatives matches, also after `!`.
 #[test]
 fn braces_are_as_good_as_a_list() {
     let mut seeded = Seeded(7);
@@ -184,7 +184,7 @@ fn globs_of_paths_that_can_never_match_are_told_with_what_is_right() {
     assert_eq!(path_fault(&["...", "..a", "a..", "**/", ".github", ".gitignore", "a }"]), "");
 }
 
-/// What git has, and what this says is never to be found, by `git check-ignore`.
+/// Compares with `git check-ignore`, also for globs that are reported to match nothing.
 #[test]
 fn git_reads_a_line_of_gitignore_alike() {
     let paths = [
@@ -275,7 +275,7 @@ fn git_reads_a_line_of_gitignore_alike() {
     assert!((20..200).contains(&refused), "{refused}");
 }
 
-/// The paths that git ignores by this line.
+/// Returns the paths that git ignores because of this line.
 fn ignored(repo: &TestRepo, line: &str, all: &BTreeSet<(String, bool)>) -> BTreeSet<String> {
     std::fs::write(repo.path().join(".git/info/exclude"), format!("{line}\n")).unwrap();
     let mut command: Command = repo.command();
@@ -394,7 +394,7 @@ fn globs_of_full_refs_begin_with_refs() {
     }
 }
 
-/// What is said to be no name is none to `git check-ref-format` either, and the other way round.
+/// Names are invalid here exactly if `git check-ref-format` rejects them.
 #[test]
 fn git_allows_the_same_names() {
     let repo = TestRepo::new();
@@ -414,7 +414,7 @@ fn git_allows_the_same_names() {
     assert!(right > 50 && wrong > 50, "{right} {wrong}");
 }
 
-/// The rows of the guide's tables under a heading: each cell, without its backticks.
+/// Returns the rows of the guide's tables under a heading: the cells, without backticks.
 fn rows(heading: &str, columns: &str) -> Vec<Vec<Vec<String>>> {
     let guide = include_str!("../../guide/globs.md");
     let begin = guide.split_once(&format!("# {heading}\n")).unwrap().1;
@@ -433,7 +433,7 @@ fn rows(heading: &str, columns: &str) -> Vec<Vec<Vec<String>>> {
     lines.map(row).collect()
 }
 
-/// Each row of the guide holds.
+/// Checks every row of the guide's tables.
 #[test]
 fn the_guide_says_what_globs_match() {
     let (paths, names) = ("Paths", "Branches, tags, messages");

@@ -66,7 +66,7 @@ impl Function {
     }
 
     /// Returns true if the function decides how the step ends. A wrong call of it cannot be caught.
-    pub(crate) fn ends_phase(&self) -> bool {
+    pub(crate) fn ends_step(&self) -> bool {
         matches!(self.name, "approve" | "exit" | "fail" | "skip")
     }
 

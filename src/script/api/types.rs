@@ -144,8 +144,8 @@ impl Type {
 /// Returns the type name of an object: `CtxResult` for `ctx.result`.
 pub(in crate::script) fn object_name(name: &str) -> String {
     let words = name.split(['.', ' ', '_']).map(|word| {
-        let mut letters = word.chars();
-        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect::<String>()
+        let mut chars = word.chars();
+        chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect::<String>()
     });
     words.collect()
 }

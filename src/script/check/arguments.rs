@@ -1,5 +1,5 @@
-//! What the functions of the API are given, as far as it is written out: a literal of the wrong
-//! kind, or one that the function refuses, fails every run that gets there.
+//! Checks the arguments of calls, as far as they are literals. A literal that the function would
+//! refuse fails every run that reaches the call.
 
 use std::time::Duration;
 
@@ -26,39 +26,39 @@ use crate::{
     util::{duration::parse_duration, suggestion::did_you_mean},
 };
 
-/// Looks at every call of a function of the API.
-pub(super) fn judge(
+/// Checks every call of a function of the API.
+pub(super) fn check(
     body: &Body<'_>,
     file: &File<'_>,
     script: &Script,
     names: &Names<'_>,
     findings: &mut Findings<'_>,
 ) {
-    let mut judge = Judge { body, file, names, time: script.timeout, findings };
+    let mut check = ArgumentChecker { body, file, names, time: script.timeout, findings };
     body.each_node(&mut |path| match path.last() {
-        _ if judge.findings.is_full() => {}
+        _ if check.findings.is_full() => {}
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if !call.is_qualified() && !call.is_operator_call() =>
         {
             let given: Vec<&Expr> = call.args.iter().collect();
-            judge.call(&call.name, &given);
+            check.call(&call.name, &given);
         }
-        Some(ASTNode::Expr(Expr::Dot(parts, ..))) => judge.method(&parts.lhs, &parts.rhs),
+        Some(ASTNode::Expr(Expr::Dot(parts, ..))) => check.method(&parts.lhs, &parts.rhs),
         _ => {}
     });
 }
 
-struct Judge<'j, 'a, 'f> {
+struct ArgumentChecker<'j, 'a, 'f> {
     body: &'j Body<'a>,
     file: &'j File<'a>,
     names: &'j Names<'j>,
-    /// How long a step has.
+    /// Time limit of a step.
     time: Duration,
     findings: &'j mut Findings<'f>,
 }
 
-impl Judge<'_, '_, '_> {
-    /// A call behind a dot is one with what stands before it.
+impl ArgumentChecker<'_, '_, '_> {
+    /// Checks a method call as a call with the receiver as its first argument.
     fn method(&mut self, receiver: &Expr, rest: &Expr) {
         let Expr::MethodCall(call, at) = rest else { return };
         if matches!(&*call.name, "call" | "curry") {
@@ -73,7 +73,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// The commit that a test makes up for a phase.
+    /// Checks the commit that a test passes to a step.
     fn commit(&mut self, method: &str, given: &[Expr]) {
         let takes_commit = method == "run" || registry::step_names().any(|it| it == method);
         let [Expr::Map(map, _)] = given else { return };
@@ -107,7 +107,8 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// `Fn("name")` fails only where it is called.
+    /// Checks that the function in `Fn("name")` exists. At run time, that fails only when it is
+    /// called.
     fn named_function(&mut self, given: &[&Expr]) {
         if let [Expr::StringConstant(name, at)] = given
             && self.names.function(self.body.unit, name).is_none()
@@ -117,7 +118,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// `f.call(…)`, where it is known what `f` is.
+    /// Checks the number of arguments of `f.call(…)`, if `f` is known.
     fn call_of_pointer(&mut self, receiver: &Expr, verb: &str, count: usize, at: Position) {
         let Some(found) = pointer(receiver, self.body, self.file) else { return };
         let allowed = match verb {
@@ -131,7 +132,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// An error about an argument, in the words of the run.
+    /// Reports an argument of the wrong type, with the same message as at run time.
     fn mistake(&mut self, name: &str, argument: &str, takes: &str, value: &Expr, found: &str) {
         let message = format!("`{name}` takes {takes} as its {argument}, not {found}");
         self.findings.add(value.position(), message);
@@ -141,7 +142,7 @@ impl Judge<'_, '_, '_> {
         kind(value, self.body, self.file)
     }
 
-    /// Judges a value by what the table says that it is, and by what else the function asks of it.
+    /// Checks an argument against its type in the table, and against the function's further rules.
     fn argument(&mut self, name: &str, what: &str, takes: Type, value: &Expr) {
         match takes {
             Type::Function => return self.function(name, 0, value),
@@ -158,10 +159,11 @@ impl Judge<'_, '_, '_> {
             (Type::Duration, "time") => self.pause(value),
             (Type::Duration, _) => self.time(what, value, matches!(what, "limit" | "timeout")),
             (Type::Command, _) => self.command(name, value),
-            (_, "path" | "cwd") => self.below(what, value),
+            // `matches` takes any path, and reads nothing.
+            (_, "path" | "cwd") if name != "matches" => self.below(what, value),
             (_, "paths") => self.kept_paths(value),
             (_, "allow") => self.codes(name, value),
-            (_, "value") if name == "remember" => self.kept(name, value),
+            (_, "value") if name == "remember" => self.remembered(name, value),
             _ => {}
         }
     }
@@ -187,7 +189,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// A time that is written out is one.
+    /// Checks that a literal duration is valid.
     fn time(&mut self, what: &str, value: &Expr, is_limit: bool) {
         let Some((time, found)) = time_of(value) else { return };
         if time.is_none_or(|time| is_limit && time.is_zero()) {
@@ -197,7 +199,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// Who waits longer than the step may take ends by its limit.
+    /// Checks that `sleep` does not wait longer than the time limit of a step.
     fn pause(&mut self, value: &Expr) {
         match time_of(value) {
             Some((Some(time), found)) if time > self.time => {
@@ -212,7 +214,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// A path that is written out, or begins with what is, stays in the export.
+    /// Checks that the literal part of a path stays in the export.
     fn below(&mut self, what: &str, value: &Expr) {
         let leaves = match value {
             Expr::StringConstant(path, _) => (!stays_below(path)).then(|| path.to_string()),
@@ -235,7 +237,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// A command that is written out is one.
+    /// Checks that a literal command is not empty.
     fn command(&mut self, name: &str, value: &Expr) {
         let is_empty = match value {
             Expr::StringConstant(text, _) => text.trim().is_empty(),
@@ -262,14 +264,14 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// What is called later is a function, and takes what it is called with.
+    /// Checks that a function argument is a function, and accepts the arguments that it will get.
     fn function(&mut self, name: &str, count: usize, value: &Expr) {
         let early = match value {
             Expr::FnCall(call, _) if registry::function(&call.name).is_some() => Some(&call.name),
             _ => None,
         };
         let message = match (early, self.kind(value), pointer(value, self.body, self.file)) {
-            // `retry(3, sh("x"))` runs the command before `retry` begins.
+            // For example, `retry(3, sh("x"))` runs the command before `retry` begins.
             (Some(called), ..) => {
                 format!("this calls `{called}` before `{name}` begins; write `|| {called}(…)`")
             }
@@ -313,8 +315,7 @@ impl Judge<'_, '_, '_> {
                 self.findings.add(key.pos, message);
             }
             let found = self.kind(value);
-            let is_fine =
-                |found| matches!(found, Kind::Nothing | Kind::Secret) || is_textual(found);
+            let is_fine = |found| matches!(found, Kind::Null | Kind::Secret) || is_textual(found);
             if let Some(found) = found.filter(|found| !is_fine(*found)) {
                 let takes =
                     format!("a string, a number, a secret or null (`()`) for `{}`", key.name);
@@ -345,11 +346,13 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// A record holds no functions, secrets and objects, in lists and maps neither.
-    fn kept(&mut self, name: &str, value: &Expr) {
+    /// Checks that a remembered value contains no functions, secrets or objects, at any depth.
+    fn remembered(&mut self, name: &str, value: &Expr) {
         match (value, self.kind(value)) {
-            (Expr::Array(items, _), _) => items.iter().for_each(|item| self.kept(name, item)),
-            (Expr::Map(map, _), _) => map.0.iter().for_each(|(_, item)| self.kept(name, item)),
+            (Expr::Array(items, _), _) => items.iter().for_each(|item| self.remembered(name, item)),
+            (Expr::Map(map, _), _) => {
+                map.0.iter().for_each(|(_, item)| self.remembered(name, item))
+            }
             (_, Some(found @ (Kind::Function | Kind::Secret | Kind::Object))) => {
                 let takes = "a string, a number, a bool, or an array or map of these";
                 self.mistake(name, "value", takes, value, found.words());
@@ -358,7 +361,7 @@ impl Judge<'_, '_, '_> {
         }
     }
 
-    /// Paths and globs to keep that are written out stay in the export, and begin with what to keep.
+    /// Checks that the literal patterns of `artifact` are valid.
     fn kept_paths(&mut self, value: &Expr) {
         let texts = match value {
             Expr::Array(texts, _) => texts.as_slice(),
@@ -384,7 +387,7 @@ impl Judge<'_, '_, '_> {
         let found = self.kind(work);
         let fits = matches!(
             (found, given.len()),
-            (None, _) | (Some(Kind::List), 2) | (Some(Kind::Map), 1)
+            (None, _) | (Some(Kind::Array), 2) | (Some(Kind::Map), 1)
         );
         if !fits {
             let message = "`parallel` takes an array and a function, `parallel(array, |item| …)`, \
@@ -415,7 +418,7 @@ impl Judge<'_, '_, '_> {
         let mut tasks = 1_usize;
         for (axis, values) in &map.0 {
             let found = self.kind(values);
-            if let Some(found) = found.filter(|found| *found != Kind::List) {
+            if let Some(found) = found.filter(|found| *found != Kind::Array) {
                 let argument = format!("axis `{}`", axis.name);
                 self.mistake("matrix", &argument, "an array", values, found.words());
             }
@@ -434,7 +437,8 @@ impl Judge<'_, '_, '_> {
     }
 }
 
-/// The time that a literal means, if it means one, and how it is written.
+/// Returns the duration of a literal, if it is valid, and its text. Returns `None` for other
+/// expressions.
 fn time_of(value: &Expr) -> Option<(Option<Duration>, String)> {
     Some(match value {
         Expr::StringConstant(text, _) => (parse_duration(text), format!("\"{text}\"")),

@@ -1,4 +1,4 @@
-//! Calls: whether there is such a function, and whether it takes what it is given.
+//! Checks calls: the function exists and accepts the number of arguments.
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
@@ -12,14 +12,14 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
-        // Looking for near names is the dearest part.
+        // Searching for similar names is the most expensive part.
         _ if findings.is_full() => {}
         Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at)))
             if !call.is_operator_call() =>
         {
-            if is_making(call) {
+            if is_closure_creation(call) {
                 return;
             }
             plain_call(body, names, call, *at, findings);
@@ -30,7 +30,7 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
         Some(ASTNode::Expr(Expr::Variable(parts, _, at))) if !parts.2.is_empty() => {
             match parts.2.path.first().map(rhai::Ident::as_str) {
                 Some("global") => global(body, &parts.1, *at, findings),
-                Some(module) => module_value(body, names, (module, &parts.1), *at, findings),
+                Some(module) => module_value(body, names, module, &parts.1, *at, findings),
                 None => {}
             }
         }
@@ -38,18 +38,18 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
     });
 }
 
-/// Whether it only makes a closure.
-fn is_making(call: &FnCallExpr) -> bool {
+/// Returns true if the call only creates a closure.
+fn is_closure_creation(call: &FnCallExpr) -> bool {
     &*call.name == "curry" && call.args.first().is_some_and(|it| closure_made(it).is_some())
 }
 
-/// Whether the call stands right behind the context, where `members` judges it.
+/// Returns true if the call is a method of the context, which `members` checks.
 fn is_of_context(body: &Body<'_>, path: &[ASTNode<'_>]) -> bool {
     path.iter().any(|node| match node {
         ASTNode::Expr(Expr::Dot(parts, ..)) => {
             let on_context = variable(&parts.lhs).is_some_and(|it| body.contexts.contains(it));
             let mut rest = &parts.rhs;
-            // `ctx.machine.has`: the call may stand behind one of the context's objects.
+            // In `ctx.machine.has`, the call is a method of one of the context's objects.
             if let Expr::Dot(inner, ..) = rest
                 && matches!(&inner.lhs, Expr::Property(property, _) if &*property.2 == "machine")
             {
@@ -158,7 +158,7 @@ fn wrong_count(name: &str, takes: &Takes, given: usize, signature: &str) -> Stri
     format!("`{name}` takes {}, not {given}{signature}", takes.in_words())
 }
 
-/// `global::NAME` is a constant of the same file.
+/// Checks that `global::NAME` is a constant of the same file.
 fn global(body: &Body<'_>, name: &str, at: Position, findings: &mut Findings<'_>) {
     let constants: Vec<&str> = body.unit.ast.statements().iter().filter_map(constant).collect();
     if !constants.contains(&name) {
@@ -167,11 +167,12 @@ fn global(body: &Body<'_>, name: &str, at: Position, findings: &mut Findings<'_>
     }
 }
 
-/// `module::NAME` is a constant that another file exports.
+/// Checks that `module::NAME` is a constant that another file exports.
 fn module_value(
     body: &Body<'_>,
     names: &Names<'_>,
-    (module, name): (&str, &str),
+    module: &str,
+    name: &str,
     at: Position,
     findings: &mut Findings<'_>,
 ) {

@@ -1,15 +1,16 @@
-//! The whole check of a script or a file of tests: every rule on every function.
+//! Checks a script or a file of tests: every rule for every function.
 
 use std::iter;
 
 use super::{
-    arguments, calls, common_mistakes,
+    arguments, calls,
+    commands::{self, PlaceholderChecker},
+    common_mistakes,
     findings::{FINDINGS_MAX, Findings},
     globs, members,
     names::{self, Names},
     placement::Flow,
     refs,
-    texts::{self, Tags},
     tries::Tries,
     unknown,
     walk::File,
@@ -29,9 +30,9 @@ use crate::{
     },
 };
 
-/// What is wrong with a script and what it imports, and what is valid and perhaps not meant, in the
-/// order of the files and their lines. Where it cannot be loaded, that alone. `functions` and `vars`
-/// are those of the embedding program.
+/// Returns the errors and warnings for a script and its imports, in the order of files and lines.
+/// If it cannot be loaded, the result is that error alone. `functions` and `vars` are those of the
+/// embedding program.
 pub(crate) fn check(
     bytes: &[u8],
     name: &str,
@@ -41,33 +42,35 @@ pub(crate) fn check(
 ) -> Vec<Finding> {
     let load = |unknown| Script::load_with(bytes, name, tree, functions, unknown);
     let names = |files: &[File<'_>]| Names::new(files, functions);
-    all_of(load, |script| judge(script, true, &Tags::new(functions, vars), names))
+    load_and_check(load, |script| {
+        check_files(script, true, &PlaceholderChecker::new(functions, vars), names)
+    })
 }
 
-/// All that is wrong: a script that is refused for a name is read again without that rule, so that
-/// what else is wrong is told as well.
-pub(super) fn all_of<S>(
+/// Loads and checks a script. If a name is undefined, it is loaded again without that rule, so that
+/// the check can report all errors.
+pub(super) fn load_and_check<S>(
     load: impl Fn(Unknown) -> Result<S, Error>,
-    judge: impl Fn(&S) -> Vec<Finding>,
+    check: impl Fn(&S) -> Vec<Finding>,
 ) -> Vec<Finding> {
     let error = match load(Unknown::Refused) {
-        Ok(script) => return judge(&script),
+        Ok(script) => return check(&script),
         Err(error) => error,
     };
-    let found = load(Unknown::Reported).map(|script| judge(&script)).unwrap_or_default();
+    let found = load(Unknown::Reported).map(|script| check(&script)).unwrap_or_default();
     match found.iter().any(|it| it.severity == Severity::Error) {
         true => found,
         false => vec![Finding::error(error)],
     }
 }
 
-/// The script itself and what it imports, taken apart.
-pub(super) fn files(script: &Script, phases: bool) -> Vec<File<'_>> {
+/// Returns the script and its imports, split into functions.
+pub(super) fn files(script: &Script, is_pipeline: bool) -> Vec<File<'_>> {
     let modules = script.modules.values().map(|unit| File::new(unit, false));
-    iter::once(File::new(&script.main, phases)).chain(modules).collect()
+    iter::once(File::new(&script.main, is_pipeline)).chain(modules).collect()
 }
 
-/// What is wrong with a file of tests and what it imports, as [`check`] tells of a pipeline.
+/// Returns the errors and warnings for a file of tests and its imports, like [`check`].
 pub(crate) fn check_tests(
     bytes: &[u8],
     name: &str,
@@ -76,44 +79,44 @@ pub(crate) fn check_tests(
     vars: &Vars,
 ) -> Vec<Finding> {
     let load = |unknown| Suite::load_with(bytes, name, tree, functions, unknown);
-    let tags = Tags::new(functions, vars);
-    all_of(load, |suite| judge(suite.script(), false, &tags, Names::of_tests))
+    let placeholders = PlaceholderChecker::new(functions, vars);
+    load_and_check(load, |suite| check_files(suite.script(), false, &placeholders, Names::of_tests))
 }
 
-/// Looks at all files. `phases` says whether functions of the first can be phases.
-pub(super) fn judge<'a>(
+/// Checks all files. `is_pipeline` is true if functions of the first file can be steps.
+pub(super) fn check_files<'a>(
     script: &Script,
-    phases: bool,
-    tags: &Tags<'_>,
+    is_pipeline: bool,
+    placeholders: &PlaceholderChecker<'_>,
     names: impl FnOnce(&[File<'_>]) -> Names<'a>,
 ) -> Vec<Finding> {
-    let files = files(script, phases);
+    let files = files(script, is_pipeline);
     let names = names(&files);
-    let flow = phases.then(|| Flow::new(&files, &names));
+    let flow = is_pipeline.then(|| Flow::new(&files, &names));
     let tries = Tries::new(&files);
     let mut all = Vec::new();
     let mut reads_ref = false;
     for (index, file) in files.iter().enumerate() {
         let mut findings = Findings::new(file.unit);
-        if index == 0 && phases {
-            names::misspelled_phases(file, &mut findings);
+        if index == 0 && is_pipeline {
+            names::misspelled_steps(file, &mut findings);
         }
-        if phases {
+        if is_pipeline {
             misnamed_constants(script, file, &mut findings);
         }
         for body in &file.bodies {
-            unknown::judge(body, &names, &mut findings);
-            calls::judge(body, &names, &mut findings);
-            arguments::judge(body, file, script, &names, &mut findings);
-            members::judge(body, &mut findings);
-            globs::judge(body, &names, &mut findings);
-            texts::judge(body, (file, index == 0 && phases), tags, &mut findings);
-            common_mistakes::judge(body, file, script, &names, &mut findings);
-            flow.iter().for_each(|flow| flow.judge(body, &mut findings));
-            tries.judge(body, file, &names, &mut findings);
+            unknown::check(body, &names, &mut findings);
+            calls::check(body, &names, &mut findings);
+            arguments::check(body, file, script, &names, &mut findings);
+            members::check(body, &mut findings);
+            globs::check(body, &names, &mut findings);
+            commands::check(body, file, index == 0 && is_pipeline, placeholders, &mut findings);
+            common_mistakes::check(body, file, script, &names, &mut findings);
+            flow.iter().for_each(|flow| flow.check(body, &mut findings));
+            tries.check(body, file, &names, &mut findings);
         }
-        if phases {
-            reads_ref |= refs::judge_file(file, script, reads_ref, &mut findings);
+        if is_pipeline {
+            reads_ref |= refs::check_file(file, script, reads_ref, &mut findings);
         }
         let room = FINDINGS_MAX.saturating_sub(all.len());
         all.extend(findings.into_list().take(room));

@@ -1,4 +1,4 @@
-//! Habits from other languages, which this one takes without a word and means otherwise.
+//! Finds habits from other languages that are valid here but mean something else.
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
@@ -17,10 +17,10 @@ use crate::script::{
     },
 };
 
-/// Facts of a commit that are free text: in a shell's text they are nearly always refused.
+/// Properties of a commit that are free text. In a shell command, they are nearly always refused.
 const FREE_TEXTS: [&str; 3] = ["subject", "message", "author"];
 
-pub(super) fn judge(
+pub(super) fn check(
     body: &Body<'_>,
     file: &File<'_>,
     script: &Script,
@@ -29,21 +29,21 @@ pub(super) fn judge(
 ) {
     body.each_node(&mut |path| {
         if let Some(ASTNode::Expr(expression)) = path.last() {
-            tags_in_quotes(body, expression, findings);
+            interpolation_in_quotes(body, expression, findings);
             used_in_place(body, names, path, findings);
             secrets(script, path, findings);
-            kept_closures(path, findings);
+            stored_closures(path, findings);
             absent_keys(body, expression, findings);
         }
         if let Some((call, _)) = called(path) {
             free_text(body, call, findings);
-            branches(file, call, names, findings);
+            changes_in_tasks(file, call, names, findings);
         }
     });
-    idle_statements(body, findings);
+    statements_without_effect(body, findings);
 }
 
-/// The function that the innermost node calls.
+/// Returns the function that the innermost node calls.
 fn called<'p>(path: &[ASTNode<'p>]) -> Option<(&'p FnCallExpr, Position)> {
     match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, at)) | ASTNode::Stmt(Stmt::FnCall(call, at))) => {
@@ -53,22 +53,23 @@ fn called<'p>(path: &[ASTNode<'p>]) -> Option<(&'p FnCallExpr, Position)> {
     }
 }
 
-/// `"…${name}"`: only back-quotes fill in. A shell's own `${HOME}` is left alone.
-fn tags_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
+/// Finds `"…${name}"`: only backquoted strings are interpolated. A shell's own `${HOME}` is
+/// accepted.
+fn interpolation_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
     let Expr::StringConstant(text, at) = expression else { return };
     let tags = text.match_indices("${").filter_map(|(begin, _)| {
         let inside = text.get(begin + 2..)?.split('}').next()?;
         let end = inside.find(|it: char| !it.is_alphanumeric() && it != '_');
         let word = inside.get(..end.unwrap_or(inside.len()))?;
-        let behind = inside.get(word.len()..)?;
-        let meant = body.sees(word) && (behind.is_empty() || behind.starts_with(['.', '[']))
-            || behind.starts_with("::") && behind.contains('(')
-            || behind.starts_with('(') && !word.is_empty();
+        let rest = inside.get(word.len()..)?;
+        let meant = body.sees(word) && (rest.is_empty() || rest.starts_with(['.', '[']))
+            || rest.starts_with("::") && rest.contains('(')
+            || rest.starts_with('(') && !word.is_empty();
         meant.then_some(inside)
     });
-    // Text in back-quotes that holds nothing to fill in is the same to the parser.
+    // The parser does not distinguish a backquoted string without `${…}`.
     if let Some(inside) = tags.into_iter().next()
-        && body.unit.source.letter(place(*at)) != Some('`')
+        && body.unit.source.character(place(*at)) != Some('`')
     {
         let message = format!(
             "`${{{inside}}}` is not replaced in double quotes; put the string in backquotes"
@@ -77,7 +78,7 @@ fn tags_in_quotes(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_
     }
 }
 
-/// `let t = s.trim();`: the method changes `s` and gives back nothing.
+/// Finds `let t = s.trim();`: the method changes `s` and returns null.
 fn used_in_place(
     body: &Body<'_>,
     names: &Names<'_>,
@@ -85,7 +86,7 @@ fn used_in_place(
     findings: &mut Findings<'_>,
 ) {
     let [around @ .., ASTNode::Expr(Expr::Dot(parts, ..))] = path else { return };
-    // `s.trim().len()`: something is asked of nothing.
+    // In `s.trim().len()`, `len` is called on null.
     let chained = match &parts.rhs {
         Expr::Dot(inner, ..) => in_place(names, &inner.lhs),
         _ => None,
@@ -114,8 +115,8 @@ fn in_place<'e>(names: &Names<'_>, expression: &'e Expr) -> Option<(&'e FnCallEx
     }
 }
 
-/// Whether the value of what stands inside these nodes goes anywhere. A closure's only statement
-/// is what it gives back, unless it may as well be meant for its effect on a captured variable.
+/// Returns true if the value inside these nodes is used. The only statement of a closure is its
+/// result, unless it may be there to change a captured variable.
 pub(super) fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
     match around {
         [.., ASTNode::Stmt(Stmt::Expr(_))] => {
@@ -125,7 +126,7 @@ pub(super) fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
             own && matches!(around, [ASTNode::Stmt(Stmt::Expr(whole))]
                 if root(whole).is_some_and(|name| !body.captured.contains(name)))
         }
-        // Further along the same chain.
+        // Later in the same chain.
         [.., ASTNode::Expr(Expr::Dot(..) | Expr::Index(..))] => {
             around.split_last().is_some_and(|(_, around)| is_used(body, around))
         }
@@ -133,16 +134,16 @@ pub(super) fn is_used(body: &Body<'_>, around: &[ASTNode<'_>]) -> bool {
     }
 }
 
-/// `fns.push(|| …)` in a loop: every closure would see the loop variable's last value.
-fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
+/// Finds `fns.push(|| …)` in a loop, where all closures see the loop variable's last value.
+fn stored_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
     let Some(ASTNode::Expr(made)) = path.last() else { return };
     let Some((_, captured)) = closure_made(made) else { return };
-    // The same closure is also met one level further in.
+    // The same closure is visited again one level deeper.
     if matches!(made, Expr::FnCall(..)) && matches!(path, [.., ASTNode::Stmt(Stmt::Expr(_)), _]) {
         return;
     }
     let [.., around, _] = path else { return };
-    let is_kept = match around {
+    let is_stored = match around {
         ASTNode::Expr(Expr::MethodCall(call, _)) => {
             matches!(&*call.name, "push" | "insert" | "set")
         }
@@ -161,7 +162,7 @@ fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
         }
         _ => None,
     });
-    if let Some(name) = loop_variable.filter(|_| is_kept) {
+    if let Some(name) = loop_variable.filter(|_| is_stored) {
         let message = format!(
             "closures share the loop variable `{name}` and all see its last value; create the \
              closure in a function that takes `{name}`, or pass the array to `parallel(array, \
@@ -171,14 +172,15 @@ fn kept_closures(path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-/// `m.b ?? 3` and `m?.b ?? 3`: a map without a `b` is an error, and never gets to the `??`.
+/// Finds `m.b ?? 3` and `m?.b ?? 3`: a map without `b` is an error, so `??` is not reached.
 fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) {
     let Expr::Coalesce(parts, _) = expression else { return };
     let Some(target) = parts.first() else { return };
     let Some((key, at)) = last_key(target) else { return };
-    // What tinyci gives is no map, and may well hold nothing.
-    let of_ours = root(target).is_none_or(|name| body.contexts.contains(name)) || is_of_object(key);
-    if !of_ours {
+    // Objects of tinyci are not maps, and their properties can be null.
+    let is_of_tinyci =
+        root(target).is_none_or(|name| body.contexts.contains(name)) || is_of_object(key);
+    if !is_of_tinyci {
         let message = format!(
             "if the map has no `{key}`, this fails before `??` can apply; write `.get(\"{key}\") \
              ?? …`"
@@ -187,8 +189,8 @@ fn absent_keys(body: &Body<'_>, expression: &Expr, findings: &mut Findings<'_>) 
     }
 }
 
-/// Whether an object of ours has this property that is no map: a failure, an error, how a command
-/// ended, a test's result. What `ctx` itself has is known by the name of `ctx`.
+/// Returns true if an object of tinyci other than `ctx` has this property: a failure, an error, the
+/// result of a command or of a test.
 fn is_of_object(key: &str) -> bool {
     let of_failure = registry::PROPERTIES.iter().map(|property| property.path);
     let of_failure = of_failure.filter_map(|path| path.strip_prefix("ctx.failure."));
@@ -197,7 +199,7 @@ fn is_of_object(key: &str) -> bool {
     of_failure.chain(others).any(|name| name == key)
 }
 
-/// The key that a chain such as `a.b["c"]` ends with, if it is written out.
+/// Returns the key at the end of a chain such as `a.b["c"]`, if it is a literal.
 fn last_key(target: &Expr) -> Option<(&str, Position)> {
     match target {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => match &parts.rhs {
@@ -209,7 +211,7 @@ fn last_key(target: &Expr) -> Option<(&str, Position)> {
     }
 }
 
-/// Secrets that nothing declares, and those that would go into a text.
+/// Finds secrets that are not declared, and secrets in strings.
 fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
     let Some((call, at)) = called(path) else { return };
     if &*call.name != "secret" || call.is_qualified() {
@@ -241,7 +243,8 @@ fn secrets(script: &Script, path: &[ASTNode<'_>], findings: &mut Findings<'_>) {
     }
 }
 
-/// `` sh(`echo ${ctx.subject}`) ``: refused for nearly every commit.
+/// Finds commands such as `` sh(`echo ${ctx.subject}`) ``, which are refused for nearly every
+/// commit.
 fn free_text(body: &Body<'_>, call: &FnCallExpr, findings: &mut Findings<'_>) {
     if !matches!(&*call.name, "sh" | "try_sh" | "capture") {
         return;
@@ -269,13 +272,19 @@ fn free_text(body: &Body<'_>, call: &FnCallExpr, findings: &mut Findings<'_>) {
     }
 }
 
-/// `q(…)` makes any text one word.
+/// Returns true for a call of `q`, whose result is one word.
 fn is_quoting(node: &ASTNode<'_>) -> bool {
     matches!(node, ASTNode::Expr(Expr::FnCall(call, _)) if &*call.name == "q")
 }
 
-/// Branches of `parallel` and `matrix` have copies: what they change in them is lost.
-fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mut Findings<'_>) {
+/// Finds assignments to captured variables in tasks of `parallel` and `matrix`. Tasks have copies,
+/// so the change is lost.
+fn changes_in_tasks(
+    file: &File<'_>,
+    call: &FnCallExpr,
+    names: &Names<'_>,
+    findings: &mut Findings<'_>,
+) {
     if !matches!(&*call.name, "parallel" | "matrix") || call.is_qualified() {
         return;
     }
@@ -284,8 +293,8 @@ fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mu
         other => vec![other],
     });
     for name in closures.filter_map(closure_made).map(|(name, _)| name) {
-        let Some(branch) = file.body(&name) else { continue };
-        branch.each_node(&mut |path| {
+        let Some(task) = file.body(&name) else { continue };
+        task.each_node(&mut |path| {
             let changed = match path.last() {
                 Some(ASTNode::Stmt(Stmt::Assignment(parts))) => {
                     root(&parts.1.lhs).map(|name| (name, parts.1.lhs.start_position()))
@@ -297,7 +306,7 @@ fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mu
                 _ => None,
             };
             if let Some((name, at)) = changed
-                && branch.captured.contains(name)
+                && task.captured.contains(name)
             {
                 let message = format!(
                     "each task of `{}` has its own copy of `{name}`, so this change is lost; \
@@ -310,27 +319,26 @@ fn branches(file: &File<'_>, call: &FnCallExpr, names: &Names<'_>, findings: &mu
     }
 }
 
-/// Statements that do nothing: `clean;` calls no function. The last one of a block is its value,
-/// for which only phases have no use.
-fn idle_statements(body: &Body<'_>, findings: &mut Findings<'_>) {
-    let is_phase =
-        body.name().is_some_and(|name| registry::step_names().any(|phase| phase == name));
+/// Finds statements without effect, such as `clean;`. The last one of a block is its value, which
+/// only steps ignore.
+fn statements_without_effect(body: &Body<'_>, findings: &mut Findings<'_>) {
+    let is_step = body.name().is_some_and(|name| registry::step_names().any(|step| step == name));
     let mut left = body.statement_count;
     body.each_node(&mut |path| {
         if let [ASTNode::Stmt(statement)] = path {
             left = left.saturating_sub(1);
-            if left > 0 || is_phase {
-                idle(statement, findings);
+            if left > 0 || is_step {
+                without_effect(statement, findings);
             }
         }
         for block in path.last().into_iter().flat_map(blocks) {
             let values = block.split_last().map(|(_, before)| before).unwrap_or_default();
-            values.iter().for_each(|statement| idle(statement, findings));
+            values.iter().for_each(|statement| without_effect(statement, findings));
         }
     });
 }
 
-/// The blocks that stand directly in a node.
+/// Returns the blocks directly in a node.
 fn blocks<'n>(node: &ASTNode<'n>) -> Vec<&'n [Stmt]> {
     match node {
         ASTNode::Stmt(Stmt::If(parts, _) | Stmt::TryCatch(parts, _)) => {
@@ -345,7 +353,7 @@ fn blocks<'n>(node: &ASTNode<'n>) -> Vec<&'n [Stmt]> {
     }
 }
 
-fn idle(statement: &Stmt, findings: &mut Findings<'_>) {
+fn without_effect(statement: &Stmt, findings: &mut Findings<'_>) {
     let Stmt::Expr(expression) = statement else { return };
     let message = match &**expression {
         Expr::Variable(parts, ..) => {

@@ -1,11 +1,11 @@
-//! The check of the expressions in placeholders, before there is anything to evaluate them for.
+//! Checks the expressions in placeholders before they are evaluated.
 
 use rhai::{AST, ASTNode, Engine, Expr, Scope, Stmt};
 
 use super::{calls, findings::Findings, globs, members, names::Names, values, walk::File};
 use crate::{
     model::function::{Effect, HostFunction},
-    rules::interpolate::{OF_DEPLOY, Vars},
+    rules::interpolate::{DEPLOY_ONLY, Vars},
     script::{
         api::registry,
         functions::placeholders::{not_one, of_deploy, parse},
@@ -15,46 +15,47 @@ use crate::{
     },
 };
 
-/// Says of an expression whether it may be one, if nothing is known that it could name.
+/// Returns an error if a string cannot be an expression. Without known names, any string may be
+/// one.
 pub(crate) fn may_be_expression(_: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Finds what is wrong with the expressions in tags before there is anything to evaluate them for.
+/// Checks the expressions in placeholders before they are evaluated.
 pub(crate) struct ExpressionValidator<'a> {
     parser: Engine,
     functions: &'a [HostFunction],
 }
 
 impl<'a> ExpressionValidator<'a> {
-    /// `functions` are those of the embedding program, which expressions may call.
+    /// `functions` are those of the embedding program, which expressions can call.
     pub(crate) fn new(functions: &'a [HostFunction]) -> Self {
         Self { parser: parser(functions), functions }
     }
 
-    /// `names` are the plain names that tags can take beside `ctx`.
+    /// Checks an expression. `names` are the names that placeholders can use besides `ctx`.
     pub(crate) fn check(&self, expression: &str, names: &Vars) -> Result<(), String> {
         let mut scope = Scope::new();
         for name in names.names().chain(["ctx"]) {
             scope.push_constant(name, ());
         }
         let ast = parse(&self.parser, &scope, expression)?;
-        if names.get(OF_DEPLOY).is_none() && is_property(&ast, OF_DEPLOY) {
+        if names.get(DEPLOY_ONLY).is_none() && is_property(&ast, DEPLOY_ONLY) {
             return Err(not_one(expression, &of_deploy(expression)));
         }
         let source = Source::new(expression.as_bytes(), "").map_err(|error| error.report())?;
-        let acts = acting_call(&ast, self.functions);
+        let effect_call = call_with_effect(&ast, self.functions);
         let never =
             never_text(&ast).map(|kind| format!("its value is {kind}, not a string or number"));
         let fault = || expression_fault(&Unit { source, ast }, self.functions);
-        match acts.or_else(fault).or(never) {
+        match effect_call.or_else(fault).or(never) {
             Some(fault) => Err(not_one(expression, &fault)),
             None => Ok(()),
         }
     }
 }
 
-/// Whether an expression asks the context for this and for nothing else.
+/// Returns true if an expression is only this property of the context.
 fn is_property(ast: &AST, property: &str) -> bool {
     let [Stmt::Expr(expression)] = ast.statements() else { return false };
     let Expr::Dot(parts, ..) = &**expression else { return false };
@@ -62,21 +63,21 @@ fn is_property(ast: &AST, property: &str) -> bool {
     of_context && matches!(&parts.rhs, Expr::Property(name, _) if name.2 == property)
 }
 
-/// What an expression always gives where that cannot be put into a text.
+/// Returns the type of an expression that can never be converted into a string.
 fn never_text(ast: &AST) -> Option<&'static str> {
     let [Stmt::Expr(expression)] = ast.statements() else { return None };
-    if let Some(holds) = members::context_holds(expression) {
-        return values::is_never_text(holds);
+    if let Some(value_type) = members::context_type(expression) {
+        return values::is_never_text(value_type);
     }
     values::never_text(expression)
 }
 
-/// The first call, as far as it is written out, of a function that does more than look things up.
-fn acting_call(ast: &AST, functions: &[HostFunction]) -> Option<String> {
+/// Returns the error for the first call of a function with an effect.
+fn call_with_effect(ast: &AST, functions: &[HostFunction]) -> Option<String> {
     let effect = |name: &str| {
-        let lent = functions.iter().find(|function| function.name == name);
-        let ours = registry::function(name).map(|function| function.effect);
-        ours.or_else(|| lent.map(|function| function.effect))
+        let of_host = functions.iter().find(|function| function.name == name);
+        let of_api = registry::function(name).map(|function| function.effect);
+        of_api.or_else(|| of_host.map(|function| function.effect))
     };
     let mut found = None;
     ast.walk(&mut |path: &[ASTNode<'_>]| {
@@ -95,7 +96,8 @@ fn acting_call(ast: &AST, functions: &[HostFunction]) -> Option<String> {
     found
 }
 
-/// What is wrong first with an expression that sees the context and no script, as one in a tag.
+/// Returns the first error of an expression in a placeholder, which can use the context but no
+/// functions of the script.
 pub(in crate::script) fn expression_fault(
     unit: &Unit,
     functions: &[HostFunction],
@@ -108,9 +110,9 @@ pub(in crate::script) fn expression_fault(
     let names = Names::new(&files, functions);
     let mut findings = Findings::new(unit);
     for body in files.iter().flat_map(|file| &file.bodies) {
-        calls::judge(body, &names, &mut findings);
-        members::judge(body, &mut findings);
-        globs::judge(body, &names, &mut findings);
+        calls::check(body, &names, &mut findings);
+        members::check(body, &mut findings);
+        globs::check(body, &names, &mut findings);
     }
     findings.found.into_iter().next().map(|(_, _, message, _)| message)
 }

@@ -1,4 +1,4 @@
-//! What was found in one file.
+//! [`Findings`]: the errors and warnings of one file.
 
 use std::collections::BTreeSet;
 
@@ -13,26 +13,27 @@ use crate::{
     },
 };
 
-/// More are of no use to a person, and a generated script may hold any number.
+/// Maximum number of findings. More do not help people, and a generated script may have any number.
 pub(super) const FINDINGS_MAX: usize = 100;
 
-/// What was found in one file, each once, in the order of its places.
+/// The errors and warnings of one file, without duplicates, in the order of their positions.
 pub(super) struct Findings<'a> {
     pub(super) unit: &'a Unit,
     pub(super) found: BTreeSet<(usize, usize, String, Severity)>,
+    errors: usize,
 }
 
 impl<'a> Findings<'a> {
     pub(super) fn new(unit: &'a Unit) -> Self {
-        Self { unit, found: BTreeSet::new() }
+        Self { unit, found: BTreeSet::new(), errors: 0 }
     }
 
-    /// Something that is wrong.
+    /// Adds an error.
     pub(super) fn add(&mut self, at: rhai::Position, message: impl Into<String>) {
         self.add_as(Severity::Error, at, message);
     }
 
-    /// Something that is valid and perhaps not meant.
+    /// Adds a warning: the code is valid but probably a mistake.
     pub(super) fn warn(&mut self, at: rhai::Position, message: impl Into<String>) {
         self.add_as(Severity::Warning, at, message);
     }
@@ -44,16 +45,18 @@ impl<'a> Findings<'a> {
         message: impl Into<String>,
     ) {
         let at = place(at);
-        self.found.insert((at.line, at.column, message.into(), severity));
+        let is_new = self.found.insert((at.line, at.column, message.into(), severity));
+        self.errors += usize::from(is_new && severity == Severity::Error);
     }
 
     pub(super) fn add_at(&mut self, at: Position, message: impl Into<String>) {
-        self.found.insert((at.line, at.column, message.into(), Severity::Error));
+        let is_new = self.found.insert((at.line, at.column, message.into(), Severity::Error));
+        self.errors += usize::from(is_new);
     }
 
-    /// Whether looking further would find nothing that is shown.
+    /// Whether looking further for errors would find nothing that is shown.
     pub(super) fn is_full(&self) -> bool {
-        self.found.len() >= FINDINGS_MAX
+        self.errors >= FINDINGS_MAX
     }
 
     pub(super) fn into_list(self) -> impl Iterator<Item = Finding> {

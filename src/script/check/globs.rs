@@ -1,4 +1,4 @@
-//! Globs that are written out: whether each can match.
+//! Checks that literal globs can match.
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
@@ -8,15 +8,15 @@ use crate::{
     script::syntax::{literal::literal, nodes::variable, unit::Unit},
 };
 
-/// What is wrong with a list of globs, for one kind of them.
-type Judge = fn(&[String]) -> Option<GlobFault>;
+/// A check of a list of globs of one kind.
+type GlobCheck = fn(&[String]) -> Option<GlobFault>;
 
-const OF_PATHS: Judge = |globs| PathGlobs::new(globs).err();
+const OF_PATHS: GlobCheck = |globs| PathGlobs::new(globs).err();
 
-const OF_TAGS: Judge = |globs| names_fault(GlobNames::Tags, globs);
+const OF_TAGS: GlobCheck = |globs| names_fault(GlobNames::Tags, globs);
 
-/// Judges what `ctx.changed`, `ctx.newest_tag` and `matches` are given.
-pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
+/// Checks the globs of `ctx.changed`, `ctx.newest_tag` and `matches`.
+pub(super) fn check(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::Dot(parts, ..)))
             if variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name)) =>
@@ -27,8 +27,8 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
             };
             let Expr::MethodCall(call, _) = call else { return };
             match (&*call.name, &*call.args) {
-                ("changed", [globs]) => written(body.unit, globs, OF_PATHS, findings),
-                ("newest_tag", [globs]) => written(body.unit, globs, OF_TAGS, findings),
+                ("changed", [globs]) => check_literal(body.unit, globs, OF_PATHS, findings),
+                ("newest_tag", [globs]) => check_literal(body.unit, globs, OF_TAGS, findings),
                 _ => {}
             }
         }
@@ -36,20 +36,20 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
             if &*call.name == "matches" && !call.is_qualified() =>
         {
             if let ([_, globs], false) = (&*call.args, names.replaces(body.unit, "matches")) {
-                written(body.unit, globs, OF_PATHS, findings);
+                check_literal(body.unit, globs, OF_PATHS, findings);
             }
         }
         Some(ASTNode::Expr(Expr::MethodCall(call, _))) if &*call.name == "matches" => {
             if let ([globs], false) = (&*call.args, names.replaces(body.unit, "matches")) {
-                written(body.unit, globs, OF_PATHS, findings);
+                check_literal(body.unit, globs, OF_PATHS, findings);
             }
         }
         _ => {}
     });
 }
 
-/// Judges globs that are literals, or a constant of the file that is one.
-fn written(unit: &Unit, globs: &Expr, judge: Judge, findings: &mut Findings<'_>) {
+/// Checks globs that are literals, or a literal constant of the file.
+fn check_literal(unit: &Unit, globs: &Expr, check: GlobCheck, findings: &mut Findings<'_>) {
     let globs = constant_value(unit, globs).unwrap_or(globs);
     let list = match literal(globs) {
         Some(value) => match (value.as_str(), value.as_array()) {
@@ -63,7 +63,7 @@ fn written(unit: &Unit, globs: &Expr, judge: Judge, findings: &mut Findings<'_>)
         },
         None => return,
     };
-    if let Some(fault) = judge(&list) {
+    if let Some(fault) = check(&list) {
         findings.add(position(globs, fault.index), fault.message);
     }
 }
@@ -75,7 +75,7 @@ fn position(globs: &Expr, index: usize) -> Position {
     }
 }
 
-/// What `global::NAME` stands for.
+/// Returns the value of `global::NAME`.
 fn constant_value<'e>(unit: &'e Unit, expression: &Expr) -> Option<&'e Expr> {
     let Expr::Variable(parts, ..) = expression else { return None };
     if parts.2.path.first().is_none_or(|module| module.as_str() != "global") {

@@ -1,4 +1,4 @@
-//! The context: whether it has what is asked of it.
+//! Checks that the properties and methods of `ctx` exist.
 
 use rhai::{ASTNode, Expr, Stmt};
 
@@ -15,8 +15,9 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
+pub(super) fn check(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| match path.last() {
+        _ if findings.is_full() => {}
         Some(ASTNode::Expr(Expr::Dot(parts, ..)))
             if variable(&parts.lhs).is_some_and(|name| body.contexts.contains(name)) =>
         {
@@ -34,7 +35,7 @@ pub(super) fn judge(body: &Body<'_>, findings: &mut Findings<'_>) {
     });
 }
 
-/// The variable that a place to assign to begins with.
+/// Returns the variable at the beginning of an assignment's target.
 pub(super) fn root(target: &Expr) -> Option<&str> {
     match target {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => root(&parts.lhs),
@@ -42,7 +43,7 @@ pub(super) fn root(target: &Expr) -> Option<&str> {
     }
 }
 
-/// Judges what stands behind the dot of an object of the context.
+/// Checks the rest of a chain after an object of the context.
 fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
     let (first, behind) = match rest {
         Expr::Dot(parts, ..) => (&parts.lhs, Some(&parts.rhs)),
@@ -56,7 +57,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
             if method(&path).is_some() {
                 let message = format!("`{path}` is a function; call it with `(…)`");
                 findings.add(*at, message);
-            } else if holds(&path).is_none() {
+            } else if property_type(&path).is_none() {
                 findings.add(*at, unknown(object, name));
             } else if let Some(behind) = behind.filter(|_| is_object(&path)) {
                 member(&path, behind, findings);
@@ -70,7 +71,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
                     let given = call.args.len();
                     findings.add(*at, format!("`{signature}` takes 1 argument, not {given}"));
                 }
-                None if holds(&path).is_some() => {
+                None if property_type(&path).is_some() => {
                     findings.add(*at, format!("`{path}` is not a function; remove the `(…)`"));
                 }
                 None => findings.add(*at, unknown(object, &call.name)),
@@ -80,7 +81,7 @@ fn member(object: &str, rest: &Expr, findings: &mut Findings<'_>) {
     }
 }
 
-/// Judges what a function of the context is given, as far as it is written out.
+/// Checks the argument of a method of the context, as far as it is a literal.
 fn takes(path: &str, argument: &Expr, findings: &mut Findings<'_>) {
     let method = PROPERTIES.iter().find(|property| property.path.split('(').next() == Some(path));
     let param = method.and_then(|method| method.params.first());
@@ -92,19 +93,19 @@ fn takes(path: &str, argument: &Expr, findings: &mut Findings<'_>) {
     }
 }
 
-/// The whole path of a function of the context, with its parameter.
+/// Returns the path of a method of the context, with its parameter.
 fn method(path: &str) -> Option<&'static str> {
     let paths = PROPERTIES.iter().map(|property| property.path);
     paths.filter(|it| it.contains('(')).find(|it| it.split('(').next() == Some(path))
 }
 
-/// What a property of the context holds.
-fn holds(path: &str) -> Option<Type> {
+/// Returns the type of a property of the context.
+fn property_type(path: &str) -> Option<Type> {
     PROPERTIES.iter().find(|property| property.path == path).map(|property| property.holds)
 }
 
-/// What an expression gives that asks the context for a property and for nothing else, or is it.
-pub(in crate::script) fn context_holds(expression: &Expr) -> Option<Type> {
+/// Returns the type of an expression that is the context or only a property of it.
+pub(in crate::script) fn context_type(expression: &Expr) -> Option<Type> {
     let mut path = "ctx".to_owned();
     let mut rest = match expression {
         Expr::Dot(parts, ..) if variable(&parts.lhs) == Some("ctx") => &parts.rhs,
@@ -119,13 +120,13 @@ pub(in crate::script) fn context_holds(expression: &Expr) -> Option<Type> {
         path = format!("{path}.{}", property.2);
         match behind {
             Some(behind) => rest = behind,
-            None => return holds(&path),
+            None => return property_type(&path),
         }
     }
 }
 
 fn is_object(path: &str) -> bool {
-    match holds(path) {
+    match property_type(path) {
         Some(Type::Object(_)) => true,
         Some(Type::OneOf(types)) => types.iter().any(|it| matches!(it, Type::Object(_))),
         _ => false,

@@ -1,5 +1,5 @@
-//! What a script can call: its own functions, those it imports, the API, the embedding program's,
-//! and the language's.
+//! The functions that a script can call: its own, imported ones, and those of the API, the
+//! embedding program and the language.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,16 +21,16 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-/// Functions that the language itself carries out, whatever they are given.
+/// Functions built into the language, which accept any arguments.
 const KEYWORDS: [&str; 7] =
     ["Fn", "call", "curry", "is_def_fn", "is_def_var", "is_shared", "type_of"];
 
-/// How a function can be called.
+/// The numbers of arguments that a function accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// So many arguments.
+    /// These numbers.
     Counts(BTreeSet<usize>),
-    /// Any number of them.
+    /// Any number.
     Any,
 }
 
@@ -42,7 +42,7 @@ impl Takes {
         }
     }
 
-    /// `1 or 2 arguments`.
+    /// Returns a phrase such as `1 or 2 arguments`.
     pub(super) fn in_words(&self) -> String {
         let Takes::Counts(counts) = self else { return "any number of arguments".to_owned() };
         let words: Vec<String> = counts.iter().map(ToString::to_string).collect();
@@ -57,17 +57,17 @@ impl Takes {
     }
 }
 
-/// Every name there is, for all files of a script.
+/// All names that the files of a script can use.
 pub(super) struct Names<'a> {
     host: &'a [HostFunction],
-    /// By the names of the files.
+    /// Names that each file defines, by file name.
     files: BTreeMap<String, FileNames>,
     language: BTreeMap<String, BTreeSet<usize>>,
-    /// Functions of the language that change what they are called on and give nothing back.
+    /// Functions of the language that change their receiver and return null.
     in_place: BTreeSet<String>,
-    /// Keys of maps, whose values may be closures that are called like methods.
+    /// Keys of maps. Their values may be closures, which are called like methods.
     pub(super) keys: BTreeSet<String>,
-    /// Whether these are the names of tests, which have `t` and cannot act.
+    /// True for files of tests, which have `t` and no functions with effects.
     tests: bool,
 }
 
@@ -80,7 +80,7 @@ impl<'a> Names<'a> {
         Self { host, files, language, in_place, keys, tests: false }
     }
 
-    /// The names for files of tests, which the host lends nothing.
+    /// Returns the names for files of tests, which cannot call functions of the host.
     pub(super) fn of_tests(files: &[File<'_>]) -> Self {
         Self { tests: true, ..Self::new(files, &[]) }
     }
@@ -89,7 +89,7 @@ impl<'a> Names<'a> {
         self.tests
     }
 
-    /// Why a function that pipelines have cannot be called here.
+    /// Returns the error for a function that only pipelines can call.
     pub(super) fn refusal(&self, name: &str) -> Option<String> {
         let refused = self.tests && registry::function(name).is_some();
         refused.then(|| suite::refusal(name)).flatten()
@@ -99,13 +99,14 @@ impl<'a> Names<'a> {
         self.files.get(&*unit.source.name)
     }
 
-    /// True if a function over texts may be one of the script's own here, or a closure in a map.
+    /// Returns true if a string function may be replaced by a function of the script or a closure
+    /// in a map.
     pub(super) fn replaces(&self, unit: &Unit, name: &str) -> bool {
         let is_own = self.keys.contains(name) || !self.own(unit, name).is_empty();
         registry::is_string_function(name) && is_own
     }
 
-    /// How a function of this file can be called.
+    /// Returns the numbers of parameters of a file's functions with this name.
     fn own(&self, unit: &Unit, name: &str) -> BTreeSet<usize> {
         let function = self.file(unit).and_then(|file| file.functions.get(name));
         function.map(|function| function.counts.clone()).unwrap_or_default()
@@ -115,7 +116,7 @@ impl<'a> Names<'a> {
         self.in_place.contains(name) && registry::function(name).is_none()
     }
 
-    /// How a function is called that stands alone; none where there is none of the name.
+    /// Returns how a function can be called without a receiver, or `None` if it does not exist.
     pub(super) fn function(&self, unit: &Unit, name: &str) -> Option<Takes> {
         if KEYWORDS.contains(&name) {
             return Some(Takes::Any);
@@ -127,7 +128,8 @@ impl<'a> Names<'a> {
         self.common(name)
     }
 
-    /// How many arguments behind the dot a method takes.
+    /// Returns how a method can be called, or `None` if it does not exist. The receiver does not
+    /// count.
     pub(super) fn method(&self, unit: &Unit, name: &str) -> Option<Takes> {
         if KEYWORDS.contains(&name) || self.keys.contains(name) {
             return Some(Takes::Any);
@@ -142,7 +144,8 @@ impl<'a> Names<'a> {
         (!counts.is_empty()).then_some(Takes::Counts(counts))
     }
 
-    /// The API's functions, which nothing can replace, then the host's, then the language's.
+    /// Looks up functions of the API, which nothing can replace, then those of the host, then those
+    /// of the language.
     fn common(&self, name: &str) -> Option<Takes> {
         if let Some(function) = registry::function(name) {
             return Some(Takes::Counts(function.counts().collect()));
@@ -157,8 +160,8 @@ impl<'a> Names<'a> {
         self.host.iter().find(|function| function.name == name)
     }
 
-    /// How a function of a module is called. The outer option is none where nothing is known of
-    /// the module, which the parser tells of where it matters.
+    /// Returns how a function of a module can be called. The outer `None` means that the module is
+    /// not known; the parser reports that.
     pub(super) fn module_function(
         &self,
         unit: &Unit,
@@ -178,7 +181,7 @@ impl<'a> Names<'a> {
         Some(function.map(|function| Takes::Counts(function.arguments.clone().collect())))
     }
 
-    /// Whether a module's name means anything in this file.
+    /// Returns true if this file can use the module.
     pub(super) fn has_module(&self, unit: &Unit, module: &str) -> bool {
         let prefix = format!("{module}::");
         module == "global"
@@ -186,28 +189,28 @@ impl<'a> Names<'a> {
             || self.host.iter().any(|function| function.name.starts_with(&prefix))
     }
 
-    /// Whether a function of the embedding program does more than look things up.
-    pub(super) fn acts(&self, name: &str) -> bool {
+    /// Returns true if a function of the embedding program has an effect.
+    pub(super) fn has_effect(&self, name: &str) -> bool {
         self.host_function(name).is_some_and(|function| function.effect != Effect::Pure)
     }
 
-    /// The path of the file that a module's name stands for in this file.
+    /// Returns the path of the file that a module's name refers to.
     pub(super) fn imported_path(&self, unit: &Unit, module: &str) -> Option<&str> {
         self.file(unit)?.imports.get(module).map(String::as_str)
     }
 
-    /// The file that a module's name stands for in this file.
+    /// Returns the file that a module's name refers to.
     fn imported(&self, unit: &Unit, module: &str) -> Option<&FileNames> {
         self.files.get(self.file(unit)?.imports.get(module)?)
     }
 
-    /// The file that holds this function for itself alone, if `module` stands for one.
+    /// Returns the path of an imported file if it defines this function.
     pub(super) fn private_in(&self, unit: &Unit, module: &str, name: &str) -> Option<&str> {
         let path = self.file(unit)?.imports.get(module)?;
         self.files.get(path)?.functions.contains_key(name).then_some(path)
     }
 
-    /// What `module::NAME` would be; none where nothing is known of the module.
+    /// Returns what `module::NAME` refers to, or `None` if the module is not known.
     pub(super) fn module_value(
         &self,
         unit: &Unit,
@@ -232,9 +235,9 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// Everything that can be called by its name alone, for "did you mean".
+    /// Returns a suggestion for a misspelled function.
     pub(super) fn near_function(&self, unit: &Unit, name: &str) -> String {
-        let own = self.file(unit).into_iter().flat_map(FileNames::written);
+        let own = self.file(unit).into_iter().flat_map(FileNames::own_names);
         let api = registry::FUNCTIONS.iter().map(|function| function.name);
         let host = self.host.iter().map(|function| &*function.name);
         let language = self.language.keys().map(String::as_str);
@@ -242,51 +245,51 @@ impl<'a> Names<'a> {
         did_you_mean(name, own.chain(api).chain(host).chain(language).chain(tests.iter().copied()))
     }
 
-    /// The functions of a module, for "did you mean".
+    /// Returns a suggestion for a misspelled function of a module.
     pub(super) fn near_module_function(&self, unit: &Unit, module: &str, name: &str) -> String {
         let prefix = format!("{module}::");
         let host = self.host.iter().filter_map(|function| function.name.strip_prefix(&*prefix));
-        let imported = self.imported(unit, module).into_iter().flat_map(FileNames::lent);
+        let imported = self.imported(unit, module).into_iter().flat_map(FileNames::public_names);
         did_you_mean(name, host.chain(imported))
     }
 
-    /// The signature of a function of the API, for the end of a sentence.
+    /// Returns the signature of a function of the API, for the end of a message.
     pub(super) fn signature(&self, name: &str) -> String {
         let signature = registry::function(name).map(registry::Function::signature);
         signature.map(|text| format!(": `{text}`")).unwrap_or_default()
     }
 }
 
-/// What stands behind a module's name.
+/// What a name in a module refers to.
 pub(super) enum ModuleValue<'n> {
     Constant,
-    /// A constant of this file that others cannot read.
+    /// A constant of this file that other files cannot read.
     NotExported(&'n str),
-    /// A function with these parameters, which is no value.
+    /// A function with these parameters. It is not a value.
     Function(&'n [String]),
-    /// Nothing, with the end of a sentence that names what may be meant.
+    /// Nothing. Contains a suggestion for the end of a message.
     Absent(String),
 }
 
-/// What one file defines and imports.
+/// The names that one file defines and imports.
 #[derive(Default)]
 struct FileNames {
     functions: BTreeMap<String, OwnFunction>,
     constants: BTreeSet<String>,
-    /// The constants that other files can read, under the names that they have there.
+    /// Constants that other files can read, by their exported names.
     exported: BTreeSet<String>,
-    /// The paths of imported files by the names they are given.
+    /// Paths of imported files, by their local names.
     imports: BTreeMap<String, String>,
 }
 
-/// Functions of one name.
+/// The functions of one file with one name.
 #[derive(Default)]
 struct OwnFunction {
-    /// How many parameters they have.
+    /// The numbers of parameters.
     counts: BTreeSet<usize>,
-    /// The same for those that other files can call.
+    /// The numbers of parameters of those that other files can call.
     public_counts: BTreeSet<usize>,
-    /// The names of the parameters of one.
+    /// The parameter names of one of them.
     params: Vec<String>,
 }
 
@@ -334,42 +337,44 @@ impl FileNames {
         }
     }
 
-    /// The names of the functions that other files can call.
-    fn lent(&self) -> impl Iterator<Item = &str> {
-        let lent = self.functions.iter().filter(|(_, function)| !function.public_counts.is_empty());
-        lent.map(|(name, _)| name.as_str()).filter(|name| !nodes::is_closure(name))
+    /// Returns the names of the functions that other files can call.
+    fn public_names(&self) -> impl Iterator<Item = &str> {
+        let public =
+            self.functions.iter().filter(|(_, function)| !function.public_counts.is_empty());
+        public.map(|(name, _)| name.as_str()).filter(|name| !nodes::is_closure(name))
     }
 
-    /// The names of the functions that people wrote.
-    fn written(&self) -> impl Iterator<Item = &str> {
+    /// Returns the names of the functions, without closures.
+    fn own_names(&self) -> impl Iterator<Item = &str> {
         self.functions.keys().map(String::as_str).filter(|name| !nodes::is_closure(name))
     }
 }
 
-/// The language's functions with how many arguments they take, and those that give nothing back.
+/// Returns the numbers of arguments of the language's functions, and the functions that return
+/// null.
 fn language() -> (BTreeMap<String, BTreeSet<usize>>, BTreeSet<String>) {
     let describe = |info: FuncInfo<'_>| {
         let metadata = info.metadata;
         Some((metadata.name.to_string(), metadata.num_params, metadata.return_type.to_string()))
     };
     let mut counts: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-    let (mut silent, mut telling) = (BTreeSet::new(), BTreeSet::new());
+    let (mut returning_null, mut returning_values) = (BTreeSet::new(), BTreeSet::new());
     for (name, count, returns) in engine::engine().collect_fn_metadata(None, describe, true) {
         if !name.starts_with(|it: char| it.is_alphabetic()) || name.contains('$') {
             continue;
         }
-        // What takes the place of a function of the language (`append`) may not say what it gives.
+        // Replacements of the language's functions (`append`) may not declare a return type.
         match &*returns {
             "" => false,
-            nothing if nothing.contains("()") => silent.insert(name.clone()),
-            _ => telling.insert(name.clone()),
+            nothing if nothing.contains("()") => returning_null.insert(name.clone()),
+            _ => returning_values.insert(name.clone()),
         };
         counts.entry(name).or_default().insert(count);
     }
-    (counts, silent.difference(&telling).cloned().collect())
+    (counts, returning_null.difference(&returning_values).cloned().collect())
 }
 
-/// The keys of a file's maps, written out or assigned.
+/// Returns the keys of all maps in a file, in literals and assignments.
 fn keys(file: &File<'_>) -> BTreeSet<String> {
     let mut keys = BTreeSet::new();
     for body in &file.bodies {
@@ -386,7 +391,7 @@ fn keys(file: &File<'_>) -> BTreeSet<String> {
     keys
 }
 
-/// The key that `map.key = …` or `map["key"] = …` sets.
+/// Returns the key that `map.key = …` or `map["key"] = …` sets.
 fn assigned_key(target: &Expr) -> Option<String> {
     match target {
         Expr::Dot(parts, ..) | Expr::Index(parts, ASTFlags::NONE, _) => assigned_key(&parts.rhs),
@@ -397,16 +402,17 @@ fn assigned_key(target: &Expr) -> Option<String> {
     }
 }
 
-/// Functions that nothing calls and whose names are nearly a phase's: they would never run.
-pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
+/// Finds functions that nothing calls and whose names are similar to a step's. They would never
+/// run.
+pub(super) fn misspelled_steps(file: &File<'_>, findings: &mut Findings<'_>) {
     let called = called(file);
     for function in file.unit.ast.iter_fn_def() {
         let name = &*function.name;
-        let is_phase = registry::step_names().any(|phase| phase == name);
-        if is_phase || nodes::is_closure(name) || called.contains(name) {
+        let is_step = registry::step_names().any(|step| step == name);
+        if is_step || nodes::is_closure(name) || called.contains(name) {
             continue;
         }
-        let hint = near_phase(name);
+        let hint = near_step(name);
         if !hint.is_empty() {
             let message = format!("`{name}` is not a step and is never called{hint}");
             findings.add_at(declared_at(&file.unit.source, function), message);
@@ -414,12 +420,12 @@ pub(super) fn misspelled_phases(file: &File<'_>, findings: &mut Findings<'_>) {
     }
 }
 
-/// The phases that a name comes near to, also where it leaves out of which phase it is a hook.
-fn near_phase(name: &str) -> String {
-    let short = |phase: &str| phase.replacen("build_", "", 1).replacen("test_", "", 1);
+/// Suggests steps with a similar name, also if the name omits `build_` or `test_`.
+fn near_step(name: &str) -> String {
+    let short = |step: &str| step.replacen("build_", "", 1).replacen("test_", "", 1);
     let near: Vec<String> = registry::step_names()
-        .filter(|phase| short(phase) != *phase && !did_you_mean(name, [&*short(phase)]).is_empty())
-        .map(|phase| format!("`{phase}`"))
+        .filter(|step| short(step) != *step && !did_you_mean(name, [&*short(step)]).is_empty())
+        .map(|step| format!("`{step}`"))
         .collect();
     match near.is_empty() {
         true => did_you_mean(name, registry::step_names()),
@@ -427,7 +433,7 @@ fn near_phase(name: &str) -> String {
     }
 }
 
-/// Every name that a file calls or hands over as `Fn("name")`.
+/// Returns every name that a file calls or passes as `Fn("name")`.
 pub(super) fn called(file: &File<'_>) -> BTreeSet<String> {
     let mut called = BTreeSet::new();
     for body in &file.bodies {

@@ -1,7 +1,8 @@
-//! Where `skip` and `approve` cannot stand: in a task of `parallel` or `matrix`, in what `defer`
-//! calls, and `approve` outside of `deploy` or behind something that acts.
+//! Finds calls of `skip` and `approve` in the wrong place. Neither can be called in a task of
+//! `parallel` or `matrix`, or in a deferred function. `approve` cannot be called outside of
+//! `deploy` or after an effect.
 //!
-//! It is followed through the functions and closures of all files, as far as calls are written out.
+//! Calls are followed through the functions and closures of all files, if their targets are known.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,57 +16,58 @@ use super::{
 };
 use crate::script::{api::registry, syntax::nodes::closure_made};
 
-/// Functions that call what they are given on the spot, once or more.
+/// Functions that call their argument immediately, once or more often.
 const AT_ONCE: [&str; 4] = ["group", "retry", "timeout", "with"];
 
-/// Functions that act: a command, or something that is kept.
-const ACTING: [&str; 6] = ["artifact", "capture", "discard_export", "remember", "sh", "try_sh"];
+/// Functions with an effect: they run a command or store something.
+const WITH_EFFECT: [&str; 6] =
+    ["artifact", "capture", "discard_export", "remember", "sh", "try_sh"];
 
-/// A function, as its file and its name. Closures have names too.
+/// A function, as its file and its name. Closures have generated names.
 type Key<'a> = (&'a str, String);
 
-/// Something that a function does or calls, in the order of its text.
+/// Something that a function does, in the order of its text.
 struct Event<'a> {
     at: Position,
-    /// Whether it happens whenever the function is called and gets there.
+    /// True if it always happens when the function is called and does not return earlier.
     is_certain: bool,
-    what: What<'a>,
+    what: Action<'a>,
 }
 
-enum What<'a> {
+enum Action<'a> {
     Skip,
     Approve,
-    /// By the function of this name.
-    Act(String),
-    /// A call, or a closure that is called on the spot.
+    /// An effect of the function with this name.
+    Effect(String),
+    /// A call, also of a closure that is called immediately.
     Call(Key<'a>),
-    /// A closure, or the name of a function, that may be called.
+    /// A closure or function passed as a value, which may be called.
     Given(Key<'a>),
-    /// What the named function hands to a task, or to the end of the step.
+    /// A function that the named function runs as a task or defers.
     Later(&'static str, Key<'a>),
 }
 
-/// What all functions of all files do.
+/// The events of all functions of all files.
 pub(super) struct Flow<'a> {
     events: BTreeMap<Key<'a>, Vec<Event<'a>>>,
-    /// The functions that reach `skip`, and those that reach `approve`.
+    /// Functions that can reach `skip`.
     skipping: BTreeSet<Key<'a>>,
     approving: BTreeSet<Key<'a>>,
-    /// Those that act whenever they are called.
-    acting: BTreeSet<Key<'a>>,
-    /// Those that `deploy` reaches, and those that another phase does.
+    /// Functions that always have an effect.
+    having_effect: BTreeSet<Key<'a>>,
+    /// Functions that `deploy` reaches.
     of_deploy: BTreeSet<Key<'a>>,
     of_others: BTreeSet<Key<'a>>,
 }
 
 impl<'a> Flow<'a> {
-    /// Follows all files, of which the first has the phases.
+    /// Reads all files. The first one contains the steps.
     pub(super) fn new(files: &'a [File<'a>], names: &Names<'_>) -> Self {
         let mut flow = Self {
             events: BTreeMap::new(),
             skipping: BTreeSet::new(),
             approving: BTreeSet::new(),
-            acting: BTreeSet::new(),
+            having_effect: BTreeSet::new(),
             of_deploy: BTreeSet::new(),
             of_others: BTreeSet::new(),
         };
@@ -75,68 +77,72 @@ impl<'a> Flow<'a> {
                 flow.events.insert(key_of(body), events);
             }
         }
-        flow.skipping = flow.reaching(|what| matches!(what, What::Skip), false);
-        flow.approving = flow.reaching(|what| matches!(what, What::Approve), false);
-        flow.acting = flow.reaching(|what| matches!(what, What::Act(_)), true);
+        flow.skipping = flow.functions_with(|what| matches!(what, Action::Skip), false);
+        flow.approving = flow.functions_with(|what| matches!(what, Action::Approve), false);
+        flow.having_effect = flow.functions_with(|what| matches!(what, Action::Effect(_)), true);
         let Some(main) = files.first() else { return flow };
-        let phase = |name: &str| (&*main.unit.source.name, name.to_owned());
+        let step = |name: &str| (&*main.unit.source.name, name.to_owned());
         let others = registry::step_names().filter(|name| *name != "deploy");
-        flow.of_deploy = flow.reached(vec![phase("deploy")]);
-        flow.of_others = flow.reached(others.map(phase).collect());
+        flow.of_deploy = flow.reachable_from(vec![step("deploy")]);
+        flow.of_others = flow.reachable_from(others.map(step).collect());
         flow
     }
 
-    /// The functions in which, or in what they call, such a thing happens; whenever they are called,
-    /// if it is to be certain.
-    fn reaching(&self, is_meant: impl Fn(&What<'_>) -> bool, certainly: bool) -> BTreeSet<Key<'a>> {
+    /// Returns the functions in which such an event happens, directly or in a call. With
+    /// `certainly`, only events that always happen count.
+    fn functions_with(
+        &self,
+        is_meant: impl Fn(&Action<'_>) -> bool,
+        certainly: bool,
+    ) -> BTreeSet<Key<'a>> {
         let mut callers: BTreeMap<&Key<'a>, Vec<&Key<'a>>> = BTreeMap::new();
-        let mut left = Vec::new();
+        let mut remaining = Vec::new();
         for (key, events) in &self.events {
             for event in events.iter().filter(|event| event.is_certain || !certainly) {
                 match &event.what {
-                    What::Call(called) => callers.entry(called).or_default().push(key),
-                    What::Given(called) if !certainly => {
+                    Action::Call(called) => callers.entry(called).or_default().push(key),
+                    Action::Given(called) if !certainly => {
                         callers.entry(called).or_default().push(key);
                     }
-                    what if is_meant(what) => left.push(key),
+                    what if is_meant(what) => remaining.push(key),
                     _ => {}
                 }
             }
         }
         let mut found = BTreeSet::new();
-        while let Some(key) = left.pop() {
+        while let Some(key) = remaining.pop() {
             if found.insert(key.clone()) {
-                left.extend(callers.get(key).into_iter().flatten());
+                remaining.extend(callers.get(key).into_iter().flatten());
             }
         }
         found
     }
 
-    /// All that these functions call, and themselves.
-    fn reached(&self, mut left: Vec<Key<'a>>) -> BTreeSet<Key<'a>> {
+    /// Returns these functions and all that they call.
+    fn reachable_from(&self, mut remaining: Vec<Key<'a>>) -> BTreeSet<Key<'a>> {
         let mut found = BTreeSet::new();
-        while let Some(key) = left.pop() {
+        while let Some(key) = remaining.pop() {
             let events = self.events.get(&key).into_iter().flatten();
             let called = events.filter_map(|event| match &event.what {
-                What::Call(key) | What::Given(key) | What::Later(_, key) => Some(key.clone()),
-                What::Skip | What::Approve | What::Act(_) => None,
+                Action::Call(key) | Action::Given(key) | Action::Later(_, key) => Some(key.clone()),
+                Action::Skip | Action::Approve | Action::Effect(_) => None,
             });
             let called: Vec<Key<'a>> = called.collect();
             if found.insert(key) {
-                left.extend(called);
+                remaining.extend(called);
             }
         }
         found
     }
 
-    /// Judges one function.
-    pub(super) fn judge(&self, body: &Body<'_>, findings: &mut Findings<'_>) {
+    /// Checks one function.
+    pub(super) fn check(&self, body: &Body<'_>, findings: &mut Findings<'_>) {
         let key = (&*body.unit.source.name, function_name(body));
         let Some(events) = self.events.get(&key) else { return };
         for event in events {
             match &event.what {
-                What::Later(whose, task) => self.task(whose, task, event.at, findings),
-                What::Approve if self.is_beside_deploy(&key) => findings.add(
+                Action::Later(runner, task) => self.task(runner, task, event.at, findings),
+                Action::Approve if self.is_outside_deploy(&key) => findings.add(
                     event.at,
                     "only `deploy` can ask for an approval; commits are tested without one",
                 ),
@@ -146,33 +152,33 @@ impl<'a> Flow<'a> {
         self.order(events, findings);
     }
 
-    /// Whether phases reach it, and `deploy` is none of them.
-    fn is_beside_deploy(&self, key: &Key<'_>) -> bool {
+    /// Returns true if steps other than `deploy` reach it, and `deploy` does not.
+    fn is_outside_deploy(&self, key: &Key<'_>) -> bool {
         let has = |set: &BTreeSet<Key<'a>>| set.iter().any(|it| it.0 == key.0 && it.1 == key.1);
         has(&self.of_others) && !has(&self.of_deploy)
     }
 
-    /// Judges what a task does, or what is deferred. What stands in closures is told at its own
-    /// place, what a function does where that is called.
-    fn task(&self, whose: &str, task: &Key<'a>, at: Position, findings: &mut Findings<'_>) {
+    /// Checks a task or a deferred function. Calls in closures are reported at their own position,
+    /// and calls in functions at the call of the function.
+    fn task(&self, runner: &str, task: &Key<'a>, at: Position, findings: &mut Findings<'_>) {
         if !task.1.contains('$') {
-            return self.called_by_task(whose, task, at, findings);
+            return self.called_by_task(runner, task, at, findings);
         }
-        let mut left = vec![task];
+        let mut remaining = vec![task];
         let mut seen = BTreeSet::new();
-        while let Some(key) = left.pop().filter(|key| seen.insert(*key)) {
+        while let Some(key) = remaining.pop().filter(|key| seen.insert(*key)) {
             for event in self.events.get(key).into_iter().flatten() {
                 match &event.what {
-                    What::Skip => findings.add(event.at, not_in_task("skip", whose)),
-                    What::Approve => findings.add(event.at, not_in_task("approve", whose)),
-                    What::Call(called) | What::Given(called) if called.1.contains('$') => {
-                        left.push(called);
+                    Action::Skip => findings.add(event.at, not_in_task("skip", runner)),
+                    Action::Approve => findings.add(event.at, not_in_task("approve", runner)),
+                    Action::Call(called) | Action::Given(called) if called.1.contains('$') => {
+                        remaining.push(called);
                     }
-                    What::Call(called) | What::Given(called) => {
-                        self.called_by_task(whose, called, event.at, findings);
+                    Action::Call(called) | Action::Given(called) => {
+                        self.called_by_task(runner, called, event.at, findings);
                     }
-                    // Told by the inner one.
-                    What::Later(..) | What::Act(_) => {}
+                    // Reported for the inner function.
+                    Action::Later(..) | Action::Effect(_) => {}
                 }
             }
         }
@@ -180,7 +186,7 @@ impl<'a> Flow<'a> {
 
     fn called_by_task(
         &self,
-        whose: &str,
+        runner: &str,
         called: &Key<'a>,
         at: Position,
         findings: &mut Findings<'_>,
@@ -188,30 +194,33 @@ impl<'a> Flow<'a> {
         for (set, name) in [(&self.skipping, "skip"), (&self.approving, "approve")] {
             if set.contains(called) {
                 let function = &called.1;
-                let why = not_in_task(name, whose);
+                let why = not_in_task(name, runner);
                 findings.add(at, format!("`{function}` calls `{name}`: {why}"));
             }
         }
     }
 
-    /// Whoever waits for an approval has done nothing.
+    /// Checks that nothing has an effect before `approve`, because a deployment that waits has done
+    /// nothing.
     fn order(&self, events: &[Event<'a>], findings: &mut Findings<'_>) {
-        let act = events.iter().filter(|event| event.is_certain).find_map(|event| {
+        let effect = events.iter().filter(|event| event.is_certain).find_map(|event| {
             let name = match &event.what {
-                What::Act(name) => name.clone(),
-                What::Call(key) if self.acting.contains(key) => self.act_in(key)?,
+                Action::Effect(name) => name.clone(),
+                Action::Call(key) if self.having_effect.contains(key) => self.effect_in(key)?,
                 _ => return None,
             };
             Some((event.at, name))
         });
-        let asks_behind = |at: Position| {
+        let asks_after = |at: Position| {
             events.iter().any(|event| match &event.what {
-                What::Approve => event.at > at,
-                What::Call(key) | What::Given(key) => event.at > at && self.approving.contains(key),
+                Action::Approve => event.at > at,
+                Action::Call(key) | Action::Given(key) => {
+                    event.at > at && self.approving.contains(key)
+                }
                 _ => false,
             })
         };
-        if let Some((at, name)) = act.filter(|(at, _)| asks_behind(*at)) {
+        if let Some((at, name)) = effect.filter(|(at, _)| asks_after(*at)) {
             let message = format!(
                 "`{name}` runs before `approve`; call `approve` before anything that has an \
                  effect"
@@ -219,10 +228,10 @@ impl<'a> Flow<'a> {
             findings.add(at, message);
         }
         let deferred = events.iter().find(|event| match &event.what {
-            What::Later("defer", key) => self.acting.contains(key),
+            Action::Later("defer", key) => self.having_effect.contains(key),
             _ => false,
         });
-        if let Some(deferred) = deferred.filter(|event| asks_behind(event.at)) {
+        if let Some(deferred) = deferred.filter(|event| asks_after(event.at)) {
             findings.warn(
                 deferred.at,
                 "`approve` comes after this `defer`; if a person refuses, the deferred function \
@@ -231,16 +240,17 @@ impl<'a> Flow<'a> {
         }
     }
 
-    /// What acts first in a function, by its name; that of the function unless it is a closure.
-    fn act_in(&self, key: &Key<'a>) -> Option<String> {
+    /// Returns the name of the first effect in a function. For a named function, that is its own
+    /// name.
+    fn effect_in(&self, key: &Key<'a>) -> Option<String> {
         if !key.1.contains('$') {
             return Some(key.1.clone());
         }
         self.events.get(key)?.iter().filter(|event| event.is_certain).find_map(|event| match &event
             .what
         {
-            What::Act(name) => Some(name.clone()),
-            What::Call(inner) if self.acting.contains(inner) && inner != key => {
+            Action::Effect(name) => Some(name.clone()),
+            Action::Call(inner) if self.having_effect.contains(inner) && inner != key => {
                 Some(inner.1.clone()).filter(|name| !name.contains('$'))
             }
             _ => None,
@@ -248,12 +258,13 @@ impl<'a> Flow<'a> {
     }
 }
 
-fn not_in_task(name: &str, whose: &str) -> String {
-    let (inside, instead) = match whose {
+fn not_in_task(name: &str, runner: &str) -> String {
+    let (inside, instead) = match runner {
         "defer" => ("a deferred function", "use `return` to end it"),
-        _ => (whose, "use `return` to end the task, or call it before the tasks"),
+        _ => (runner, "use `return` to end the task, or call it before the tasks"),
     };
-    let inside = if whose == "defer" { inside.to_owned() } else { format!("a task of `{inside}`") };
+    let inside =
+        if runner == "defer" { inside.to_owned() } else { format!("a task of `{inside}`") };
     format!("`{name}` cannot be called in {inside}; {instead}")
 }
 
@@ -265,7 +276,7 @@ fn function_name(body: &Body<'_>) -> String {
     body.function.map(|function| function.name.to_string()).unwrap_or_default()
 }
 
-/// Reads what one function does.
+/// Reads the events of one function.
 struct Reader<'r, 'a> {
     body: &'r Body<'a>,
     file: &'r File<'a>,
@@ -276,12 +287,12 @@ struct Reader<'r, 'a> {
 impl<'a> Reader<'_, 'a> {
     fn events(&self) -> Vec<Event<'a>> {
         let mut events = Vec::new();
-        self.body.each_node(&mut |path| self.see(path, &mut events));
+        self.body.each_node(&mut |path| self.visit(path, &mut events));
         events.sort_by_key(|event| event.at);
         events
     }
 
-    fn see(&self, path: &[ASTNode<'_>], events: &mut Vec<Event<'a>>) {
+    fn visit(&self, path: &[ASTNode<'_>], events: &mut Vec<Event<'a>>) {
         let is_certain = path.iter().all(is_straight);
         let mut add = |at, what| events.push(Event { at, is_certain, what });
         match path.last() {
@@ -297,10 +308,10 @@ impl<'a> Reader<'_, 'a> {
                     self.method(call, &given, *at, &mut add);
                 }
             }
-            // A closure that is not given to a function of ours may be called anywhere.
+            // Any other closure may be called at any time.
             Some(ASTNode::Expr(made)) if !is_given(path) => {
                 if let Some((name, _)) = closure_made(made) {
-                    add(made.position(), What::Given(self.own(name)));
+                    add(made.position(), Action::Given(self.own(name)));
                 }
             }
             _ => {}
@@ -320,11 +331,11 @@ impl<'a> Reader<'_, 'a> {
         call: &FnCallExpr,
         given: &[&Expr],
         at: Position,
-        add: &mut dyn FnMut(Position, What<'a>),
+        add: &mut dyn FnMut(Position, Action<'a>),
     ) {
         if &*call.name == "call" {
             if let Some(key) = given.first().and_then(|receiver| self.pointer(receiver)) {
-                add(at, What::Call(key));
+                add(at, Action::Call(key));
             }
         } else if !self.names.keys.contains(&*call.name) {
             self.call(call, given, at, add);
@@ -336,50 +347,50 @@ impl<'a> Reader<'_, 'a> {
         call: &FnCallExpr,
         given: &[&Expr],
         at: Position,
-        add: &mut dyn FnMut(Position, What<'a>),
+        add: &mut dyn FnMut(Position, Action<'a>),
     ) {
         let name = &*call.name;
         if let Some(module) = call.namespace.path.first() {
             if let Some(key) = self.imported(module.as_str(), name) {
-                add(at, What::Call(key));
-            } else if self.names.acts(&format!("{}::{name}", module.as_str())) {
-                add(at, What::Act(format!("{}::{name}", module.as_str())));
+                add(at, Action::Call(key));
+            } else if self.names.has_effect(&format!("{}::{name}", module.as_str())) {
+                add(at, Action::Effect(format!("{}::{name}", module.as_str())));
             }
             return;
         }
         match name {
-            "skip" => add(at, What::Skip),
-            "approve" => add(at, What::Approve),
+            "skip" => add(at, Action::Skip),
+            "approve" => add(at, Action::Approve),
             "parallel" | "matrix" | "defer" => {
-                let whose = match name {
+                let runner = match name {
                     "parallel" => "parallel",
                     "matrix" => "matrix",
                     _ => "defer",
                 };
                 for (place, key) in self.tasks(given) {
-                    add(place, What::Later(whose, key));
+                    add(place, Action::Later(runner, key));
                 }
             }
-            // What makes a closure is told of where that is given away.
+            // The closure is reported where it is passed on.
             "curry" => {}
             _ if AT_ONCE.contains(&name) => {
                 for key in given.iter().filter_map(|given| self.pointer(given)) {
-                    add(at, What::Call(key));
+                    add(at, Action::Call(key));
                 }
             }
-            _ if ACTING.contains(&name) || self.names.acts(name) => {
-                add(at, What::Act(name.to_owned()));
+            _ if WITH_EFFECT.contains(&name) || self.names.has_effect(name) => {
+                add(at, Action::Effect(name.to_owned()));
             }
-            _ if self.file.body(name).is_some() => add(at, What::Call(self.own(name.to_owned()))),
+            _ if self.file.body(name).is_some() => add(at, Action::Call(self.own(name.to_owned()))),
             _ => {
                 for key in given.iter().filter_map(|given| self.pointer(given)) {
-                    add(at, What::Given(key));
+                    add(at, Action::Given(key));
                 }
             }
         }
     }
 
-    /// The functions that `parallel`, `matrix` or `defer` are given.
+    /// Returns the functions that are passed to `parallel`, `matrix` or `defer`.
     fn tasks(&self, given: &[&Expr]) -> Vec<(Position, Key<'a>)> {
         let functions = given.iter().flat_map(|given| match given {
             Expr::Map(map, _) => map.0.iter().map(|(_, value)| value).collect(),
@@ -388,7 +399,7 @@ impl<'a> Reader<'_, 'a> {
         functions.filter_map(|it| Some((it.position(), self.pointer(it)?))).collect()
     }
 
-    /// A function of an imported file.
+    /// Returns a function of an imported file.
     fn imported(&self, module: &str, name: &str) -> Option<Key<'a>> {
         let path = self.names.imported_path(self.body.unit, module)?;
         let file = self.files.iter().find(|file| *file.unit.source.name == *path)?;
@@ -397,7 +408,7 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// Whether what stands in this node happens whenever the node does.
+/// Returns true if the contents of this node always run when the node does.
 fn is_straight(node: &ASTNode<'_>) -> bool {
     match node {
         ASTNode::Stmt(statement) => matches!(
@@ -416,7 +427,7 @@ fn is_straight(node: &ASTNode<'_>) -> bool {
     }
 }
 
-/// Whether the innermost node is an argument of a function that is told of by its own name.
+/// Returns true if the innermost node is an argument of a function that has its own rule.
 fn is_given(path: &[ASTNode<'_>]) -> bool {
     let call = path.iter().rev().skip(1).find_map(|node| match node {
         ASTNode::Expr(Expr::Map(..) | Expr::Stmt(_)) | ASTNode::Stmt(Stmt::Expr(_)) => None,
@@ -425,7 +436,7 @@ fn is_given(path: &[ASTNode<'_>]) -> bool {
         _ => Some(None),
     });
     let Some(Some(name)) = call else { return false };
-    // The closure itself is met again inside of what makes it with its variables.
+    // A closure with captured variables is visited again inside the expression that creates it.
     let name = &**name;
     matches!(name, "parallel" | "matrix" | "defer" | "curry") || AT_ONCE.contains(&name)
 }

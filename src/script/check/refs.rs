@@ -1,4 +1,4 @@
-//! Where a script reads the branch or the tags, so that its verdict holds for one ref only.
+//! Finds where a script reads the branch or the tags, which makes its verdict specific to a ref.
 
 use rhai::{ASTNode, Expr, Position, Stmt};
 
@@ -7,26 +7,25 @@ use super::{
     walk::{Body, File},
 };
 use crate::{
-    rules::interpolate::names_tag,
+    rules::interpolate::uses_tag,
     script::{
         functions::placeholders::names_ref,
         syntax::{nodes::variable, script::Script},
     },
 };
 
-/// What of the context depends on the ref.
+/// Properties of the context that depend on the ref.
 const OF_REF: [&str; 4] = ["branch", "tag", "tags", "newest_tag"];
 
-/// The same among the variables of commands.
+/// Environment variables of commands that depend on the ref.
 const VARIABLES: [&str; 3] = ["TINYCI_BRANCH", "TINYCI_TAG", "TINYCI_TAGS"];
 
-/// Warns of the first place of a file that reads the branch or the tags, unless one of a file before
-/// it does, and of each that names a tag which may be missing. Gives back whether there is such a
-/// place.
-pub(super) fn judge_file(
+/// Warns of the first read of the branch or the tags, unless an earlier file has one. Also warns of
+/// each use of a tag that may be missing. Returns true if it warned of a read.
+pub(super) fn check_file(
     file: &File<'_>,
     script: &Script,
-    is_told: bool,
+    is_reported: bool,
     findings: &mut Findings<'_>,
 ) -> bool {
     let names_tags = script.when.tag.is_empty();
@@ -34,11 +33,11 @@ pub(super) fn judge_file(
     for body in &file.bodies {
         readings.extend(readings_of(body));
         if names_tags {
-            judge_tags(body, findings);
+            warn_of_tags(body, findings);
         }
     }
     let first = readings.into_iter().min_by_key(|(at, _)| *at);
-    if let Some((at, what)) = first.filter(|_| !is_told) {
+    if let Some((at, what)) = first.filter(|_| !is_reported) {
         let message = format!(
             "the script reads {what} here, so its verdict is for one branch and its tags; a commit \
              that it skips is tested again for others"
@@ -49,8 +48,8 @@ pub(super) fn judge_file(
     false
 }
 
-/// Every place that reads the branch or the tags. A deployment has no verdict, and asks for its
-/// branch with good reason.
+/// Returns every read of the branch or the tags. `deploy` is excluded, because a deployment has no
+/// verdict.
 fn readings_of(body: &Body<'_>) -> Vec<(Position, String)> {
     let mut readings = Vec::new();
     if body.written_in == Some("deploy") {
@@ -83,8 +82,8 @@ fn readings_of(body: &Body<'_>) -> Vec<(Position, String)> {
     readings
 }
 
-/// Notes every text of a command that names `tag`.
-fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
+/// Warns of each command that uses the placeholder `tag`.
+fn warn_of_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| {
         let Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) =
             path.last()
@@ -93,7 +92,7 @@ fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
         };
         if let Some(Expr::StringConstant(text, at)) = call.args.first()
             && matches!(&*call.name, "sh" | "try_sh" | "capture")
-            && names_tag(text)
+            && uses_tag(text)
         {
             findings.warn(
                 *at,
@@ -105,7 +104,7 @@ fn judge_tags(body: &Body<'_>, findings: &mut Findings<'_>) {
     });
 }
 
-/// The first name behind the dot.
+/// Returns the first name after the dot.
 fn member(rest: &Expr) -> Option<(&str, Position)> {
     match rest {
         Expr::Dot(parts, ..) | Expr::Index(parts, ..) => member(&parts.lhs),

@@ -1,4 +1,4 @@
-//! `try` and `catch` give no value, whatever stands last in them.
+//! Finds values at the end of `try` and `catch`, which have no value.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use super::{
     walk::{Body, File},
 };
 
-/// What is said where something takes a value from `try`.
+/// The hint of messages about the value of `try`.
 const INSTEAD: &str = "declare a variable before the `try`, and assign to it inside";
 
-/// The functions of all files that end with `try`, and so give nothing back.
+/// The functions of all files that end with `try`, and so return null.
 pub(super) struct Tries {
-    /// By their files and names.
+    /// Functions by file and name.
     ending: BTreeSet<(String, String)>,
 }
 
@@ -31,9 +31,9 @@ impl Tries {
         Self { ending: ending.collect() }
     }
 
-    /// Judges one function: values that a `try` loses, and what is done with those of functions
-    /// that end with one.
-    pub(super) fn judge(
+    /// Checks one function for values that `try` discards, and for uses of functions that end with
+    /// `try`.
+    pub(super) fn check(
         &self,
         body: &Body<'_>,
         file: &File<'_>,
@@ -91,12 +91,12 @@ fn ends_with_try(body: &Body<'_>) -> bool {
     is_try && !returns
 }
 
-/// Whether it gives back a value, and is no `throw`.
+/// Returns true for a `return` with a value. A `throw` has the same type of statement.
 fn is_return(statement: &Stmt) -> bool {
     matches!(statement, Stmt::Return(Some(_), flags, _) if !flags.contains(ASTFlags::BREAK))
 }
 
-/// A value that stands last in a block whose value goes nowhere.
+/// Reports a value at the end of a block whose value is discarded.
 fn lost_at_the_end(block: &[Stmt], findings: &mut Findings<'_>) {
     match block.last() {
         Some(Stmt::Expr(expression)) if is_value(expression) => {
@@ -113,7 +113,7 @@ fn lost_at_the_end(block: &[Stmt], findings: &mut Findings<'_>) {
     }
 }
 
-/// Whether an expression does nothing but give a value.
+/// Returns true if an expression only yields a value.
 fn is_value(expression: &Expr) -> bool {
     match expression {
         Expr::Variable(..)
@@ -125,7 +125,7 @@ fn is_value(expression: &Expr) -> bool {
         | Expr::InterpolatedString(..)
         | Expr::Array(..)
         | Expr::Map(..) => true,
-        // `a() && b()` is how some write `if`.
+        // Some people write `a() && b()` instead of `if`.
         Expr::FnCall(call, _) => call.is_operator_call(),
         Expr::Dot(parts, ..) => match &parts.rhs {
             Expr::Property(..) => true,

@@ -1,4 +1,4 @@
-//! Names that nothing defines, all of them: the language's own parser ends at the first.
+//! Finds all undefined names. The language's own parser stops at the first one.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,16 @@ use rhai::{ASTNode, Expr, Position, Stmt};
 use super::{findings::Findings, names::Names, walk::Body};
 use crate::script::errors::parse_message;
 
-/// Looks at a file that was read without the rule that every name is defined.
-pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
-    let mut told = BTreeSet::new();
+/// Checks a function that was parsed without the rule that every name is defined.
+pub(super) fn check(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<'_>) {
+    let mut reported = BTreeSet::new();
     body.each_node(&mut |path| {
         let (name, at, message) = match path.last() {
+            _ if findings.is_full() => return,
             Some(ASTNode::Expr(Expr::Variable(parts, _, at))) => {
                 match parts.2.path.first() {
-                    // The parser numbers what it has seen declared. What a closure captures is
-                    // judged where the closure is made.
+                    // The parser numbers the variables that it has seen declared. Captured
+                    // variables are checked where the closure is created.
                     None if parts.0.is_some() || body.captured.contains(&*parts.1) => return,
                     None => (parts.1.to_string(), *at, variable(body, &parts.1, *at)),
                     Some(module) => unknown_module(body, names, module.as_str(), module.pos),
@@ -28,15 +29,14 @@ pub(super) fn judge(body: &Body<'_>, names: &Names<'_>, findings: &mut Findings<
             _ => return,
         };
         if let Some(message) = message
-            && told.insert(name)
+            && reported.insert(name)
         {
             findings.add(at, message);
         }
     });
 }
 
-/// Why a variable that the parser has not seen is none. Only a function that stands above is a
-/// value by its name alone.
+/// Returns the error for an undefined variable. A function is a value only after its definition.
 fn variable(body: &Body<'_>, name: &str, at: Position) -> Option<String> {
     let own = body.unit.ast.iter_fn_def().filter(|function| *function.name == *name);
     let begins: Vec<Position> = own.map(|function| function.body.start_position()).collect();

@@ -1,4 +1,4 @@
-//! What an expression is, as far as it can be seen without running it.
+//! The types of expressions, as far as known without running them.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -10,16 +10,16 @@ use crate::script::{
     syntax::nodes::{closure_made, variable},
 };
 
-/// The kind of a value.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Nothing,
-    Truth,
+    Null,
+    Bool,
     Int,
     Float,
-    Text,
-    Letter,
-    List,
+    String,
+    Char,
+    Array,
     Map,
     Function,
     Secret,
@@ -27,16 +27,16 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// In the words of the run's errors.
+    /// Returns the type with its article, as in errors at run time.
     pub(super) fn words(self) -> &'static str {
         match self {
-            Kind::Nothing => "null (`()`)",
-            Kind::Truth => "a bool",
+            Kind::Null => "null (`()`)",
+            Kind::Bool => "a bool",
             Kind::Int => "an int",
             Kind::Float => "a float",
-            Kind::Text => "a string",
-            Kind::Letter => "a character",
-            Kind::List => "an array",
+            Kind::String => "a string",
+            Kind::Char => "a character",
+            Kind::Array => "an array",
             Kind::Map => "a map",
             Kind::Function => "a function",
             Kind::Secret => "a secret",
@@ -51,35 +51,35 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The kind of what an expression gives, where that is sure.
+/// Returns the type of an expression, if it is certain.
 pub(super) fn kind(expression: &Expr, body: &Body<'_>, file: &File<'_>) -> Option<Kind> {
     plain_kind(expression).or_else(|| pointer(expression, body, file).map(|_| Kind::Function))
 }
 
-/// The same without what has to be looked up.
+/// Returns the type of an expression without looking up variables and functions.
 pub(super) fn plain_kind(expression: &Expr) -> Option<Kind> {
     Some(match expression {
-        Expr::Unit(_) => Kind::Nothing,
-        Expr::BoolConstant(..) | Expr::And(..) | Expr::Or(..) => Kind::Truth,
+        Expr::Unit(_) => Kind::Null,
+        Expr::BoolConstant(..) | Expr::And(..) | Expr::Or(..) => Kind::Bool,
         Expr::IntegerConstant(..) => Kind::Int,
         Expr::FloatConstant(..) => Kind::Float,
-        Expr::CharConstant(..) => Kind::Letter,
-        Expr::StringConstant(..) | Expr::InterpolatedString(..) => Kind::Text,
-        Expr::Array(..) => Kind::List,
+        Expr::CharConstant(..) => Kind::Char,
+        Expr::StringConstant(..) | Expr::InterpolatedString(..) => Kind::String,
+        Expr::Array(..) => Kind::Array,
         Expr::Map(..) => Kind::Map,
-        Expr::FnCall(call, _) if !call.is_qualified() => given_by(call)?,
+        Expr::FnCall(call, _) if !call.is_qualified() => result_kind(call)?,
         other => closure_made(other).map(|_| Kind::Function)?,
     })
 }
 
-/// What an expression always gives, if that is nothing a text can hold.
+/// Returns the type of an expression, if it is certain and has no string form.
 pub(in crate::script) fn never_text(expression: &Expr) -> Option<&'static str> {
     plain_kind(expression).filter(|kind| !is_textual(*kind)).map(Kind::words)
 }
 
-/// The same of a type.
-pub(in crate::script) fn is_never_text(holds: Type) -> Option<&'static str> {
-    match holds {
+/// Returns the name of a type, if its values have no string form.
+pub(in crate::script) fn is_never_text(value_type: Type) -> Option<&'static str> {
+    match value_type {
         Type::OneOf(types) => {
             let all: Option<Vec<_>> = types.iter().map(|it| is_never_text(*it)).collect();
             all?.first().copied()
@@ -89,18 +89,18 @@ pub(in crate::script) fn is_never_text(holds: Type) -> Option<&'static str> {
 }
 
 pub(super) fn is_textual(kind: Kind) -> bool {
-    matches!(kind, Kind::Text | Kind::Int | Kind::Float | Kind::Truth | Kind::Letter)
+    matches!(kind, Kind::String | Kind::Int | Kind::Float | Kind::Bool | Kind::Char)
 }
 
-/// The kind of all values of a type, if they have one.
+/// Returns the type of all values of an API type, if they have one.
 fn kind_of(of: Type) -> Option<Kind> {
     Some(match of {
-        Type::Null => Kind::Nothing,
-        Type::Bool => Kind::Truth,
+        Type::Null => Kind::Null,
+        Type::Bool => Kind::Bool,
         Type::Int | Type::Count => Kind::Int,
-        Type::Char => Kind::Letter,
-        Type::String => Kind::Text,
-        Type::Array | Type::Strings => Kind::List,
+        Type::Char => Kind::Char,
+        Type::String => Kind::String,
+        Type::Array | Type::Strings => Kind::Array,
         Type::Map | Type::Options(_) | Type::Functions | Type::Arrays | Type::Variables => {
             Kind::Map
         }
@@ -120,45 +120,45 @@ fn kind_of(of: Type) -> Option<Kind> {
     })
 }
 
-/// Whether a literal is of a type, as far as its kind and those of its items tell.
-pub(super) fn fits(wanted: Type, value: &Expr, kind: &dyn Fn(&Expr) -> Option<Kind>) -> bool {
+/// Returns true if an expression may have this type, as far as it and its elements are literals.
+pub(super) fn fits(expected: Type, value: &Expr, kind: &dyn Fn(&Expr) -> Option<Kind>) -> bool {
     let items_fit = |of: Type| match value {
         Expr::Array(items, _) => items.iter().all(|item| fits(of, item, kind)),
         Expr::Map(map, _) => map.0.iter().all(|(_, item)| fits(of, item, kind)),
         _ => true,
     };
     let Some(found) = kind(value) else { return true };
-    match wanted {
+    match expected {
         Type::Any | Type::Object(_) => true,
         Type::Number => matches!(found, Kind::Int | Kind::Float),
-        Type::Duration => matches!(found, Kind::Text | Kind::Int | Kind::Float),
-        Type::Command => matches!(found, Kind::Text | Kind::List),
+        Type::Duration => matches!(found, Kind::String | Kind::Int | Kind::Float),
+        Type::Command => matches!(found, Kind::String | Kind::Array),
         Type::Bytes | Type::Range | Type::Timestamp | Type::Iterator | Type::Error => false,
-        Type::Strings => found == Kind::List && items_fit(Type::String),
+        Type::Strings => found == Kind::Array && items_fit(Type::String),
         Type::OneOf(types) => types.iter().any(|it| fits(*it, value, kind)),
         other => kind_of(other) == Some(found),
     }
 }
 
-/// What a call gives back, for functions that nothing can replace.
-fn given_by(call: &FnCallExpr) -> Option<Kind> {
+/// Returns the result type of a function that nothing can replace.
+fn result_kind(call: &FnCallExpr) -> Option<Kind> {
     match &*call.name {
         "Fn" => Some(Kind::Function),
         "curry" if call.args.first().is_some_and(|it| closure_made(it).is_some()) => {
             Some(Kind::Function)
         }
-        "==" | "!=" | "<" | ">" | "<=" | ">=" => Some(Kind::Truth),
+        "==" | "!=" | "<" | ">" | "<=" | ">=" => Some(Kind::Bool),
         name => kind_of(registry::function(name)?.returns),
     }
 }
 
-/// A function that is given as a value.
+/// A function that is used as a value.
 pub(super) struct Pointer {
-    /// The function's name, or the closure's.
+    /// Name of the function or closure.
     pub(super) name: String,
-    /// How people call it: `` `f` `` or `the closure`.
+    /// Name in messages: `` `f` `` or `the closure`.
     pub(super) shown: String,
-    /// How many arguments it can be called with.
+    /// Numbers of arguments that it accepts.
     pub(super) counts: BTreeSet<usize>,
 }
 
@@ -168,7 +168,8 @@ impl Pointer {
     }
 }
 
-/// The function of this file that an expression is: a closure, its variable, `f` or `Fn("f")`.
+/// Returns the function of this file that an expression refers to: a closure, its variable, `f` or
+/// `Fn("f")`.
 pub(super) fn pointer(expression: &Expr, body: &Body<'_>, file: &File<'_>) -> Option<Pointer> {
     if let Some((name, captured)) = closure_made(expression) {
         return closure(name, captured.len(), file);

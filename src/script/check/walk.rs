@@ -1,4 +1,4 @@
-//! Files taken apart into functions, and every node of each.
+//! Splits files into functions, and visits their nodes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,25 +15,25 @@ use crate::script::{
     },
 };
 
-/// The statements of one function, of one closure, or of a file's top.
+/// The statements of a function, a closure or the top level of a file.
 pub(super) struct Body<'a> {
     pub(super) unit: &'a Unit,
-    /// None for the top of a file.
+    /// `None` for the top level.
     pub(super) function: Option<&'a ScriptFuncDef>,
-    /// The name of the function that people wrote in which it stands: its own, or that around a
-    /// closure.
+    /// Name of the function in the text that contains it: its own, or that around a closure.
     pub(super) written_in: Option<&'a str>,
-    /// Its statements alone. The language shows those of one function only by showing all.
+    /// Its statements only. The language can only visit all functions of a tree.
     ast: AST,
-    /// How many statements stand directly in it.
+    /// Number of its direct statements.
     pub(super) statement_count: usize,
-    /// The variables that hold the context.
+    /// Variables that contain the context.
     pub(super) contexts: BTreeSet<String>,
-    /// The variables named here, then those around a closure: parameters and what is declared.
+    /// Variables and parameters of this function, then those of the functions around a closure.
     variables: Vec<Rc<BTreeSet<String>>>,
-    /// The variables that a closure takes from around it; its other parameters are its own.
+    /// Variables that a closure captures, which are its first parameters.
     pub(super) captured: BTreeSet<String>,
-    /// The variables that are set once, to a closure: its name, and how many variables it captures.
+    /// Variables that are set once, to a closure: its name, and the number of variables that it
+    /// captures.
     closures: BTreeMap<String, (String, usize)>,
 }
 
@@ -54,44 +54,45 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The closure that a variable holds all the time, with how many variables that captures.
+    /// Returns the closure in a variable that is set once, and the number of variables that it
+    /// captures.
     pub(super) fn closure_in(&self, variable: &str) -> Option<&(String, usize)> {
         self.closures.get(variable)
     }
 
-    /// The name of a function that people wrote; none for closures.
+    /// Returns the name of the function, or `None` for closures.
     pub(super) fn name(&self) -> Option<&str> {
         self.function.map(|function| &*function.name).filter(|name| !is_closure(name))
     }
 
-    /// Whether a variable of this name is here, or around a closure.
+    /// Returns true if a variable of this name exists here or around a closure.
     pub(super) fn sees(&self, name: &str) -> bool {
         self.variables.iter().any(|names| names.contains(name))
     }
 
-    /// The variables that are here, or around a closure.
+    /// Returns the variables that exist here or around a closure.
     pub(super) fn variable_names(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().flat_map(|names| names.iter().map(String::as_str))
     }
 
-    /// Shows every node with those around it, outermost first.
-    pub(super) fn each_node(&self, see: &mut dyn FnMut(&[ASTNode<'_>])) {
-        each_node(&self.ast, see);
+    /// Visits every node, together with the nodes around it, outermost first.
+    pub(super) fn each_node(&self, visit: &mut dyn FnMut(&[ASTNode<'_>])) {
+        each_node(&self.ast, visit);
     }
 }
 
-/// One file, taken apart.
+/// One file, split into functions.
 pub(super) struct File<'a> {
     pub(super) unit: &'a Unit,
-    /// Its top, then its functions.
+    /// The top level, followed by the functions.
     pub(super) bodies: Vec<Body<'a>>,
     by_name: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> File<'a> {
-    /// Takes a file apart. `main` says whether its functions can be phases.
+    /// Splits a file. `main` is true if its functions can be steps.
     pub(super) fn new(unit: &'a Unit, main: bool) -> Self {
-        let maker = Maker::new(unit, main);
+        let maker = FileSplitter::new(unit, main);
         let mut bodies = vec![Body::top(unit)];
         bodies.extend(unit.ast.iter_fn_def().map(|function| maker.body(unit, function)));
         let by_name = bodies.iter().enumerate().filter_map(|(index, body)| {
@@ -102,22 +103,22 @@ impl<'a> File<'a> {
         Self { unit, bodies, by_name }
     }
 
-    /// The function of this name; of several the last.
+    /// Returns the function with this name. If there are several, returns the last one.
     pub(super) fn body(&self, name: &str) -> Option<&Body<'a>> {
         self.bodies.get(*self.by_name.get(name)?)
     }
 }
 
-/// What is known of a file while its functions are taken apart.
-struct Maker<'a> {
+/// The data about a file that is needed to split it.
+struct FileSplitter<'a> {
     main: bool,
     closures: BTreeMap<String, Closure>,
     functions: BTreeMap<&'a str, &'a ScriptFuncDef>,
-    /// The variables of each function, its parameters included.
+    /// The variables of each function, including its parameters.
     declared: BTreeMap<&'a str, Rc<BTreeSet<String>>>,
 }
 
-impl<'a> Maker<'a> {
+impl<'a> FileSplitter<'a> {
     fn new(unit: &'a Unit, main: bool) -> Self {
         let functions = unit.ast.iter_fn_def().map(|function| (&*function.name, &**function));
         let declared = unit.ast.iter_fn_def().map(|function| {
@@ -168,44 +169,45 @@ impl<'a> Maker<'a> {
         function.params.iter().take(count).map(|name| &**name)
     }
 
-    /// The parameters that hold the context: of a phase its only one, of other functions `ctx`,
-    /// and of a closure those that it captures as such.
+    /// Returns the parameters that contain the context: the only one of a step, `ctx` of other
+    /// functions, and those that a closure captures.
     fn contexts(&self, function: &ScriptFuncDef) -> BTreeSet<String> {
         let Some(closure) = self.closures.get(&*function.name) else {
-            let is_phase = registry::step_names().any(|phase| phase == function.name);
-            let first = function.params.first().filter(|_| self.main && is_phase);
+            let is_step = registry::step_names().any(|step| step == function.name);
+            let first = function.params.first().filter(|_| self.main && is_step);
             let named = function.params.iter().filter(|name| **name == "ctx");
             return first.into_iter().chain(named).map(ToString::to_string).collect();
         };
-        // Closures nest no deeper than the parser lets expressions nest.
+        // Closures cannot be nested deeper than the parser allows.
         let around = self.functions.get(&*closure.maker);
         let around = around.map(|maker| self.contexts(maker)).unwrap_or_default();
         self.captured(function).filter(|name| around.contains(*name)).map(str::to_owned).collect()
     }
 }
 
-/// A tree that holds nothing but this function.
+/// Returns a tree with only this function.
 fn alone(function: &Shared<ScriptFuncDef>) -> AST {
     let mut module = Module::new();
     module.set_script_fn(function.clone());
     AST::new([], module)
 }
 
-/// Where a closure is made.
+/// The place where a closure is created.
 struct Closure {
-    /// The function around it.
+    /// The enclosing function.
     maker: String,
-    /// How many of its first parameters are variables of the maker.
+    /// Number of captured variables, which are its first parameters.
     captured: usize,
 }
 
 fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
     let mut closures = BTreeMap::new();
-    let mut gather = |maker: &str, ast: &AST| {
+    let mut collect_closures = |maker: &str, ast: &AST| {
         each_node(ast, &mut |path| {
             let Some(ASTNode::Expr(expression)) = path.last() else { return };
             if let Some((name, captured)) = closure_made(expression) {
-                // The closure itself is met again inside of what makes it with its variables.
+                // A closure with captured variables is visited again inside the expression that
+                // creates it.
                 let known = closures.get(&name).map_or(0, |it: &Closure| it.captured);
                 let captured = captured.len().max(known);
                 closures.insert(name, Closure { maker: maker.to_owned(), captured });
@@ -213,12 +215,12 @@ fn closures(unit: &Unit) -> BTreeMap<String, Closure> {
         });
     };
     for function in unit.ast.iter_fn_def() {
-        gather(&function.name, &alone(function));
+        collect_closures(&function.name, &alone(function));
     }
     closures
 }
 
-/// The variables that a function sets once, to a closure.
+/// Returns the variables that a function sets once, to a closure.
 fn closures_in(ast: &AST) -> BTreeMap<String, (String, usize)> {
     let mut closures = BTreeMap::new();
     let mut times: BTreeMap<String, usize> = BTreeMap::new();
@@ -241,7 +243,7 @@ fn closures_in(ast: &AST) -> BTreeMap<String, (String, usize)> {
     closures
 }
 
-/// The variables that a function declares.
+/// Returns the variables that a function declares.
 fn declared(ast: &AST) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     each_node(ast, &mut |path| match path.last() {

@@ -134,8 +134,8 @@ fn of_host(file: &mut String, functions: &[HostFunction]) {
         let _ = module.map(|module| writeln!(file, "module {module} {{"));
         for (name, host_function) in functions {
             for count in host_function.arguments.clone() {
-                let letters = ('a'..='z').take(count).map(|letter| format!("{letter}: ?"));
-                function(file, name, &letters.collect::<Vec<_>>(), "?", &host_function.doc);
+                let params = ('a'..='z').take(count).map(|letter| format!("{letter}: ?"));
+                function(file, name, &params.collect::<Vec<_>>(), "?", &host_function.doc);
             }
         }
         if module.is_some() {

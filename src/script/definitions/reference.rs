@@ -252,7 +252,8 @@ pub(super) mod tests {
         assert_eq!(split.unwrap()["of"], "string");
     }
 
-    /// The chapter of the guide is this page. If it differs, the test writes it again and fails.
+    /// The chapter of the guide is this page. If it differs, the test writes it again and
+    /// fails.
     #[test]
     fn the_guide_has_the_page() {
         let page = Definitions::new(&[]).to_markdown();

@@ -93,7 +93,7 @@ impl Failure {
 pub(in crate::script) struct Failures(pub(in crate::script) Vec<Failure>);
 
 impl Failures {
-    pub(in crate::script) fn thrown(failures: Vec<Failure>) -> Thrown {
+    pub(in crate::script) fn into_error(failures: Vec<Failure>) -> Thrown {
         EvalAltResult::ErrorRuntime(Dynamic::from(Self(failures)), Position::NONE).into()
     }
 

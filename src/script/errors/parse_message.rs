@@ -92,10 +92,10 @@ pub(in crate::script) fn undefined_variable<'a>(
 /// Converts a message of the language: without its capital letter and its list of types.
 pub(in crate::script) fn plain(text: &str) -> String {
     let text = text.replace("&str | ImmutableString | String", "string");
-    let mut letters = text.chars();
-    match letters.next() {
-        Some(first) if !letters.as_str().starts_with(char::is_uppercase) => {
-            first.to_lowercase().chain(letters).collect()
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) if !chars.as_str().starts_with(char::is_uppercase) => {
+            first.to_lowercase().chain(chars).collect()
         }
         _ => text,
     }

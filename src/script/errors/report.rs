@@ -26,11 +26,11 @@ pub(in crate::script) fn error(
     message: String,
     trace: &Trace,
     script: &Script,
-    phase: &str,
+    step: &str,
     suffix: &str,
     host: &dyn Host,
 ) -> Error {
-    let begin = script.phase(phase).map_or(Position::new(1, 1), |phase| phase.position);
+    let begin = script.step(step).map_or(Position::new(1, 1), |function| function.position);
     let mask = |text: &str| host.masked(text);
     shown(message, trace, script, begin, &format!(", {suffix}"), Vec::new(), &mask)
 }
@@ -40,7 +40,8 @@ pub(in crate::script) fn error(
 pub(in crate::script) fn located(
     thrown: &Thrown,
     script: &Script,
-    (function, begin): (&str, Position),
+    function: &str,
+    begin: Position,
     describe: impl Fn(&EvalAltResult) -> (String, Vec<String>),
 ) -> Error {
     let (trace, innermost) = trace(thrown, &script.main.source.name, function, Some(script));
@@ -74,7 +75,7 @@ fn shown(
 }
 
 /// Returns the trace of an error, and the innermost error. The engine pairs the file of the called
-/// function with the position of the call, so a position belongs to the file of the enclosing call.
+/// function with the position of the call. So a position belongs to the file of the enclosing call.
 pub(in crate::script) fn trace<'e>(
     thrown: &'e EvalAltResult,
     file: &str,
@@ -130,7 +131,8 @@ impl Failure {
     /// Converts an error into a failure. `begin` is the code in which its calls began.
     pub(in crate::script) fn of(
         error: &EvalAltResult,
-        (file, function): (&str, &str),
+        file: &str,
+        function: &str,
         script: Option<&Script>,
     ) -> Self {
         let command = command_error(error).map(|command| command.failed);

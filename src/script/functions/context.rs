@@ -25,7 +25,7 @@ use crate::{
 pub(in crate::script) struct Context(pub(in crate::script) Arc<Session>);
 
 #[derive(Clone)]
-struct PhaseResults(Arc<Session>);
+struct StepResults(Arc<Session>);
 
 #[derive(Clone)]
 struct Failure(FailureFacts);
@@ -45,7 +45,7 @@ fn failure(ctx: &Context, facts: FailureFacts) -> Dynamic {
 pub(in crate::script) fn register(engine: &mut Engine) {
     engine
         .register_type_with_name::<Context>("ctx")
-        .register_type_with_name::<PhaseResults>("ctx.result")
+        .register_type_with_name::<StepResults>("ctx.result")
         .register_type_with_name::<Failure>("ctx.failure")
         .register_type_with_name::<Machine>("ctx.machine");
     register_commit(engine);
@@ -63,7 +63,7 @@ pub(in crate::script) fn register(engine: &mut Engine) {
             let previous = previous.map_err(|error| fault(&ctx.0, error))?;
             Ok::<_, Thrown>(optional(previous.as_deref()))
         })
-        .register_get("result", |ctx: &mut Context| PhaseResults(ctx.0.clone()))
+        .register_get("result", |ctx: &mut Context| StepResults(ctx.0.clone()))
         .register_get("failure", |ctx: &mut Context| {
             let first = ctx.0.facts.progress.failures.first();
             first.cloned().map_or(Dynamic::UNIT, |it| failure(ctx, it))
@@ -76,12 +76,10 @@ pub(in crate::script) fn register(engine: &mut Engine) {
         .register_fn("changed", changed)
         .register_fn("newest_tag", newest_tag);
     engine
-        .register_get("build", |it: &mut PhaseResults| {
+        .register_get("build", |it: &mut StepResults| {
             optional(it.0.facts.progress.build.as_deref())
         })
-        .register_get("test", |it: &mut PhaseResults| {
-            optional(it.0.facts.progress.test.as_deref())
-        });
+        .register_get("test", |it: &mut StepResults| optional(it.0.facts.progress.test.as_deref()));
     engine
         .register_get("command", |it: &mut Failure| it.0.command.clone())
         .register_get("code", |it: &mut Failure| it.0.code.map_or(Dynamic::UNIT, Dynamic::from))

@@ -49,8 +49,7 @@ pub(in crate::script) fn retry(call: &Call<'_>, arguments: &[Dynamic]) -> Result
         if attempt >= attempts || call.session.is_final(&error) {
             return Err(error);
         }
-        let message =
-            format!("attempt {attempt} of {attempts} failed; trying again in {backoff:?}\n");
+        let message = format!("attempt {attempt} of {attempts} failed; retrying in {backoff:?}\n");
         call.session.host.print(call.session.frame().label.as_deref(), &message);
         call.session.wait(backoff)?;
     }
@@ -88,12 +87,12 @@ pub(in crate::script) fn limited(
     };
     // The limit of the enclosing code may have passed as well.
     if let Some(stop) = session.stop() {
-        return session.combine(Err(stop.thrown()), failures);
+        return session.combine(Err(stop.into_error()), failures);
     }
     let label = session.frame().label.clone();
     let message = format!("the time limit of {limit:?} has passed");
     failures.push(Failure { label, is_timeout: true, ..Failure::new(message) });
-    Err(Failures::thrown(failures))
+    Err(Failures::into_error(failures))
 }
 
 pub(in crate::script) fn group(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -187,7 +186,7 @@ pub(in crate::script) fn approve(
         Ok(ApprovalAnswer::Awaited) => Err(session.stop_with(Stop::Waits(question))),
         // A script must not continue without the answer.
         Err(Denied::Refused(error) | Denied::LeftOut(error)) => Err(match session.stop() {
-            Some(stop) => stop.thrown(),
+            Some(stop) => stop.into_error(),
             None => {
                 let failure = Failure { is_plain: true, ..Failure::new(error.report()) };
                 session.fail_at(&call.context, failure)

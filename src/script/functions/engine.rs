@@ -11,7 +11,7 @@ use super::{
     host::register_host_functions,
     parallel,
     requests::{artifact, discard_export, env, recall, remember, secret, warn},
-    texts, unknown, with,
+    strings, unknown, with,
 };
 use crate::{
     model::function::HostFunction,
@@ -58,8 +58,8 @@ fn implementation(name: &str) -> Option<Implementation> {
         "secret" => secret,
         "env" => env,
         "q" => q,
-        "matches" => texts::matches,
-        "join" => texts::join,
+        "matches" => strings::matches,
+        "join" => strings::join,
         "exists" => files::exists,
         "read" => files::read,
         "remember" => remember,
@@ -98,7 +98,7 @@ fn engine_with_api(session: &Arc<Session>, functions: &[HostFunction]) -> Engine
             // The language's own `sleep` ignores deadlines, and would be chosen for these types.
             signatures.extend([vec![TypeId::of::<i64>()], vec![TypeId::of::<f64>()]]);
         }
-        if function.ends_phase() {
+        if function.ends_step() {
             // Any call of these functions must fail the step, so all numbers of arguments are
             // registered.
             signatures = (0..=ARGUMENTS_MAX).map(any).collect();
@@ -133,7 +133,7 @@ pub(in crate::script) fn call(
     let call = Call { name: function.name, context, session };
     match checked(function, &call, &arguments).and_then(|()| run(&call, &arguments)) {
         // If the script caught it, the step would continue as if the call had not happened.
-        Err(error) if function.ends_phase() && !session.is_final(&error) => {
+        Err(error) if function.ends_step() && !session.is_final(&error) => {
             let failure = Failure::new(message::message(&error, session.script.as_ref()));
             Err(session.fail_at(&call.context, failure))
         }

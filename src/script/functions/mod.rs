@@ -11,7 +11,7 @@
 //! | `with` | `with` |
 //! | `parallel` | `parallel` and `matrix` |
 //! | `files` | `exists` and `read` |
-//! | `texts` | `matches` and `join` |
+//! | `strings` | `matches` and `join` |
 //! | `requests` | `secret`, `env`, `remember`, `artifact` and others |
 //! | `host` | the functions of the embedding program |
 //! | `unknown` | outputs that a plan does not know |
@@ -28,6 +28,6 @@ pub(in crate::script) mod parallel;
 pub(in crate::script) mod placeholders;
 pub(in crate::script) mod requests;
 pub(in crate::script) mod shell_check;
-pub(in crate::script) mod texts;
+pub(in crate::script) mod strings;
 pub(in crate::script) mod unknown;
 pub(in crate::script) mod with;

@@ -143,7 +143,7 @@ fn run(call: &Call<'_>, tasks: Vec<Task>) -> Result<Array, Thrown> {
     let clock = TaskClock::new(call.session.host.dry());
     let work = |context: &NativeCallContext<'_>| {
         while let Some((index, task, place)) = next_of(&next, &tasks, &ended) {
-            let result = clock.during(|| run_task(call, context, (index, task), &outer));
+            let result = clock.during(|| run_task(call, context, index, task, &outer));
             *lock(place) = Some(result);
         }
     };
@@ -210,7 +210,8 @@ fn next_of<'t, T>(
 fn run_task(
     call: &Call<'_>,
     context: &NativeCallContext<'_>,
-    (index, task): (usize, &Task),
+    index: usize,
+    task: &Task,
     outer: &Frame,
 ) -> Result<Dynamic, Unfinished> {
     let order = outer.order.iter().copied().chain([u32::try_from(index).unwrap_or(u32::MAX)]);
@@ -246,8 +247,11 @@ fn collect(
     let is_late = unfinished.iter().any(|it| it.is_late);
     let failures = unfinished.into_iter().flat_map(|it| it.failures);
     let failures = failures.map(|failure| Failure { tasks, ..failure }).collect();
-    let error =
-        if is_late { Stop::BlockTimedOut(failures).thrown() } else { Failures::thrown(failures) };
+    let error = if is_late {
+        Stop::BlockTimedOut(failures).into_error()
+    } else {
+        Failures::into_error(failures)
+    };
     call.session.combine(Err(error), Vec::new()).map(|_| values)
 }
 

@@ -12,7 +12,7 @@ use rhai::{AST, Dynamic, Engine, ParseErrorType, Scope};
 use super::context::Context;
 use crate::{
     model::{error::Position, pipeline::Template},
-    rules::interpolate::{OF_DEPLOY, interpolate_expressions},
+    rules::interpolate::{DEPLOY_ONLY, interpolate_expressions},
     script::{
         errors::parse_message,
         session::{
@@ -87,7 +87,7 @@ fn value_of(engine: &Engine, session: &Arc<Session>, placeholder: &str) -> Resul
         evaluate(engine, session, expression, &stopped)
     });
     filled.map_err(|error| match stopped.take() {
-        Some(stop) => stop.thrown(),
+        Some(stop) => stop.into_error(),
         None => throw(error.message()),
     })
 }
@@ -140,7 +140,7 @@ pub(in crate::script) fn parse(
     }
     engine.compile_expression_with_scope(scope, expression).or_else(|error| {
         not_one(&match error.err_type() {
-            ParseErrorType::VariableUndefined(name) if name == OF_DEPLOY => of_deploy(name),
+            ParseErrorType::VariableUndefined(name) if name == DEPLOY_ONLY => of_deploy(name),
             other => parse_message::parse_message(other, ""),
         })
     })

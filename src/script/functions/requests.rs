@@ -66,12 +66,12 @@ pub(in crate::script) fn remember(
     let [key, value] = arguments else { return Ok(Dynamic::UNIT) };
     let key = call.text("key", key)?;
     secrets::refuse(call.session, value)?;
-    let kept = value_of(value).ok_or_else(|| {
+    let stored = value_of(value).ok_or_else(|| {
         call.mistake("value", "a string, a number, a bool, or an array or map of these", value)
     })?;
     call.session.act()?;
-    let kept = call.session.host.remember(&key, kept);
-    kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
+    let result = call.session.host.remember(&key, stored);
+    result.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 
 pub(in crate::script) fn recall(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {
@@ -118,8 +118,8 @@ pub(in crate::script) fn artifact(
         Err(_) => vec![call.text("paths", &given)?],
     };
     call.session.act()?;
-    let kept = call.session.host.artifact(&paths, call.session.limits());
-    kept.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
+    let result = call.session.host.artifact(&paths, call.session.limits());
+    result.map(|()| Dynamic::UNIT).map_err(|why| call.session.denied(why))
 }
 
 pub(in crate::script) fn warn(call: &Call<'_>, arguments: &[Dynamic]) -> Result<Dynamic, Thrown> {

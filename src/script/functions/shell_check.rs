@@ -26,7 +26,7 @@ pub(in crate::script) fn check(session: &Session, text: &str) -> Result<Parts, T
         if cover.is_own(text, part.clone()) {
             continue;
         }
-        let word = quoted.around(&part);
+        let word = quoted.enclosing(&part);
         let in_quotes = word.is_some_and(|word| !quotes.take_word_at(word));
         if in_quotes || word.is_none() && !value.is_quoted {
             // If the values overlap, the error names the longest one.

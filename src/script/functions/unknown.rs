@@ -63,7 +63,7 @@ pub(in crate::script) fn watch(
             if looks { session.look(&value).map(|()| value) } else { Ok(value) }
         });
     }
-    watch_letters(engine, session);
+    watch_characters(engine, session);
     let plain = Arc::new(plain);
     for (name, types) in signatures(&plain, functions) {
         let (plain, session, called) = (plain.clone(), session.clone(), name.clone());
@@ -76,17 +76,17 @@ pub(in crate::script) fn watch(
 }
 
 /// Makes `for` over a string inspect it.
-fn watch_letters(engine: &mut Engine, session: &Arc<Session>) {
+fn watch_characters(engine: &mut Engine, session: &Arc<Session>) {
     let session = session.clone();
-    let letters_of = move |text: Dynamic| -> Box<dyn Iterator<Item = Result<Dynamic, Thrown>>> {
+    let characters_of = move |text: Dynamic| -> Box<dyn Iterator<Item = Result<Dynamic, Thrown>>> {
         if let Err(end) = session.look(&text) {
             return Box::new(iter::once(Err(end)));
         }
-        let letters: Vec<char> = text.to_string().chars().collect();
-        Box::new(letters.into_iter().map(|letter| Ok(letter.into())))
+        let chars: Vec<char> = text.to_string().chars().collect();
+        Box::new(chars.into_iter().map(|letter| Ok(letter.into())))
     };
     let mut module = Module::new();
-    module.set_iter_result(TypeId::of::<ImmutableString>(), letters_of);
+    module.set_iter_result(TypeId::of::<ImmutableString>(), characters_of);
     engine.register_global_module(module.into());
 }
 
@@ -98,7 +98,7 @@ fn signatures(engine: &Engine, functions: &[HostFunction]) -> Vec<(String, Vec<T
     let looking = |info: rhai::FuncInfo<'_>| {
         let (name, types) = (info.metadata.name.as_str(), info.metadata.param_types.to_vec());
         let fits = info.namespace.is_empty() && !name.starts_with("index$") && !is_ours(name);
-        (fits && looks(name, &types)).then(|| (name.to_owned(), types))
+        (fits && inspects(name, &types)).then(|| (name.to_owned(), types))
     };
     let mut found = engine.collect_fn_metadata(None, looking, true);
     let (text, any) = (TypeId::of::<ImmutableString>(), TypeId::of::<Dynamic>());
@@ -106,13 +106,13 @@ fn signatures(engine: &Engine, functions: &[HostFunction]) -> Vec<(String, Vec<T
         found.push((name.to_owned(), vec![text, any]));
         found.push((name.to_owned(), vec![any, text]));
     }
-    let letters = COMPARISONS.map(|name| (name.to_owned(), vec![TypeId::of::<char>(); 2]));
-    found.extend(letters);
+    let chars = COMPARISONS.map(|name| (name.to_owned(), vec![TypeId::of::<char>(); 2]));
+    found.extend(chars);
     found.push(("!".to_owned(), vec![text]));
     found
 }
 
-fn looks(name: &str, types: &[TypeId]) -> bool {
+fn inspects(name: &str, types: &[TypeId]) -> bool {
     let of = |at: usize| types.get(at);
     let texts = [TypeId::of::<ImmutableString>(), TypeId::of::<char>(), TypeId::of::<Dynamic>()];
     let values = [TypeId::of::<Array>(), TypeId::of::<Map>()];
@@ -175,16 +175,16 @@ fn watched_unit(parser: &Engine, unit: &Unit) -> Option<Unit> {
 
 /// Returns the beginning of the expression that a node inspects, and the operator to insert.
 fn look_of<'l>(unit: &Unit, node: &ASTNode<'_>) -> Option<(Position, &'l str)> {
-    let behind = |at: rhai::Position, word: &str| {
+    let after = |at: rhai::Position, word: &str| {
         let at = place(at);
         let is_there = unit.source.word(at) == word;
         is_there.then(|| Position::new(at.line, at.column + word.len()))
     };
     match node {
-        ASTNode::Stmt(Stmt::Switch(_, at)) => Some((behind(*at, "switch")?, LOOK_INTO)),
-        ASTNode::Stmt(Stmt::If(_, at)) => Some((behind(*at, "if")?, LOOK_AT)),
+        ASTNode::Stmt(Stmt::Switch(_, at)) => Some((after(*at, "switch")?, LOOK_INTO)),
+        ASTNode::Stmt(Stmt::If(_, at)) => Some((after(*at, "if")?, LOOK_AT)),
         ASTNode::Stmt(Stmt::While(flow, at)) if !matches!(flow.expr, Expr::Unit(_)) => {
-            Some((behind(*at, "while")?, LOOK_AT))
+            Some((after(*at, "while")?, LOOK_AT))
         }
         ASTNode::Expr(Expr::Index(parts, ..)) => {
             let index = beginning(&parts.rhs);

@@ -19,7 +19,7 @@ use super::limits::ARRAY_ELEMENTS_MAX;
 use crate::script::values::thrown::throw;
 
 /// An array is counted again when it has grown by one part in this many.
-const LOOKS_PER_LENGTH: usize = 16;
+const COUNTS_PER_LENGTH: usize = 16;
 
 /// A value with more elements than this is counted at once.
 const SMALL_MAX: usize = 64;
@@ -56,7 +56,7 @@ fn set(module: &mut Module, name: &str, takes: TypeId, add: fn(&mut Array, Dynam
         let [list, value] = arguments else { return Ok(Dynamic::UNIT) };
         let value = mem::take(*value).flatten();
         let is_small = is_small(&value, &mut { SMALL_MAX });
-        let looks = {
+        let must_count = {
             let list = &mut *list
                 .write_lock::<Array>()
                 .ok_or_else(|| throw("the value to add to is not an array"))?;
@@ -68,7 +68,7 @@ fn set(module: &mut Module, name: &str, takes: TypeId, add: fn(&mut Array, Dynam
             }
             !is_small || is_counted(before, list.len())
         };
-        if looks {
+        if must_count {
             context.engine().ensure_data_size_within_limits(list)?;
         }
         arguments.swap(0, 1);
@@ -86,7 +86,7 @@ fn set(module: &mut Module, name: &str, takes: TypeId, add: fn(&mut Array, Dynam
 
 /// Returns true if an array that grew from one length to another has to be counted.
 fn is_counted(before: usize, after: usize) -> bool {
-    let every = (after.next_power_of_two() / LOOKS_PER_LENGTH).max(1);
+    let every = (after.next_power_of_two() / COUNTS_PER_LENGTH).max(1);
     before / every != after / every
 }
 

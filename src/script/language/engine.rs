@@ -18,7 +18,7 @@ use super::{
         ARRAY_ELEMENTS_MAX, CALLS_MAX, DEPTH_MAX, MAP_ENTRIES_MAX, OPERATIONS_MAX,
         STRING_BYTES_MAX, STRINGS_INTERNED_MAX,
     },
-    lists, nesting,
+    lists, nesting, strings,
 };
 use crate::{
     model::error::{Error, ErrorKind},
@@ -53,6 +53,7 @@ pub(in crate::script) fn engine() -> Engine {
     nesting::limit(&mut engine);
     lists::register(&mut engine);
     append::register(&mut engine);
+    strings::register(&mut engine);
     engine.set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     engine
 }

@@ -462,14 +462,14 @@ mod tests {
 
     #[test]
     fn they_do_what_the_language_s_own_do() {
-        let (mut ours, own) = (Engine::new_raw(), Engine::new());
-        rhai::packages::StandardPackage::new().register_into_engine(&mut ours);
-        crate::script::language::lists::register(&mut ours);
+        let (mut replaced, own) = (Engine::new_raw(), Engine::new());
+        rhai::packages::StandardPackage::new().register_into_engine(&mut replaced);
+        crate::script::language::lists::register(&mut replaced);
         for script in USES {
-            assert_eq!(run(&ours, script), run(&own, script), "{script}");
+            assert_eq!(run(&replaced, script), run(&own, script), "{script}");
         }
         let constant = "const L = [2, 1]; [L.map(|x| x), L.filter(|x| x > 1), L.find(|x| x > 1)]";
-        assert_eq!(run(&ours, constant), run(&own, constant));
+        assert_eq!(run(&replaced, constant), run(&own, constant));
     }
 
     #[test]
@@ -504,8 +504,8 @@ mod tests {
             let all: Vec<String> = (0..200).map(|it| it.to_string()).collect();
             assert_eq!(run(&engine, &script), format!("[{}]", all.join(", ")), "{comparer}");
         }
-        let odd = run(&engine, "[1, 2].order(|a, b| \"x\")");
-        assert!(odd.contains("negative, 0 or positive"), "{odd}");
+        let error = run(&engine, "[1, 2].order(|a, b| \"x\")");
+        assert!(error.contains("negative, 0 or positive"), "{error}");
     }
 
     /// Otherwise `try` would continue after a limit.

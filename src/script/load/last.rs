@@ -8,8 +8,8 @@ use crate::{
     util::lock::lock,
 };
 
-/// The script that an engine parsed last. Most commits have the same files as the one before, and
-/// parsing a long script takes longer than the rest of tinyci's work for a commit.
+/// The script that an engine parsed last. Most commits have the same files as the one before.
+/// Parsing a long script takes longer than the rest of tinyci's work for a commit.
 #[derive(Default)]
 pub(crate) struct LastScript(Mutex<Option<Script>>);
 

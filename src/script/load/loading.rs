@@ -25,7 +25,7 @@ use crate::{
         syntax::{
             imports::Importer,
             literal::literal,
-            script::{PhaseFunction, Script, TIMEOUT},
+            script::{Script, StepFunction, TIMEOUT},
             unit::{Unit, declared_at, place},
         },
         text::{excerpt, source::Source},
@@ -64,7 +64,7 @@ impl Script {
         unknown: Unknown,
     ) -> Result<Self, Error> {
         let mut script = Self::read(bytes, name, tree, functions, unknown)?;
-        script.phases = phases(&script.main)?;
+        script.steps = steps(&script.main)?;
         script.read_constants()?;
         if unknown == Unknown::Refused {
             script.refuse_misnamed_constants()?;
@@ -98,7 +98,7 @@ impl Script {
             modules,
             literals: Arc::default(),
             in_plans: Arc::default(),
-            phases: BTreeMap::new(),
+            steps: BTreeMap::new(),
             timeout: TIMEOUT,
             secrets: Vec::new(),
             when: When::default(),
@@ -256,10 +256,8 @@ fn refuse_reserved_names(unit: &Unit, functions: &[HostFunction]) -> Result<(), 
 }
 
 /// Returns the functions that are steps, by name.
-pub(in crate::script) fn phases(
-    main: &Unit,
-) -> Result<BTreeMap<&'static str, PhaseFunction>, Error> {
-    let mut phases = BTreeMap::new();
+pub(in crate::script) fn steps(main: &Unit) -> Result<BTreeMap<&'static str, StepFunction>, Error> {
+    let mut steps = BTreeMap::new();
     for function in main.ast.iter_fn_def() {
         let name = registry::step_names().find(|name| *name == function.name);
         let Some(name) = name else { continue };
@@ -274,14 +272,14 @@ pub(in crate::script) fn phases(
                 ));
             }
         };
-        if phases.insert(name, PhaseFunction { takes_context, position }).is_some() {
+        if steps.insert(name, StepFunction { takes_context, position }).is_some() {
             return fault(format!("the step `{name}` is defined twice, with and without `ctx`"));
         }
     }
-    if phases.is_empty() {
+    if steps.is_empty() {
         return Err(no_steps_error(main));
     }
-    Ok(phases)
+    Ok(steps)
 }
 
 /// Returns the error for a script without a step. It would make every commit green; most likely a

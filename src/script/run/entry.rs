@@ -7,9 +7,9 @@
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, Ident, Module, Stmt};
 
 /// Returns the program of a step. `context` is the argument of its function.
-pub(in crate::script) fn program(ast: &AST, phase: &str, context: Option<Dynamic>) -> AST {
+pub(in crate::script) fn program(ast: &AST, step: &str, context: Option<Dynamic>) -> AST {
     let mut statements = ast.statements().to_vec();
-    let found = ast.iter_fn_def().find(|function| *function.name == *phase);
+    let found = ast.iter_fn_def().find(|function| *function.name == *step);
     if let Some(function) = found {
         if let (Some(name), Some(value)) = (function.params.first(), context) {
             let at = function.body.start_position();

@@ -10,7 +10,7 @@ use crate::{
         error::{Error, ErrorKind},
         function::HostFunction,
         outcome::Outcome,
-        script::PhaseEnd,
+        script::ScriptEnd,
         step::{Facts, Host},
     },
     rules::interpolate::Vars,
@@ -30,10 +30,10 @@ use crate::{
 };
 
 /// A step to run.
-pub(crate) struct PhaseCall<'a> {
+pub(crate) struct StepCall<'a> {
     pub(crate) script: &'a Script,
     /// The name of the step.
-    pub(crate) phase: &'a str,
+    pub(crate) step: &'a str,
     pub(crate) facts: Facts,
     /// The names that placeholders in commands can use.
     pub(crate) vars: Vars,
@@ -45,10 +45,10 @@ pub(crate) struct PhaseCall<'a> {
 
 /// Runs a step on this thread, which needs a stack as large as a worker's. It returns whatever the
 /// script does.
-pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
+pub(crate) fn run(call: StepCall<'_>) -> ScriptEnd {
     let is_plan = call.host.dry().is_some_and(|dry| dry.is_plan());
     let script = if is_plan { call.script.in_plans(unknown::watched) } else { call.script };
-    let call = PhaseCall { script, ..call };
+    let call = StepCall { script, ..call };
     let script = Some(call.script.clone());
     let session = Session::new(
         call.host.clone(),
@@ -59,27 +59,27 @@ pub(crate) fn run(call: PhaseCall<'_>) -> PhaseEnd {
     );
     let engine = engine::engine(&session, call.functions);
     let frame = Frame::clone(&session.frame());
-    let ended = session.scope(&engine, frame, || call_phase(&engine, &session, &call));
+    let ended = session.scope(&engine, frame, || call_step(&engine, &session, &call));
     let end = end_of(ended, &session, &call);
     session.leave_thread();
     end
 }
 
-fn call_phase(
+fn call_step(
     engine: &Engine,
     session: &Arc<Session>,
-    call: &PhaseCall<'_>,
+    call: &StepCall<'_>,
 ) -> Result<Dynamic, Thrown> {
-    let Some(phase) = call.script.phase(call.phase) else { return Ok(Dynamic::UNIT) };
-    let context = phase.takes_context.then(|| Dynamic::from(Context(session.clone())));
-    let program = entry::program(&call.script.main.ast, call.phase, context);
+    let Some(function) = call.script.step(call.step) else { return Ok(Dynamic::UNIT) };
+    let context = function.takes_context.then(|| Dynamic::from(Context(session.clone())));
+    let program = entry::program(&call.script.main.ast, call.step, context);
     drop(engine.eval_ast_with_scope::<Dynamic>(&mut Scope::new(), &program)?);
     // The engine does not check for a stop after the last native call.
     session.check().map(|()| Dynamic::UNIT)
 }
 
 /// Combines all results of a step: the most severe one decides.
-fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_>) -> PhaseEnd {
+fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &StepCall<'_>) -> ScriptEnd {
     let uncaught = ended.as_ref().err().map(|error| session.failures(error)).unwrap_or_default();
     let ending = session.frame().ending.clone();
     ending.add(uncaught);
@@ -91,7 +91,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
         // A step must not be green if it failed without a reason.
         failures.push(Failure::new("the script could not go on"));
     }
-    if call.phase == "deploy" && session.has_acted() {
+    if call.step == "deploy" && session.has_acted() {
         failures.extend(stop.as_ref().and_then(acted_and_skipped));
     }
     let stopped = stop.iter().map(Stop::outcome);
@@ -99,7 +99,7 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
     let outcome = outcomes.max_by_key(|it| it.rank()).unwrap_or(Outcome::Success);
     failures.sort_by_key(|failure| Reverse(failure.outcome().rank()));
     let worst = failures.first().filter(|failure| failure.outcome() == outcome);
-    let end = PhaseEnd {
+    let end = ScriptEnd {
         outcome,
         error: worst.map(|it| error_of(it, failures.len(), session, call)),
         reason: None,
@@ -109,13 +109,13 @@ fn end_of(ended: Result<Dynamic, Thrown>, session: &Session, call: &PhaseCall<'_
     };
     match stop {
         Some(Stop::Fault(fault)) if outcome == Outcome::Error => {
-            PhaseEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
+            ScriptEnd { error: Some(Error::new(fault.kind(), fault.report())), ..end }
         }
         Some(Stop::Skip { by, reason, .. }) if outcome == Outcome::Skipped => {
-            PhaseEnd { reason: Some(reason), left_out: Some(by), ..end }
+            ScriptEnd { reason: Some(reason), left_out: Some(by), ..end }
         }
         Some(Stop::Waits(question)) if outcome == Outcome::Skipped => {
-            PhaseEnd { reason: Some(question), awaits_approval: true, ..end }
+            ScriptEnd { reason: Some(question), awaits_approval: true, ..end }
         }
         _ => end,
     }
@@ -130,14 +130,14 @@ fn acted_and_skipped(stop: &Stop) -> Option<Failure> {
 }
 
 /// Returns the error of a step: its most severe failure.
-fn error_of(worst: &Failure, count: usize, session: &Session, call: &PhaseCall<'_>) -> Error {
+fn error_of(worst: &Failure, count: usize, session: &Session, call: &StepCall<'_>) -> Error {
     let facts = &session.facts;
     let message = summary(worst, count);
     match &worst.trace {
         Some(trace) if !worst.is_plain => {
             let location =
                 format!("step {}, commit {} {:?}", facts.step, facts.short, facts.subject);
-            report::error(message, trace, call.script, call.phase, &location, &*session.host)
+            report::error(message, trace, call.script, call.step, &location, &*session.host)
         }
         _ => Error::new(ErrorKind::Script, message),
     }

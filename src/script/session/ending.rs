@@ -49,7 +49,7 @@ pub(in crate::script) enum Stop {
 }
 
 impl Stop {
-    pub(in crate::script) fn thrown(self) -> Thrown {
+    pub(in crate::script) fn into_error(self) -> Thrown {
         EvalAltResult::ErrorTerminated(Dynamic::from(self), Position::NONE).into()
     }
 

@@ -32,7 +32,7 @@ pub(in crate::script) struct OperationCount {
     /// True if the error was thrown.
     is_thrown: AtomicBool,
     /// True if the failure was recorded.
-    is_noted: AtomicBool,
+    is_recorded: AtomicBool,
 }
 
 impl OperationCount {
@@ -45,15 +45,15 @@ impl OperationCount {
 impl Session {
     /// Returns why the step must stop now, after this number of operations.
     pub(in crate::script) fn stop_by_operations(&self, taken: u64) -> Option<Stop> {
-        let over = taken.checked_sub(OPERATIONS_MAX)?;
+        let excess = taken.checked_sub(OPERATIONS_MAX)?;
         if self.is_left_to_deferred(1) {
             return None;
         }
         let operations = &self.operations;
-        if over < EXTRA_OPERATIONS && !operations.is_thrown.load(Ordering::SeqCst) {
+        if excess < EXTRA_OPERATIONS && !operations.is_thrown.load(Ordering::SeqCst) {
             return None;
         }
-        if !operations.is_noted.swap(true, Ordering::SeqCst) {
+        if !operations.is_recorded.swap(true, Ordering::SeqCst) {
             self.fail(Failure::new(TOO_MANY));
         }
         Some(Stop::Failed)
@@ -76,7 +76,7 @@ impl Session {
     pub(in crate::script) fn place_of_end(&self, error: &EvalAltResult) -> Option<Trace> {
         let operations = &self.operations;
         let is_caught = operations.is_thrown.load(Ordering::SeqCst)
-            && operations.is_noted.load(Ordering::SeqCst);
+            && operations.is_recorded.load(Ordering::SeqCst);
         let is_limit = matches!(Stop::of(error)?, Stop::Failed | Stop::TimedOut);
         let script = self.script.as_ref()?;
         let file = &script.main.source.name;

@@ -9,7 +9,9 @@ impl Session {
     /// Ends the dry run of the step if the value contains something unknown.
     pub(in crate::script) fn look(&self, value: &Dynamic) -> Result<(), Thrown> {
         match self.host.dry() {
-            Some(dry) if holds(value, &|text| dry.look(text)) => Err(Stop::Unknown.thrown()),
+            Some(dry) if contains_match(value, &|text| dry.look(text)) => {
+                Err(Stop::Unknown.into_error())
+            }
             _ => Ok(()),
         }
     }
@@ -82,15 +84,15 @@ fn passes_on(function: &str, index: usize) -> bool {
 }
 
 /// Returns true if a string in the value, at any depth, matches the predicate.
-fn holds(value: &Dynamic, look: &dyn Fn(&str) -> bool) -> bool {
+fn contains_match(value: &Dynamic, look: &dyn Fn(&str) -> bool) -> bool {
     if let Some(text) = value.read_lock::<ImmutableString>() {
         return look(&text);
     }
     if let Some(list) = value.read_lock::<Array>() {
-        return list.iter().any(|value| holds(value, look));
+        return list.iter().any(|value| contains_match(value, look));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        return map.values().any(|value| holds(value, look));
+        return map.values().any(|value| contains_match(value, look));
     }
     value.as_char().is_ok_and(|letter| look(letter.encode_utf8(&mut [0; 4])))
 }

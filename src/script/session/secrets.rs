@@ -1,7 +1,7 @@
 //! Refuses strings that contain a secret.
 //!
 //! A script can convert any value into a string. So the string form of a secret is not its value
-//! but a random placeholder, and every function with an effect refuses strings that contain it.
+//! but a random placeholder. Every function with an effect refuses strings that contain it.
 
 use std::sync::Arc;
 
@@ -30,11 +30,11 @@ pub(in crate::script) fn refuse(session: &Session, value: &Dynamic) -> Result<()
     if let Some(map) = value.read_lock::<rhai::Map>() {
         return map.values().try_for_each(|value| refuse(session, value));
     }
-    let holds = value.is::<Secret>()
+    let contains_secret = value.is::<Secret>()
         || value
             .read_lock::<rhai::ImmutableString>()
             .is_some_and(|it| it.contains(&session.sentinel));
-    if holds { Err(throw(ONLY_IN_OPTIONS)) } else { Ok(()) }
+    if contains_secret { Err(throw(ONLY_IN_OPTIONS)) } else { Ok(()) }
 }
 
 const ONLY_IN_OPTIONS: &str = "a secret cannot be part of a string or a command, because other \

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, ThreadId},
     time::{Duration, Instant},
@@ -42,6 +42,13 @@ use crate::{
 
 /// How many operations pass between two checks of the deadline and the cancellation.
 const OPERATIONS_PER_CHECK: u64 = 64;
+
+/// How many operations pass until the time of the last check is looked at. One operation can be a call
+/// of the language that takes a large part of a second.
+const OPERATIONS_PER_GLANCE: u64 = 4;
+
+/// The longest time between two checks.
+const CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// How long a wait sleeps between two checks.
 const WAIT_SLICE: Duration = Duration::from_millis(20);
@@ -89,6 +96,9 @@ pub(in crate::script) struct Session {
     pub(in crate::script) operations: OperationCount,
     /// True once anything was stopped. From then on, each operation checks for it.
     is_any_over: AtomicBool,
+    begun: Instant,
+    /// When a step last looked because that was long ago, in milliseconds after the beginning.
+    last_check: AtomicU64,
     /// Number of threads that run tasks.
     threads: Mutex<usize>,
     /// True once the step had an effect. `approve` must come before that.
@@ -114,6 +124,8 @@ impl Session {
             frames: Mutex::default(),
             operations: OperationCount::default(),
             is_any_over: AtomicBool::new(false),
+            begun: Instant::now(),
+            last_check: AtomicU64::default(),
             threads: Mutex::default(),
             acted: AtomicBool::new(false),
             untrusted: Untrusted::default(),
@@ -129,9 +141,21 @@ impl Session {
         if let Some(stop) = self.stop_by_operations(taken) {
             return Some(Dynamic::from(stop));
         }
-        let looks =
-            taken.is_multiple_of(OPERATIONS_PER_CHECK) || self.is_any_over.load(Ordering::Relaxed);
-        if looks { self.stop().map(Dynamic::from) } else { None }
+        let is_due = taken.is_multiple_of(OPERATIONS_PER_CHECK)
+            || self.is_any_over.load(Ordering::Relaxed)
+            || (taken.is_multiple_of(OPERATIONS_PER_GLANCE) && self.is_check_overdue());
+        if is_due { self.stop().map(Dynamic::from) } else { None }
+    }
+
+    /// Returns true if the last check was long ago, by the real clock: that of a plan stands still.
+    fn is_check_overdue(&self) -> bool {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.last_check.load(Ordering::Relaxed);
+        let is_long = Duration::from_millis(now.saturating_sub(last)) >= CHECK_EVERY;
+        if is_long {
+            self.last_check.store(now, Ordering::Relaxed);
+        }
+        is_long
     }
 
     /// Returns why this thread's code must stop now.
@@ -157,7 +181,7 @@ impl Session {
     /// Stops this thread's code, whatever the script does with the error.
     pub(in crate::script) fn stop_with(&self, stop: Stop) -> Thrown {
         self.record_stop(stop.clone());
-        stop.thrown()
+        stop.into_error()
     }
 
     /// Records a stop. Returns true if it is more severe than the one before.
@@ -183,7 +207,7 @@ impl Session {
     ) -> Thrown {
         let trace = (!self.frame().in_placeholder).then(|| self.place(context));
         self.fail(Failure { trace, ..failure });
-        Stop::Failed.thrown()
+        Stop::Failed.into_error()
     }
 
     /// Fails the step with an error that the script has caught. All failures in it count again.
@@ -195,8 +219,8 @@ impl Session {
         let (frame, at) = (self.frame(), self.place(context));
         let error = EvalAltResult::ErrorRuntime(error.clone(), context.call_position());
         let mut failures = Failures::of(&error).unwrap_or_else(|| {
-            let begin = (context.call_source().unwrap_or_default(), &*self.facts.step);
-            let failure = Failure::of(&error, begin, self.script.as_ref());
+            let file = context.call_source().unwrap_or_default();
+            let failure = Failure::of(&error, file, &self.facts.step, self.script.as_ref());
             vec![Failure { order: frame.order.clone(), ..failure.within(&frame.label) }]
         });
         for failure in &mut failures {
@@ -225,7 +249,7 @@ impl Session {
 
     /// Returns an error if this thread's code must stop.
     pub(in crate::script) fn check(&self) -> Result<(), Thrown> {
-        self.stop().map_or(Ok(()), |stop| Err(stop.thrown()))
+        self.stop().map_or(Ok(()), |stop| Err(stop.into_error()))
     }
 
     /// Returns the error for a denied request. A script can catch a refusal only. A fault comes
@@ -233,7 +257,7 @@ impl Session {
     pub(in crate::script) fn denied(&self, denied: Denied) -> Thrown {
         match (denied, self.stop()) {
             (Denied::Fault(error), _) => self.stop_with(Stop::Fault(Arc::new(error))),
-            (_, Some(stop)) => stop.thrown(),
+            (_, Some(stop)) => stop.into_error(),
             (Denied::Refused(error), None) => throw(error.report()),
             (Denied::LeftOut(error), None) => {
                 let reason = error.report();
@@ -375,7 +399,7 @@ impl Session {
                 // does not count.
                 Some(over) => {
                     self.frame().ending.add(failures);
-                    ended.and_then(|_| Err(over.thrown()))
+                    ended.and_then(|_| Err(over.into_error()))
                 }
                 None => self.combine(ended, failures),
             }
@@ -450,10 +474,10 @@ impl Session {
             // The step is stopped, so nothing can catch the error anymore.
             (Some(over), _) => {
                 ending.add(failures);
-                Err(over.thrown())
+                Err(over.into_error())
             }
-            (None, Some(_)) => Err(Stop::BlockTimedOut(failures).thrown()),
-            (None, None) => Err(Failures::thrown(failures)),
+            (None, Some(_)) => Err(Stop::BlockTimedOut(failures).into_error()),
+            (None, None) => Err(Failures::into_error(failures)),
         }
     }
 
@@ -465,7 +489,7 @@ impl Session {
             None => self.look_at_error(error),
         }
         let file = self.script.as_ref().map_or("", |script| &*script.main.source.name);
-        let whole = Failure::of(error, (file, &self.facts.step), self.script.as_ref());
+        let whole = Failure::of(error, file, &self.facts.step, self.script.as_ref());
         if is_limit(error) {
             self.fail(whole);
             return Vec::new();

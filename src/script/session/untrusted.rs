@@ -205,12 +205,12 @@ impl Parts {
 
     /// Returns true if this part lies within one of them.
     pub(in crate::script) fn hold(&self, part: &Range<usize>) -> bool {
-        self.around(part).is_some()
+        self.enclosing(part).is_some()
     }
 
     /// Returns the beginning of the last part that begins at or before this one, if a part contains
     /// it.
-    pub(in crate::script) fn around(&self, part: &Range<usize>) -> Option<usize> {
+    pub(in crate::script) fn enclosing(&self, part: &Range<usize>) -> Option<usize> {
         let begun = self.parts.partition_point(|(begin, _)| *begin <= part.start);
         let (begin, farthest) = self.parts.get(begun.checked_sub(1)?)?;
         (*farthest >= part.end).then_some(*begin)

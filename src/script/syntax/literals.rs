@@ -23,7 +23,7 @@ impl Literals {
     /// Collects the literals of these files.
     pub(in crate::script) fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> Self {
         let mut texts = BTreeSet::new();
-        units.for_each(|unit| gather(unit, &mut texts));
+        units.for_each(|unit| collect_texts(unit, &mut texts));
         texts.remove("");
         let placeholders = texts.iter().flat_map(|text| {
             text.match_indices("<%").filter_map(|(at, _)| placeholder_at(text, at))
@@ -60,7 +60,7 @@ pub(in crate::script) fn placeholder_at(text: &str, at: usize) -> Option<&str> {
 
 /// Adds the literals of a file. Numbers count, since strings are made of them. Names of keys count,
 /// since `keys()` returns them.
-fn gather(unit: &Unit, texts: &mut BTreeSet<String>) {
+fn collect_texts(unit: &Unit, texts: &mut BTreeSet<String>) {
     unit.ast.walk(&mut |path: &[ASTNode<'_>]| {
         let Some(ASTNode::Expr(expression)) = path.last() else { return true };
         match expression {
@@ -217,7 +217,7 @@ mod tests {
         }
     }
 
-    /// The same rule in a simple, quadratic form without tables.
+    /// Applies the same rule in a simple, quadratic form without tables.
     fn is_own_by_the_book(texts: &BTreeSet<String>, text: &str, part: Range<usize>) -> bool {
         let occurrences: Vec<Range<usize>> = texts
             .iter()

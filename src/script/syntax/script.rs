@@ -30,7 +30,7 @@ pub(crate) struct Script {
     pub(in crate::script) literals: Arc<OnceLock<Literals>>,
     /// The variant that plans run, created when first needed.
     pub(in crate::script) in_plans: Arc<OnceLock<Script>>,
-    pub(in crate::script) phases: BTreeMap<&'static str, PhaseFunction>,
+    pub(in crate::script) steps: BTreeMap<&'static str, StepFunction>,
     /// `const TIMEOUT`, the time limit of each step.
     pub(crate) timeout: Duration,
     /// `const SECRETS`: the names that `secret` accepts.
@@ -45,7 +45,7 @@ pub(crate) struct Script {
 
 /// A function whose name makes it a step.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::script) struct PhaseFunction {
+pub(in crate::script) struct StepFunction {
     /// True if it takes `ctx`.
     pub(in crate::script) takes_context: bool,
     pub(in crate::script) position: Position,
@@ -89,8 +89,8 @@ impl Script {
     }
 
     /// Returns the function of a step.
-    pub(in crate::script) fn phase(&self, name: &str) -> Option<PhaseFunction> {
-        self.phases.get(name).copied()
+    pub(in crate::script) fn step(&self, name: &str) -> Option<StepFunction> {
+        self.steps.get(name).copied()
     }
 
     /// Returns the names in `const SECRETS`.
@@ -100,13 +100,13 @@ impl Script {
 
     /// Returns its pipeline.
     pub(crate) fn pipeline(&self) -> Pipeline {
-        let steps = StepName::ALL.into_iter().filter_map(|name| {
-            let phase = self.phase(name.as_str())?;
-            let mut step = Step::function(name, phase.position);
+        let all = StepName::ALL.into_iter().filter_map(|name| {
+            let function = self.step(name.as_str())?;
+            let mut step = Step::function(name, function.position);
             step.timeout = Some(self.timeout);
             Some(step)
         });
-        let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, steps, Vec::new());
+        let pipeline = Pipeline::new(Format::Rhai, &*self.main.source.name, all, Vec::new());
         let mut pipeline = pipeline.with_when(self.when.clone()).with_deploy(self.deploy.clone());
         let modules = self.modules.iter();
         pipeline.script = Some(Arc::new(ScriptText {

@@ -1,10 +1,10 @@
-//! What a test expected and did not find, and how that is told.
+//! An expectation that a test did not meet, and its message.
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use crate::{script::values::thrown::Thrown, util::suggestion::did_you_mean};
 
-/// What a test expected and did not find. A script that catches it does not make the test pass.
+/// An expectation that a test did not meet. If the test catches it, the test still fails.
 #[derive(Clone, Debug)]
 pub(super) struct Expectation {
     pub(in crate::script) message: String,
@@ -20,8 +20,8 @@ impl Expectation {
         Self { notes, ..self }
     }
 
-    // Not one of the errors that no script can catch: the engine forgets where those were.
-    pub(super) fn thrown(self, at: Position) -> Thrown {
+    // This error can be caught, because the engine drops the position of errors that cannot.
+    pub(super) fn into_error(self, at: Position) -> Thrown {
         EvalAltResult::ErrorRuntime(Dynamic::from(self), at).into()
     }
 
@@ -35,11 +35,11 @@ impl Expectation {
     }
 
     pub(super) fn fail(self) -> Result<Dynamic, Thrown> {
-        Err(self.thrown(Position::NONE))
+        Err(self.into_error(Position::NONE))
     }
 }
 
-/// Where a test calls a method of `t`.
+/// The position of a call of a method of `t`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     pub(super) file: String,
@@ -47,15 +47,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// An error here, as the engine would tell of it: files are known only of calls.
-    pub(super) fn around(&self, test: &str, expectation: Expectation) -> Thrown {
-        let (file, thrown) = (self.file.clone(), expectation.thrown(self.at));
+    /// Returns the expectation as an error at this position. The engine stores the file only for
+    /// calls, so it is wrapped in one.
+    pub(super) fn error_here(&self, test: &str, expectation: Expectation) -> Thrown {
+        let (file, thrown) = (self.file.clone(), expectation.into_error(self.at));
         EvalAltResult::ErrorInFunctionCall(test.to_owned(), file, thrown, Position::NONE).into()
     }
 }
 
-/// The command that was most likely meant by a glob that matches none.
-pub(super) fn nearest(glob: &str, commands: &[String]) -> String {
+/// Returns a suggestion for a glob that matches no command.
+pub(super) fn suggestion(glob: &str, commands: &[String]) -> String {
     let word = glob.trim_matches('*');
     let length = word.chars().count();
     let begins: Vec<String> = commands.iter().map(|it| it.chars().take(length).collect()).collect();

@@ -1,4 +1,4 @@
-//! Why a test failed, in a sentence with notes.
+//! Explains why a test failed: a message and notes.
 
 use rhai::EvalAltResult;
 
@@ -8,7 +8,7 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
 };
 
-/// Why a test failed: the sentence and its notes.
+/// Returns the message and the notes for the error of a test.
 pub(super) fn explain(
     error: &EvalAltResult,
     suite: &Script,
@@ -34,7 +34,8 @@ pub(super) fn explain(
     (message, printed)
 }
 
-/// What is said of a method of `t` or of a result that does not exist, or not with these arguments.
+/// Returns the message for an unknown method of `t` or of a result, or for a wrong number of
+/// arguments.
 fn unknown_method(signature: &str) -> Option<String> {
     let (name, arguments) = signature.split_once(" (")?;
     let arguments = arguments.trim_end_matches(')');

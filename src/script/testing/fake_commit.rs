@@ -1,4 +1,4 @@
-//! A commit that a test makes up: everything that `ctx` can know, and what a phase can ask for.
+//! The commit of a test: everything that `ctx` contains, and the answers to a step's requests.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +20,7 @@ use crate::{
     util::suggestion::{did_you_mean, did_you_mean_or_list},
 };
 
-/// Every key that can be given, in the order of the documentation.
+/// All keys of a commit, in the order of the reference.
 pub(super) const KEYS: [&str; 25] = [
     "commit",
     "tree",
@@ -49,14 +49,16 @@ pub(super) const KEYS: [&str; 25] = [
     "machine",
 ];
 
-/// The commit of a test that names none.
+/// The default id of a commit.
 const SHA: &str = "1234567890abcdef1234567890abcdef12345678";
 
+/// The default id of a tree.
 const TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
+/// The default id of the parent.
 const PARENT: &str = "0123456789abcdef0123456789abcdef01234567";
 
-/// A made-up commit.
+/// The commit of a test.
 #[derive(Clone, Debug)]
 pub(super) struct FakeCommit {
     pub(super) facts: Facts,
@@ -66,14 +68,14 @@ pub(super) struct FakeCommit {
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) env: BTreeMap<String, String>,
     pub(super) remembered: BTreeMap<String, Value>,
-    /// The programs in `PATH`; any, where none are named.
+    /// Programs in `PATH`. `None` means all programs.
     pub(super) programs: Option<Vec<String>>,
-    /// The texts of its files by their paths, if the test says which it has.
+    /// Contents of files by path, if the test defines the files.
     pub(super) files: Option<BTreeMap<String, String>>,
 }
 
 impl FakeCommit {
-    /// The same as functions of an embedding program see it.
+    /// Returns the commit for functions of the embedding program.
     pub(super) fn commit(&self) -> Result<Commit, Error> {
         let facts = &self.facts;
         let parents = facts.parents.iter().map(|parent| parent.parse());
@@ -81,12 +83,12 @@ impl FakeCommit {
             id: facts.commit.parse()?,
             tree: facts.tree.parse()?,
             parents: parents.collect::<Result<_, _>>()?,
-            ..self.nameless()
+            ..self.without_ids()
         })
     }
 
-    /// The same without ids: a test need not write all of one.
-    pub(super) fn nameless(&self) -> Commit {
+    /// Returns the commit without ids, for tests whose ids are not complete.
+    pub(super) fn without_ids(&self) -> Commit {
         let facts = &self.facts;
         Commit {
             id: CommitId::from_bytes([0; 20]),
@@ -134,12 +136,12 @@ impl Default for FakeCommit {
 }
 
 impl FakeCommit {
-    /// Whether a commit can be given such a key.
+    /// Returns true if a commit has this key.
     pub(super) fn has(key: &str) -> bool {
         KEYS.contains(&key)
     }
 
-    /// A commit with what the map says of it.
+    /// Reads a commit from a map.
     pub(super) fn of(value: Option<&Dynamic>) -> Result<Self, Thrown> {
         let mut commit = Self::default();
         let Some(value) = value else { return Ok(commit.completed()) };
@@ -201,8 +203,8 @@ impl FakeCommit {
         Ok(())
     }
 
-    /// Changes are those since a green ancestor: the parent, unless the test says which. A path that
-    /// ends with `/` is a submodule's.
+    /// Sets the changed paths. Without a base, they are changes since the parent. A path that ends
+    /// with `/` is a submodule.
     fn with_paths(&self, paths: Vec<String>) -> Arc<Changes> {
         let base = self.changes.base.clone().or_else(|| Some(PARENT.to_owned()));
         let paths = paths.iter().map(|path| {
@@ -213,8 +215,8 @@ impl FakeCommit {
     }
 
     fn set_result(&mut self, value: &Dynamic) -> Result<(), Thrown> {
-        for (phase, word) in entries("result", value, text)? {
-            match phase.as_str() {
+        for (step, word) in entries("result", value, text)? {
+            match step.as_str() {
                 "build" => self.facts.progress.build = Some(word),
                 "test" => self.facts.progress.test = Some(word),
                 unknown => {
@@ -227,7 +229,7 @@ impl FakeCommit {
         Ok(())
     }
 
-    /// What follows from the rest.
+    /// Fills in the fields that depend on others.
     fn completed(mut self) -> Self {
         let facts = &mut self.facts;
         facts.tags.extend(facts.tag.clone().filter(|tag| !facts.tags.contains(tag)));
@@ -270,11 +272,11 @@ fn entries<T>(
     map.iter().map(|(name, value)| Ok((name.to_string(), of(name, value)?))).collect()
 }
 
-/// Texts by paths from the top of the repository.
+/// Reads a map of contents by path, from the top of the repository.
 fn files(value: &Dynamic) -> Result<BTreeMap<String, String>, Thrown> {
     let files = entries("files", value, text)?;
-    let odd = |path: &&String| path.split('/').any(|part| matches!(part, "" | "." | ".."));
-    match files.keys().find(odd) {
+    let is_invalid = |path: &&String| path.split('/').any(|part| matches!(part, "" | "." | ".."));
+    match files.keys().find(is_invalid) {
         None => Ok(files),
         Some(path) => Err(throw(format!(
             "`{path}` is not a valid path in `files`; write names separated by single `/`, such as \

@@ -1,11 +1,12 @@
-//! What a phase acts on in a test: commands end as the test says, and everything is written down.
+//! [`FakeStage`]: the seams of a step in a test. Commands end as the test defines, and everything
+//! is recorded.
 
 use std::{
     ffi::OsStr,
     sync::{Arc, Mutex},
 };
 
-use super::{fake_commit::FakeCommit, fakes::Answer, result::Done, tester::Tester};
+use super::{fake_commit::FakeCommit, fakes::Answer, result::Recorded, tester::Tester};
 use crate::{
     model::{
         artifact::Artifact,
@@ -26,37 +27,37 @@ use crate::{
     util::lock::lock,
 };
 
-/// What stands behind the steps of one call of `t`.
+/// The seams of the steps in one call of `t`.
 pub(super) struct FakeStage {
     tester: Tester,
     commit: FakeCommit,
-    /// What the step that runs did so far.
-    done: Mutex<Done>,
-    /// What the steps before it did.
-    steps: Mutex<Vec<Done>>,
-    /// Nothing waits, and limits of time pass all the same.
+    /// The record of the current step.
+    recorded: Mutex<Recorded>,
+    /// The records of the steps before it.
+    steps: Mutex<Vec<Recorded>>,
+    /// A simulated clock: nothing waits, but time limits pass.
     clock: DryClock,
 }
 
 impl FakeStage {
     pub(super) fn new(tester: Tester, commit: FakeCommit) -> Self {
         let clock = DryClock::new();
-        Self { tester, commit, done: Mutex::default(), steps: Mutex::default(), clock }
+        Self { tester, commit, recorded: Mutex::default(), steps: Mutex::default(), clock }
     }
 
-    /// What each step did.
-    pub(super) fn take_steps(&self) -> Vec<Done> {
+    /// Takes the record of each step.
+    pub(super) fn take_steps(&self) -> Vec<Recorded> {
         std::mem::take(&mut *lock(&self.steps))
     }
 
-    /// How a command ends that no fake says anything about.
-    fn unknown(&self, asks: OutputUse, text: &str) -> Result<Answer, Error> {
-        if asks == OutputUse::Captured {
+    /// Returns the result of a command without a fake.
+    fn unknown(&self, output_use: OutputUse, text: &str) -> Result<Answer, Error> {
+        if output_use == OutputUse::Captured {
             let message = format!(
                 "the script uses the output of `{text}`, but the test does not define it; write \
                  `t.fake({text:?}, \"its output\")`"
             );
-            return Err(self.tester.broken(message));
+            return Err(self.tester.abort(message));
         }
         Ok(Answer { exit: Exit::Code(0), stdout: String::new(), stderr: String::new() })
     }
@@ -66,21 +67,21 @@ impl Effects for FakeStage {
     fn command(
         &self,
         command: &Command,
-        asks: OutputUse,
+        output_use: OutputUse,
         output: &mut dyn FnMut(Output),
         _: &CancelView,
     ) -> Result<Exit, Error> {
         let text = whole_program(&command.program);
         let answer = match self.tester.answer(&text) {
             Some(answer) => answer?,
-            None => self.unknown(asks, &text)?,
+            None => self.unknown(output_use, &text)?,
         };
         output(Output::stdout(answer.stdout.as_bytes()));
         output(Output::stderr(answer.stderr.as_bytes()));
         let label = command.context.as_ref().and_then(|it| it.label.as_deref());
-        let mut done = lock(&self.done);
-        done.commands.push(text);
-        done.actions.push(Action::Command {
+        let mut recorded = lock(&self.recorded);
+        recorded.commands.push(text);
+        recorded.actions.push(Action::Command {
             command: shown_program(&command.program),
             label: label.map(str::to_owned),
             output: Assumption::Passed,
@@ -124,7 +125,7 @@ impl Effects for FakeStage {
     }
 
     fn hook_count(&self, _: StepName) -> usize {
-        // A test is one of the script.
+        // Hook callbacks of a host are not part of the script.
         0
     }
 
@@ -166,7 +167,7 @@ impl Lookups for FakeStage {
                 "the script asks for `{path}` of the commit, but the test does not define its \
                  files; write `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
             );
-            return Err(self.tester.broken(message));
+            return Err(self.tester.abort(message));
         };
         let below = format!("{path}/");
         Ok(match files.contains_key(path) {
@@ -196,15 +197,15 @@ impl Reporter for FakeStage {
     fn output(&self, _: Option<&str>, _: Stream, _: Vec<u8>) {}
 
     fn printed(&self, _: Option<&str>, lines: String) {
-        lock(&self.done).output.extend(lines.lines().map(str::to_owned));
+        lock(&self.recorded).output.extend(lines.lines().map(str::to_owned));
     }
 
     fn warn(&self, message: String) {
-        lock(&self.done).warnings.push(message);
+        lock(&self.recorded).warnings.push(message);
     }
 
-    fn noted(&self, act: Action) {
-        lock(&self.done).actions.push(act);
+    fn noted(&self, action: Action) {
+        lock(&self.recorded).actions.push(action);
     }
 
     fn flush(&self, _: &RequestContext) -> Result<(), Outcome> {
@@ -212,12 +213,12 @@ impl Reporter for FakeStage {
     }
 
     fn finished(&self, _: &StepRecord) {
-        let done = std::mem::take(&mut *lock(&self.done));
-        lock(&self.steps).push(done);
+        let recorded = std::mem::take(&mut *lock(&self.recorded));
+        lock(&self.steps).push(recorded);
     }
 }
 
-/// What the machinery is told where a test is at fault: the phase cannot go on.
+/// Returns the error that stops a step if the test is wrong.
 pub(super) fn refused(message: String) -> Error {
     Error::new(ErrorKind::HostAbort, message)
 }

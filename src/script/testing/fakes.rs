@@ -1,4 +1,4 @@
-//! How the commands of a test end: what `t.fake` says.
+//! The results of commands that `t.fake` sets.
 
 use rhai::{Array, Dynamic, Map};
 
@@ -13,10 +13,10 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
 };
 
-/// What the map form of a result can hold.
+/// The keys of a result in map form.
 pub(super) const KEYS: [&str; 4] = ["code", "stdout", "stderr", "timed_out"];
 
-/// How one command ends.
+/// The result of one command.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) exit: Exit,
@@ -25,7 +25,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// An exit code, what it writes to standard output, or a map of both and more.
+    /// Reads an exit code, a string for standard output, or a map of both and more.
     fn of(value: &Dynamic) -> Result<Self, Thrown> {
         let value = value.flatten_clone();
         let plain = |exit: Exit, stdout: String| Self { exit, stdout, stderr: String::new() };
@@ -68,25 +68,25 @@ fn code(value: &Dynamic) -> Result<Exit, Thrown> {
     code.map(Exit::Code).ok_or_else(|| throw("an exit code must be an int from 0 to 255"))
 }
 
-/// What a function of the embedding program gives: what `t.fake_call` says.
+/// The result of a function of the embedding program, set by `t.fake_call`.
 #[derive(Clone, Debug)]
 pub(super) struct FakeCall {
     pub(super) function: String,
     pub(super) value: Value,
     pub(super) used: bool,
-    /// Where it stands.
+    /// Position of the call of `t.fake_call`.
     pub(super) place: Place,
 }
 
-/// The answers to the commands that a glob matches.
+/// The results of the commands that match a glob.
 #[derive(Clone, Debug)]
 pub(super) struct Fake {
     pub(super) glob: String,
     answers: Vec<Answer>,
-    /// Whether each answer is for one command alone.
+    /// True if each result is for one command only.
     listed: bool,
     pub(super) used: usize,
-    /// Where it stands.
+    /// Position of the call of `t.fake`.
     pub(super) place: Place,
 }
 
@@ -111,7 +111,7 @@ impl Fake {
         glob::text_matches(self.glob.as_bytes(), command.as_bytes())
     }
 
-    /// The answer to the next command; none where the list is at its end.
+    /// Returns the result of the next command, or `None` if an array of results is used up.
     pub(super) fn next(&mut self) -> Option<Answer> {
         let index = if self.listed { self.used } else { 0 };
         let answer = self.answers.get(index).cloned();
@@ -119,8 +119,8 @@ impl Fake {
         answer
     }
 
-    /// What a test that passed otherwise did not use of it.
-    pub(super) fn complaint(&self) -> Option<String> {
+    /// Returns a message if commands did not use all results.
+    pub(super) fn unused(&self) -> Option<String> {
         let count = self.answers.len();
         if self.used == 0 {
             return Some(format!("no command matched `{}`", self.glob));

@@ -1,14 +1,14 @@
-//! The methods of `t`: how commands end, and what is expected.
+//! The methods of `t`: results of commands, calls and expectations.
 
 use std::{any::TypeId, ops::RangeInclusive, sync::Arc};
 
 use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::{
-    expectation::{Expectation, Place, nearest},
+    expectation::{Expectation, Place, suggestion},
     fake_commit::FakeCommit,
     fakes::{Fake, FakeCall},
-    result::{PhaseResult, ResultObject, line},
+    result::{CallResult, ResultObject, line},
     tester::Tester,
 };
 use crate::{
@@ -26,8 +26,8 @@ use crate::{
 
 type Method = fn(&Tester, &[Dynamic], &Place) -> Result<Dynamic, Thrown>;
 
-/// The methods of `t` beside those that have the name of a phase: how many arguments they take, and
-/// what they do.
+/// The methods of `t`, except those named after steps: name, number of arguments and
+/// implementation.
 pub(super) const METHODS: [(&str, RangeInclusive<usize>, Method); 9] = [
     ("fake", 2..=2, fake),
     ("fake_call", 2..=2, fake_call),
@@ -47,10 +47,10 @@ pub(super) fn register(engine: &mut Engine) {
             add(engine, name, count, method);
         }
     }
-    for phase in registry::step_names() {
+    for step in registry::step_names() {
         for count in 0..=1 {
-            add(engine, phase, count, move |tester, arguments, _| {
-                tester.phase(phase, arguments.first())
+            add(engine, step, count, move |tester, arguments, _| {
+                tester.run_step(step, arguments.first())
             });
         }
     }
@@ -91,7 +91,7 @@ fn text(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
     value.into_string().map_err(|_| throw(format!("{what} must be a string, not {found}")))
 }
 
-/// A glob over commands, which an expectation that nothing ran would meet if it could match none.
+/// Reads a glob for commands. An empty glob matches nothing, so `expect_not_ran` would always pass.
 fn command_glob(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
     let glob = text(what, value)?;
     if glob.trim().is_empty() {
@@ -100,13 +100,13 @@ fn command_glob(what: &str, value: Option<&Dynamic>) -> Result<String, Thrown> {
     Ok(glob)
 }
 
-/// `t.run(commit?)`
+/// Implements `t.run(commit?)`.
 fn run(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     tester.run_all(FakeCommit::of(arguments.first())?)
 }
 
-/// The result that an expectation is about.
-fn result_in(value: &Dynamic) -> Result<Arc<PhaseResult>, Thrown> {
+/// Reads the result of a step.
+fn result_in(value: &Dynamic) -> Result<Arc<CallResult>, Thrown> {
     let result = value.clone().try_cast::<ResultObject>();
     let found = kind(value);
     let result = result.ok_or_else(|| {
@@ -115,7 +115,7 @@ fn result_in(value: &Dynamic) -> Result<Arc<PhaseResult>, Thrown> {
     result.map(|it| it.0)
 }
 
-/// `t.fake(glob, result)`
+/// Implements `t.fake(glob, result)`.
 fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
     let glob = command_glob("the first argument of `fake`", arguments.first())?;
     let result = arguments.get(1).cloned().unwrap_or_default();
@@ -124,7 +124,7 @@ fn fake(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, T
     Ok(Dynamic::UNIT)
 }
 
-/// `t.fake_call(function, value)`
+/// Implements `t.fake_call(function, value)`.
 fn fake_call(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynamic, Thrown> {
     let function = text("the first argument of `fake_call`", arguments.first())?;
     let value = arguments.get(1).cloned().unwrap_or_default();
@@ -134,13 +134,13 @@ fn fake_call(tester: &Tester, arguments: &[Dynamic], at: &Place) -> Result<Dynam
     Ok(Dynamic::UNIT)
 }
 
-/// `t.expect(truth, message?)`
+/// Implements `t.expect(condition, message?)`.
 fn expect(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
-    let truth = first(arguments);
-    let holds = truth
+    let condition = first(arguments);
+    let is_true = condition
         .as_bool()
-        .map_err(|_| throw(format!("`expect` takes a bool, not {}", kind(&truth))))?;
-    if holds {
+        .map_err(|_| throw(format!("`expect` takes a bool, not {}", kind(&condition))))?;
+    if is_true {
         return Ok(Dynamic::UNIT);
     }
     let message = match arguments.get(1) {
@@ -151,17 +151,17 @@ fn expect(tester: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, 
     Expectation::new(message).with(last.map(|it| it.notes()).unwrap_or_default()).fail()
 }
 
-/// A value as a script would write it.
+/// Returns a value as a literal of the language.
 fn shown(value: &Dynamic) -> String {
     value_of(value).map_or_else(|| kind(value).to_owned(), |value| value.literal())
 }
 
-/// `t.expect_equal(actual, expected)`
+/// Implements `t.expect_equal(actual, expected)`.
 fn expect_equal(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let [actual, expected] = arguments else { return Ok(Dynamic::UNIT) };
     let (Some(one), Some(other)) = (value_of(actual), value_of(expected)) else {
-        let odd = if value_of(actual).is_none() { actual } else { expected };
-        return Err(throw(format!("`expect_equal` cannot compare {}", kind(odd))));
+        let incomparable = if value_of(actual).is_none() { actual } else { expected };
+        return Err(throw(format!("`expect_equal` cannot compare {}", kind(incomparable))));
     };
     if one == other {
         return Ok(Dynamic::UNIT);
@@ -171,7 +171,7 @@ fn expect_equal(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic,
     Expectation::new("the values differ").with(notes).fail()
 }
 
-/// `t.expect_outcome(result, word)`
+/// Implements `t.expect_outcome(result, outcome)`.
 fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     const WORDS: [&str; 5] = ["success", "failure", "timed_out", "skipped", "awaiting_approval"];
     let result = result_in(&first(arguments))?;
@@ -187,7 +187,7 @@ fn expect_outcome(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
     Expectation::new(message).with(result.notes()).fail()
 }
 
-/// `t.expect_ran(result, glob, times?)`
+/// Implements `t.expect_ran(result, glob, times?)`.
 fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
     let glob = command_glob("a glob over commands", arguments.get(1))?;
@@ -202,11 +202,12 @@ fn expect_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, T
         None if found > 0 => return Ok(Dynamic::UNIT),
         None => format!("no command matches `{glob}`"),
     };
-    let hint = if found == 0 { nearest(&glob, &result.done.commands) } else { String::new() };
+    let hint =
+        if found == 0 { suggestion(&glob, &result.recorded.commands) } else { String::new() };
     Expectation::new(format!("{message}{hint}")).with(result.notes()).fail()
 }
 
-/// `t.expect_not_ran(result, glob)`
+/// Implements `t.expect_not_ran(result, glob)`.
 fn expect_not_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
     let glob = command_glob("a glob over commands", arguments.get(1))?;
@@ -217,14 +218,14 @@ fn expect_not_ran(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynami
     Expectation::new(message).with(result.notes()).fail()
 }
 
-/// `t.expect_commands(result, globs)`: all that ran, in order.
+/// Implements `t.expect_commands(result, globs)`, which compares all commands in order.
 fn expect_commands(_: &Tester, arguments: &[Dynamic], _: &Place) -> Result<Dynamic, Thrown> {
     let result = result_in(&first(arguments))?;
     let list = arguments.get(1).and_then(|it| it.clone().try_cast::<Array>());
     let list = list.ok_or_else(|| throw("the expected commands must be an array of globs"))?;
     let globs: Result<Vec<String>, Thrown> =
         list.iter().map(|glob| command_glob("a glob over commands", Some(glob))).collect();
-    let (globs, actual) = (globs?, &result.done.commands);
+    let (globs, actual) = (globs?, &result.recorded.commands);
     let matches =
         |glob: &String, command: &String| glob::text_matches(glob.as_bytes(), command.as_bytes());
     let same = globs.iter().zip(actual).take_while(|(glob, it)| matches(glob, it)).count();

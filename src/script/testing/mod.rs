@@ -1,20 +1,20 @@
-//! Tests of a pipeline: the functions `test_*` of a script beside it.
+//! Tests of a pipeline: the functions `test_*` of a script next to it.
 //!
-//! A test never runs anything. It calls phases of the pipeline with a commit that it makes up, its
-//! commands end as the test says, and it looks at what the phases asked for. So a test is the same on
-//! every machine, and takes milliseconds.
+//! A test never runs a command. It calls steps of the pipeline with a commit that it defines, and
+//! defines the results of commands. Then it checks which commands the steps ran. So a test has the
+//! same result on every machine, and takes milliseconds.
 //!
 //! | file | contents |
 //! |---|---|
-//! | `suite` | a file of tests, and how one is run |
-//! | `tester` | `t`, what tests are given |
-//! | `methods` | what tests can ask it for |
-//! | `result` | the result of a phase |
+//! | `suite` | a file of tests, and running one |
+//! | `tester` | `t`, the argument of tests |
+//! | `methods` | the methods of `t` |
+//! | `result` | the result of a step |
 //! | `expectation` | an expectation that was not met |
-//! | `explain` | why a test failed, in a sentence |
-//! | `fake_commit` | the commit that a test makes up |
-//! | `fakes` | how commands end |
-//! | `fake_stage` | what a phase acts on |
+//! | `explain` | the message for a failed test |
+//! | `fake_commit` | the commit of a test |
+//! | `fakes` | the results of commands |
+//! | `fake_stage` | the seams of a step in a test |
 
 pub(in crate::script) mod expectation;
 pub(in crate::script) mod explain;

@@ -1,4 +1,4 @@
-//! What a phase, or a whole run, came to in a test.
+//! The result of a step, or of all steps, in a test.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,18 +14,18 @@ use crate::{
     util::suggestion::did_you_mean,
 };
 
-/// What a phase did.
+/// What a step did in a test.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Done {
-    /// Its commands, whole.
+pub(super) struct Recorded {
+    /// Commands, not shortened.
     pub(super) commands: Vec<String>,
     pub(super) actions: Vec<Action>,
     pub(super) warnings: Vec<String>,
     pub(super) output: Vec<String>,
 }
 
-impl Done {
-    pub(super) fn append(&mut self, other: Done) {
+impl Recorded {
+    pub(super) fn append(&mut self, other: Recorded) {
         self.commands.extend(other.commands);
         self.actions.extend(other.actions);
         self.warnings.extend(other.warnings);
@@ -33,34 +33,34 @@ impl Done {
     }
 }
 
-/// What a phase came to, or a run of all of them.
+/// The result of one call of `t`: a step, or all steps.
 #[derive(Clone, Debug)]
-pub(super) struct PhaseResult {
-    /// The phase, or `run`.
+pub(super) struct CallResult {
+    /// Name of the step, or `run`.
     pub(super) name: String,
-    /// The word for it.
+    /// Name of the outcome.
     pub(super) outcome: String,
-    /// Why, in one sentence.
+    /// Reason, in one sentence.
     pub(super) reason: Option<String>,
-    /// All that failed, each in one line.
+    /// All failures, one line each.
     pub(super) failures: Vec<String>,
-    pub(super) done: Done,
+    pub(super) recorded: Recorded,
     pub(super) remembered: BTreeMap<String, Value>,
-    /// The steps of a run.
-    pub(super) steps: Vec<PhaseResult>,
+    /// Results of the steps, for `run`.
+    pub(super) steps: Vec<CallResult>,
 }
 
-impl PhaseResult {
+impl CallResult {
     fn ok(&self) -> bool {
         self.outcome == "success"
     }
 
     pub(super) fn count(&self, glob: &str) -> usize {
         let matches = |it: &&String| glob::text_matches(glob.as_bytes(), it.as_bytes());
-        self.done.commands.iter().filter(matches).count()
+        self.recorded.commands.iter().filter(matches).count()
     }
 
-    /// Lines that tell it to a person.
+    /// Returns lines that describe the result.
     pub(super) fn notes(&self) -> Vec<String> {
         let reason = self.reason.iter().map(|reason| format!(": {reason}"));
         let mut notes = vec![format!(
@@ -70,15 +70,15 @@ impl PhaseResult {
             reason.collect::<String>()
         )];
         notes.extend(self.failures.iter().skip(1).map(|failure| format!("also failed: {failure}")));
-        notes.extend(command_notes(&self.done.commands));
+        notes.extend(command_notes(&self.recorded.commands));
         notes
     }
 }
 
-/// How many commands a failure shows.
+/// Maximum number of commands in a message.
 const SHOWN_MAX: usize = 30;
 
-/// The commands that ran, each as a line.
+/// Returns a line for each command that ran.
 pub(super) fn command_notes(commands: &[String]) -> Vec<String> {
     if commands.is_empty() {
         return vec!["no command ran".to_owned()];
@@ -92,18 +92,18 @@ pub(super) fn command_notes(commands: &[String]) -> Vec<String> {
     notes
 }
 
-/// A command in one line.
+/// Shortens a command to one line.
 pub(super) fn line(command: &str) -> String {
     let mut lines = command.trim().lines();
     let first = lines.next().unwrap_or_default().to_owned();
     if lines.next().is_some() { format!("{first} …") } else { first }
 }
 
-/// What tests call the result of a phase. Clones share everything.
+/// The result object of a test. Clones share their data.
 #[derive(Clone)]
-pub(super) struct ResultObject(pub(super) Arc<PhaseResult>);
+pub(super) struct ResultObject(pub(super) Arc<CallResult>);
 
-/// The properties of a result, for "did you mean".
+/// The properties of a result, for suggestions.
 pub(super) const PROPERTIES: [&str; 9] = [
     "ok",
     "outcome",
@@ -116,6 +116,7 @@ pub(super) const PROPERTIES: [&str; 9] = [
     "remembered",
 ];
 
+/// The methods of a result, for suggestions.
 pub(super) const METHODS: [&str; 2] = ["count", "step"];
 
 pub(super) fn register(engine: &mut Engine) {
@@ -128,13 +129,13 @@ pub(super) fn register(engine: &mut Engine) {
             it.0.reason.clone().map_or(Dynamic::UNIT, Dynamic::from)
         })
         .register_get("failures", move |it: &mut ResultObject| list(&it.0.failures))
-        .register_get("commands", move |it: &mut ResultObject| list(&it.0.done.commands))
+        .register_get("commands", move |it: &mut ResultObject| list(&it.0.recorded.commands))
         .register_get("actions", move |it: &mut ResultObject| {
-            let acts = it.0.done.actions.iter();
-            acts.map(|act| Dynamic::from(act.to_string())).collect::<Array>()
+            let actions = it.0.recorded.actions.iter();
+            actions.map(|action| Dynamic::from(action.to_string())).collect::<Array>()
         })
-        .register_get("warnings", move |it: &mut ResultObject| list(&it.0.done.warnings))
-        .register_get("output", move |it: &mut ResultObject| list(&it.0.done.output))
+        .register_get("warnings", move |it: &mut ResultObject| list(&it.0.recorded.warnings))
+        .register_get("output", move |it: &mut ResultObject| list(&it.0.recorded.output))
         .register_get("remembered", |it: &mut ResultObject| {
             let entries = it.0.remembered.iter();
             entries.map(|(key, value)| (key.into(), dynamic_of(value.clone()))).collect::<Map>()
@@ -145,7 +146,7 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("step", step);
 }
 
-/// What one step of a run came to.
+/// Returns the result of one step of a run.
 fn step(result: &mut ResultObject, name: &str) -> Result<ResultObject, Thrown> {
     let steps = &result.0.steps;
     match steps.iter().find(|step| step.name == name) {

@@ -24,7 +24,7 @@ use crate::{
     script::{
         api::registry,
         errors::{message, report},
-        functions::texts,
+        functions::strings,
         language::engine,
         load::loading::Unknown,
         syntax::{imports::Modules, script::Script, unit::declared_at},
@@ -37,10 +37,10 @@ use crate::{
     util::threads::panic_text,
 };
 
-/// What the name of a test begins with.
+/// The prefix of a test's name.
 pub(super) const PREFIX: &str = "test_";
 
-/// How long a test may take: nothing in it waits, so that more is an endless loop.
+/// Time limit of a test. Nothing in a test waits, so a longer one is an endless loop.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A file of tests.
@@ -50,7 +50,7 @@ pub(crate) struct Suite {
 }
 
 impl Suite {
-    /// Reads a file of tests with what it imports.
+    /// Reads a file of tests and its imports.
     pub(crate) fn load(
         bytes: &[u8],
         name: &str,
@@ -60,7 +60,8 @@ impl Suite {
         Self::load_with(bytes, name, tree, functions, Unknown::Refused)
     }
 
-    /// The same, for a check of names that nothing defines.
+    /// Reads a file of tests. With [`Unknown::Reported`], undefined names are accepted, because a
+    /// check reports them.
     pub(in crate::script) fn load_with(
         bytes: &[u8],
         name: &str,
@@ -85,38 +86,39 @@ impl Suite {
         Ok(Self { script, tests })
     }
 
-    /// The file and what it imports.
+    /// Returns the parsed file and its imports.
     pub(in crate::script) fn script(&self) -> &Script {
         &self.script
     }
 
-    /// The names of its tests, in the order of the file.
+    /// Returns the names of its tests, in the order of the file.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.tests.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Runs the tests that are wanted. The thread needs a stack as large as a worker's.
+    /// Runs the selected tests. The thread needs a stack as large as a worker's.
     pub(crate) fn run(
         &self,
         runner: &Arc<dyn StepRunner>,
         pipeline: &Script,
         functions: &[HostFunction],
-        wanted: impl Fn(&str) -> bool,
+        selected: impl Fn(&str) -> bool,
     ) -> Vec<TestResult> {
-        let wanted = self.tests.iter().filter(|(name, _)| wanted(name));
+        let selected = self.tests.iter().filter(|(name, _)| selected(name));
         let run = |(name, position): &(String, Position)| {
             let clock = Instant::now();
             let (name, position) = (name.clone(), *position);
-            let failure = self.run_one(runner, (&name, position), pipeline, functions).err();
+            let failure = self.run_one(runner, &name, position, pipeline, functions).err();
             TestResult { name, position, failure, duration: clock.elapsed() }
         };
-        wanted.map(run).collect()
+        selected.map(run).collect()
     }
 
     pub(super) fn run_one(
         &self,
         runner: &Arc<dyn StepRunner>,
-        (name, begin): (&str, Position),
+        name: &str,
+        begin: Position,
         pipeline: &Script,
         functions: &[HostFunction],
     ) -> Result<(), Error> {
@@ -135,17 +137,17 @@ impl Suite {
         });
         let ended = called.and_then(|_| stage.expect_nothing_left(name));
         ended.map_err(|thrown| {
-            let say = |error: &EvalAltResult| explain::explain(error, &self.script, &stage);
-            report::located(&thrown, &self.script, (name, begin), say)
+            let describe = |error: &EvalAltResult| explain::explain(error, &self.script, &stage);
+            report::located(&thrown, &self.script, name, begin, describe)
         })
     }
 
-    /// An engine that has `t`, and none of the functions that act.
+    /// Returns an engine with `t` and without functions that have effects.
     pub(super) fn engine(&self, stage: &Tester) -> Engine {
         let mut engine = engine::engine();
         methods::register(&mut engine);
         result::register(&mut engine);
-        texts::register(&mut engine);
+        strings::register(&mut engine);
         for function in registry::FUNCTIONS {
             let Some(message) = refusal(function.name) else { continue };
             for arguments in function.counts() {
@@ -159,15 +161,15 @@ impl Suite {
         let (watched, deadline) = (stage.clone(), stage.0.deadline);
         engine.on_progress(move |steps| {
             let late = steps.is_multiple_of(1024) && Instant::now() >= deadline;
-            late.then(|| watched.too_late())
+            late.then(|| watched.timeout_error())
         });
         engine.set_module_resolver(Modules::new(self.script.modules.clone()));
         engine
     }
 }
 
-/// Why a test cannot call a function of the API; nothing for one that it can. A test that called
-/// `sh` itself would run it, or think that it did.
+/// Returns the error for a function of the API that tests cannot call, or `None` if they can. If a
+/// test could call `sh`, it might run a command by mistake.
 pub(in crate::script) fn refusal(name: &str) -> Option<String> {
     (!matches!(name, "print" | "debug") && !registry::is_string_function(name)).then(|| {
         format!(
@@ -177,8 +179,7 @@ pub(in crate::script) fn refusal(name: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with a part of a commit that a test makes up; the value is none where it is not
-/// written out.
+/// Returns the error for one key of a commit in a test. `value` is `None` if it is not a literal.
 pub(in crate::script) fn commit_fault(key: &str, value: Option<Value>) -> Option<String> {
     if value.is_none() && FakeCommit::has(key) {
         return None;
@@ -189,19 +190,19 @@ pub(in crate::script) fn commit_fault(key: &str, value: Option<Value>) -> Option
     Some(message::message(&fault, None))
 }
 
-/// The methods that tests find on `t` and on results.
+/// Returns the names of the methods of `t` and of results.
 pub(in crate::script) fn method_names() -> Vec<&'static str> {
     let own = methods::METHODS.iter().map(|(name, ..)| *name);
     own.chain(result::METHODS).chain(registry::step_names()).collect()
 }
 
-/// How many arguments a method of these takes: none for other names.
+/// Returns the numbers of arguments that a method takes.
 pub(in crate::script) fn method_counts(name: &str) -> impl Iterator<Item = usize> {
     let own = methods::METHODS.iter().filter(move |(it, ..)| *it == name);
     let own = own.flat_map(|(_, arguments, _)| arguments.clone());
     let of_results = result::METHODS.iter().filter(move |it| **it == name).map(|_| 1);
-    let phases = registry::step_names().filter(move |it| *it == name).flat_map(|_| 0..=1);
-    own.chain(of_results).chain(phases)
+    let steps = registry::step_names().filter(move |it| *it == name).flat_map(|_| 0..=1);
+    own.chain(of_results).chain(steps)
 }
 
 pub(super) fn refuse(engine: &mut Engine, name: &'static str, arguments: usize, message: String) {
@@ -217,7 +218,7 @@ mod tests {
     use super::*;
     use crate::script::testing::{fake_commit, fakes};
 
-    /// The guide's tables name everything that a test can use.
+    /// The tables of the guide name everything that a test can use.
     #[test]
     fn the_guide_knows_it_all() {
         let guide = include_str!("../../guide/scripts.md");

@@ -1,4 +1,4 @@
-//! `t`, what tests are given: what it holds, and how it calls phases.
+//! [`Tester`]: `t`, the argument of tests.
 
 use std::{
     collections::BTreeMap,
@@ -9,11 +9,11 @@ use std::{
 use rhai::{Dynamic, Position};
 
 use super::{
-    expectation::{Expectation, Place, nearest},
+    expectation::{Expectation, Place, suggestion},
     fake_commit::FakeCommit,
     fake_stage::{FakeStage, refused},
     fakes::{Answer, Fake, FakeCall},
-    result::{Done, PhaseResult, ResultObject, command_notes, line},
+    result::{CallResult, Recorded, ResultObject, command_notes, line},
 };
 use crate::{
     model::{
@@ -35,15 +35,15 @@ use crate::{
 
 const TOO_LATE: &str = "the test took longer than one minute; it may be in an endless loop";
 
-/// What a call of `t` asks to be run: steps of a script, with what stands behind them.
+/// The steps that a call of `t` runs, with their seams.
 pub(crate) struct TestJob<'a> {
     pub(crate) script: &'a Script,
     pub(crate) functions: &'a [HostFunction],
     pub(crate) steps: TestSteps,
     pub(crate) facts: Facts,
-    /// The same as functions of an embedding program see it.
+    /// The commit for functions of the embedding program.
     pub(crate) commit: Commit,
-    /// What stands in the place of the environment of this process.
+    /// Environment variables instead of those of this process.
     pub(crate) environment: &'a BTreeMap<String, String>,
     pub(crate) remembered: BTreeMap<String, Value>,
     pub(crate) effects: Arc<dyn Effects>,
@@ -51,13 +51,13 @@ pub(crate) struct TestJob<'a> {
     pub(crate) reporter: Arc<dyn Reporter>,
 }
 
-/// Runs what tests ask for, as the steps of a real run are run.
+/// Runs the steps of a test in the same way as those of a run.
 pub(crate) trait StepRunner: Send + Sync {
     /// Runs steps on this thread, which has a stack as large as a worker's.
     fn run(&self, job: TestJob<'_>) -> TestEnd;
 }
 
-/// What one test shares.
+/// The state of one test.
 pub(super) struct Stage {
     runner: Arc<dyn StepRunner>,
     pipeline: Script,
@@ -66,18 +66,18 @@ pub(super) struct Stage {
     fakes: Mutex<Vec<Fake>>,
     fake_calls: Mutex<Vec<FakeCall>>,
     remembered: Mutex<BTreeMap<String, Value>>,
-    /// What the test failed to say, whatever the script makes of it.
-    broken: Mutex<Option<String>>,
-    /// The first expectation that was not met, and where.
+    /// The reason why the test cannot continue. A script cannot catch it.
+    abort: Mutex<Option<String>>,
+    /// The first expectation that was not met, with the position of its call.
     unmet: Mutex<Option<(Expectation, Place)>>,
-    /// What the last phase that was called came to.
-    last: Mutex<Option<Arc<PhaseResult>>>,
-    /// The commands of all phases.
+    /// The result of the last call of a step.
+    last: Mutex<Option<Arc<CallResult>>>,
+    /// The commands of all steps.
     ran: Mutex<Vec<String>>,
     printed: Mutex<Vec<String>>,
 }
 
-/// What tests call `t`. Clones share everything.
+/// The object `t`. Clones share their state.
 #[derive(Clone)]
 pub(super) struct Tester(pub(super) Arc<Stage>);
 
@@ -96,7 +96,7 @@ impl Tester {
             fakes: Mutex::default(),
             fake_calls: Mutex::default(),
             remembered: Mutex::default(),
-            broken: Mutex::default(),
+            abort: Mutex::default(),
             unmet: Mutex::default(),
             last: Mutex::default(),
             ran: Mutex::default(),
@@ -112,7 +112,7 @@ impl Tester {
         self.locked(|it| &it.printed).push(text.to_owned());
     }
 
-    /// What the test printed.
+    /// Returns what the test printed.
     pub(super) fn printed(&self) -> Vec<String> {
         self.locked(|it| &it.printed).clone()
     }
@@ -121,7 +121,7 @@ impl Tester {
         self.locked(|it| &it.fakes).push(fake);
     }
 
-    /// Has a function of the embedding program give this value whenever it is called.
+    /// Sets the result of a function of the embedding program for all calls.
     pub(super) fn add_fake_call(&self, fake: FakeCall) -> Result<(), Thrown> {
         let known: Vec<&str> = self.0.functions.iter().map(|it| it.name.as_str()).collect();
         if !known.contains(&fake.function.as_str()) {
@@ -134,7 +134,7 @@ impl Tester {
         Ok(())
     }
 
-    /// What a function of the embedding program gives, if the test says so.
+    /// Returns the result of a function of the embedding program, if the test set one.
     pub(super) fn call_answer(&self, function: &str) -> Option<Value> {
         let mut fakes = self.locked(|it| &it.fake_calls);
         let fake = fakes.iter_mut().find(|fake| fake.function == function)?;
@@ -142,25 +142,25 @@ impl Tester {
         Some(fake.value.clone())
     }
 
-    /// What the last phase that was called came to.
-    pub(super) fn last(&self) -> Option<Arc<PhaseResult>> {
+    /// Returns the result of the last call of a step.
+    pub(super) fn last(&self) -> Option<Arc<CallResult>> {
         self.locked(|it| &it.last).clone()
     }
 
-    pub(super) fn too_late(&self) -> Dynamic {
+    pub(super) fn timeout_error(&self) -> Dynamic {
         Dynamic::from(Expectation::new(TOO_LATE))
     }
 
-    /// The same where a step runs, which cannot go on then.
+    /// Returns true if the time limit has passed, and aborts the test if so.
     pub(super) fn is_late(&self) -> bool {
         let is_late = Instant::now() >= self.0.deadline;
         if is_late {
-            self.broken(TOO_LATE.to_owned());
+            self.abort(TOO_LATE.to_owned());
         }
         is_late
     }
 
-    /// How a command ends, if the test says anything about it.
+    /// Returns the result of a command, if the test set one.
     pub(super) fn answer(&self, command: &str) -> Option<Result<Answer, Error>> {
         let mut fakes = self.locked(|it| &it.fakes);
         let fake = fakes.iter_mut().find(|fake| fake.matches(command))?;
@@ -172,80 +172,80 @@ impl Tester {
                 "the test gives {count} results for `{glob}`, and `{}` needs another one",
                 line(command)
             );
-            self.broken(message)
+            self.abort(message)
         }))
     }
 
-    /// Notes that the test cannot go on, and gives back what the phase is told.
-    pub(super) fn broken(&self, message: String) -> Error {
-        self.locked(|it| &it.broken).get_or_insert_with(|| message.clone());
+    /// Records that the test cannot continue, and returns the error for the step.
+    pub(super) fn abort(&self, message: String) -> Error {
+        self.locked(|it| &it.abort).get_or_insert_with(|| message.clone());
         refused(message)
     }
 
-    /// Calls one phase.
-    pub(super) fn phase(&self, phase: &str, commit: Option<&Dynamic>) -> Result<Dynamic, Thrown> {
+    /// Calls one step.
+    pub(super) fn run_step(&self, name: &str, commit: Option<&Dynamic>) -> Result<Dynamic, Thrown> {
         let pipeline = &self.0.pipeline;
-        if pipeline.phase(phase).is_none() {
+        if pipeline.step(name).is_none() {
             let known: Vec<&str> =
-                registry::step_names().filter(|name| pipeline.phase(name).is_some()).collect();
-            let message = format!("the pipeline has no `{phase}` (it has {})", known.join(", "));
+                registry::step_names().filter(|name| pipeline.step(name).is_some()).collect();
+            let message = format!("the pipeline has no `{name}` (it has {})", known.join(", "));
             return Expectation::new(message).fail();
         }
         let mut commit = FakeCommit::of(commit)?;
-        if phase == "deploy" && commit.facts.environment.is_none() {
+        if name == "deploy" && commit.facts.environment.is_none() {
             commit.facts.environment = Some("production".to_owned());
         }
-        let step = phase.parse().map_err(|error: Error| throw(error.report()))?;
+        let step = name.parse().map_err(|error: Error| throw(error.report()))?;
         let (_, _, mut steps) = self.call(TestSteps::One(step), commit)?;
-        let result = steps.pop().unwrap_or_else(|| self.nothing_done(phase, "success"));
+        let result = steps.pop().unwrap_or_else(|| self.empty_result(name, "success"));
         self.finish(result)
     }
 
-    /// Calls every step in its order, as a run would take them.
+    /// Calls all steps in the order of a run.
     pub(super) fn run_all(&self, commit: FakeCommit) -> Result<Dynamic, Thrown> {
         let (outcome, skipped, steps) = self.call(TestSteps::All, commit)?;
         let outcome = outcome.name();
-        let decided = steps.iter().find(|step| step.outcome == outcome);
-        let reason = decided.and_then(|step| step.reason.clone()).or(skipped);
-        let mut done = Done::default();
-        steps.iter().for_each(|step| done.append(step.done.clone()));
+        let deciding = steps.iter().find(|step| step.outcome == outcome);
+        let reason = deciding.and_then(|step| step.reason.clone()).or(skipped);
+        let mut recorded = Recorded::default();
+        steps.iter().for_each(|step| recorded.append(step.recorded.clone()));
         let failures = steps.iter().flat_map(|step| {
             step.failures.iter().map(|failure| format!("{}: {failure}", step.name))
         });
         let failures = failures.collect();
-        self.finish(PhaseResult {
+        self.finish(CallResult {
             reason,
             failures,
-            done,
+            recorded,
             steps,
-            ..self.nothing_done("run", outcome)
+            ..self.empty_result("run", outcome)
         })
     }
 
-    fn nothing_done(&self, name: &str, outcome: &str) -> PhaseResult {
-        PhaseResult {
+    fn empty_result(&self, name: &str, outcome: &str) -> CallResult {
+        CallResult {
             name: name.to_owned(),
             outcome: outcome.to_owned(),
             reason: None,
             failures: Vec::new(),
-            done: Done::default(),
+            recorded: Recorded::default(),
             remembered: self.locked(|it| &it.remembered).clone(),
             steps: Vec::new(),
         }
     }
 
-    fn finish(&self, result: PhaseResult) -> Result<Dynamic, Thrown> {
+    fn finish(&self, result: CallResult) -> Result<Dynamic, Thrown> {
         let result = Arc::new(result);
         *self.locked(|it| &it.last) = Some(result.clone());
         Ok(Dynamic::from(ResultObject(result)))
     }
 
-    /// Runs steps of the pipeline; what the commit remembers is there before the first.
+    /// Runs steps of the pipeline, with the values that the commit remembers.
     fn call(
         &self,
         steps: TestSteps,
         commit: FakeCommit,
-    ) -> Result<(Outcome, Option<String>, Vec<PhaseResult>), Thrown> {
+    ) -> Result<(Outcome, Option<String>, Vec<CallResult>), Thrown> {
         let mut remembered = self.locked(|it| &it.remembered).clone();
         remembered.extend(commit.remembered.clone());
         let fake = Arc::new(FakeStage::new(self.clone(), commit.clone()));
@@ -256,7 +256,7 @@ impl Tester {
                 functions: &stage.functions,
                 steps,
                 facts: commit.facts.clone(),
-                commit: commit.commit().unwrap_or_else(|_| commit.nameless()),
+                commit: commit.commit().unwrap_or_else(|_| commit.without_ids()),
                 environment: &commit.env,
                 remembered,
                 effects: fake.clone(),
@@ -268,15 +268,15 @@ impl Tester {
         if let Some((_, remembered)) = end.steps.last() {
             self.locked(|it| &it.remembered).clone_from(remembered);
         }
-        let done = fake.take_steps();
-        let commands = || done.iter().flat_map(|done| done.commands.iter().cloned());
+        let recorded = fake.take_steps();
+        let commands = || recorded.iter().flat_map(|recorded| recorded.commands.iter().cloned());
         self.locked(|it| &it.ran).extend(commands());
-        if let Some(message) = self.locked(|it| &it.broken).take() {
+        if let Some(message) = self.locked(|it| &it.abort).take() {
             let notes = command_notes(&commands().collect::<Vec<_>>());
-            return Err(Expectation::new(message).with(notes).thrown(Position::NONE));
+            return Err(Expectation::new(message).with(notes).into_error(Position::NONE));
         }
-        let results = end.steps.into_iter().zip(done);
-        let result = |((step, remembered), done)| self.result_of(step, remembered, done);
+        let results = end.steps.into_iter().zip(recorded);
+        let result = |((step, remembered), recorded)| self.result_of(step, remembered, recorded);
         Ok((end.outcome, end.reason, results.map(result).collect()))
     }
 
@@ -284,8 +284,8 @@ impl Tester {
         &self,
         step: StepResult,
         remembered: BTreeMap<String, Value>,
-        done: Done,
-    ) -> PhaseResult {
+        recorded: Recorded,
+    ) -> CallResult {
         let outcome =
             if step.awaits_approval { "awaiting_approval" } else { step.record.outcome.name() };
         let place = step.error.as_ref().and_then(|error| error.path().zip(error.position()));
@@ -295,38 +295,38 @@ impl Tester {
         });
         let name = step.record.name.as_str();
         let failures = step.record.failures.iter().map(StepFailure::to_string).collect();
-        PhaseResult { reason, failures, done, remembered, ..self.nothing_done(name, outcome) }
+        CallResult { reason, failures, recorded, remembered, ..self.empty_result(name, outcome) }
     }
 
-    /// Keeps an expectation that was not met, should the test catch it.
+    /// Records an expectation that was not met, in case the test catches the error.
     pub(super) fn note_unmet(&self, error: &Thrown, place: &Place) {
         if let Some(expectation) = Expectation::of(error) {
             self.locked(|it| &it.unmet).get_or_insert_with(|| (expectation, place.clone()));
         }
     }
 
-    /// A test that came to its end has passed, unless it caught an expectation that was not met, or
-    /// scripted what nothing asked for: then either it or the pipeline is wrong.
+    /// Fails a test that ended normally but caught an expectation, or set results that nothing
+    /// used. In the second case, either the test or the pipeline is wrong.
     pub(super) fn expect_nothing_left(&self, test: &str) -> Result<(), Thrown> {
         if let Some((expectation, place)) = self.locked(|it| &it.unmet).take() {
-            return Err(place.around(test, expectation));
+            return Err(place.error_here(test, expectation));
         }
         let unused = self.locked(|it| &it.fake_calls).iter().find(|fake| !fake.used).cloned();
         if let Some(fake) = unused {
             let expectation = Expectation::new(format!("nothing called `{}`", fake.function));
-            return Err(fake.place.around(test, expectation));
+            return Err(fake.place.error_here(test, expectation));
         }
         let fakes = self.locked(|it| &it.fakes);
-        let complaint = fakes.iter().find_map(|fake| Some((fake, fake.complaint()?)));
-        let Some((fake, complaint)) = complaint else { return Ok(()) };
+        let unused = fakes.iter().find_map(|fake| Some((fake, fake.unused()?)));
+        let Some((fake, unused)) = unused else { return Ok(()) };
         let ran = self.locked(|it| &it.ran);
-        let hint = if fake.used == 0 { nearest(&fake.glob, &ran) } else { String::new() };
-        let expectation = Expectation::new(format!("{complaint}{hint}"));
-        Err(fake.place.around(test, expectation.with(command_notes(&ran))))
+        let hint = if fake.used == 0 { suggestion(&fake.glob, &ran) } else { String::new() };
+        let expectation = Expectation::new(format!("{unused}{hint}"));
+        Err(fake.place.error_here(test, expectation.with(command_notes(&ran))))
     }
 }
 
-/// Runs a phase where it has as much room as in a run.
+/// Runs a step on a stack as large as in a run.
 fn on_a_big_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Thrown> {
     on_big_thread("tinyci test", work)
         .map_err(|error| throw(format!("a step cannot be started: {error}")))

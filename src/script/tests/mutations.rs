@@ -1,12 +1,11 @@
-//! Scripts that nobody wrote: the examples, damaged by a generator that damages the same way each
-//! time. Whatever comes of it, reading, checking and running end, and what they say of a place is
-//! a place of the file.
+//! Damaged scripts: the examples, changed by a generator with a fixed seed. Reading, checking and
+//! running always end, and each position in an error exists in its file.
 
 use std::time::{Duration, Instant};
 
 use super::*;
 use crate::{
-    model::script::{PhaseEnd, Tree, TreeFile},
+    model::script::{ScriptEnd, Tree, TreeFile},
     script::text::source::Source,
     util::threads::big_thread,
 };
@@ -21,7 +20,7 @@ const EXAMPLES: [&str; 5] = [
 
 const MODULE: &str = include_str!("../../../examples/ci/go.rhai");
 
-/// What goes in: words of the language and of the API, and what editors and people leave behind.
+/// Fragments to insert: words of the language and of the API, and typical leftovers of editing.
 const PIECES: [&str; 64] = [
     "{",
     "}",
@@ -89,11 +88,11 @@ const PIECES: [&str; 64] = [
     "-9223372036854775808",
 ];
 
-/// Numbers that look like chance and are the same each time.
-struct Chance(u64);
+/// A random number generator with a fixed sequence.
+struct Random(u64);
 
-impl Chance {
-    /// A number below `end`.
+impl Random {
+    /// Returns a number below `end`.
     fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -101,13 +100,13 @@ impl Chance {
         usize::try_from(self.0 % end.max(1) as u64).unwrap()
     }
 
-    /// A place of a text between two letters.
+    /// Returns a position between two characters of a text.
     fn place(&mut self, text: &str) -> usize {
         let at = self.below(text.len() + 1);
         (at..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap()
     }
 
-    /// A short stretch of a text.
+    /// Returns a short part of a text, with its position.
     fn stretch<'t>(&mut self, text: &'t str) -> (usize, &'t str) {
         let (first, second) = (self.place(text), self.place(text));
         let (begin, mut end) = (first.min(second), first.max(second));
@@ -138,7 +137,7 @@ impl Chance {
     }
 }
 
-/// The one module that the examples import.
+/// The only module that the examples import.
 struct Module;
 
 impl Tree for Module {
@@ -148,9 +147,9 @@ impl Tree for Module {
     }
 }
 
-/// An error has a place, and the place is one of its file.
+/// Checks that an error's position exists in its file.
 #[track_caller]
-fn stands_in_its_file(error: &Error, text: &str) {
+fn check_position(error: &Error, text: &str) {
     let Some(position) = error.position() else { return };
     let in_module = error.path().is_some_and(|path| path.ends_with("go.rhai"));
     let file = Source::new(if in_module { MODULE } else { text }.as_bytes(), "x").unwrap();
@@ -160,39 +159,39 @@ fn stands_in_its_file(error: &Error, text: &str) {
     assert!((1..=columns).contains(&position.column), "{position} of {text:?}\n{}", error.report());
 }
 
-/// Runs a phase with limits of a moment, and gives back how it failed.
-fn run_phase(script: &Script, phase: &'static str) -> PhaseEnd {
+/// Runs a step with short time limits, and returns its result.
+fn run_step(script: &Script, step: &'static str) -> ScriptEnd {
     let mut script = script.clone();
     script.timeout = Duration::from_millis(100);
-    let facts = Facts { step: phase.to_owned(), branch: Some("main".into()), ..Facts::default() };
+    let facts = Facts { step: step.to_owned(), branch: Some("main".into()), ..Facts::default() };
     let deadline = Instant::now().checked_add(script.timeout);
     let host: Arc<dyn Host> = Arc::new(Recorder { approved: true, ..Recorder::default() });
     let work = move || {
         let (script, functions) = (&script, &[]);
-        run(PhaseCall { script, phase, facts, vars: Vars::new(), host, deadline, functions })
+        run(StepCall { script, step, facts, vars: Vars::new(), host, deadline, functions })
     };
     big_thread("tinyci test").spawn(work).unwrap().join().unwrap()
 }
 
-/// Reads, checks and runs a script; says how many of its phases ran.
-fn endure(text: &str) -> usize {
+/// Reads, checks and runs a script. Returns the number of steps that ran.
+fn run_everything(text: &str) -> usize {
     let found = check(text.as_bytes(), ".tinyci.rhai", &Module, &[], &Vars::new());
-    found.iter().for_each(|it| stands_in_its_file(&it.error, text));
+    found.iter().for_each(|it| check_position(&it.error, text));
     let script = match Script::load(text.as_bytes(), ".tinyci.rhai", &Module, &[]) {
         Ok(script) => script,
         Err(error) => {
             assert!(error.position().is_some(), "{text:?}\n{}", error.report());
-            stands_in_its_file(&error, text);
+            check_position(&error, text);
             return 0;
         }
     };
-    let phases = ["before_build", "build", "test", "after_all", "deploy"];
-    let phases = phases.into_iter().filter(|phase| script.phase(phase).is_some());
-    let ends = phases.map(|phase| run_phase(&script, phase));
+    let steps = ["before_build", "build", "test", "after_all", "deploy"];
+    let steps = steps.into_iter().filter(|step| script.step(step).is_some());
+    let ends = steps.map(|step| run_step(&script, step));
     let ran = ends.inspect(|end| {
         if let Some(error) = &end.error {
             assert_ne!(error.kind(), ErrorKind::Panic, "{text:?}\n{}", error.report());
-            stands_in_its_file(error, text);
+            check_position(error, text);
         }
     });
     ran.count()
@@ -201,14 +200,14 @@ fn endure(text: &str) -> usize {
 #[test]
 fn damaged_examples_end_with_an_answer() {
     const ROUNDS: usize = 200;
-    let mut chance = Chance(0x5eed);
+    let mut random = Random(0x5eed);
     let (mut read, mut ran) = (0, 0);
     for _ in 0..ROUNDS {
-        let text = chance.damaged();
-        let phases = endure(&text);
-        read += usize::from(phases > 0);
-        ran += phases;
+        let text = random.damaged();
+        let steps = run_everything(&text);
+        read += usize::from(steps > 0);
+        ran += steps;
     }
-    // Neither all nothing nor all unharmed.
+    // Some scripts must still be readable, and some must not.
     assert!(read > ROUNDS / 20 && read < ROUNDS && ran >= read, "{read} of {ROUNDS}, {ran}");
 }

@@ -83,11 +83,11 @@ impl<'t> ShellQuotes<'t> {
     /// Reads `<<` and the word that ends the here-document. Returns the number of bytes read.
     fn here_operator(&mut self) -> usize {
         let text = self.text;
-        let behind = text.get(self.at + 2..).unwrap_or_default();
-        if behind.starts_with('<') {
+        let rest = text.get(self.at + 2..).unwrap_or_default();
+        if rest.starts_with('<') {
             return 3;
         }
-        let word = behind.trim_start_matches(['-', ' ', '\t', '\'', '"', '\\']);
+        let word = rest.trim_start_matches(['-', ' ', '\t', '\'', '"', '\\']);
         let end = word.find(|it: char| !it.is_alphanumeric() && it != '_');
         let word = word.get(..end.unwrap_or(word.len())).filter(|word| !word.is_empty());
         // A digit follows a shift operator, as in `$((1<<2))`, and not a here-document.

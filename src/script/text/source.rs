@@ -67,7 +67,7 @@ impl Source {
     }
 
     /// Returns the character at this position.
-    pub(crate) fn letter(&self, position: Position) -> Option<char> {
+    pub(crate) fn character(&self, position: Position) -> Option<char> {
         self.line(position.line)?.chars().nth(position.column.checked_sub(1)?)
     }
 

@@ -51,7 +51,7 @@ const ORDERS: [(&str, &[&str]); 4] = [
         "capi",
         &[
             "code error guard handle outcome text time",
-            "ask notifier queue",
+            "notifier pending_request queue",
             "cancel callbacks options vars version",
             "engine",
             "pipeline record selection",

@@ -317,7 +317,7 @@ fn retry_timeout_group_and_defer_direct_the_script() {
         defer(|| sh("echo clean"));
         print("end of the body");"#,
     );
-    let expected = "attempt 1 of 3 failed; trying again in 1ms\nattempt 2 of 3 failed; trying again in \
+    let expected = "attempt 1 of 3 failed; retrying in 1ms\nattempt 2 of 3 failed; retrying in \
                     1ms\ndone\n[outer/inner] grouped\ncaught: the time limit of 50ms has \
                     passed\ncaught: the time limit of 50ms has passed\ncaught: the time limit of 50ms has \
                     passed\nend of the body\nclean\nfirst deferred, last done\n";

@@ -67,7 +67,7 @@ pub(crate) fn execute(args: &ApproveArgs, globals: &Globals) -> Result<u8, Failu
     Ok(OK)
 }
 
-/// The key that signed the approval, which a server with `tinyci.approvers` requires.
+/// Returns the key that signed the approval, which a server with `tinyci.approvers` requires.
 fn signed(approval: &Approval) -> String {
     match (&approval.proof, approval.signed) {
         (Some(ApprovalProof::Signature { principal, key }), _) => {

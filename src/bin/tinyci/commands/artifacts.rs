@@ -65,7 +65,7 @@ pub(crate) struct ArtifactsArgs {
 }
 
 impl ArtifactsArgs {
-    /// True if files are fetched, not listed.
+    /// Returns true if files are fetched, not listed.
     pub(crate) fn is_fetch(&self) -> bool {
         !self.paths.is_empty() || self.output.is_some()
     }
@@ -77,13 +77,13 @@ impl ArtifactsArgs {
         options
     }
 
-    /// The writer of files; `None` for standard output.
+    /// Returns the writer of files; `None` for standard output.
     fn writer(&self) -> Option<ArtifactWriter> {
         let dir = self.output.as_deref().unwrap_or(".");
         (dir != STDOUT).then(|| ArtifactWriter::new(dir).force(self.force))
     }
 
-    /// The command that makes the server write the list and then all contents.
+    /// Returns the command that makes the server write the list and then all contents.
     fn words(&self, globals: &Globals) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         words.extend(globals.is_quiet().then(|| "--quiet".into()));
@@ -115,11 +115,11 @@ pub(crate) fn execute(args: &ArtifactsArgs, globals: &Globals) -> Result<u8, Fai
     let options = options.job_id(&list.job_id);
     let read = engine
         .read_artifacts(&options, &cancel, &mut |_, contents| copy(contents, &mut stdout, &cancel));
-    let is_gone = stdout.is_gone();
+    let is_closed = stdout.is_closed();
     stdout.finish()?;
     match read {
         Err(error) if error.kind() == ErrorKind::Canceled => {
-            Ok(if is_gone { OK } else { CANCELED })
+            Ok(if is_closed { OK } else { CANCELED })
         }
         read => read.map(|_| OK).map_err(Failure::from),
     }
@@ -168,7 +168,7 @@ fn receive(
             Some(writer) => writer.write(artifact, &mut contents, cancel)?,
             None => match copy(&mut contents, &mut stdout, cancel) {
                 // `finish` says whether that is an error.
-                Err(_) if stdout.is_gone() => break,
+                Err(_) if stdout.is_closed() => break,
                 copied => copied?,
             },
         }
@@ -181,7 +181,7 @@ fn receive(
 fn copy(contents: &mut dyn Read, stdout: &mut Stdout, cancel: &CancelToken) -> Result<(), Error> {
     let mut piece = vec![0; 256 << 10];
     loop {
-        if cancel.level() > 0 || stdout.is_gone() {
+        if cancel.level() > 0 || stdout.is_closed() {
             return Err(Error::new(ErrorKind::Canceled, "canceled while reading artifacts"));
         }
         let read = contents.read(&mut piece).map_err(|source| {

@@ -11,7 +11,7 @@ use crate::{
         exit_codes::{FAILED, OK},
         failure::Failure,
         signals,
-        terminal::{Stdout, complain},
+        terminal::{Stdout, print_error},
     },
     globals::Globals,
 };
@@ -56,13 +56,13 @@ pub(crate) fn execute(args: &CancelArgs, globals: &Globals) -> Result<u8, Failur
     if args.json {
         stdout.line(canceled.to_json());
     } else if !globals.is_quiet() {
-        tell(&canceled, &mut stdout);
+        print_report(&canceled, &mut stdout);
     }
     let late = canceled.jobs.iter().filter(|job| !canceled.whole_run && is_late(job));
     let late: Vec<&CanceledJob> = late.collect();
     for job in &late {
         let outcome = job.outcome.map(|it| it.to_string()).unwrap_or_default();
-        complain(Failure::failed(format!(
+        print_error(Failure::failed(format!(
             "cannot cancel {}: its job has already ended with {outcome}",
             job.commit
         )));
@@ -82,12 +82,12 @@ impl CancelArgs {
     }
 }
 
-/// True if the job ended before it could be canceled.
+/// Returns true if the job ended before it could be canceled.
 fn is_late(job: &CanceledJob) -> bool {
     job.outcome.is_some_and(|outcome| outcome != Outcome::Canceled)
 }
 
-fn tell(canceled: &Cancellation, stdout: &mut Stdout) {
+fn print_report(canceled: &Cancellation, stdout: &mut Stdout) {
     // The only job of a run counts as named.
     let is_named = canceled.jobs.len() == 1;
     for job in &canceled.jobs {
@@ -100,7 +100,7 @@ fn tell(canceled: &Cancellation, stdout: &mut Stdout) {
             Some(Outcome::Canceled) => {
                 stdout.line(format_args!("Canceled {}; it is pending again", job.commit));
             }
-            // An error message tells of it, or its run does.
+            // Its run, or an error message, reports it.
             Some(_) => {}
             None => stdout.line(format_args!("Canceling {}", job.commit)),
         }

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{self, ErrorKind, Read},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -19,6 +19,9 @@ use crate::{
     },
     globals::Globals,
 };
+
+/// The most characters of a line that are shown, so that a generated config floods no log.
+const LINE_CHARACTERS_MAX: usize = 160;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +104,7 @@ fn in_commit(
     Ok((engine.check_text(revision, &text, format_of(&name), &name)?, text))
 }
 
-/// The name and the contents of the config.
+/// Returns the name and the contents of the config.
 fn given(args: &CheckArgs, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if args.stdin_filename.is_some() && !args.is_stdin() {
         let message = "cannot use `--stdin-filename` with a file: it requires `-`";
@@ -122,28 +125,27 @@ fn has_warnings(report: &CheckReport) -> bool {
     report.problems.iter().any(|problem| problem.severity == Severity::Warning)
 }
 
-/// Warns of problems with the settings and the path of the repository, if there is one. A config can
-/// be checked outside of a repository too.
+/// Warns of problems with the settings and the path of the repository, if there is one. A config
+/// can be checked outside of a repository too.
 fn warn_of_repository(globals: &Globals) {
     match globals.engine() {
         Ok(engine) => engine.path_warning().iter().for_each(terminal::warn),
-        Err(failure) if failure.is_of_usage() => terminal::warn(failure.message()),
+        Err(failure) if failure.is_usage_error() => terminal::warn(failure.message()),
         Err(_) => {}
     }
 }
 
-/// The format of a file by its name. Standard input is YAML.
+/// Returns the format of a file by its name. Standard input is YAML.
 pub(crate) fn format_of(name: &str) -> Format {
     let is_script = Path::new(name).extension().is_some_and(|extension| extension == "rhai");
     if is_script { Format::Rhai } else { Format::Yaml }
 }
 
-/// The name and the contents of a file.
+/// Returns the name and the contents of a file.
 pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Vec<u8>), Failure> {
     if file == Some(Path::new("-")) {
-        let mut text = Vec::new();
-        let read = io::stdin().read_to_end(&mut text);
-        read.map_err(|error| Failure::broken(format!("cannot read standard input: {error}")))?;
+        let text = terminal::read_stdin()
+            .map_err(|error| Failure::broken(format!("cannot read standard input: {error}")))?;
         return Ok(("<stdin>".to_owned(), text));
     }
     let path = file.map_or_else(|| default_path(globals), |path| Ok(path.to_path_buf()))?;
@@ -158,7 +160,7 @@ pub(crate) fn read(file: Option<&Path>, globals: &Globals) -> Result<(String, Ve
     }
 }
 
-/// The config in the directory.
+/// Returns the config in the directory.
 fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     let path = |format: Format| match &globals.dir {
         Some(dir) => dir.join(format.file_name()),
@@ -176,8 +178,8 @@ fn default_path(globals: &Globals) -> Result<PathBuf, Failure> {
     }
 }
 
-/// `file:line:column: message`, the line, and a caret under the column. A warning starts with
-/// `warning: `.
+/// Returns `file:line:column: message`, the line, and a caret below the column. A warning starts
+/// with `warning: `.
 fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
     let mut shown = String::new();
     if problem.severity != Severity::Error {
@@ -200,13 +202,22 @@ fn excerpt(problem: &Problem, text: &str) -> Option<String> {
     Some(under(line, at.column))
 }
 
-/// The line, and a caret under the column.
+/// Returns the line, and a caret below the column.
 fn under(line: &str, column: usize) -> String {
-    let line = printable(line);
+    let (line, column) = cut(&printable(line), column);
     let before = line.chars().take(column.saturating_sub(1));
     // A tab stays a tab, so that the caret is under its column.
     let space: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
     format!("{line}\n{space}^")
+}
+
+/// The part of a long line that has the column, and the column in it.
+fn cut(line: &str, column: usize) -> (String, usize) {
+    if line.chars().nth(LINE_CHARACTERS_MAX).is_none() {
+        return (line.to_owned(), column);
+    }
+    let start = column.saturating_sub(LINE_CHARACTERS_MAX / 2);
+    (line.chars().skip(start).take(LINE_CHARACTERS_MAX).collect(), column - start)
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
         stdout.line(done.to_json());
     } else {
         if !globals.is_quiet() {
-            tell(&done.compacted, &mut stdout);
+            print_report(&done.compacted, &mut stdout);
         }
         for word in &done.unmatched {
             terminal::warn(format_args!("`{word}` is not a build"));
@@ -76,7 +76,7 @@ pub(crate) fn execute(args: &CompactArgs, globals: &Globals) -> Result<u8, Failu
     Ok(if done.not_removed.is_empty() { OK } else { BROKEN })
 }
 
-fn tell(compacted: &[CompactedBuild], stdout: &mut Stdout) {
+fn print_report(compacted: &[CompactedBuild], stdout: &mut Stdout) {
     for build in compacted {
         let time = tinyci::format::log_prefix(SystemTime::now());
         stdout.line(format_args!("{time}Compacted {}", build.archive.display()));

@@ -17,7 +17,7 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints the script for `command`, the whole command line.
+/// Prints the script for `command`, the complete command line.
 pub(crate) fn execute(args: &CompletionsArgs, mut command: clap::Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "tinyci", &mut script);

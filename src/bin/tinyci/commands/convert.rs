@@ -39,7 +39,7 @@ pub(crate) fn execute(args: &ConvertArgs, globals: &Globals) -> Result<u8, Failu
     match script {
         Ok(script) => stdout.write(script.as_bytes()),
         Err(error) if error.kind() == ErrorKind::Config => {
-            terminal::complain(Failure::broken(error.report()));
+            terminal::print_error(Failure::broken(error.report()));
             return Ok(FAILED);
         }
         Err(error) => return Err(error.into()),

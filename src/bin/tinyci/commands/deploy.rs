@@ -33,7 +33,7 @@ Examples:
 
 A commit is green if its verdict is `success`.";
 
-/// How many commits of a list are shown.
+/// Maximum number of commits that a list shows.
 const SHOWN_MAX: usize = 20;
 
 #[derive(Debug, clap::Args)]
@@ -50,12 +50,12 @@ pub(crate) struct DeployArgs {
     #[arg(long, value_name = "REASON")]
     unlock: Option<String>,
     #[command(flatten)]
-    how: How,
+    options: SharedOptions,
 }
 
 /// The options that `deploy` and `rollback` share.
 #[derive(Debug, clap::Args)]
-pub(crate) struct How {
+pub(crate) struct SharedOptions {
     /// The environment to deploy to
     #[arg(long, value_name = "ENV", default_value = DeployRules::PRODUCTION)]
     to: String,
@@ -85,7 +85,7 @@ pub(crate) fn execute(args: &DeployArgs, globals: &Globals) -> Result<u8, Failur
         Some(revision) => DeployRequest::revision(revision),
         None => DeployRequest::newest(),
     };
-    promote(&engine, request.force(args.force), &args.how, globals)
+    confirm_and_deploy(&engine, request.force(args.force), &args.options, globals)
 }
 
 fn unlock(
@@ -94,18 +94,22 @@ fn unlock(
     args: &DeployArgs,
     globals: &Globals,
 ) -> Result<(), Failure> {
-    if args.how.dry_run {
+    if args.options.dry_run {
         return Err(Failure::usage(
             "cannot combine `--unlock` with `--dry-run`: a dry run changes nothing",
         ));
     }
-    let unlocked = engine.unlock_deployments(&args.how.to, reason)?;
-    if !globals.is_quiet() && !args.how.json {
+    let unlocked = engine.unlock_deployments(&args.options.to, reason)?;
+    if !globals.is_quiet() && !args.options.json {
         let line = match unlocked {
             Some(open) => {
-                format!("Unlocked {} after the deployment of {}", args.how.to, open.commit.short())
+                format!(
+                    "Unlocked {} after the deployment of {}",
+                    args.options.to,
+                    open.commit.short()
+                )
             }
-            None => format!("{} is not locked", args.how.to),
+            None => format!("{} is not locked", args.options.to),
         };
         Stdout::new().line(line);
     }
@@ -113,54 +117,56 @@ fn unlock(
 }
 
 /// Shows the plan, asks, and deploys.
-pub(crate) fn promote(
+pub(crate) fn confirm_and_deploy(
     engine: &Engine,
     request: DeployRequest,
-    how: &How,
+    options: &SharedOptions,
     globals: &Globals,
 ) -> Result<u8, Failure> {
-    let request = how
+    let request = options
         .assume
         .iter()
-        .fold(request.bare(how.bare), |request, (glob, text)| request.assume(glob, text));
-    let plan = engine.deploy_plan(&how.to, request)?;
+        .fold(request.bare(options.bare), |request, (glob, text)| request.assume(glob, text));
+    let plan = engine.deploy_plan(&options.to, request)?;
     let mut stdout = Stdout::new();
-    if how.json && how.dry_run {
+    if options.json && options.dry_run {
         stdout.line(plan.to_json());
-    } else if !how.json && (how.dry_run || !globals.is_quiet()) {
+    } else if !options.json && (options.dry_run || !globals.is_quiet()) {
         show(&plan, &mut stdout);
     }
-    if how.dry_run {
+    if options.dry_run {
         stdout.finish()?;
         return Ok(OK);
     }
-    if how.yes && plan.must_be_named {
+    if options.yes && plan.must_be_named {
         stdout.finish()?;
-        return Err(unnamed(&plan));
+        return Err(must_be_named_error(&plan));
     }
     let cancel = signals::cancel_on_interrupt()?;
-    if plan.interrupted.is_none() && !how.yes && !confirmed(&plan, &cancel)? {
-        terminal::complain("tinyci: nothing was deployed");
+    if plan.interrupted.is_none() && !options.yes && !confirmed(&plan, &cancel)? {
+        terminal::print_error("tinyci: nothing was deployed");
         return Ok(if cancel.level() > 0 { CANCELED } else { FAILED });
     }
     signals::survive_hangup()?;
     let mut transcript = Transcript::new(false);
     let quiet = globals.is_quiet();
-    let deployment = engine.deploy(&how.to, &plan, &cancel, &mut |event: &Event| match quiet {
-        true => {}
-        false if how.json => stdout.line(event.to_json()),
-        false => stdout.write(&transcript.event(event)),
-    })?;
-    if how.json {
+    let deployment =
+        engine.deploy(&options.to, &plan, &cancel, &mut |event: &Event| match quiet {
+            true => {}
+            false if options.json => stdout.line(event.to_json()),
+            false => stdout.write(&transcript.event(event)),
+        })?;
+    if options.json {
         stdout.line(deployment.to_json());
     } else {
-        advise(&deployment);
+        print_hint(&deployment);
     }
     Ok(exit_code(deployment.outcome.exit_code()))
 }
 
-/// The refusal of `--yes` if the commit lacks the deployed one: `--yes` must not undo a deployment.
-fn unnamed(plan: &DeployPlan) -> Failure {
+/// Returns the error of `--yes` if the commit does not contain the deployed one, because `--yes`
+/// must not undo a deployment.
+fn must_be_named_error(plan: &DeployPlan) -> Failure {
     let (id, environment) = (plan.commit.id.short(), &plan.environment);
     let deployed = plan.deployed.as_ref().map(|deployed| deployed.commit.short());
     let message = format!(
@@ -187,14 +193,14 @@ fn confirmed(plan: &DeployPlan, cancel: &CancelToken) -> Result<bool, Failure> {
 }
 
 /// Prints a hint after a deployment that did not succeed.
-fn advise(deployment: &Deployment) {
+fn print_hint(deployment: &Deployment) {
     let Deployment { commit, environment, .. } = deployment;
     let short = commit.short();
     match deployment.outcome {
-        DeployOutcome::AwaitingApproval => terminal::complain(format_args!(
+        DeployOutcome::AwaitingApproval => terminal::print_error(format_args!(
             "hint: `tinyci approve {commit} --to {environment}` approves it; then deploy again"
         )),
-        DeployOutcome::Failure | DeployOutcome::Canceled => terminal::complain(format_args!(
+        DeployOutcome::Failure | DeployOutcome::Canceled => terminal::print_error(format_args!(
             "hint: `tinyci deploy {short} --to {environment}` deploys the same build again"
         )),
         _ => {}
@@ -233,8 +239,8 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         );
     }
     list("removes", &plan.removed.iter().map(line).collect::<Vec<_>>(), stdout);
-    let over = plan.ineligible.iter().map(|(id, why)| format!("{} {why}", id.short()));
-    list("ineligible", &over.collect::<Vec<_>>(), stdout);
+    let ineligible = plan.ineligible.iter().map(|(id, why)| format!("{} {why}", id.short()));
+    list("ineligible", &ineligible.collect::<Vec<_>>(), stdout);
     if let Some(signer) = &plan.signed_by {
         stdout.line(format_args!("  signed by {}", printable(signer)));
     }
@@ -285,7 +291,7 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
     }
 }
 
-/// The state of the build; `None` if it is ready.
+/// Returns the state of the build; `None` if it is ready.
 fn build(plan: &DeployPlan) -> Option<String> {
     let text = match plan.build {
         BuildState::Missing { took: Some(took) } => format!(
@@ -315,8 +321,7 @@ fn build(plan: &DeployPlan) -> Option<String> {
     Some(text)
 }
 
-/// The lines of an action, all but the first indented.
-/// The actions of a step, then its outcome unless it would pass.
+/// Returns the actions of a step, then its outcome unless it would pass.
 fn lines(step: &StepDryRun) -> Vec<String> {
     let mut lines: Vec<String> = step.actions.iter().map(Action::to_string).collect();
     match (step.outcome, &step.ends, &step.reason) {
@@ -329,10 +334,11 @@ fn lines(step: &StepDryRun) -> Vec<String> {
     lines
 }
 
-fn indented(act: &str) -> impl Iterator<Item = String> {
+/// Returns the lines of an action, all but the first indented.
+fn indented(action: &str) -> impl Iterator<Item = String> {
     let indent =
         |(number, line)| format!("{}{}", if number == 0 { "" } else { "  " }, printable(line));
-    act.lines().enumerate().map(indent)
+    action.lines().enumerate().map(indent)
 }
 
 fn now(plan: &DeployPlan) -> String {

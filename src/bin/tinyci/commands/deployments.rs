@@ -12,7 +12,7 @@ use crate::{
     console::{
         exit_codes::OK,
         failure::Failure,
-        terminal::{Palette, Stdout, complain, printable, warn},
+        terminal::{Palette, Stdout, print_error, printable, warn},
     },
     globals::Globals,
 };
@@ -45,7 +45,7 @@ pub(crate) struct DeploymentsArgs {
 }
 
 impl DeploymentsArgs {
-    /// True if an environment is retired, not shown.
+    /// Returns true if an environment is retired, not shown.
     pub(crate) fn retires(&self) -> bool {
         self.retire.is_some()
     }
@@ -68,7 +68,7 @@ pub(crate) fn execute(args: &DeploymentsArgs, globals: &Globals) -> Result<u8, F
         }
     }
     if found.deployments.is_empty() && !args.json && !globals.is_quiet() {
-        complain("tinyci: no deployments yet");
+        print_error("tinyci: no deployments yet");
     }
     stdout.finish()?;
     Ok(OK)
@@ -88,7 +88,7 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
             ));
         }
         None if !globals.is_quiet() => {
-            complain(format_args!("tinyci: `{environment}` is already retired"));
+            print_error(format_args!("tinyci: `{environment}` is already retired"));
         }
         _ => {}
     }
@@ -96,7 +96,7 @@ fn retire(environment: &str, json: bool, globals: &Globals) -> Result<u8, Failur
     Ok(OK)
 }
 
-/// The environment, and its remote if it has one.
+/// Returns the environment, and its remote if it has one.
 fn place(deployment: &Deployment) -> String {
     match &deployment.remote {
         Some(remote) => format!("{} of {}", deployment.environment, printable(remote)),

@@ -51,14 +51,14 @@ impl Format {
         Ok(Self { pieces })
     }
 
-    /// True if it needs more than the record: the commit itself.
+    /// Returns true if it needs more than the record: the commit itself.
     pub(crate) fn needs_commit(&self) -> bool {
         use Piece::{AuthorAddress, AuthorName, CommitSeconds, CommitTime, Subject};
         let of_commit = [Subject, AuthorName, AuthorAddress, CommitSeconds, CommitTime];
         self.pieces.iter().any(|piece| of_commit.contains(piece))
     }
 
-    /// One line, in the bytes that git has. Placeholders of a deleted commit are empty.
+    /// Returns one line, in the bytes that git stores. Placeholders of a deleted commit are empty.
     pub(crate) fn fill(&self, record: &Record, commit: Option<&Commit>) -> Vec<u8> {
         let mut line = Vec::new();
         for piece in &self.pieces {
@@ -124,7 +124,7 @@ impl Piece {
     }
 }
 
-/// Name and address of `Name <address>`.
+/// Returns name and address from `Name <address>`.
 fn author(commit: Option<&Commit>) -> (&[u8], &[u8]) {
     let author = commit.map_or(&b""[..], |commit| commit.author.as_bytes());
     split_author(author)

@@ -49,11 +49,11 @@ pub(crate) fn execute(args: &InstallArgs, globals: &Globals) -> Result<u8, Failu
     options.adopt_builds = args.adopt_builds;
     let installed = globals.engine()?.install(&options)?;
     let what = if installed.changed { "installed successfully" } else { "is already installed" };
-    tell(&installed, what, globals)
+    print_report(&installed, what, globals)
 }
 
 /// Prints the result in the words of TinyCI 0.5.
-pub(crate) fn tell(
+pub(crate) fn print_report(
     installed: &InstallReport,
     what: &str,
     globals: &Globals,

@@ -51,11 +51,11 @@ pub(crate) fn execute(args: &LogArgs, globals: &Globals) -> Result<u8, Failure> 
     let mut stdout = Stdout::new();
     engine.log(&options, &cancel, &mut |line| {
         stdout.write(&[line, b"\n"].concat());
-        if stdout.is_gone() {
+        if stdout.is_closed() {
             cancel.cancel();
         }
     })?;
-    let interrupted = cancel.level() > 0 && !stdout.is_gone();
+    let interrupted = cancel.level() > 0 && !stdout.is_closed();
     stdout.finish()?;
     Ok(if interrupted { CANCELED } else { OK })
 }

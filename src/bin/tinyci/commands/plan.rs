@@ -92,7 +92,7 @@ fn show(plan: &Plan, stdout: &mut Stdout) {
     }
 }
 
-/// `GLOB=TEXT`
+/// Reads `GLOB=TEXT`.
 pub(crate) fn assumption(word: &str) -> Result<(String, String), String> {
     let (glob, text) = word.split_once('=').ok_or("expected GLOB=TEXT")?;
     if glob.trim().is_empty() {
@@ -101,7 +101,7 @@ pub(crate) fn assumption(word: &str) -> Result<(String, String), String> {
     Ok((glob.to_owned(), text.to_owned()))
 }
 
-/// The plan as JSON, with a dry run of each named commit.
+/// Returns the plan as JSON, with a dry run of each named commit.
 fn json<'a>(
     engine: &Engine,
     plan: &Plan,
@@ -115,7 +115,8 @@ fn json<'a>(
     Ok(if dry_runs.is_empty() { plan.to_json() } else { plan.to_json_with(&dry_runs) })
 }
 
-/// A dry run of a named commit: of its job in the plan, or of a first job if it is not pending.
+/// Returns a dry run of a named commit: of its job in the plan, or of a first job if it is not
+/// pending.
 fn dry_run(
     engine: &Engine,
     plan: &Plan,

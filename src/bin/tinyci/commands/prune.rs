@@ -60,7 +60,7 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
         stdout.line(done.to_json());
     } else {
         if !globals.is_quiet() {
-            tell(&done, &mut stdout);
+            print_report(&done, &mut stdout);
         }
         terminal::warn_of(&done.not_removed);
     }
@@ -69,7 +69,7 @@ pub(crate) fn execute(args: &PruneArgs, globals: &Globals) -> Result<u8, Failure
     Ok(if failed { BROKEN } else { OK })
 }
 
-fn tell(done: &PruneReport, stdout: &mut Stdout) {
+fn print_report(done: &PruneReport, stdout: &mut Stdout) {
     let time = tinyci::format::log_prefix(SystemTime::now());
     let verb = if done.dry_run { "Would remove" } else { "Removed" };
     for build in &done.removed {

@@ -10,7 +10,7 @@ use crate::{
         exit_codes::{CANCELED, FAILED, OK},
         failure::Failure,
         question, signals,
-        terminal::{Palette, Stdout, complain, printable},
+        terminal::{Palette, Stdout, print_error, printable},
     },
     globals::{DEFAULT_REMOTE, Globals, is_range},
 };
@@ -111,7 +111,7 @@ pub(crate) fn execute(args: &ResultsArgs, globals: &Globals) -> Result<u8, Failu
             unrecognized_lines(&engine, &args.revisions, &mut stdout)?;
         }
         if records.is_empty() && !globals.is_quiet() {
-            complain("tinyci: no results");
+            print_error("tinyci: no results");
         }
     }
     stdout.finish()?;
@@ -155,7 +155,7 @@ fn forget_all(engine: &Engine, args: &ResultsArgs, globals: &Globals) -> Result<
     let question = "Permanently delete the verdicts and records of all commits?";
     let hint = "`tinyci results --forget-all --yes` does not ask";
     if !args.yes && !question::confirmed(question, hint, &cancel)? {
-        complain("tinyci: nothing was deleted");
+        print_error("tinyci: nothing was deleted");
         return Ok(if cancel.level() > 0 { CANCELED } else { FAILED });
     }
     let forgotten = engine.forget_all()?;
@@ -212,7 +212,7 @@ fn unrecognized_lines(
     Ok(())
 }
 
-/// The commits of records; `None` for a commit that git has deleted since.
+/// Returns the commits of records; `None` for a commit that git has deleted since.
 fn commits_of(engine: &Engine, records: &[Record]) -> Result<Vec<Option<Commit>>, Failure> {
     let ids: Vec<_> = records.iter().map(|record| record.commit).collect();
     Ok(engine.commits(&ids)?)
@@ -247,13 +247,13 @@ fn table(records: &[Record], commits: &[Option<Commit>], stdout: &mut Stdout) {
             branch(record),
             palette.faint(&why),
         ));
-        if stdout.is_gone() {
+        if stdout.is_closed() {
             return;
         }
     }
 }
 
-/// The age and the duration of a job; dashes if only the verdict is known.
+/// Returns the age and the duration of a job; dashes if only the verdict is known.
 fn times(record: &Record, now: SystemTime) -> (String, String) {
     if record.job_id.is_empty() || record.finished <= UNIX_EPOCH {
         return ("-".to_owned(), "-".to_owned());
@@ -262,7 +262,7 @@ fn times(record: &Record, now: SystemTime) -> (String, String) {
     (roughly(age), precisely(record.duration))
 }
 
-/// A duration in one unit, for ages.
+/// Returns a duration in one unit, for ages.
 pub(crate) fn roughly(age: Duration) -> String {
     const UNITS: [(u64, &str); 6] = [
         (365 * 24 * 3600, "y"),
@@ -277,7 +277,7 @@ pub(crate) fn roughly(age: Duration) -> String {
     unit.map_or_else(|| "now".to_owned(), |(length, name)| format!("{}{name}", seconds / length))
 }
 
-/// A duration in at most two units.
+/// Returns a duration in at most two units.
 pub(crate) fn precisely(duration: Duration) -> String {
     match duration.as_secs() {
         0..10 => format!("{:.1}s", duration.as_secs_f64()),

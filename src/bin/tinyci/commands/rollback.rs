@@ -3,7 +3,7 @@
 use tinyci::deploy::DeployRequest;
 
 use crate::{
-    commands::deploy::{How, promote},
+    commands::deploy::{SharedOptions, confirm_and_deploy},
     console::failure::Failure,
     globals::Globals,
 };
@@ -22,10 +22,10 @@ pub(crate) struct RollbackArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    how: How,
+    options: SharedOptions,
 }
 
 pub(crate) fn execute(args: &RollbackArgs, globals: &Globals) -> Result<u8, Failure> {
     let request = DeployRequest::rollback().force(args.force);
-    promote(&globals.engine()?, request, &args.how, globals)
+    confirm_and_deploy(&globals.engine()?, request, &args.options, globals)
 }

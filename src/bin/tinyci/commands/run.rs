@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{self, IsTerminal, Read},
+    io::{self, IsTerminal},
     path::Path,
     time::{Duration, SystemTime},
 };
@@ -90,8 +90,8 @@ pub(crate) struct RunArgs {
     pub(crate) json: bool,
 }
 
-/// True if a command of a run in this repository started this process. Waiting for that run would be a
-/// deadlock. That run scans again before it ends, so no commit is missed.
+/// Returns true if a command of a run in this repository started this process. Waiting for that run
+/// would be a deadlock. That run scans again before it ends, so no commit is missed.
 fn is_nested(root: &Path) -> bool {
     env::var_os("TINYCI_JOB_ID").is_some()
         && env::var_os("TINYCI_REPO").is_some_and(|repo| Path::new(&repo) == root)
@@ -127,11 +127,10 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
 }
 
 impl RunArgs {
-    /// The selection; `None` if a git hook got no pushed refs.
+    /// Returns the selection; `None` if a git hook got no pushed refs.
     fn selection(&self) -> Result<Option<Selection>, Failure> {
         let selection = if self.hook {
-            let mut lines = Vec::new();
-            io::stdin().read_to_end(&mut lines).map_err(|error| {
+            let lines = terminal::read_stdin().map_err(|error| {
                 Failure::broken(format!("cannot read the pushed refs from standard input: {error}"))
             })?;
             Selection::hook_lines(lines)?.push_options(push_options())
@@ -150,7 +149,7 @@ impl RunArgs {
     }
 }
 
-/// The options of `git push -o`, which git passes to hooks.
+/// Returns the options of `git push -o`, which git passes to hooks.
 fn push_options() -> Vec<String> {
     let value = |name: String| Some(env::var_os(name)?.to_string_lossy().into_owned());
     let count = value("GIT_PUSH_OPTION_COUNT".to_owned()).and_then(|count| count.parse().ok());
@@ -202,7 +201,7 @@ impl View {
             self.untested(summary);
         }
         match &summary.error {
-            Some(fault) => terminal::complain(Failure::broken(fault)),
+            Some(fault) => terminal::print_error(Failure::broken(fault)),
             None if self.quiet => without_verdict(summary),
             None => {}
         }
@@ -236,11 +235,11 @@ fn without_verdict(summary: &Summary) {
     for record in summary.records.iter().filter(|record| record.outcome == Outcome::Error) {
         let of_a_step = record.steps.iter().find_map(|step| step.error.as_deref());
         let why = record.reason.as_deref().or(of_a_step).unwrap_or("the run could not go on");
-        terminal::complain(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
+        terminal::print_error(Failure::broken(format!("no verdict for {}: {why}", record.commit)));
     }
     for commit in &summary.out_of_attempts {
         let why = format!("no verdict for {commit}: out of attempts");
-        terminal::complain(
+        terminal::print_error(
             Failure::broken(why)
                 .hint(format!("`tinyci run --retry {}` tests it again", commit.short())),
         );

@@ -34,7 +34,7 @@ pub(crate) fn execute(args: &RunArgs, globals: &Globals) -> Result<u8, Failure> 
     Ok(exit_code(summary.exit_code()))
 }
 
-/// The options: one commit, `HEAD` by default.
+/// Returns the options: one commit, `HEAD` by default.
 fn options(args: &RunArgs) -> Result<StepOptions, Failure> {
     let named: Vec<&String> = args.commit.iter().chain(&args.revisions).collect();
     let revision = match named.as_slice() {
@@ -78,7 +78,7 @@ impl View {
         }
         let export = self.export.take().filter(|_| keep);
         if let Some(export) = &export {
-            terminal::complain(format_args!(
+            terminal::print_error(format_args!(
                 "tinyci: the export is kept for one day in `{}`",
                 export.display()
             ));
@@ -95,7 +95,7 @@ impl View {
     }
 }
 
-/// The outcome, with the reason if no step has shown it.
+/// Returns the outcome, with the reason if no step has shown it.
 fn closing_lines(record: &Record) -> Vec<String> {
     let steps: Vec<String> = record.steps.iter().map(|step| format!("`{}`", step.name)).collect();
     let what = if steps.is_empty() { String::new() } else { format!("{}: ", steps.join(", ")) };

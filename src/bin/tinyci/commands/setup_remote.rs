@@ -37,13 +37,13 @@ pub(crate) fn execute(args: &SetupRemoteArgs, globals: &Globals) -> Result<u8, F
     if args.json {
         stdout.line(setup.to_json());
     } else if !globals.is_quiet() {
-        tell(args, &setup, &mut stdout);
+        print_report(args, &setup, &mut stdout);
     }
     stdout.finish()?;
     Ok(OK)
 }
 
-fn tell(args: &SetupRemoteArgs, setup: &RemoteSetup, stdout: &mut Stdout) {
+fn print_report(args: &SetupRemoteArgs, setup: &RemoteSetup, stdout: &mut Stdout) {
     let name = &args.name;
     let verb = if args.undo { "removed" } else { "added" };
     for line in &setup.changes {

@@ -98,7 +98,7 @@ fn show(report: &TestReport, quiet: bool, stdout: &mut Stdout) {
     }
 }
 
-/// The file, its coverage, and its uncovered lines.
+/// Prints the file, its coverage, and its uncovered lines.
 fn show_coverage(file: &FileCoverage, palette: Palette, stdout: &mut Stdout) {
     let FileCoverage { file: name, lines, covered, uncovered, .. } = file;
     stdout.line(format_args!(

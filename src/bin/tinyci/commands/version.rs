@@ -1,4 +1,4 @@
-//! `tinyci version`: the same as `--version`.
+//! `tinyci version`: prints the version, like `--version`.
 
 use crate::console::{exit_codes::OK, failure::Failure, terminal::Stdout};
 

@@ -124,12 +124,12 @@ const TABLE: [ExitCode; 7] = [
     },
 ];
 
-/// Every exit code with its general meaning, for `tinyci --help`.
+/// Returns every exit code with its general meaning, for `tinyci --help`.
 pub(crate) fn all() -> String {
     list(TABLE.iter().map(|row| (row.code, row.meaning)))
 }
 
-/// The exit codes of a command, for its help.
+/// Returns the exit codes of a command, for its help.
 pub(crate) fn of(command: &str) -> String {
     list(TABLE.iter().filter_map(|row| Some((row.code, row.meaning_for(command)?))))
 }

@@ -19,17 +19,17 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A usage error.
+    /// Returns a usage error.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE, message: message.into(), hint: None }
     }
 
-    /// A failure of the commit, config or job that the command was about.
+    /// Returns the failure of the commit, config or job that the command was about.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
         Self { code: FAILED, message: message.into(), hint: None }
     }
 
-    /// tinyci could not do its work.
+    /// Returns the failure of tinyci itself to do its work.
     pub(crate) fn broken(message: impl Into<String>) -> Self {
         Self { code: BROKEN, message: message.into(), hint: None }
     }
@@ -40,12 +40,12 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
-    /// True if an argument or a setting is wrong.
-    pub(crate) fn is_of_usage(&self) -> bool {
+    /// Returns true if an argument or a setting is wrong.
+    pub(crate) fn is_usage_error(&self) -> bool {
         self.code == USAGE
     }
 
-    /// The sentence without the hint.
+    /// Returns the sentence without the hint.
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -84,7 +84,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exit code of an outcome of the library.
+/// Returns the exit code of an outcome of the library.
 pub(crate) fn exit_code(code: i32) -> u8 {
     u8::try_from(code).unwrap_or(BROKEN)
 }

@@ -42,7 +42,7 @@ pub(crate) fn confirmed(question: &str, hint: &str, cancel: &CancelToken) -> Res
             Err(RecvTimeoutError::Timeout) if cancel.level() == 0 => {}
             Err(_) => {
                 // The question has no newline.
-                terminal::complain("");
+                terminal::print_error("");
                 return Ok(false);
             }
         }

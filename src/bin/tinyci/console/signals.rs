@@ -3,7 +3,13 @@
 //! To survive a signal, tinyci installs a handler that does nothing. It does not ignore the signal,
 //! because child processes inherit ignored signals, but not handlers.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    io::Read,
+    os::unix::net::UnixStream,
+    sync::{Arc, atomic::AtomicBool},
+    thread,
+    time::Duration,
+};
 
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM},
@@ -11,7 +17,11 @@ use signal_hook::{
 };
 use tinyci::CancelToken;
 
-use crate::console::failure::Failure;
+use crate::console::{exit_codes::CANCELED, failure::Failure};
+
+/// How long after the second signal the process ends, whatever it is doing. Within this time a run
+/// kills its commands and records that.
+const LAST_GRACE: Duration = Duration::from_secs(2);
 
 /// Makes a write to a closed pipe return an error instead of ending the process.
 pub(crate) fn survive_broken_pipe() -> Result<(), Failure> {
@@ -23,13 +33,13 @@ pub(crate) fn survive_hangup() -> Result<(), Failure> {
     survive(SIGHUP)
 }
 
-/// A token that Ctrl-C and SIGTERM trigger: the first cancels, the second kills.
+/// Returns a token that Ctrl-C and SIGTERM trigger: the first cancels, the second kills.
 pub(crate) fn cancel_on_interrupt() -> Result<CancelToken, Failure> {
     cancel_on(&[SIGINT, SIGTERM])
 }
 
-/// A token that only SIGTERM triggers. After a push over a local path, the git hook is in the process
-/// group of the pusher's terminal. There, Ctrl-C must end the push, but not the run.
+/// Returns a token that only SIGTERM triggers. After a push over a local path, the git hook is in
+/// the process group of the pusher's terminal. There, Ctrl-C must end the push, but not the run.
 pub(crate) fn cancel_on_terminate() -> Result<CancelToken, Failure> {
     survive(SIGINT)?;
     survive(SIGQUIT)?;
@@ -38,7 +48,11 @@ pub(crate) fn cancel_on_terminate() -> Result<CancelToken, Failure> {
 
 fn cancel_on(signals: &[i32]) -> Result<CancelToken, Failure> {
     let cancel = CancelToken::new();
+    let (seen, told) = UnixStream::pair().map_err(|error| cannot_handle(&error))?;
+    end_after_second_signal(seen)?;
     for signal in signals {
+        let told = told.try_clone().map_err(|error| cannot_handle(&error))?;
+        low_level::pipe::register(*signal, told).map_err(|error| cannot_handle(&error))?;
         let cancel = cancel.clone();
         // SAFETY: `CancelToken::cancel` is async-signal-safe by its contract: atomic instructions,
         // no lock, no allocation. The token it holds lives as long as the process.
@@ -46,6 +60,19 @@ fn cancel_on(signals: &[i32]) -> Result<CancelToken, Failure> {
         registered.map_err(|error| cannot_handle(&error))?;
     }
     Ok(cancel)
+}
+
+/// Ends the process soon after the second byte: a cancel ends what looks at it, and a call of the
+/// system or of a library may last for any time. The guard then ends the commands of a run.
+fn end_after_second_signal(mut signals: UnixStream) -> Result<(), Failure> {
+    let wait = move || {
+        if signals.read_exact(&mut [0; 2]).is_ok() {
+            thread::sleep(LAST_GRACE);
+            low_level::exit(CANCELED.into());
+        }
+    };
+    let thread = thread::Builder::new().name("tinyci signals".to_owned()).spawn(wait);
+    thread.map(drop).map_err(|error| cannot_handle(&error))
 }
 
 fn survive(signal: i32) -> Result<(), Failure> {

@@ -3,14 +3,18 @@
 use std::{
     env,
     fmt::Display,
-    io::{self, ErrorKind, IsTerminal, Write},
-    sync::atomic::{AtomicBool, Ordering},
+    io::{self, ErrorKind, IsTerminal, Read, Write},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::builder::styling::{AnsiColor, Style};
 use tinyci::{Outcome, builds::NotRemoved};
 
 use crate::console::{
+    exit_codes::{OK, USAGE},
     failure::Failure,
     visible::{Visible, visible},
 };
@@ -61,6 +65,7 @@ impl Stdout {
         }
         let mut stdout = io::stdout().lock();
         self.gone = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+        self.gone.iter().for_each(note_lost_output);
     }
 
     /// Writes text and a newline.
@@ -68,8 +73,8 @@ impl Stdout {
         self.write(format!("{text}\n").as_bytes());
     }
 
-    /// True if the reader has closed the pipe, or a write failed.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Returns true if the reader has closed the pipe, or a write failed.
+    pub(crate) fn is_closed(&self) -> bool {
         self.gone.is_some()
     }
 
@@ -77,9 +82,7 @@ impl Stdout {
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.end();
         match self.gone.take() {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::broken(format!("cannot write to standard output: {error}")))
-            }
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
             _ => Ok(()),
         }
     }
@@ -101,8 +104,55 @@ impl Drop for Stdout {
     }
 }
 
+/// Why output was lost first, if it was. A closed pipe is not a loss.
+static LOST: OnceLock<String> = OnceLock::new();
+
+fn note_lost_output(error: &io::Error) {
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+fn cannot_write(error: impl Display) -> Failure {
+    Failure::broken(format!("cannot write to standard output: {error}"))
+}
+
+/// Returns the failure of a write to standard output, by whatever part of the program.
+pub(crate) fn lost_output() -> Option<Failure> {
+    LOST.get().map(cannot_write)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments. Returns the exit code.
+pub(crate) fn show_usage(error: &clap::Error) -> u8 {
+    if error.use_stderr() {
+        // It quotes the arguments, which a script may have from others.
+        let colored = Palette::has_colors(io::stderr().is_terminal());
+        let text = error.render();
+        let text = if colored { text.ansi().to_string() } else { text.to_string() };
+        let mut filter = Visible::default();
+        let _ = io::stderr().write_all(&[filter.pass(text.as_bytes()), filter.finish()].concat());
+        return USAGE;
+    }
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    printed.err().iter().for_each(note_lost_output);
+    OK
+}
+
+/// The most bytes that standard input may have: some hundred thousand refs of a push.
+const STDIN_BYTES_MAX: u64 = 64 << 20;
+
+/// Reads standard input to its end.
+pub(crate) fn read_stdin() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(STDIN_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > STDIN_BYTES_MAX {
+        true => Err(io::Error::other(format!("it has more than {STDIN_BYTES_MAX} bytes"))),
+        false => Ok(bytes),
+    }
+}
+
 /// Writes a line to standard error.
-pub(crate) fn complain(what: impl Display) {
+pub(crate) fn print_error(what: impl Display) {
     let _ = writeln!(io::stderr(), "{}", shown(&what.to_string()));
 }
 
@@ -118,7 +168,7 @@ fn shown(text: &str) -> String {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(what: impl Display) {
-    complain(format_args!("tinyci: warning: {what}"));
+    print_error(format_args!("tinyci: warning: {what}"));
 }
 
 /// Warns of builds that could not be packed or deleted.
@@ -135,12 +185,16 @@ pub(crate) struct Palette {
 impl Palette {
     /// Colors on a terminal that has them, unless `NO_COLOR` is set.
     pub(crate) fn of_stdout() -> Self {
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
+        Self { on: Self::has_colors(io::stdout().is_terminal()) }
     }
 
-    /// The text in the color of an outcome.
+    fn has_colors(is_terminal: bool) -> bool {
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+        is_terminal && !unwanted && !dumb
+    }
+
+    /// Returns the text in the color of an outcome.
     pub(crate) fn outcome(self, outcome: Outcome, text: &str) -> String {
         let color = match outcome {
             Outcome::Success => AnsiColor::Green,
@@ -150,7 +204,7 @@ impl Palette {
         self.paint(color.on_default(), text)
     }
 
-    /// The text in a dimmed color.
+    /// Returns the text in a dimmed color.
     pub(crate) fn faint(self, text: &str) -> String {
         self.paint(Style::new().dimmed(), text)
     }
@@ -168,7 +222,7 @@ pub(crate) fn printable(text: &str) -> String {
     let plain = |text: &str| -> String {
         text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
     };
-    // A hint of the library stays on a line of its own.
+    // A hint of the library stays on its own line.
     match text.rsplit_once("\nhint: ") {
         Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
         None => plain(text),

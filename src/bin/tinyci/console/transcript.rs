@@ -28,7 +28,7 @@ impl Transcript {
         Self { labeled, ..Self::default() }
     }
 
-    /// The bytes to show for this event.
+    /// Returns the bytes to show for this event.
     pub(crate) fn event(&mut self, event: &Event) -> Vec<u8> {
         let meta = &event.meta;
         let mut shown = Vec::new();
@@ -131,7 +131,7 @@ mod tests {
         Some(CommitId::from_bytes([byte; 20]))
     }
 
-    /// The output with `T ` instead of each time.
+    /// Returns the output with `T ` instead of each time.
     fn text(shown: &[u8]) -> String {
         let time = tinyci::format::log_prefix(UNIX_EPOCH);
         String::from_utf8_lossy(shown).replace(&time, "T ")

@@ -1,7 +1,7 @@
 //! `tinyci -r`: the same command, on the server of a remote.
 //!
-//! tinyci sends the parsed command, not the typed one: `--long=value` arguments, each quoted for the
-//! shell that sshd starts on the server.
+//! tinyci sends the parsed command, not the typed one: `--long=value` arguments, each quoted for
+//! the shell that sshd starts on the server.
 
 use std::{
     env,
@@ -69,7 +69,7 @@ fn wait_visibly(program: &OsStr, ssh: duct::Expression, host: &str) -> Result<u8
             let mut stdout = Stdout::new();
             carry(out, &is_over, &mut |bytes| {
                 stdout.write(bytes);
-                !stdout.is_gone()
+                !stdout.is_closed()
             });
         });
         scope.spawn(|| {
@@ -155,7 +155,7 @@ fn address_of(name: &str, globals: &Globals) -> Result<SshAddress, Failure> {
     SshAddress::parse(&url)
 }
 
-/// The ssh program, and the whole command.
+/// Returns the ssh program, and the whole command.
 fn ssh(
     address: &SshAddress,
     is_interactive: bool,
@@ -174,7 +174,7 @@ fn terminate(pids: Vec<u32>) {
     }
 }
 
-/// The parsed command without `--remote` and `--dir`.
+/// Returns the parsed command without `--remote` and `--dir`.
 pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsString> {
     let mut words = Vec::new();
     if matches.get_flag("raw") {
@@ -212,8 +212,8 @@ pub(crate) fn words(command: &clap::Command, matches: &ArgMatches) -> Vec<OsStri
     words
 }
 
-/// The `--asked-by` option for the server: the committer in git's configuration, else the user of this
-/// machine.
+/// Returns the `--asked-by` option for the server: the committer in git's configuration, else the
+/// user of this machine.
 pub(crate) fn asked_by(globals: &Globals) -> OsString {
     let person = globals.asked_by.clone().map_or_else(|| git_person(&globals.dir()), Ok);
     let person = person.map_or_else(|_| user_of_machine(), |person| person.to_string());
@@ -232,7 +232,7 @@ fn user_of_machine() -> String {
     format!("{user} <{}@{}>", user.replace(' ', "-"), system.nodename().to_string_lossy())
 }
 
-/// The ssh program, chosen as git does, with its first arguments.
+/// Returns the ssh program, chosen as git does, with its first arguments.
 fn ssh_program() -> (OsString, Vec<OsString>) {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     if let Some(mut script) = set("GIT_SSH_COMMAND") {
@@ -258,7 +258,7 @@ fn ssh_arguments(address: &SshAddress, is_interactive: bool, words: &[OsString])
     arguments
 }
 
-/// The path, quoted for a shell that starts in the home directory.
+/// Returns the path, quoted for a shell that starts in the home directory.
 fn remote_dir(path: &str) -> OsString {
     let Some(of_home) = path.strip_prefix('~') else {
         let relative_dash = path.starts_with('-');
@@ -280,7 +280,7 @@ fn remote_dir(path: &str) -> OsString {
     }
 }
 
-/// The word in single quotes, if a shell needs them.
+/// Returns the word in single quotes, if a shell needs them.
 fn shell_quote(word: &OsStr) -> OsString {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:@%+,=".contains(byte);
     let bytes = word.as_bytes();
@@ -345,7 +345,7 @@ mod tests {
     use super::*;
     use crate::args::Args;
 
-    fn said(line: &str) -> String {
+    fn forwarded(line: &str) -> String {
         let matches = Args::command().get_matches_from(line.split(' '));
         let words = words(&Args::command(), &matches).into_iter();
         words.map(|word| word.into_string().unwrap()).collect::<Vec<_>>().join(" ")
@@ -364,7 +364,7 @@ mod tests {
         ];
         for (line, expected) in cases {
             let line = line.replace("-r log", "-r=origin log");
-            assert_eq!(said(&line), expected, "{line}");
+            assert_eq!(forwarded(&line), expected, "{line}");
         }
     }
 

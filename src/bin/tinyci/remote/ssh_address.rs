@@ -46,7 +46,7 @@ impl SshAddress {
         address.refuse_forges()
     }
 
-    /// `[user@]host[:port]/path`, percent-encoded.
+    /// Reads `[user@]host[:port]/path`, percent-encoded.
     fn of_url(rest: &str) -> Option<Self> {
         let (place, path) = rest.split_at(rest.find('/')?);
         let (place, path) = (percent_decode(place)?, percent_decode(path)?);
@@ -66,7 +66,7 @@ impl SshAddress {
         Self::new(user, host, port, path)
     }
 
-    /// `[user@]host` and a path; brackets contain an IPv6 address or `host:port`.
+    /// Reads `[user@]host` and a path; brackets contain an IPv6 address or `host:port`.
     fn of_scp(place: &str, path: &str) -> Option<Self> {
         let (user, host) = split_user(place);
         let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -118,7 +118,7 @@ fn no_ssh(url: &str, why: &str) -> Failure {
         .hint("`tinyci -D DIR` uses a repository on this machine")
 }
 
-/// The URL without user and password: `https://***@host/…`.
+/// Returns the URL without user and password: `https://***@host/…`.
 fn without_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
@@ -128,7 +128,7 @@ fn without_password(url: &str) -> String {
     }
 }
 
-/// The two sides of the colon, unless a slash comes first: then it is a path on this machine.
+/// Splits at the colon, unless a slash comes first: then it is a path on this machine.
 fn scp_parts(url: &str) -> Option<(&str, &str)> {
     let bracket =
         url.find('[').and_then(|open| url.get(open..)?.find("]:").map(|at| open + at + 1));

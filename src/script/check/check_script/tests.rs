@@ -1,4 +1,4 @@
-//! What is found, where, and what is left alone.
+//! Tests of which errors and warnings are found, and of code that is accepted.
 
 use super::*;
 use crate::model::{
@@ -6,7 +6,7 @@ use crate::model::{
     script::TreeFile,
 };
 
-/// The files of a commit, as a list.
+/// The files of a commit.
 struct Files<'a>(&'a [(&'a str, &'a str)]);
 
 impl Tree for Files<'_> {
@@ -34,7 +34,7 @@ fn errors_of(found: Vec<Finding>) -> Vec<String> {
     errors.map(|it| it.error.to_string()).collect()
 }
 
-/// What is valid and perhaps not meant, in a script in which nothing is wrong.
+/// Returns the warnings for a script without errors.
 fn warnings(text: &str) -> Vec<String> {
     let found = check(text.as_bytes(), "x", &Files(&[]), &[], &Vars::new());
     let warnings = found.into_iter().map(|it| {
@@ -44,7 +44,7 @@ fn warnings(text: &str) -> Vec<String> {
     warnings.collect()
 }
 
-/// Exactly one thing is found in the body of a phase, at this column, with these words.
+/// Checks that a step's body has exactly one finding, at this column and with these words.
 #[track_caller]
 fn one(body: &str, column: usize, words: &str) {
     whole(&format!("fn build(ctx) {{\n{body}\n}}"), 2, column, words);
@@ -100,7 +100,7 @@ fn the_environment_of_a_deployment_is_none_of_a_run() {
     );
     nothing("fn build() {} fn deploy() { retry(2, || sh(\"x <%= environment %>\")); }");
     nothing("fn build(ctx) { sh(\"x <%= if ctx.environment == () { 1 } else { 2 } %>\"); }");
-    // Who calls a function decides.
+    // It depends on the caller.
     nothing("fn build() {} fn show() { sh(\"x <%= environment %>\"); } fn deploy() { show(); }");
     nothing("fn build() { sh(\"x <%= environment %>\"); } fn deploy() { build(); }");
 }
@@ -239,7 +239,7 @@ fn arguments_that_are_written_out_are_judged() {
     one("exit();", 1, "`exit` is always an error");
 }
 
-/// Whatever a function of the table refuses in a run, in a literal.
+/// Literals that a function refuses at run time are refused here too.
 #[test]
 fn literals_that_every_run_refuses_are_errors() {
     for (body, column, words) in [
@@ -343,7 +343,7 @@ fn literals_that_every_run_refuses_are_errors() {
     whole("fn f(a, b) { }\nfn build() { parallel([1], f); }", 2, 28, "but `f` takes 2 arguments");
 }
 
-/// A constant that was meant for tinyci and does not reach it would be lost without a word.
+/// A constant that was meant for tinyci but has no effect must not be lost silently.
 #[test]
 fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
     for (text, column, words) in [
@@ -365,7 +365,7 @@ fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
     assert!(
         warnings("const VERSION = 1; fn build() { }")[0].contains("nothing reads the constant")
     );
-    // It is read, and wrongly, which is told once.
+    // It is used, but incorrectly, and reported once.
     let read = b"const VERSION = 1; fn build() { print(VERSION); }";
     assert_eq!(check(read, "x", &Files(&[]), &[], &Vars::new()).len(), 1);
     for quiet in [
@@ -388,7 +388,7 @@ fn constants_that_are_nearly_known_are_errors_unless_they_are_read() {
     assert_eq!(of_module("const OTHER = 1;", "").len(), 0);
 }
 
-/// The language's own parser ends at the first.
+/// The language's own parser stops at the first one.
 #[test]
 fn all_unknown_names_are_told_at_once() {
     let text = "import \"a\" as a;\nfn build(ctx) { print(one); parallel([1], |x| x + two); \
@@ -486,7 +486,8 @@ fn secrets_and_free_texts_stay_out_of_commands() {
     nothing("fn build(ctx) { sh(`echo ${q(ctx.subject)} ${ctx.branch}`); sh([ctx.author]); }");
 }
 
-/// Whoever waits for a person has done nothing, and has nothing to do.
+/// A deployment that waits has had no effect, and deferred functions have nothing to clean
+/// up.
 #[test]
 fn nothing_runs_before_an_approval() {
     let deploy = |body: &str| format!("fn build() {{ sh(\"b\"); }}\nfn deploy(ctx) {{ {body} }}");
@@ -519,7 +520,7 @@ fn nothing_runs_before_an_approval() {
     }
 }
 
-/// Waiting runs nothing that is deferred; a refusal does.
+/// Deferred functions do not run while a deployment waits, but they run after a refusal.
 #[test]
 fn what_is_deferred_before_an_approval_is_told_of() {
     let found = warnings("fn build() { } fn deploy() { defer(|| sh(\"a\")); approve(\"?\"); }");
@@ -539,7 +540,8 @@ fn only_what_deploy_calls_can_ask_for_an_approval() {
     nothing("fn test() { ask(); } fn deploy() { ask(); } fn ask() { approve(\"?\"); }");
 }
 
-/// A task ends with `return`, and an approval that one task waits for would not hold the others.
+/// A task ends with `return`. An approval that one task waits for would not stop the
+/// others.
 #[test]
 fn tasks_and_what_is_deferred_cannot_skip_or_ask() {
     for (body, column, words) in [
@@ -653,7 +655,7 @@ fn what_cannot_be_loaded_is_the_only_finding() {
     whole("import \"no\" as no; fn build() { shh() }", 1, 1, "cannot import `no.rhai`");
 }
 
-/// A script that is long on purpose is judged in time that grows with its length.
+/// Checking a very long script takes time proportional to its length.
 #[test]
 fn long_and_hostile_scripts_end_soon() {
     let repeated = |text: &str| text.repeat(100_000 / text.len());
@@ -670,7 +672,7 @@ fn long_and_hostile_scripts_end_soon() {
     assert_eq!(found(&deep), [""; 0]);
 }
 
-/// Whatever the text, there is an answer.
+/// Every text gets an answer.
 #[test]
 fn damaged_scripts_never_panic() {
     let text = "import \"ci/go\" as golang;\nconst SECRETS = [\"A\"];\nfn build(ctx) {\n  let l = [];\n  \
@@ -685,7 +687,7 @@ fn damaged_scripts_never_panic() {
     }
 }
 
-/// What is found in the file of tests `x`, without the place of what is in it.
+/// Returns the findings in the file of tests `x`, without their excerpts.
 fn found_in_tests(text: &str) -> Vec<String> {
     let notify = HostFunction::new("notify", 0..=0, Effect::External, "", |_| Ok(Value::Null));
     let functions = [notify.unwrap()];

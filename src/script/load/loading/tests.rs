@@ -39,19 +39,19 @@ fn phases_are_functions_by_name_and_arity() {
     let script = script.unwrap();
     let steps: Vec<_> = script.pipeline().steps().map(|step| step.name.to_string()).collect();
     assert_eq!(steps, ["build", "test", "deploy"]);
-    assert!(script.pipeline().deploy().is_some() && script.phase("x").is_none());
-    assert!(script.phase("build").unwrap().takes_context);
-    assert!(!script.phase("test").unwrap().takes_context);
+    assert!(script.pipeline().deploy().is_some() && script.step("x").is_none());
+    assert!(script.step("build").unwrap().takes_context);
+    assert!(!script.step("test").unwrap().takes_context);
     assert_eq!(script.timeout, TIMEOUT);
 }
 
 #[test]
 fn only_imports_constants_and_functions_stand_at_the_top() {
-    let phase = "\nfn build() {}";
+    let step = "\nfn build() {}";
     for good in
         ["const A = 1;", "const A = [1, #{ a: \"x\" }, -1, 2 + 3];", ";", "export const B = 2;"]
     {
-        assert!(load(&format!("{good}{phase}"), &[]).is_ok(), "{good}");
+        assert!(load(&format!("{good}{step}"), &[]).is_ok(), "{good}");
     }
     for (bad, expected) in [
         ("let a = 1;", ".tinyci.rhai:1:1: `let` cannot"),
@@ -62,7 +62,7 @@ fn only_imports_constants_and_functions_stand_at_the_top() {
         ("for i in 0..9 { }", "outside of functions only"),
         ("try { } catch { }", "outside of functions only"),
     ] {
-        let text = error(&format!("{bad}{phase}"));
+        let text = error(&format!("{bad}{step}"));
         assert!(text.contains(expected), "{bad}: {text}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tags in the texts that commands are: whether anything could fill them in.
+//! Checks the commands of a script: its placeholders, and failures that the shell ignores.
 
 use std::cell::OnceCell;
 
@@ -23,41 +23,41 @@ use crate::{
     script::syntax::literals::placeholder_at,
 };
 
-/// Judges tags. An engine is made for them only where there are any.
-pub(super) struct Tags<'a> {
+/// Checks placeholders. The engine for that is created only if there are any.
+pub(super) struct PlaceholderChecker<'a> {
     functions: &'a [HostFunction],
     own: &'a Vars,
-    judge: OnceCell<ExpressionValidator<'a>>,
+    validator: OnceCell<ExpressionValidator<'a>>,
 }
 
-impl<'a> Tags<'a> {
-    /// `own` are the variables of the embedding program.
+impl<'a> PlaceholderChecker<'a> {
+    /// `own` contains the variables of the embedding program.
     pub(super) fn new(functions: &'a [HostFunction], own: &'a Vars) -> Self {
-        Self { functions, own, judge: OnceCell::new() }
+        Self { functions, own, validator: OnceCell::new() }
     }
 
-    /// What is wrong with a text that a step runs, or any step where none is named.
+    /// Returns the errors of a command that this step runs, or any step if it is `None`.
     fn faults(&self, text: &str, step: Option<StepName>) -> Vec<String> {
-        let names = Vars::in_tags_of(step, self.own);
-        let judge = self.judge.get_or_init(|| ExpressionValidator::new(self.functions));
-        let given = |expression: &str| judge.check(expression, &names).map(|()| "x".to_owned());
+        let names = Vars::for_step(step, self.own);
+        let validator = self.validator.get_or_init(|| ExpressionValidator::new(self.functions));
+        let given = |expression: &str| validator.check(expression, &names).map(|()| "x".to_owned());
         let template = Template::new(text, Position::new(1, 1));
         let faults = faults_of(&template, &names, &given);
         faults.into_iter().map(|fault| fault.message).collect()
     }
 }
 
-/// The step that alone runs what stands in this body: that of the phase it is, or is a closure of,
-/// if no other function calls that. `phases` says whether functions of the file can be phases.
-fn only_step(body: &Body<'_>, file: &File<'_>, phases: bool) -> Option<StepName> {
-    let step = body.written_in.filter(|_| phases)?.parse().ok()?;
+/// Returns the only step that runs this body. The body is the step's function or a closure in it,
+/// and no other function calls the step.
+fn only_step(body: &Body<'_>, file: &File<'_>, is_pipeline: bool) -> Option<StepName> {
+    let step = body.written_in.filter(|_| is_pipeline)?.parse().ok()?;
     let called = names::called(file);
     body.written_in.is_some_and(|name| !called.contains(name)).then_some(step)
 }
 
-/// Warns of every placeholder that begins in a literal and does not end in it: what fills it in looks
-/// at literals, so that it is none. One that is all of a command is an error.
-fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
+/// Warns of placeholders that begin in a literal but do not end in it, because only complete ones
+/// are filled in. If such a literal is a whole command, another check reports an error.
+fn warn_of_broken_placeholders(body: &Body<'_>, findings: &mut Findings<'_>) {
     body.each_node(&mut |path| {
         let [around @ .., ASTNode::Expr(Expr::StringConstant(text, at))] = path else { return };
         let is_command = match around.last() {
@@ -76,37 +76,41 @@ fn judge_broken(body: &Body<'_>, findings: &mut Findings<'_>) {
     });
 }
 
-/// True if a text has a placeholder that it does not close.
+/// Returns true if a string contains an unclosed placeholder.
 fn opens_placeholder(text: &str) -> bool {
     let begins = text.match_indices("<%=").map(|(at, _)| at);
     begins.into_iter().any(|at| placeholder_at(text, at).is_none())
 }
 
-pub(super) fn judge(
+pub(super) fn check(
     body: &Body<'_>,
-    (file, phases): (&File<'_>, bool),
-    tags: &Tags<'_>,
+    file: &File<'_>,
+    is_pipeline: bool,
+    placeholders: &PlaceholderChecker<'_>,
     findings: &mut Findings<'_>,
 ) {
-    judge_broken(body, findings);
+    warn_of_broken_placeholders(body, findings);
     let step = OnceCell::new();
     body.each_node(&mut |path| match path.last() {
         Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _)))
             if matches!(&*call.name, "sh" | "try_sh" | "capture") && !call.is_qualified() =>
         {
             goes_on_after_failure(call, findings);
-            // A text with `${…}` in it is known only when it runs.
+            // A string with `${…}` is known only at run time.
             let Some(Expr::StringConstant(text, at)) = call.args.first() else { return };
             if text.contains("<%") && !findings.is_full() {
-                let step = *step.get_or_init(|| only_step(body, file, phases));
-                tags.faults(text, step).into_iter().for_each(|fault| findings.add(*at, fault));
+                let step = *step.get_or_init(|| only_step(body, file, is_pipeline));
+                placeholders
+                    .faults(text, step)
+                    .into_iter()
+                    .for_each(|fault| findings.add(*at, fault));
             }
         }
         _ => {}
     });
 }
 
-/// A text of several lines that goes on after a command that failed.
+/// Warns of a command of several lines that goes on after a failure.
 fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
     let Some(given) = call.args.first() else { return };
     let text = match given {
@@ -120,13 +124,8 @@ fn goes_on_after_failure(call: &FnCallExpr, findings: &mut Findings<'_>) {
         }
         _ => return,
     };
-    if let Some(lost) = shell_text::lost_failure(&text) {
-        let name = &call.name;
-        let shown = lost.replace(UNKNOWN, "…");
-        let message = format!(
-            "if `{shown}` fails, the shell still runs the next line and the failure is lost; write \
-             `set -e` as the first line, or call `{name}` for each command"
-        );
+    if let Some(message) = shell_text::lost_failure_warning(&text) {
+        let message = format!("{message}, or call `{}` for each command", call.name);
         findings.warn(given.position(), message);
     }
 }

@@ -1,7 +1,7 @@
 //! [`PendingRequest`]: a request between the worker that waits for the answer and the host program.
 //!
-//! It is answered once. Both sides can leave it: the worker when it is canceled or its time limit is
-//! over, the host program when it frees the request. The other side then gets an error.
+//! It is answered once. Both sides can leave it: the worker when it is canceled or its time limit
+//! is over, the host program when it frees the request. The other side then gets an error.
 
 use std::{
     collections::VecDeque,
@@ -100,7 +100,7 @@ impl PendingRequest {
             }
             if let Some(answer) = state.answer.take() {
                 state.left = true;
-                return settled(answer);
+                return into_result(answer);
             }
             // Checked first: a host program that notices it may free the request unanswered.
             if self.is_over() {
@@ -178,7 +178,7 @@ impl PendingRequest {
 }
 
 /// Turns a refusal and an abort into errors of their own kinds.
-fn settled(answer: Answer) -> Result<Answer, Error> {
+fn into_result(answer: Answer) -> Result<Answer, Error> {
     let (kind, message, code) = match answer {
         Answer::Failed { message, code } => (ErrorKind::HostAbort, message, code),
         Answer::Aborted { message, code } => (ErrorKind::HostFault, message, code),

@@ -6,6 +6,7 @@ use super::{call::Call, context::globs_of};
 use crate::{
     rules::glob::{PathGlobs, path_of_text},
     script::{
+        language::{limits::STRING_BYTES_MAX, strings},
         session::secrets,
         values::{
             kind::{kind, plain_text},
@@ -51,8 +52,18 @@ fn joined(list: &Dynamic, separator: &Dynamic) -> Result<String, Thrown> {
     let items = list
         .read_lock::<Array>()
         .ok_or_else(|| throw(format!("`join` takes an array as its items, not {}", kind(&list))))?;
-    let texts: Result<Vec<String>, Thrown> = items.iter().map(item).collect();
-    Ok(texts?.join(&separator))
+    let (mut joined, mut is_first) = (String::new(), true);
+    for value in items.iter() {
+        if !is_first {
+            joined.push_str(&separator);
+        }
+        is_first = false;
+        joined.push_str(&item(value)?);
+        if joined.len() > STRING_BYTES_MAX {
+            return Err(strings::too_long());
+        }
+    }
+    Ok(joined)
 }
 
 /// Converts one element to a string.
