@@ -18,6 +18,7 @@ use crate::{
     process::{
         child::{Child, State},
         escapees::Escapees,
+        orphans,
     },
 };
 
@@ -31,6 +32,9 @@ const KILL_TIME_MAX: Duration = Duration::from_secs(5);
 /// The number of background processes that may keep the command's output open while their number
 /// grows. Daemons start fewer workers, or stop starting them.
 const LEFT_BEHIND_MAX: usize = 64;
+
+/// The interval at which ended orphans are reaped, if this process adopts any.
+const REAP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A group whose size does not grow in this time has stopped growing.
 const GROWTH_INTERVAL: Duration = Duration::from_millis(100);
@@ -56,7 +60,12 @@ impl Watchdog<'_> {
 
     /// Waits until the command has ended or this has ended it, and returns the exit.
     pub(super) fn follow(&self) -> Result<Exit, Error> {
+        let mut reaped = Instant::now();
         loop {
+            if reaped.elapsed() >= REAP_INTERVAL {
+                orphans::reap();
+                reaped = Instant::now();
+            }
             match self.child.wait(self.until_next_check()) {
                 State::Ended(exit) => return Ok(exit),
                 State::Lost => return Err(status_lost()),

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{record::LeftOutJson, version::VERSION};
+use super::{
+    record::{LeftOutJson, json},
+    version::VERSION,
+};
 use crate::model::{
     dry_run::{Action, Assumption, DryRun, StepDryRun},
     outcome::Outcome,
@@ -32,9 +35,7 @@ impl DryRun {
     /// # Ok::<(), tinyci::Error>(())
     /// ```
     pub fn to_json(&self) -> String {
-        let json = Versioned { v: VERSION, dry_run: DryRunJson::of(self) };
-        // Serialization cannot fail: the types contain only strings, numbers and arrays.
-        serde_json::to_string(&json).unwrap_or_default()
+        json(&Versioned { v: VERSION, dry_run: DryRunJson::of(self) })
     }
 }
 

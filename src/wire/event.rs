@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     deployment::DeploymentJson,
-    record::{CommitJson, JobJson, RecordJson, StepJson, Time, hex_unless_utf8},
+    record::{CommitJson, JobJson, RecordJson, StepJson, Time, hex_unless_utf8, json},
     version::VERSION,
 };
 use crate::model::{
@@ -31,9 +31,8 @@ impl Event {
     /// - `deploy_started` and `deploy_finished`: `deployment`;
     /// - `finished`: `outcome`.
     pub fn to_json(&self) -> String {
-        let json = EventJson::of(self);
-        // Serialization cannot fail: the types contain only strings, numbers and arrays.
-        serde_json::to_string(&json).unwrap_or_default()
+        let event = EventJson::of(self);
+        json(&event)
     }
 }
 

@@ -68,7 +68,7 @@ impl Stage {
         let mut amend = self.server.client.command();
         amend.args(["-c", "gpg.format=ssh", "-c"]);
         amend.arg(format!("user.signingKey={}", key.display()));
-        amend.args(["commit", "-q", "--amend", "--no-edit", "-S"]);
+        amend.args(["commit", "-q", "--allow-empty", "--amend", "--no-edit", "-S"]);
         succeed("git commit", &amend.output().unwrap());
         let signed = self.server.client.git(&["rev-parse", "HEAD"]);
         assert_ne!(signed, id);
