@@ -30,7 +30,7 @@ impl Repo {
     /// [`Io`](ErrorKind::Io) if it cannot be written.
     pub(crate) fn write_state(&self, name: &str, text: &[u8]) -> Result<(), Error> {
         let (sharing, dir) = (self.sharing()?, self.common_dir().join(state::DIR));
-        let written = sharing.create_dir_all(&dir).and_then(|()| {
+        let written = sharing.create_dir_below(self.common_dir(), &dir).and_then(|()| {
             let mut file = sharing.new_file_in(&dir, &format!("{name}."))?;
             file.write_all(text)?;
             Ok(file.persist(dir.join(name)).map(drop)?)

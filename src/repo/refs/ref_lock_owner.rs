@@ -55,7 +55,7 @@ impl RefLockOwner {
     /// Waits for the lock, then removes the lock file of a killed writer.
     fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
         let dir = common_dir.join(state::DIR);
-        let made = sharing.create_dir_all(&dir);
+        let made = sharing.create_dir_below(common_dir, &dir);
         made.map_err(|source| Error::io("create", &dir, source))?;
         let path = dir.join(state::INTENT);
         let file = OpenOptions::new()
