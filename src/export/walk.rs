@@ -9,6 +9,8 @@ use std::{
     vec,
 };
 
+use rustix::io::Errno;
+
 use super::checkout::{ExportOptions, Exported};
 use crate::{
     export::{
@@ -321,21 +323,29 @@ impl<'a> Walk<'a> {
     /// Creates an error for an entry that must not be written. `what` is the end of the sentence.
     fn refused(&self, what: &str) -> Error {
         let message = format!("cannot export {}: `{}` {what}", self.commit, show(&self.path));
-        Error::new(ErrorKind::Git, message)
+        Error::new(ErrorKind::Git, message).with_commit_at_fault()
     }
 
     /// Creates an error for git data of the current path that cannot be read.
     fn unreadable(&self, error: &Error) -> Error {
         let path = if self.path.is_empty() { "/".to_owned() } else { show(&self.path) };
         let message = format!("cannot export `{path}` of {}: {}", self.commit, error.report());
-        Error::new(ErrorKind::Git, message)
+        let said = Error::new(ErrorKind::Git, message);
+        if error.is_fault_of_commit() { said.with_commit_at_fault() } else { said }
     }
 
     /// Creates an error of the file system for the current path. If a file already exists, the tree
     /// has two entries with this name, because the target was empty.
     fn unwritable(&self, what: &str, error: io::Error) -> Error {
-        if error.kind() == io::ErrorKind::AlreadyExists {
-            return self.refused("has the same name as another entry on this file system");
+        match Errno::from_io_error(&error) {
+            Some(Errno::EXIST) => {
+                return self.refused("has the same name as another entry on this file system");
+            }
+            Some(Errno::NAMETOOLONG) => {
+                return self.refused("is longer than this file system allows");
+            }
+            Some(Errno::ILSEQ) => return self.refused("has a name that this file system refuses"),
+            _ => {}
         }
         let path: PathBuf = self.target.join(OsStr::from_bytes(&self.path));
         Error::io(what, &path, error)

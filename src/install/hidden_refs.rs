@@ -12,7 +12,7 @@ use crate::{
         stored_names::{families, refs, state},
     },
     repo::{HIDE_REFS, READ, Repo, Writer, is_believed, is_ref_name},
-    util::suggestion::hinted,
+    util::{state_file, suggestion::hinted},
 };
 
 /// The file of the state that says which lines of git's configuration an install added.
@@ -146,7 +146,7 @@ struct Lines<'a> {
 impl<'a> Lines<'a> {
     fn read(repo: &'a Repo) -> Result<Self, Error> {
         let path = memory(repo);
-        let text = match fs::read_to_string(&path) {
+        let text = match state_file::read_text(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             read => read.map_err(|source| Error::io("read", &path, source))?,
         };

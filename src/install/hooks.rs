@@ -13,10 +13,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::util::state_file;
 use crate::{
     install::block::{block, is_gem_hook, is_new_script, new_script, with_block, without_block},
     model::error::{Error, ErrorKind},
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
 };
 
 /// The file name under which the hook of TinyCI 0.5 is kept until an uninstall.
@@ -101,7 +102,7 @@ pub(crate) fn install(hooks_dir: &Path, options: &HookOptions) -> Result<Install
 
 /// Returns true if a hook of this directory calls tinyci. An unreadable hook does not count.
 pub(super) fn is_installed(hooks_dir: &Path) -> bool {
-    let script = fs::read(hooks_dir.join("post-receive")).unwrap_or_default();
+    let script = state_file::read_foreign(&hooks_dir.join("post-receive")).unwrap_or_default();
     matches!(without_block(&script), Ok(Some(_)))
 }
 
@@ -148,7 +149,7 @@ impl Hook {
         if !metadata.is_file() {
             return Ok(Some(Hook::Other("is not a regular file")));
         }
-        let text = fs::read(path).map_err(failed)?;
+        let text = state_file::read_foreign(path).map_err(failed)?;
         Ok(Some(Hook::Script { text, metadata }))
     }
 
@@ -184,8 +185,8 @@ fn refusal(path: &Path, reason: &str) -> Error {
 fn hook_path(hooks_dir: &Path) -> PathBuf {
     let (hook, hooks) = (hooks_dir.join("post-receive"), hooks_dir.join("post-receive.d"));
     let name = b"post-receive.d";
-    let delegates =
-        fs::read(&hook).is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
+    let delegates = state_file::read_foreign(&hook)
+        .is_ok_and(|text| text.windows(name.len()).any(|part| part == name));
     if hooks.is_dir() && delegates { hooks.join("tinyci") } else { hook }
 }
 
@@ -222,9 +223,8 @@ fn real_path(path: &Path) -> PathBuf {
 fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), Error> {
     let failed = |source| Error::io("write the hook", path, source);
     let dir = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".post-receive-").permissions(fs::Permissions::from_mode(0o777));
-    let mut file = builder.tempfile_in(dir).map_err(failed)?;
+    unfinished::remove_abandoned(dir);
+    let mut file = unfinished::create(dir, 0o777).map_err(failed)?;
     file.write_all(text).map_err(failed)?;
     if let Some(before) = before {
         // Only root can change the owner. For others, the owner is already right, or the change is
@@ -232,8 +232,8 @@ fn write(path: &Path, text: &[u8], before: Option<&fs::Metadata>) -> Result<(), 
         let _ = fchown(file.as_file(), Some(before.uid()), Some(before.gid()));
         file.as_file().set_permissions(before.permissions()).map_err(failed)?;
     }
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    // Always flush: half a hook would fail every push, and hooks are written rarely.
+    Flush::default().persist(file, path).map_err(failed)
 }
 
 /// Renames the `post-update` hook, if it is exactly that of TinyCI 0.5.

@@ -6,6 +6,7 @@
 use std::{fs, io, path::PathBuf};
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{model::error::Error, repo::Repo};
 
 const KEY: &str = "receive.advertisePushOptions";
@@ -38,7 +39,7 @@ pub(super) fn advertise(repo: &Repo) -> Result<(bool, Option<&'static str>), Err
 /// Undoes [`advertise`]. Returns true if there was something to undo.
 pub(super) fn withdraw(repo: &Repo) -> Result<bool, Error> {
     let path = state_path(repo);
-    match fs::read(&path) {
+    match state_file::read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         read => read.map_err(|source| Error::io("read", &path, source))?,
     };

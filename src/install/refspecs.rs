@@ -6,6 +6,7 @@
 use std::{fs, io, path::PathBuf};
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::error::Error,
     repo::{OverwritingRefspec, Repo},
@@ -81,7 +82,7 @@ fn unprotected(overwriting: &OverwritingRefspec, git: Option<(u32, u32)>) -> Str
 /// Removes the lines that [`protect`] added. Returns a note for each.
 pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
     let path = state_path(repo);
-    let text = match fs::read_to_string(&path) {
+    let text = match state_file::read_text(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         read => read.map_err(|source| Error::io("read", &path, source))?,
     };
@@ -99,7 +100,7 @@ pub(crate) fn unprotect(repo: &Repo) -> Result<Vec<String>, Error> {
 /// line and ignores the record.
 fn record_line(repo: &Repo, key: &str, value: &str) -> Result<(), Error> {
     let path = state_path(repo);
-    let mut text = fs::read_to_string(&path).unwrap_or_default();
+    let mut text = state_file::read_text(&path).unwrap_or_default();
     text.push_str(&format!("{key}\t{value}\n"));
     repo.write_state(STATE_FILE, text.as_bytes())
 }

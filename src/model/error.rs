@@ -96,6 +96,7 @@ struct Inner {
     position: Option<Position>,
     excerpt: Option<String>,
     hint: Option<String>,
+    is_of_commit: bool,
     #[cfg(feature = "capi")]
     host_code: i32,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -124,6 +125,7 @@ impl Error {
                 position,
                 excerpt,
                 hint,
+                is_of_commit: false,
                 #[cfg(feature = "capi")]
                 host_code: 0,
                 source,
@@ -191,6 +193,20 @@ impl Error {
         self.inner.hint = None;
         self.inner.source = None;
         self
+    }
+
+    /// The same error as one that the commit's own contents cause, here and in every other clone.
+    #[must_use]
+    pub(crate) fn with_commit_at_fault(mut self) -> Self {
+        self.inner.is_of_commit = true;
+        self
+    }
+
+    /// Whether the commit itself is at fault: its config or its tree. Then the commit fails. Any other
+    /// error leaves it without a verdict.
+    pub(crate) fn is_fault_of_commit(&self) -> bool {
+        let of_config = [ErrorKind::Config, ErrorKind::Interpolate, ErrorKind::Script];
+        self.inner.is_of_commit || of_config.contains(&self.kind())
     }
 
     /// Returns true if the embedding program itself failed, so that the commit is not to blame.

@@ -67,8 +67,10 @@ pub(crate) mod state {
     pub(crate) const TESTED_TIPS: &str = "tested-tips";
     /// The values of tinyci's refs at the last check.
     pub(crate) const REFS: &str = "refs";
-    /// The ref that is being moved.
+    /// The file that each writer locks to move a ref or change the configuration.
     pub(crate) const INTENT: &str = "intent";
+    /// The directory of new files that are about to replace files of git.
+    pub(crate) const LOCKING: &str = "locking";
     /// The repository's id.
     pub(crate) const ID: &str = "id";
     /// What `install` changed in git's configuration.

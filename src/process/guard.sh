@@ -42,14 +42,18 @@ done
 
 # A command that started, but whose group was never added, is found by its environment.
 
-# Sets `process` and `group` to the pid and the group of the process with this name in /proc.
+# Sets `process`, `state`, `led`, `session`, `start` and `size` for the process with this name in
+# /proc. `led` is its process group and `start` its start time. `size` is 0 if it has no memory.
 identify() {
-    process= group=
+    process= state= led= session= start= size=
     read -r stat <"/proc/$1/stat" || return
     process=${stat%% *}
-    # After the name, which may contain any characters: state, parent, group.
+    # After the name, which may contain any characters: state, parent, group, session, and more.
     set -- ${stat##*') '}
-    group=$3
+    state=$1 led=$3 session=$4
+    [ "$#" -gt 20 ] || return
+    shift 19
+    start=$1 size=$2
 }
 
 # Succeeds if the process $1 was started with $2 in its environment. `read` drops NULs.
@@ -62,12 +66,41 @@ carries() {
     return 1
 }
 
+# Succeeds if the last identified process has just started and has no environment yet. The kernel
+# sets the environment up a moment after it has closed the files that were shared with the engine.
+begins() {
+    [ "$process" = "$session" ] && [ "$size" != 0 ] && [ "$start" -ge "$begin" ] || return 1
+    IFS= read -r text <"/proc/$process/environ"
+    [ -z "$text" ]
+}
+
+# Succeeds if a process of the group $1 still runs. In a container without a proper init, killed
+# processes are never reaped, and `kill` finds zombies too.
+acts() {
+    kill -s KILL -- "-$1" || return 1
+    [ "$proc" ] || return 0
+    for entry in /proc/[0-9]*; do
+        identify "${entry#/proc/}"
+        [ "$led" = "$1" ] || continue
+        case $state in
+        Z | X | x)
+            # The first thread of a process can end before the others.
+            set -- "$1" "$entry"/task/*
+            [ "$#" -gt 2 ] && return 0
+            ;;
+        *) return 0 ;;
+        esac
+    done
+    return 1
+}
+
 # Without /proc, or if it is that of another PID namespace, commands cannot be found.
 identify self
-[ "$process" = "$$" ] || begun=' ' running=' '
+begin=$start
+if [ "$process" = "$$" ]; then proc=yes; else proc= begun=' ' running=' '; fi
 
-# What left the group of a command that runs, until nobody is found anymore: `setsid` is known by the
-# environment too. One that overwrites its environment is not found.
+# Kills the processes that left a command's group, for example with `setsid`, until none is found.
+# They are found by their environment, so one that overwrites its environment is not found.
 rounds=0
 found=$running
 while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
@@ -83,29 +116,31 @@ while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
 done
 
 # No command is between fork and exec now, because it would then share this input with its engine.
-# But the kernel may not have set up its environment yet, so this searches several times.
+# If a command is not found and no process is starting now, the command never started.
 rounds=0
 while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     [ "$rounds" -eq 0 ] || sleep 0.05 || sleep 1
     rounds=$((rounds + 1))
     missing=$begun
+    undecided=
     for entry in /proc/[0-9]*; do
         identify "${entry#/proc/}"
         for mark in $begun; do
             carries "$process" "$mark" || continue
-            kill -s KILL -- "-$group"
-            groups="$groups$group "
+            kill -s KILL -- "-$led"
+            groups="$groups$led "
             without "$missing" "$mark" && missing=$rest
         done
+        ! begins || undecided=yes
     done
     begun=$missing
+    [ "$undecided" ] || break
 done
 
-# The wait for killed processes has a limit: in a container without a proper init, they are never
-# reaped, and `kill` finds zombies too.
+# The wait for killed processes has a limit, because one that waits for a broken disk does not end.
 rounds=0
 for group in $groups; do
-    while kill -s KILL -- "-$group" && [ "$rounds" -lt 40 ]; do
+    while acts "$group" && [ "$rounds" -lt 40 ]; do
         rounds=$((rounds + 1))
         sleep 0.05 || sleep 1
     done

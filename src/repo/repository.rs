@@ -5,12 +5,16 @@ use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
 };
+use git2::ErrorClass;
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     path::{Path, PathBuf},
 };
+
+/// Objects that no ref needs yet.
+pub(in crate::repo) type NewObjects = BTreeMap<git2::Oid, (git2::ObjectType, Vec<u8>)>;
 
 /// An open repository. It is `Send` but not `Sync`: every run and every worker opens its own.
 pub(crate) struct Repo {
@@ -20,6 +24,10 @@ pub(crate) struct Repo {
     pub(super) bare: bool,
     /// The commits without a ref that were checked: true if all objects that they need exist.
     pub(super) complete_tips: RefCell<HashMap<git2::Oid, bool>>,
+    /// The commits of tinyci's refs that were checked: true if all their objects can be read.
+    pub(super) readable: RefCell<HashMap<git2::Oid, bool>>,
+    /// The objects that were made but not written yet.
+    pub(super) new_objects: RefCell<NewObjects>,
 }
 
 impl Repo {
@@ -42,7 +50,21 @@ impl Repo {
         &self.common_dir
     }
 
-    /// Returns true if the repository has no main working tree.
+    /// Returns true if objects may be missing that a remote has: no damage, and libgit2 does not fetch them.
+    pub(crate) fn is_partial_clone(&self) -> bool {
+        let config = self.git.config();
+        config.is_ok_and(|config| config.get_bytes("extensions.partialclone").is_ok())
+    }
+
+    /// An error of libgit2 about an object that this repository should have.
+    pub(super) fn object_error(&self, what: &str, source: git2::Error) -> Error {
+        match source.code() {
+            git2::ErrorCode::NotFound if self.is_partial_clone() => not_fetched(what),
+            _ => git_error(format!("{what} is missing or broken"), source),
+        }
+    }
+
+    /// Whether the repository has no main working tree.
     pub(crate) fn is_bare(&self) -> bool {
         self.bare
     }
@@ -55,12 +77,28 @@ impl fmt::Display for Repo {
     }
 }
 
-/// The hint for objects that are missing or broken.
+/// The hint for objects that are there and are not what they should be.
 pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
 
-/// Converts an error of git2.
+/// The hint for objects that are missing or broken. `git fetch` stops at a damaged loose object, so
+/// its file must be removed first.
+const REFETCH: &str = "`git fsck` shows what is damaged; remove a damaged loose object, then `git \
+                       fetch --refetch` gets it from a clone that has it";
+
+/// Converts an error of git2. The error of an object that could not be read gets a hint.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
-    Error::new(ErrorKind::Git, what).with_source(source.message().to_owned())
+    let error = Error::new(ErrorKind::Git, what).with_source(source.message().to_owned());
+    match source.class() {
+        ErrorClass::Odb | ErrorClass::Zlib => error.with_hint(REFETCH),
+        _ => error,
+    }
+}
+
+/// The error of an object that a partial clone leaves with its remote. libgit2 does not fetch it.
+pub(super) fn not_fetched(what: &str) -> Error {
+    let message = format!("{what} is not in this partial clone");
+    let hint = "`git fetch --refetch --no-filter` gets what is missing";
+    Error::new(ErrorKind::Git, message).with_hint(hint)
 }
 
 /// Adds git2's message to an error, unless git2 only reports that something was not found.

@@ -32,6 +32,8 @@ impl TestRepo {
         std::fs::create_dir(&path).expect("a directory for the repository");
         let repo = Self { dir, path, clock: AtomicI64::new(1_500_000_000) };
         repo.git(args);
+        // Flushes would take most of the time of the tests.
+        repo.git(&["config", "core.fsync", "none"]);
         repo
     }
 

@@ -1,7 +1,7 @@
 //! Versions in the first line of text files, such as `tinyci refs 1`.
 
+use crate::util::state_file;
 use std::{
-    fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
 };
@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: u64 = 1024;
 /// Returns true if the file has the same header with a higher version number. A newer tinyci wrote
 /// it then, and this one leaves the file unchanged.
 pub(crate) fn is_newer_file(path: &Path, header: &str) -> bool {
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = state_file::open(path) else { return false };
     let mut line = String::new();
     let read = BufReader::new(file.take(LINE_BYTES_MAX)).read_line(&mut line);
     read.is_ok() && is_newer(line.trim_end(), header)

@@ -7,7 +7,7 @@
 use std::{
     fs,
     io::{self, ErrorKind},
-    os::{fd::AsFd, unix::fs::PermissionsExt},
+    os::fd::AsFd,
     path::Path,
 };
 
@@ -16,6 +16,8 @@ use rustix::{
     io::Errno,
 };
 use tempfile::NamedTempFile;
+
+use crate::util::unfinished;
 
 /// The permissions that git grants for `group` and for `all`.
 const GROUP: u32 = 0o660;
@@ -115,10 +117,8 @@ impl Sharing {
     /// # Errors
     ///
     /// Fails if the file cannot be created or its mode cannot be changed.
-    pub(crate) fn new_file_in(self, dir: &Path, prefix: &str) -> io::Result<NamedTempFile> {
-        let as_umask_allows = fs::Permissions::from_mode(0o666);
-        let mut builder = tempfile::Builder::new();
-        let file = builder.prefix(prefix).permissions(as_umask_allows).tempfile_in(dir)?;
+    pub(crate) fn new_file_in(self, dir: &Path) -> io::Result<NamedTempFile> {
+        let file = unfinished::create(dir, 0o666)?;
         self.adjust_open(file.as_file())?;
         Ok(file)
     }
@@ -210,6 +210,8 @@ fn parse_bool(text: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use std::process::Command;
 
     use super::*;

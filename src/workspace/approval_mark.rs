@@ -8,9 +8,9 @@
 //! can rename each other's files there, but not write them.
 
 use std::{
-    fs::{self, File, Permissions},
+    fs::Permissions,
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +20,7 @@ use crate::model::{
     error::{Error, ErrorKind},
     stored_names::state,
 };
+use crate::util::{state_file, unfinished};
 
 /// The mode of a mark. All accounts can read it, because a deploying account reads the marks of
 /// others. Only its owner can write it, even in a shared repository.
@@ -37,18 +38,17 @@ impl Workspace {
     pub(crate) fn mark_approval(&self, approval: CommitId) -> Result<(), Error> {
         self.prepare_state()?;
         let path = self.mark_path(approval);
-        let write = |mut file: File| {
+        let dir = path.parent().unwrap_or(&path);
+        let write = || {
+            // Half a mark is invalid, and would prevent the next one.
+            let mut file = unfinished::create(dir, MODE)?;
             file.write_all(&text_of(approval))?;
-            file.set_permissions(Permissions::from_mode(MODE))
+            file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+            self.flush().state(file.as_file())?;
+            file.persist_noclobber(&path)?;
+            self.flush().state_dir(dir)
         };
-        let made = File::options().write(true).create_new(true).mode(MODE).open(&path);
-        let written = made.and_then(|file| {
-            write(file).inspect_err(|_| {
-                // Half a mark is invalid, and would prevent the next one.
-                let _ = fs::remove_file(&path);
-            })
-        });
-        written.map_err(|source| Error::io("write", &path, source))
+        write().map_err(|source: io::Error| Error::io("write", &path, source))
     }
 
     /// Returns the uid of the account that gave this approval here, or `None` if it was given
@@ -60,9 +60,7 @@ impl Workspace {
     pub(crate) fn approval_account(&self, approval: CommitId) -> Result<Option<u32>, Error> {
         let path = self.mark_path(approval);
         let failed = |source| Error::io("read", &path, source);
-        let no_follow = rustix::fs::OFlags::NOFOLLOW.union(rustix::fs::OFlags::NONBLOCK);
-        let flags = i32::try_from(no_follow.bits()).unwrap_or_default();
-        let file = match File::options().read(true).custom_flags(flags).open(&path) {
+        let file = match state_file::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(failed)?,
         };
@@ -96,7 +94,7 @@ fn text_of(approval: CommitId) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::{fs, os::unix::fs::symlink};
 
     use super::*;
     use crate::testing::TestRepo;
@@ -140,8 +138,11 @@ mod tests {
         let workspace = Workspace::new(repo.path(), None, repo.path());
         let id = CommitId::from_bytes([7; 20]);
         workspace.mark_approval(id).unwrap();
+        let path = workspace.mark_path(id);
+        // The other account can write to the directory of a shared repository.
+        fs::set_permissions(path.parent().unwrap(), Permissions::from_mode(0o775)).unwrap();
         // Only root can give a file to another account.
-        if std::os::unix::fs::chown(workspace.mark_path(id), Some(12345), None).is_ok() {
+        if std::os::unix::fs::chown(&path, Some(12345), None).is_ok() {
             assert_eq!(workspace.approval_account(id).unwrap(), Some(12345));
         }
     }

@@ -18,6 +18,7 @@ use crate::model::{
     cancel::CancelToken,
     error::{Error, ErrorKind},
 };
+use crate::util::state_file;
 
 /// The number of bytes of a file that are in memory at a time.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -114,7 +115,7 @@ impl ArtifactWriter {
     fn open_dir<'a>(&self, artifact: &'a Artifact) -> io::Result<(OwnedFd, &'a str)> {
         std::fs::create_dir_all(&self.dir)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut dir = OwnedFd::from(File::open(&self.dir)?);
+        let mut dir = OwnedFd::from(state_file::open_dir(&self.dir)?);
         let (above, name) = artifact.path.rsplit_once('/').unwrap_or(("", &artifact.path));
         for part in above.split('/').filter(|part| !part.is_empty()) {
             match mkdirat(&dir, part, Mode::from_raw_mode(0o777)) {

@@ -16,6 +16,7 @@ use std::{
 use rustix::fs::{Mode, OFlags, openat};
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         artifact::Artifact,
@@ -194,7 +195,8 @@ impl ArtifactStore {
     pub(crate) fn open(&self, artifact: &Artifact) -> io::Result<File> {
         let dir = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let mut above = openat(File::open(&self.dir)?, builds::ARTIFACTS, dir, Mode::empty())?;
+        let mut above =
+            openat(state_file::open_dir(&self.dir)?, builds::ARTIFACTS, dir, Mode::empty())?;
         let mut parts = artifact.path.split('/').peekable();
         while let Some(part) = parts.next() {
             let flags = if parts.peek().is_some() { dir } else { file };

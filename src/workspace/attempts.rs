@@ -2,13 +2,12 @@
 //!
 //! An attempt is counted before the export, so that a commit that kills its engine is counted too.
 //! The file has lines of `<full id> <count>`, followed by the name of a secret if a missing secret
-//! ended the last attempt. It is replaced atomically but not synced, because syncing would cost a
-//! good part of a small commit's time. A power failure can lose the last counts, which costs one
-//! more attempt each.
+//! ended the last attempt. It is replaced atomically.
 
-use std::{fmt::Write as _, fs, io, sync::Mutex};
+use std::{fmt::Write as _, io, sync::Mutex};
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::{commit::CommitId, error::Error},
     util::lock::lock,
@@ -46,7 +45,7 @@ impl Workspace {
     /// [`Io`](crate::ErrorKind::Io) if the file exists but cannot be read.
     pub(crate) fn attempts(&self) -> Result<Attempts, Error> {
         let path = self.state_path(state::ATTEMPTS);
-        let text = match fs::read(&path) {
+        let text = match state_file::read(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
@@ -129,7 +128,12 @@ impl Attempts {
             // Writing to a string does not fail.
             let _ = writeln!(text, "{commit} {attempts}{}", rest.collect::<String>());
         }
-        let stored = self.workspace.replace_state(state::ATTEMPTS, text.as_bytes());
+        // Flush a higher count, so that a commit that crashes the machine runs out of attempts. A lower
+        // count need not be flushed.
+        let stored = match after > attempts {
+            true => self.workspace.replace_and_flush(state::ATTEMPTS, text.as_bytes()),
+            false => self.workspace.replace_state(state::ATTEMPTS, text.as_bytes()),
+        };
         stored.map_err(|source| {
             Error::io("count an attempt in", &self.workspace.state_path(state::ATTEMPTS), source)
         })?;
@@ -146,6 +150,8 @@ fn parse_line(line: &str) -> Option<Count> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::TestRepo;
 

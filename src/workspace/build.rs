@@ -22,12 +22,13 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
         not_removed::NotRemoved,
     },
-    util::sharing::Sharing,
+    util::{sharing::Sharing, unfinished},
     workspace::{
         aside::{is_aside, rename_aside},
         layout::{Workspace, replace_file},
@@ -229,6 +230,7 @@ impl Build {
     /// is not released in time; [`Canceled`](ErrorKind::Canceled).
     pub(crate) fn prepare(&self, is_canceled: &dyn Fn() -> bool) -> Result<BuildLock, Error> {
         let build_lock = self.lock_dir(is_canceled, |folder| folder.try_lock())?;
+        unfinished::remove_abandoned(&self.dir);
         // An `export` in a mounted directory must not be replaced.
         if is_mount_point(&self.dir) {
             return Err(mounted(&self.dir, 0));
@@ -256,7 +258,7 @@ impl Build {
         loop {
             self.workspace.prepare()?;
             self.workspace.make_real_dir(&self.dir)?;
-            let folder = File::open(&self.dir).map_err(failed)?;
+            let folder = state_file::open_dir(&self.dir).map_err(failed)?;
             match lock(&folder) {
                 // A compaction may have locked and removed the directory in the meantime.
                 Ok(()) if self.is_same_dir(&folder).map_err(failed)? => {
@@ -287,7 +289,7 @@ impl Build {
     /// [`Io`](crate::ErrorKind::Io) if it cannot be opened or locked.
     pub(crate) fn take(&self) -> Result<Option<BuildLock>, Error> {
         let failed = |source| Error::io("lock the build directory", &self.dir, source);
-        let folder = match File::open(&self.dir) {
+        let folder = match state_file::open_dir(&self.dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             folder => folder.map_err(failed)?,
         };

@@ -13,12 +13,14 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
         not_removed::NotRemoved,
     },
     rules::retention::BuildName,
+    util::unfinished::{self, is_unfinished},
     workspace::{
         aside::{is_aside, rename_aside},
         layout::Workspace,
@@ -58,7 +60,7 @@ impl Workspace {
     pub(crate) fn builds_folder(&self) -> Result<Option<BuildsFolder<'_>>, Error> {
         self.own_builds()?;
         let path = self.builds_dir();
-        let dir = match File::open(path) {
+        let dir = match state_file::open_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             dir => dir.map_err(|source| Error::io("open the builds directory", path, source))?,
         };
@@ -80,9 +82,10 @@ impl Workspace {
     /// Returns true if [`BuildsFolder::clear_leftovers`] may have something to remove.
     pub(crate) fn has_leftovers(&self) -> bool {
         let entries = fs::read_dir(self.builds_dir()).into_iter().flatten().flatten();
-        entries
-            .map(|entry| entry.file_name())
-            .any(|name| name.to_str().is_some_and(|name| is_leftover(name) || is_scratch(name)))
+        entries.map(|entry| entry.file_name()).any(|name| {
+            name.to_str()
+                .is_some_and(|name| is_leftover(name) || is_scratch(name) || is_unfinished(name))
+        })
     }
 }
 
@@ -108,6 +111,7 @@ impl BuildsFolder<'_> {
     /// [`Io`](ErrorKind::Io) if the directory cannot be read.
     pub(crate) fn clear_leftovers(&self) -> Result<Vec<NotRemoved>, Error> {
         let mut left = Vec::new();
+        unfinished::remove_abandoned(self.path);
         let (scratch, others): (Vec<_>, Vec<_>) =
             self.names()?.into_iter().partition(|name| is_scratch(name));
         left.extend(scratch.iter().filter_map(|name| self.workspace.remove_scratch(name)));

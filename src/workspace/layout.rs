@@ -9,13 +9,15 @@ use std::{
 };
 
 use rustix::fs::statvfs;
+use tempfile::NamedTempFile;
 
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
         stored_names::{builds, state},
     },
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
     workspace::build::Build,
 };
 
@@ -29,6 +31,7 @@ pub(crate) struct Workspace {
     named: bool,
     common_dir: PathBuf,
     sharing: Sharing,
+    flush: Flush,
 }
 
 impl Workspace {
@@ -41,6 +44,7 @@ impl Workspace {
             named: builds_dir.is_some(),
             common_dir: common_dir.to_path_buf(),
             sharing: Sharing::default(),
+            flush: Flush::default(),
         }
     }
 
@@ -48,6 +52,17 @@ impl Workspace {
     #[must_use]
     pub(crate) fn shared(self, sharing: Sharing) -> Workspace {
         Workspace { sharing, ..self }
+    }
+
+    /// Returns the same workspace, with new files flushed by this rule.
+    #[must_use]
+    pub(crate) fn flushed(self, flush: Flush) -> Workspace {
+        Workspace { flush, ..self }
+    }
+
+    /// Returns the rule by which new files are flushed.
+    pub(super) fn flush(&self) -> Flush {
+        self.flush
     }
 
     /// Returns the accounts that new files are shared with.
@@ -138,7 +153,7 @@ impl Workspace {
         let pattern = exclude_pattern(inside);
         let path = self.common_dir.join("info/exclude");
         let failed = |source| Error::io("exclude the builds from git in", &path, source);
-        let text = match fs::read(&path) {
+        let text = match state_file::read_foreign(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             text => text.map_err(failed)?,
         };
@@ -174,9 +189,23 @@ impl Workspace {
         made.map_err(|source| Error::io("create the directory", &dir, source))
     }
 
-    /// Replaces a file of the state, as [`replace_file`] does.
+    /// Replaces a file of the state atomically, without a flush. Use it only if the old contents, or
+    /// none, are good enough after a power failure.
     pub(super) fn replace_state(&self, name: &str, text: &[u8]) -> io::Result<()> {
         replace_file(&self.state_path(name), text, self.sharing)
+    }
+
+    /// Replaces a file of the state atomically, and flushes it.
+    pub(super) fn replace_and_flush(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        let path = self.state_path(name);
+        self.flush.persist(new_file(&path, text, self.sharing)?, &path)
+    }
+
+    /// Removes the unfinished files of killed writers from the state.
+    pub(super) fn remove_abandoned(&self) {
+        for dir in ["", state::PUSHED, state::CANCEL] {
+            unfinished::remove_abandoned(&self.state_path(dir));
+        }
     }
 
     /// Creates this directory and its parents. Fails if one of them exists but is a link or a file.
@@ -193,24 +222,17 @@ impl Workspace {
     }
 }
 
-/// Replaces a small file atomically: readers see the old or the new contents. The new contents are
-/// first written to a file with a fixed name, so that killed writers leave at most that one file.
-/// Call this only with the run lock or the build directory's exclusive lock.
+/// Replaces a small file atomically: readers see the old or the new contents.
 pub(super) fn replace_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let made = match File::create(&new) {
-        // Another account's file: that process was killed before it could share the file.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            // If the file does not exist, the directory is not writable.
-            fs::remove_file(&new).map_err(|_| error).and_then(|()| File::create(&new))
-        }
-        made => made,
-    };
-    let mut file = made?;
-    sharing.adjust_open(&file)?;
+    new_file(path, text, sharing)?.persist(path)?;
+    Ok(())
+}
+
+/// Creates an unfinished file with this text, in the directory of `path`.
+fn new_file(path: &Path, text: &[u8], sharing: Sharing) -> io::Result<NamedTempFile> {
+    let mut file = sharing.new_file_in(path.parent().unwrap_or(path))?;
     file.write_all(text)?;
-    fs::rename(&new, path)
+    Ok(file)
 }
 
 /// Returns the error for a path that is not a directory.

@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use crate::util::state_file;
 use crate::{
     model::{commit::CommitId, error::Error, stored_names::state},
     util::lock::lock,
@@ -49,7 +50,7 @@ impl Workspace {
     pub(crate) fn request_scan(&self) -> Result<(), Error> {
         self.prepare_state()?;
         let path = self.state_path(state::WAKE);
-        let file = File::options().append(true).create(true).open(&path);
+        let file = state_file::append(&path);
         let written = file.and_then(|mut file| {
             self.sharing().adjust_open(&file)?;
             file.write_all(b"\n")
@@ -88,9 +89,10 @@ impl Workspace {
             // If this fails, the file only stays longer than necessary.
             let scanned = self.replace_state(state::LOOKED, count.to_string().as_bytes());
             let _ = scanned
-                .and_then(|()| File::options().write(true).open(self.state_path(state::WAKE)))
+                .and_then(|()| state_file::open_to_write(&self.state_path(state::WAKE)))
                 .and_then(|wake| wake.set_len(0));
         }
+        self.remove_abandoned();
         // A killed owner has left its description.
         let _ = fs::remove_file(self.state_path(state::HOLDER));
         let running = lock_file::hold(&self.state_path(state::RUNNING), self.sharing());
@@ -117,7 +119,7 @@ impl Workspace {
 
     /// Returns the owner of the lock, for messages. It may be missing or briefly out of date.
     pub(crate) fn holder(&self) -> Option<Holder> {
-        Holder::parse(&fs::read_to_string(self.state_path(state::HOLDER)).ok()?)
+        Holder::parse(&state_file::read_text(&self.state_path(state::HOLDER)).ok()?)
     }
 
     /// Registers this caller as the next owner of the lock, until the value is dropped.
@@ -263,7 +265,7 @@ impl RunLock {
 
     /// Returns true if a caller requested a scan up to this count and no scan has begun since.
     pub(crate) fn scan_requested(&self, count: u64) -> bool {
-        let text = fs::read_to_string(self.workspace.state_path(state::LOOKED));
+        let text = state_file::read_text(&self.workspace.state_path(state::LOOKED));
         let scanned = text.ok().and_then(|text| text.trim().parse().ok());
         scanned.unwrap_or(0) != count
     }

@@ -6,6 +6,7 @@ use std::{
     path::Path,
 };
 
+use crate::util::state_file;
 use crate::{model::error::Error, util::sharing::Sharing};
 
 /// Takes the lock of this file, or returns `None` if it is locked.
@@ -45,7 +46,7 @@ pub(super) fn is_taken(
     try_lock: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<bool, Error> {
     let failed = |source| Error::io(&format!("check for {looked_for} in"), path, source);
-    let file = match File::open(path) {
+    let file = match state_file::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         file => file.map_err(failed)?,
     };
@@ -58,7 +59,7 @@ pub(super) fn is_taken(
 
 /// Opens the file for writing, because network file systems require that for locks.
 pub(super) fn open(path: &Path, sharing: Sharing) -> io::Result<File> {
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+    let file = state_file::open_or_create(path)?;
     sharing.adjust_open(&file)?;
     Ok(file)
 }

@@ -8,16 +8,15 @@
 use std::{
     fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::SystemTime,
 };
 
 use jiff::tz::TimeZone;
-use rustix::fs::OFlags;
 
 use super::{log_limiter::LogLimiter, log_trim::cut_oldest};
+use crate::util::state_file;
 use crate::{
     model::{commit::CommitId, error::Error},
     util::{lock::lock, sharing::Sharing},
@@ -321,8 +320,7 @@ impl SharedLog {
 
 /// Opens a log for appending. Never follows a link in its place.
 fn open_log(path: &Path, sharing: Sharing) -> io::Result<File> {
-    let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
-    let file = File::options().append(true).create(true).custom_flags(no_follow).open(path)?;
+    let file = state_file::append(path)?;
     sharing.adjust_open(&file)?;
     Ok(file)
 }

@@ -12,6 +12,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
+use crate::util::state_file;
 use crate::workspace::line::LineFormatter;
 
 /// The number of bytes by which the cut may move to the start of a line.
@@ -48,7 +49,7 @@ impl Heading {
 /// Trims a log to about its last `keep` bytes. No process may write to it meanwhile. The heading
 /// gives the time in this zone.
 pub(super) fn cut_oldest(path: &Path, keep: u64, zone: &TimeZone) -> io::Result<()> {
-    let mut old = File::open(path)?;
+    let mut old = state_file::open(path)?;
     let heading = Heading::read(&mut old)?;
     let end = old.metadata()?.len();
     let start = line_start(&mut old, end.saturating_sub(keep).max(heading.bytes))?;

@@ -3,11 +3,12 @@
 //!
 //! The file is a cache. Losing it only costs time.
 
-use std::{collections::BTreeSet, fs, io::Write};
+use std::{collections::BTreeSet, io::Write};
 
 use super::layout::Workspace;
 use crate::model::stored_names::state;
 use crate::util::header::is_newer_file;
+use crate::util::state_file;
 
 const HEADER: &str = "tinyci looked-at 1";
 
@@ -25,7 +26,7 @@ impl Workspace {
     /// Reads the decisions; empty if the file is missing or damaged.
     pub(crate) fn looked_at(&self) -> LookedAt {
         let read = || {
-            let text = fs::read_to_string(self.state_path(state::LOOKED_AT)).ok()?;
+            let text = state_file::read_text(&self.state_path(state::LOOKED_AT)).ok()?;
             // A file without this last line is truncated.
             let mut lines = text.strip_suffix("end\n")?.lines();
             let (header, state_key) = (lines.next()?, lines.next()?.strip_prefix("ground ")?);
@@ -42,7 +43,7 @@ impl Workspace {
         text.push_str("end\n");
         let path = self.state_path(state::LOOKED_AT);
         let Some(dir) = path.parent().filter(|_| !is_newer_file(&path, HEADER)) else { return };
-        let file = self.sharing().new_file_in(dir, "looked-at.");
+        let file = self.sharing().new_file_in(dir);
         if let Ok(mut file) = file
             && file.write_all(text.as_bytes()).is_ok()
         {
@@ -53,6 +54,8 @@ impl Workspace {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::TestRepo;
 

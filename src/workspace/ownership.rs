@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::stored_names::{builds, state};
+use crate::util::state_file;
 use crate::{
     model::error::{Error, ErrorKind},
     rules::retention::BuildName,
@@ -190,7 +191,7 @@ impl Workspace {
         self.prepare_state()?;
         let dir = self.common_dir().join(state::DIR);
         let failed = |source| Error::io("lock the directory", &dir, source);
-        let file = File::open(&dir).map_err(failed)?;
+        let file = state_file::open_dir(&dir).map_err(failed)?;
         file.lock().map_err(failed)?;
         Ok(MarkLock(file))
     }
@@ -427,7 +428,7 @@ fn claim(identity: Identity, found: &StoredMark, is_outside: bool) -> Claim {
 
 fn read(path: &Path) -> Result<StoredMark, Error> {
     let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-    match fs::read(path) {
+    match state_file::read(path) {
         Ok(text) => {
             let mark: Option<Value> = serde_json::from_slice(&text).ok();
             let v = mark.as_ref().and_then(|mark| mark.get("v")?.as_u64()).unwrap_or_default();
@@ -448,7 +449,7 @@ impl Mark {
     fn write(&self, path: &Path, replaces: bool, sharing: Sharing) -> io::Result<bool> {
         let mut text = serde_json::to_vec(self)?;
         text.push(b'\n');
-        let mut file = sharing.new_file_in(path.parent().unwrap_or(path), ".tinyci.owner-")?;
+        let mut file = sharing.new_file_in(path.parent().unwrap_or(path))?;
         file.write_all(&text)?;
         file.as_file().sync_all()?;
         if replaces {

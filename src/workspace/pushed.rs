@@ -13,6 +13,7 @@ use std::{
 use super::layout::Workspace;
 use crate::model::error::Error;
 use crate::model::stored_names::state;
+use crate::util::state_file;
 
 /// One push, as lines of `old new ref`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,11 +50,13 @@ impl Workspace {
         let dir = self.state_path(state::PUSHED);
         let failed = |source| Error::io("record a push in", &dir, source);
         self.sharing().create_dir_all(&dir).map_err(failed)?;
-        let mut file = self.sharing().new_file_in(&dir, "new.").map_err(failed)?;
+        let mut file = self.sharing().new_file_in(&dir).map_err(failed)?;
         file.write_all(lines).map_err(failed)?;
+        // Reuse the unique part of the temporary name.
         let name = file.path().file_name().map(|name| name.to_string_lossy().into_owned());
-        let name = name.unwrap_or_default().replacen("new.", "push.", 1);
-        file.persist(dir.join(name)).map_err(|error| failed(error.error)).map(drop)
+        let name = name.unwrap_or_default();
+        let unique = name.rsplit('-').next().unwrap_or_default();
+        self.flush().persist(file, &dir.join(format!("push.{unique}"))).map_err(failed)
     }
 
     /// Returns the pushes that no run has handled yet.
@@ -72,7 +75,7 @@ impl Workspace {
         for entry in entries {
             let path = entry.map_err(failed)?.path();
             if is_push(&path) {
-                match fs::read(&path) {
+                match state_file::read(&path) {
                     Ok(lines) => found.push(Pushed { path, lines }),
                     // Another run has handled it.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {}

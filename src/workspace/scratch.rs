@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{error::Error, not_removed::NotRemoved},
     workspace::{
@@ -82,7 +83,9 @@ impl Scratch {
     /// [`Io`](crate::ErrorKind::Io) if the mark cannot be written.
     pub(crate) fn keep(self) -> Result<(), Error> {
         let path = self.build.dir().join(KEPT);
-        fs::write(&path, "").map_err(|source| Error::io("keep the export with", &path, source))
+        state_file::create(&path)
+            .map(drop)
+            .map_err(|source| Error::io("keep the export with", &path, source))
     }
 
     /// Removes it. Returns what could not be removed.

@@ -1,12 +1,14 @@
 //! A directory of secrets: one file each, with the secret's name and its value as contents.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use crate::model::error::{Error, ErrorKind};
+use crate::util::state_file;
 
 /// The size limit of a secret, in bytes.
 const SIZE_MAX: u64 = 64 << 10;
@@ -30,7 +32,13 @@ impl SecretDir {
     /// read it. The administrator must correct this; the commit is not at fault.
     pub(crate) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let Some(path) = self.find(name)? else { return Ok(None) };
-        fs::read(&path).map(Some).map_err(|source| Error::io("read", &path, source))
+        // Another file may be there by now: what was opened is checked, too.
+        let failed = |source| Error::io("read", &path, source);
+        let file = state_file::open(&path).map_err(failed)?;
+        check_private(&path, &file.metadata().map_err(failed)?, true, "0600")?;
+        let mut value = Vec::new();
+        file.take(SIZE_MAX).read_to_end(&mut value).map_err(failed)?;
+        Ok(Some(value))
     }
 
     /// Returns the file of a secret, or `None` if the directory has no file of this name.
@@ -68,7 +76,8 @@ fn stat(path: &Path) -> Result<Option<fs::Metadata>, Error> {
     }
 }
 
-/// Fails if other accounts can read or write the path, or if it has the wrong type.
+/// Fails if other accounts can read or write the path, if it belongs to one of them, or if it has the
+/// wrong type. Root can read every file, but a file of another account is not its secret.
 fn check_private(
     path: &Path,
     found: &fs::Metadata,
@@ -80,6 +89,14 @@ fn check_private(
         let message =
             format!("cannot read secrets from `{shown}`: it is not a regular file or directory");
         return Err(Error::new(ErrorKind::Io, message).with_path(path));
+    }
+    let account = rustix::process::geteuid().as_raw();
+    if found.uid() != account && found.uid() != 0 {
+        let (shown, owner) = (path.display(), found.uid());
+        let message =
+            format!("`{shown}` contains secrets, and belongs to another account ({owner})");
+        let hint = format!("`chown {account} '{shown}'`");
+        return Err(Error::new(ErrorKind::Io, message).with_path(path).with_hint(hint));
     }
     let others = found.mode() & 0o077;
     if others != 0 {
@@ -128,5 +145,27 @@ mod tests {
         set(&path, 0o700);
         std::os::unix::fs::symlink("A", path.join("L")).unwrap();
         assert!(secrets.read("L").is_err());
+    }
+
+    #[test]
+    fn a_secret_of_another_account_is_refused_for_root_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("A"), "a").unwrap();
+        set(&path, 0o700);
+        set(&path.join("A"), 0o600);
+        let secrets = SecretDir::new(path.clone());
+        for (given, back) in [(path.join("A"), 0), (path.clone(), 0)] {
+            if std::os::unix::fs::chown(&given, Some(54_321), None).is_err() {
+                eprintln!("left out: only root can give a file away");
+                return;
+            }
+            let error = secrets.read("A").unwrap_err().report();
+            assert!(error.contains("belongs to another account (54321)"), "{error}");
+            assert!(error.contains("`chown "), "{error}");
+            std::os::unix::fs::chown(&given, Some(back), None).unwrap();
+        }
+        assert_eq!(secrets.read("A").unwrap().unwrap(), b"a");
     }
 }

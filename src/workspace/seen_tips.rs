@@ -17,6 +17,7 @@ use crate::model::{
     commit::{CommitId, GitString},
     error::Error,
 };
+use crate::util::state_file;
 
 /// The size in bytes at which the older half of the lines is removed.
 const BYTES_MAX: usize = 1 << 20;
@@ -52,7 +53,7 @@ impl Workspace {
     pub(crate) fn seen_tips(&self) -> Result<HashMap<GitString, Vec<CommitId>>, Error> {
         let path = self.state_path(state::TIPS);
         let read = || {
-            let mut file = File::open(&path)?;
+            let mut file = state_file::open(&path)?;
             file.lock_shared()?;
             let mut text = Vec::new();
             file.read_to_end(&mut text).map(|_| text)

@@ -5,9 +5,8 @@
 //! backup or a command of the build changes them.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{BufReader, Read},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
     time::SystemTime,
 };
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::model::{stored_names::builds, unknown_fields::UnknownFields};
+use crate::util::state_file;
 use crate::wire;
 
 /// The size limit of a stamp, in bytes. A build can replace the stamp with a larger file.
@@ -169,9 +169,7 @@ fn stamp_text(text: &[u8]) -> Option<String> {
 /// Opens a file for reading. Does not follow a link and does not block on a pipe, because a build
 /// can put anything there.
 fn regular_file(path: &Path) -> Option<File> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
-    file.metadata().is_ok_and(|it| it.is_file()).then_some(file)
+    state_file::open(path).ok()
 }
 
 #[cfg(test)]

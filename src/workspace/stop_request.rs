@@ -11,16 +11,15 @@ use std::{
 };
 
 use crate::model::stored_names::state;
+use crate::util::state_file;
 use crate::{
     model::{
         error::Error,
         intervention::{Intervention, InterventionKind},
     },
-    workspace::layout::Workspace,
+    util::unfinished::is_unfinished,
+    workspace::layout::{Workspace, replace_file},
 };
-
-/// The extension of a file that is not yet complete.
-const UNFINISHED: &str = "new";
 
 /// A request to end a job or a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +64,9 @@ impl Workspace {
     ) -> Result<SentRequest, Error> {
         let dir = self.requests_dir();
         let path = dir.join(name);
-        let unfinished = path.with_extension(UNFINISHED);
         let sharing = self.sharing();
         let written = (sharing.create_dir_all(&dir))
-            .and_then(|()| fs::write(&unfinished, request.text()))
-            .and_then(|()| sharing.adjust(&unfinished))
-            .and_then(|()| fs::rename(&unfinished, &path));
+            .and_then(|()| replace_file(&path, request.text().as_bytes(), sharing));
         written.map_err(|source| Error::io("request a cancellation in", &path, source))?;
         Ok(SentRequest(path))
     }
@@ -79,10 +75,14 @@ impl Workspace {
     pub(crate) fn stop_requests(&self) -> Vec<(PathBuf, StopRequest)> {
         let Ok(entries) = fs::read_dir(self.requests_dir()) else { return Vec::new() };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        let finished = paths.filter(|path| path.extension().is_none());
+        let is_finished = |path: &PathBuf| {
+            let name = path.file_name().map(|name| name.to_string_lossy());
+            !name.is_some_and(|name| is_unfinished(&name))
+        };
+        let finished = paths.filter(is_finished);
         let mut found: Vec<_> = finished
             .filter_map(|path| {
-                let request = StopRequest::parse(&fs::read_to_string(&path).ok()?)?;
+                let request = StopRequest::parse(&state_file::read_text(&path).ok()?)?;
                 Some((path, request))
             })
             .collect();
@@ -162,7 +162,7 @@ mod tests {
         let (one, other) = (request(None, None), request(Some("j"), Some("it\nhangs: run x")));
         let second = workspace.request_stop("2", &other).unwrap();
         let first = workspace.request_stop("1", &one).unwrap();
-        fs::write(repo.path().join("tinyci/cancel/3.new"), "run r\n").unwrap();
+        fs::write(repo.path().join("tinyci/cancel/.tinyci-new-3"), "run r\n").unwrap();
         fs::write(repo.path().join("tinyci/cancel/4"), "nonsense").unwrap();
         let found: Vec<StopRequest> =
             workspace.stop_requests().into_iter().map(|(_, it)| it).collect();

@@ -15,6 +15,7 @@ use std::{
 
 use super::log_trim::Heading;
 use crate::model::{cancel::CancelView, error::Error};
+use crate::util::state_file;
 
 /// The pause of a follower when there is nothing new.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -155,7 +156,7 @@ impl LogTail {
     /// Checks which file the name means now. Returns true if the log continues in another place.
     /// The caller has read the old file to its end, and reads it once more before it is closed.
     fn reopen(&mut self) -> io::Result<bool> {
-        let mut file = match File::open(&self.path) {
+        let mut file = match state_file::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             file => file?,
         };

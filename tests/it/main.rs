@@ -8,6 +8,7 @@
 //! | `deploy` | deployments |
 //! | `embedding` | programs that embed the library |
 //! | `format` | what is stored, as FORMAT.md promises it |
+//! | `hostile` | damaged repositories, and what no git would write |
 //! | `house` | the rules of the code that a compiler does not check |
 //! | `install` | how a repository gets to use tinyci |
 //! | `load` | many pushers, commits and verdicts |
@@ -35,6 +36,8 @@ mod crash;
 mod deploy;
 mod embedding;
 mod format;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod hostile;
 mod house;
 #[cfg(feature = "cli")]
 mod install;

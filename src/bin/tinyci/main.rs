@@ -29,7 +29,7 @@ use crate::{
         deployments, export, install, log, plan, prune, results, rollback, run, settings,
         setup_remote, skip, status, test_pipeline, uninstall, version,
     },
-    console::{failure::Failure, signals, terminal},
+    console::{exit_codes, failure::Failure, signals, terminal},
     remote::forward,
 };
 
@@ -37,18 +37,27 @@ fn main() -> ExitCode {
     tinyci::tune_process();
     tinyci::adopt_orphans();
     let words = args::name_bare_remotes(std::env::args_os().collect());
-    let matches = args::command().get_matches_from(words);
-    let args = Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    if args.globals.raw {
-        terminal::show_raw();
-    }
-    match dispatch(&args, &matches) {
-        Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            terminal::print_error(&failure);
-            ExitCode::from(failure.code())
+    let parsed = args::command().try_get_matches_from(words).and_then(|matches| {
+        let args = Args::from_arg_matches(&matches)?;
+        Ok((args, matches))
+    });
+    let done = match parsed {
+        Ok((args, matches)) => {
+            if args.globals.raw {
+                terminal::show_raw();
+            }
+            dispatch(&args, &matches)
         }
-    }
+        // Also the help and the version that were asked for.
+        Err(error) => Ok(terminal::show_usage(&error)),
+    };
+    let failure = match (done, terminal::lost_output()) {
+        (Ok(exit_codes::OK), Some(lost)) | (Err(lost), None) => lost,
+        (Ok(code), _) => return ExitCode::from(code),
+        (Err(failure), Some(_)) => failure,
+    };
+    terminal::print_error(&failure);
+    ExitCode::from(failure.code())
 }
 
 /// Runs the command and returns the exit code.

@@ -10,6 +10,7 @@ use flate2::read::GzDecoder;
 use tar::Archive;
 
 use super::restore::Interruptible;
+use crate::util::state_file;
 use crate::{
     model::{
         artifact::{Artifact, ArtifactReader},
@@ -81,6 +82,6 @@ pub(crate) fn packed_list(build: &Build, id: &str) -> Option<Vec<Artifact>> {
 type Packed<'a> = Archive<Interruptible<'a, GzDecoder<BufReader<File>>>>;
 
 fn open<'a>(build: &Build, cancel: &'a CancelView) -> std::io::Result<Packed<'a>> {
-    let file = BufReader::new(File::open(build.archive_path())?);
+    let file = BufReader::new(state_file::open(&build.archive_path())?);
     Ok(Archive::new(Interruptible { inner: GzDecoder::new(file), cancel }))
 }

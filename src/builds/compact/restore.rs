@@ -10,6 +10,7 @@ use flate2::read::GzDecoder;
 use tar::Archive;
 
 use crate::model::stored_names::builds;
+use crate::util::state_file;
 use crate::{
     model::{
         cancel::CancelView,
@@ -27,7 +28,7 @@ use crate::{
 /// [`Canceled`](ErrorKind::Canceled). In both cases, the build is unchanged.
 pub(crate) fn restore(build: &Build, job_id: &str, cancel: &CancelView) -> Result<(), Error> {
     let archive = build.archive_path();
-    let file = match File::open(&archive) {
+    let file = match state_file::open(&archive) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file.map_err(|source| Error::io("read the archive", &archive, source))?,
     };

@@ -118,7 +118,10 @@ mod tests {
     fn a_text_of_several_lines_that_continues_after_a_failure_is_reported() {
         let lines = found("build: |\n  make\n  make test\n");
         assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].contains("a failure of `make` is ignored"), "{lines:?}");
+        assert!(
+            lines[0].contains("if `make` fails, the shell still runs the next line"),
+            "{lines:?}"
+        );
         let hook =
             found("build: a\nhooks:\n  after_all:\n    run:\n      - |\n        a\n        b\n");
         assert!(hook[0].contains("`set -e` as the first line"), "{hook:?}");

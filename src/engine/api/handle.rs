@@ -130,13 +130,16 @@ impl Engine {
         }
         let settings = repo.settings()?.with(&options.settings, &root)?;
         repo.check_patterns(&settings.refs)?;
-        let warnings = settings.unknown.clone();
+        let mut warnings = settings.unknown.clone();
+        // If no state of a ref can be read, the call that needs it says so.
+        warnings.extend(repo.damaged_refs().unwrap_or_default());
         let mut shared = Shared {
             root,
             bare: repo.is_bare(),
             reopen_path: repo.reopen_path().to_path_buf(),
             common_dir: repo.common_dir().to_path_buf(),
             sharing: repo.sharing()?,
+            flush: repo.flush_rule()?,
             settings,
             options,
             warnings,
@@ -173,6 +176,7 @@ impl Engine {
             reopen_path: opened.reopen_path.clone(),
             common_dir: opened.common_dir.clone(),
             sharing: opened.sharing,
+            flush: opened.flush,
             settings: opened.settings.clone(),
             options,
             warnings: opened.warnings.clone(),

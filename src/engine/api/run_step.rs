@@ -198,7 +198,7 @@ fn job_of(repo: &Repo, revision: &str) -> Result<Job, Error> {
 
 /// Returns true if this error makes a commit fail before its first step.
 fn is_config_error(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script)
+    error.is_fault_of_commit()
 }
 
 /// The steps to run, and their commit.

@@ -11,10 +11,7 @@ use std::{
 
 use jiff::tz::TimeZone;
 
-use super::{
-    shared::Shared,
-    signatures::{Keyring, without_repository},
-};
+use super::signatures::{Keyring, without_repository};
 use crate::{
     model::{
         commit::{CommitId, GitString},
@@ -35,15 +32,12 @@ pub(in crate::engine) struct CommitSignatures {
     zone: TimeZone,
 }
 
-impl Shared {
-    /// Returns the rules for signatures of commits.
-    pub(in crate::engine) fn commit_signatures(&self) -> CommitSignatures {
-        let (refs, env) = (self.settings.require_signed.clone(), self.verifier_env.clone());
-        CommitSignatures { refs, env, zone: self.zone.clone() }
-    }
-}
-
 impl CommitSignatures {
+    /// Makes the rules from patterns of refs and the environment of the programs that verify.
+    pub(super) fn new(refs: Vec<String>, env: Arc<Variables>, zone: TimeZone) -> Self {
+        Self { refs, env, zone }
+    }
+
     /// True if a commit needs a signature to count for this ref.
     pub(in crate::engine) fn wants(&self, reference: &str) -> bool {
         self.refs.iter().any(|glob| glob::text_matches(glob.as_bytes(), reference.as_bytes()))

@@ -1,9 +1,10 @@
 //! [`Shared`]: the state that all clones of an engine share.
 
 use super::{
+    commit_signatures::CommitSignatures,
     host::HostExecutor,
     options::Options,
-    pump::{self},
+    pump,
     secrets::{SecretPolicy, Secrets},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
     repo::{Repo, Settings},
     rules::environment::Variables,
     script::LastScript,
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing},
     workspace::{LogLimits, Logs, Workspace},
 };
 use jiff::tz::TimeZone;
@@ -27,6 +28,8 @@ pub(in crate::engine) struct Shared {
     pub(in crate::engine) common_dir: PathBuf,
     /// The access that other accounts get to written files.
     pub(in crate::engine) sharing: Sharing,
+    /// What is flushed to the disk.
+    pub(in crate::engine) flush: Flush,
     pub(in crate::engine) settings: Settings,
     pub(in crate::engine) options: Options,
     pub(in crate::engine) warnings: Vec<String>,
@@ -56,6 +59,13 @@ impl Shared {
     pub(in crate::engine) fn workspace(&self) -> Workspace {
         Workspace::new(&self.root, self.settings.builds_dir.as_deref(), &self.common_dir)
             .shared(self.sharing)
+            .flushed(self.flush)
+    }
+
+    /// Returns the rules for signatures of commits.
+    pub(in crate::engine) fn commit_signatures(&self) -> CommitSignatures {
+        let (refs, env) = (self.settings.require_signed.clone(), self.verifier_env.clone());
+        CommitSignatures::new(refs, env, self.zone.clone())
     }
 
     /// Returns the rules for the secrets of this commit.

@@ -93,6 +93,7 @@ pub(in crate::engine) fn attempt(
         ..Record::begun(job_id.clone(), &job.commit, SystemTime::now())
     };
     let mut reporter = JobReporter::new(context.events, context.logs, &job.commit, &job_id);
+    repo.malformed_fields(job.commit.id).into_iter().for_each(|sentence| reporter.warn(sentence));
     if let Some(skipped) = skip_intervention(repo, job) {
         reporter.warn(format!(
             "skipped {}; testing it anyway, because this is a retry",
@@ -206,11 +207,10 @@ impl JobResult {
 }
 
 impl From<&Error> for JobResult {
-    /// Converts an error before the first step. Its kind decides between failure, cancellation and
-    /// error.
+    /// An error on the way to the first step.
     fn from(error: &Error) -> Self {
         let outcome = match error.kind() {
-            ErrorKind::Config | ErrorKind::Interpolate | ErrorKind::Script => Outcome::Failure,
+            _ if error.is_fault_of_commit() => Outcome::Failure,
             ErrorKind::Canceled => Outcome::Canceled,
             _ => Outcome::Error,
         };

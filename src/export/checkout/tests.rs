@@ -506,7 +506,42 @@ fn broken_trees_name_path_and_object() {
     }
     let name = "n".repeat(256);
     let error = refusal(&test, &store_tree(&test, &[("100644", name.as_bytes(), &blob)]));
-    assert_eq!((error.kind(), error.message().contains(&name)), (ErrorKind::Io, true));
+    assert_eq!((error.kind(), error.message().contains(&name)), (ErrorKind::Git, true));
+}
+
+/// What git cannot have written is the commit's fault; what is missing or in the way is not.
+#[test]
+fn a_refused_tree_is_the_fault_of_its_commit() {
+    let test = TestRepo::new();
+    let (blob, empty) = (store(&test, "blob", b"text"), store(&test, "blob", b""));
+    let (long, malformed) = ("n".repeat(256), store(&test, "tree", b"100644 cut"));
+    let missing = "12".repeat(20);
+    let cases: [(&str, &[u8], &str, bool); 9] = [
+        ("100644", b".git", &blob, true),
+        ("40000", b"..", &empty, true),
+        ("120000", b"link", &empty, true),
+        ("100644", long.as_bytes(), &blob, true),
+        ("140000", b"odd", &blob, true),
+        ("40000", b"blob", &blob, true),
+        ("40000", b"cut", &malformed, true),
+        ("100644", b"lost", &missing, false),
+        ("40000", b"lost", &missing, false),
+    ];
+    for (mode, name, id, expected) in cases {
+        let error = refusal(&test, &store_tree(&test, &[(mode, name, id)]));
+        assert_eq!(error.is_fault_of_commit(), expected, "{error}");
+    }
+    let occupied = export_to_file(&test, &commit_of(&test, &store_tree(&test, &[])));
+    assert!(!occupied.is_fault_of_commit(), "{occupied}");
+}
+
+/// What exporting says where a file is in the way.
+fn export_to_file(test: &TestRepo, commit: &str) -> Error {
+    let around = tempfile::tempdir().unwrap();
+    fs::write(around.path().join("file"), "").unwrap();
+    let limits = WorkLimits::new(&CancelView::new(&CancelToken::new(), 1), None);
+    let (repo, target) = (Repo::open(test.path()).unwrap(), around.path().join("file"));
+    export(&repo, commit.parse().unwrap(), &target, &ExportOptions::default(), &limits).unwrap_err()
 }
 
 #[test]

@@ -3,36 +3,8 @@
 //! git does so when it unsets the last value, but libgit2 leaves the header. A user who uninstalls
 //! tinyci should not find an empty `[receive]` in the file.
 
-use std::{
-    fs::{self, OpenOptions},
-    io::{self, Write},
-    path::Path,
-};
-
-/// Removes the empty headers of this key's section from the file, under git's lock on it. Leaves a
-/// symbolic link as it is, because a new file would replace the link.
-pub(in crate::repo) fn remove(file: &Path, key: &str) -> io::Result<()> {
-    let Some((section, _)) = key.rsplit_once('.') else { return Ok(()) };
-    let metadata = fs::symlink_metadata(file)?;
-    if !metadata.is_file() {
-        return Ok(());
-    }
-    let mut lock = file.as_os_str().to_owned();
-    lock.push(".lock");
-    let mut written = OpenOptions::new().write(true).create_new(true).open(&lock)?;
-    let replaced = fs::read(file).and_then(|text| match without(&text, section) {
-        Some(text) => {
-            written.write_all(&text)?;
-            written.set_permissions(metadata.permissions())?;
-            fs::rename(&lock, file)
-        }
-        None => fs::remove_file(&lock),
-    });
-    replaced.inspect_err(|_| drop(fs::remove_file(&lock)))
-}
-
 /// Returns the text without the empty headers of this section, or `None` if it has none.
-fn without(text: &[u8], section: &str) -> Option<Vec<u8>> {
+pub(in crate::repo) fn without(text: &[u8], section: &str) -> Option<Vec<u8>> {
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let mut kept: Vec<u8> = Vec::with_capacity(text.len());
     let mut next = 0;
@@ -109,23 +81,5 @@ mod tests {
         );
         check("remote.a.b", "[remote \"a.b\"]\n", "");
         check("remote.a\"\\b", "[remote \"a\\\"\\\\b\"]\n", "");
-    }
-
-    #[test]
-    fn a_lock_of_others_and_a_link_are_left_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, lock) = (dir.path().join("config"), dir.path().join("config.lock"));
-        fs::write(&file, "[receive]\n").unwrap();
-        fs::write(&lock, "theirs").unwrap();
-        assert!(remove(&file, "receive.hideRefs").is_err());
-        assert_eq!(fs::read_to_string(&lock).unwrap(), "theirs");
-        fs::remove_file(&lock).unwrap();
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        remove(&link, "receive.hideRefs").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "[receive]\n");
-        remove(&file, "receive.hideRefs").unwrap();
-        assert_eq!(fs::read_to_string(&file).unwrap(), "");
-        assert!(!lock.exists());
     }
 }

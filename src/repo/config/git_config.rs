@@ -1,17 +1,18 @@
 //! Git's configuration outside tinyci's section: the hooks directory, remotes, and values that
 //! `install` adds to the repository's own file.
 
-use std::path::PathBuf;
+use std::{fs, io, path::PathBuf};
 
 use git2::{Config, ConfigLevel, ErrorCode};
 
-use super::config_cleanup;
+use super::config_cleanup::without;
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::{
     objects::shared_write::share,
     refs::hidden::HiddenRefs,
     repository::{Repo, because, git_error},
 };
+use crate::util::state_file;
 
 /// The setting of git by which a server refuses pushes to refs.
 pub(crate) const HIDE_REFS: &str = "receive.hideRefs";
@@ -71,8 +72,7 @@ impl Repo {
             return Ok(false);
         }
         // `a^` matches no value, so this replaces none and adds the new one.
-        let added = self.own_config()?.set_multivar(key, "a^", value);
-        added.and_then(|()| self.share_config()).map_err(|source| self.unwritten(key, source))?;
+        self.edit_config(key, |config| config.set_multivar(key, "a^", value), None)?;
         Ok(true)
     }
 
@@ -81,11 +81,8 @@ impl Repo {
         if !self.config_values(key)?.iter().any(|known| known == value) {
             return Ok(false);
         }
-        let removed = self.own_config()?.remove_multivar(key, &exactly(value));
-        removed.map_err(|source| self.unwritten(key, source))?;
-        // The value is removed. An empty header that remains is harmless.
-        let _ = config_cleanup::remove(&self.config_file(), key);
-        self.share_config().map_err(|source| self.unwritten(key, source))?;
+        let section = key.rsplit_once('.').map(|(section, _)| section);
+        self.edit_config(key, |config| config.remove_multivar(key, &exactly(value)), section)?;
         Ok(true)
     }
 
@@ -162,9 +159,35 @@ impl Repo {
         self.common_dir().join("config")
     }
 
-    /// Shares the configuration file again: libgit2 has replaced it with a file of this account.
-    fn share_config(&self) -> Result<(), git2::Error> {
-        share(&self.git, [&*self.config_file()])
+    /// Edits a copy of the configuration file, removes the empty headers of `section`, and replaces the
+    /// file under git's lock on it.
+    ///
+    /// libgit2 would edit the file itself. A kill would then leave its lock, and a power failure could
+    /// leave an empty file.
+    fn edit_config(
+        &self,
+        key: &str,
+        edit: impl FnOnce(&mut Config) -> Result<(), git2::Error>,
+        section: Option<&str>,
+    ) -> Result<(), Error> {
+        let owner = self.acquire_ref_lock()?;
+        let file = self.config_file();
+        let write = || -> io::Result<()> {
+            let mut lock = owner.lock_file(&file, b"")?;
+            let copy = owner.scratch_file(&state_file::read_foreign(lock.path())?)?;
+            let edited = Config::open(&copy).and_then(|mut config| edit(&mut config));
+            edited.map_err(|source| io::Error::other(source.message().to_owned()))?;
+            let text = state_file::read(&copy)?;
+            fs::remove_file(&copy)?;
+            let text = section.and_then(|section| without(&text, section)).unwrap_or(text);
+            lock.write(&text)?;
+            lock.set_permissions(fs::metadata(lock.path())?.permissions())?;
+            lock.replace()
+        };
+        write().map_err(|source| self.unwritten(key, source))?;
+        // The new file belongs to this account, so share it again.
+        let shared = share(&self.git, [&*file]);
+        shared.map_err(|source| self.unwritten(key, io::Error::other(source.message().to_owned())))
     }
 
     fn own_config(&self) -> Result<Config, Error> {
@@ -174,16 +197,16 @@ impl Repo {
         })
     }
 
-    fn unwritten(&self, key: &str, source: git2::Error) -> Error {
-        let file = self.config_file();
-        let file = file.display();
-        let advice = match source.code() {
-            ErrorCode::Locked => {
-                format!(": another program created `{file}.lock`")
-            }
-            _ => String::new(),
-        };
-        git_error(format!("cannot write `{key}` to `{file}`{advice}"), source)
+    fn unwritten(&self, key: &str, source: io::Error) -> Error {
+        let path = self.config_file();
+        let file = path.display();
+        let message = format!("cannot write `{key}` to `{file}`");
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            let message = format!("{message}: another program created `{file}.lock`");
+            let hint = format!("if no git process uses this repository, `rm '{file}.lock'`");
+            return Error::new(ErrorKind::Git, message).with_hint(hint);
+        }
+        Error::new(ErrorKind::Git, message).with_source(source)
     }
 }
 

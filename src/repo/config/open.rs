@@ -6,14 +6,18 @@
 
 use std::{
     cell::RefCell,
-    fs,
     path::{Path, PathBuf},
 };
 
 use git2::{ErrorCode, Repository};
 
+use super::environment;
 use crate::model::error::{Error, ErrorKind};
-use crate::repo::repository::{Repo, because};
+use crate::repo::{
+    objects::database,
+    repository::{Repo, because, git_error},
+};
+use crate::util::state_file;
 
 impl Repo {
     /// Opens the repository at this path: a bare one, the root of a main or linked working tree, or
@@ -53,6 +57,7 @@ impl Repo {
     }
 
     fn new(git: Repository) -> Result<Self, Error> {
+        prepare(&git)?;
         let common_dir = canonical(git.commondir())?;
         // A linked working tree does not know the path of the main one, but the shared git
         // directory does. `None` means that there is no main working tree.
@@ -60,7 +65,15 @@ impl Repo {
         let main_top = main.as_ref().unwrap_or(&git).workdir();
         let bare = main_top.is_none();
         let root = main_top.map_or_else(|| Ok(common_dir.clone()), canonical)?;
-        let repo = Self { git, root, common_dir, bare, complete_tips: RefCell::default() };
+        let repo = Self {
+            git,
+            root,
+            common_dir,
+            bare,
+            complete_tips: RefCell::default(),
+            readable: RefCell::default(),
+            new_objects: RefCell::default(),
+        };
         // Every way to open a repository leads through here.
         repo.check_readable()?;
         Ok(repo)
@@ -73,8 +86,23 @@ impl Repo {
 }
 
 fn main_of(common_dir: &Path) -> Result<Repository, Error> {
-    Repository::open(common_dir)
-        .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))
+    let git = Repository::open(common_dir)
+        .map_err(|source| refusal(common_dir, git_dir_at(common_dir), source))?;
+    prepare(&git)?;
+    Ok(git)
+}
+
+/// Every repository that is opened reads its objects and its configuration in this way.
+fn prepare(git: &Repository) -> Result<(), Error> {
+    environment::apply(git).map_err(|fault| {
+        let message = format!("cannot use git's configuration in the environment: {fault}");
+        Error::new(ErrorKind::InvalidArg, message)
+    })?;
+    let objects = git.commondir().join("objects");
+    database::attach(git).map_err(|source| {
+        git_error(format!("cannot open the objects in `{}`", objects.display()), source)
+            .with_path(objects)
+    })
 }
 
 fn existing(path: &Path) -> Result<PathBuf, Error> {
@@ -92,6 +120,12 @@ fn canonical(path: &Path) -> Result<PathBuf, Error> {
 fn refusal(path: &Path, git_dir: Option<PathBuf>, source: git2::Error) -> Error {
     if source.code() == ErrorCode::Owner {
         return not_owned(path, git_dir.as_deref());
+    }
+    if let Some((_, file)) = environment::unreadable_user_files().next() {
+        let message = format!("cannot read git's configuration in `{}`", file.display());
+        let hint = "git skips such a file; set HOME to a directory of this account";
+        let error = Error::new(ErrorKind::Git, message).with_path(file).with_hint(hint);
+        return error.with_source(source.message().to_owned());
     }
     if let Some((name, value)) = git_dir.as_deref().and_then(unknown_extension) {
         let message = format!(
@@ -119,10 +153,14 @@ fn not_owned(path: &Path, git_dir: Option<&Path>) -> Error {
     // `components` removes a final slash, because libgit2 does not recognize the path with one.
     let trusted: PathBuf = trusted.unwrap_or(git_dir).components().collect();
     let message = format!("refusing to use `{}`: it belongs to another user", path.display());
-    let hint = format!(
+    let mut hint = format!(
         "if you trust it, `git config --global --add safe.directory '{}'`",
         trusted.display()
     );
+    if environment::is_in_use() {
+        hint += "; `safe.directory` counts only in the user's and the system's own files, not in the \
+                 environment";
+    }
     Error::new(ErrorKind::Git, message).with_path(path).with_hint(hint)
 }
 
@@ -141,7 +179,7 @@ fn git_dir_at(path: &Path) -> Option<PathBuf> {
     if found.is_dir() {
         return found.join("HEAD").exists().then_some(found);
     }
-    let text = fs::read_to_string(&found).ok()?;
+    let text = String::from_utf8(state_file::read_foreign(&found).ok()?).ok()?;
     let target = text.strip_prefix("gitdir:")?.trim();
     Some(found.parent()?.join(target))
 }
@@ -155,7 +193,8 @@ fn unknown_extension(git_dir: &Path) -> Option<(&'static str, String)> {
         "extensions.compatObjectFormat",
         "extensions.submodulePathConfig",
     ];
-    let shared = fs::read_to_string(git_dir.join("commondir")).ok();
+    let shared = state_file::read_foreign(&git_dir.join("commondir"));
+    let shared = shared.ok().and_then(|text| String::from_utf8(text).ok());
     let common_dir = shared.map_or_else(|| git_dir.to_path_buf(), |dir| git_dir.join(dir.trim()));
     let config = git2::Config::open(&common_dir.join("config")).ok()?;
     let found = NAMES.iter().find_map(|name| Some((*name, config.get_string(name).ok()?)))?;

@@ -7,6 +7,7 @@ use std::{
 
 use git2::{ConfigEntry, ConfigLevel};
 
+use super::environment;
 use crate::repo::{
     refs::lookup::{pattern_fault, secret_pattern_fault},
     repository::{Repo, git_error},
@@ -610,6 +611,8 @@ impl Repo {
     /// Returns the file that contains an entry, if libgit2 reports it.
     pub(in crate::repo) fn file_of(&self, entry: &ConfigEntry<'_>) -> String {
         let path = match entry.level() {
+            ConfigLevel::App => return "the environment".to_owned(),
+            level if environment::file(level).is_some() => environment::file(level),
             ConfigLevel::Local => Some(self.config_file()),
             ConfigLevel::Worktree => Some(self.git.path().join("config.worktree")),
             ConfigLevel::Global => git2::Config::find_global().ok(),

@@ -2,11 +2,11 @@
 //! it changes anything in the directory.
 
 use std::{
-    fs,
     io::{self, Write as _},
     path::PathBuf,
 };
 
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
@@ -55,7 +55,7 @@ impl Repo {
     fn state_format(&self) -> Result<Option<StateFormat>, Error> {
         let path = self.format_path();
         let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
-        let text = match fs::read(&path) {
+        let text = match state_file::read(&path) {
             Err(error) if absent.contains(&error.kind()) => return Ok(None),
             text => text.map_err(|source| Error::io("read", &path, source))?,
         };
@@ -78,7 +78,7 @@ impl Repo {
         let dir = path.parent().unwrap_or(&path);
         let write = || {
             sharing.create_dir_below(self.common_dir(), dir)?;
-            let mut file = sharing.new_file_in(dir, "format.")?;
+            let mut file = sharing.new_file_in(dir)?;
             file.write_all(StateFormat::current().text().as_bytes())?;
             file.as_file().sync_all()?;
             match file.persist_noclobber(&path) {

@@ -8,7 +8,6 @@ use git2::Oid;
 use super::walk;
 use crate::model::{commit::CommitId, error::Error};
 use crate::repo::{
-    objects::shared_write::empty_tree,
     refs::atomic_ref::{self, AtomicRef, Edit},
     repository::{BASELINE, Repo, commit_id, git_error, oid},
 };
@@ -56,20 +55,20 @@ impl Repo {
 
     fn heads_below(&self, tip: Option<Oid>) -> Result<Vec<Oid>, Error> {
         let commit = tip.map(|tip| walk::find_commit(&self.git, tip)).transpose()?;
-        Ok(commit.iter().flat_map(|commit| commit.parent_ids()).collect())
+        Ok(commit.map(|commit| commit.parent_ids()).unwrap_or_default())
     }
 
     fn baseline_commit(&self, parents: &[Oid]) -> Result<Oid, Error> {
         let unwritten = |source| git_error(format!("cannot write the baseline of {self}"), source);
-        let tree = empty_tree(&self.git).map_err(unwritten)?;
+        let tree = self.empty_tree().map_err(unwritten)?;
         // The time is that of the newest parent. So the same baseline is the same commit in every
         // repository.
         let mut time = 0;
         for parent in parents {
-            time = time.max(walk::find_commit(&self.git, *parent)?.time().seconds());
+            time = time.max(walk::find_commit(&self.git, *parent)?.seconds());
         }
         let message = "tinyci: history up to here is not run";
-        atomic_ref::commit(&self.git, tree, parents, time, message).map_err(unwritten)
+        atomic_ref::commit(self, tree, parents, time, message).map_err(unwritten)
     }
 }
 

@@ -4,7 +4,10 @@ use crate::model::{
     commit::{CommitId, GitString},
     error::Error,
 };
-use crate::repo::repository::{Repo, commit_id, git_error, oid};
+use crate::repo::{
+    history::walk,
+    repository::{Repo, commit_id, oid},
+};
 
 const BRANCHES: &[u8] = b"refs/heads/";
 
@@ -43,12 +46,6 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) if one of them cannot be read.
     pub(crate) fn reaches(&self, tip: CommitId, id: CommitId) -> Result<bool, Error> {
-        if tip == id {
-            return Ok(true);
-        }
-        let found = self.git.graph_descendant_of(oid(tip)?, oid(id)?);
-        found.map_err(|source| {
-            git_error(format!("cannot read the history of `{}`", tip.short()), source)
-        })
+        walk::reaches(&self.git, oid(tip)?, oid(id)?)
     }
 }

@@ -1,29 +1,32 @@
 //! Compares a commit with its nearest green ancestor.
 
-use git2::{Delta, DiffDelta, FileMode, Oid, Sort};
+use std::ops::ControlFlow;
+
+use git2::{Delta, DiffDelta, FileMode, Oid};
 
 use super::walk;
 use crate::model::{commit::CommitId, error::Error, outcome::Verdict, step::ChangedPath};
 use crate::repo::{
     refs::lookup::tip_of,
-    repository::{Repo, commit_id, git_error, oid},
+    repository::{Repo, git_error, oid},
 };
 
 impl Repo {
     /// Returns the nearest ancestor whose verdict is `success`; of several, the one committed last.
     pub(crate) fn green_ancestor(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
-        let unreadable = |source| git_error(format!("cannot read the history of `{id}`"), source);
-        let mut walk = self.git.revwalk().map_err(unreadable)?;
-        walk.set_sorting(Sort::TIME | Sort::TOPOLOGICAL).map_err(unreadable)?;
-        walk.push(oid(id)?).map_err(unreadable)?;
-        for ancestor in walk.skip(1) {
-            let ancestor = commit_id(ancestor.map_err(unreadable)?)?;
+        let mut found = None;
+        let mut is_green = |ancestor: CommitId| {
+            if ancestor == id {
+                return Ok(ControlFlow::Continue(()));
+            }
             let note = self.verdict(ancestor)?;
             if note.and_then(|note| note.verdict) == Some(Verdict::Success) {
-                return Ok(Some(ancestor));
+                found = Some(ancestor);
             }
-        }
-        Ok(None)
+            Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        };
+        self.walk_back([oid(id)?].into_iter(), &mut is_green)?;
+        Ok(found)
     }
 
     /// Returns the paths that differ between two commits, or all paths of `id` without a base.
@@ -33,8 +36,10 @@ impl Repo {
         id: CommitId,
     ) -> Result<Vec<ChangedPath>, Error> {
         let unreadable = |source| git_error(format!("cannot read the tree of `{id}`"), source);
-        let tree =
-            |id: CommitId| walk::find_commit(&self.git, oid(id)?)?.tree().map_err(unreadable);
+        let tree = |id: CommitId| {
+            let tree = walk::find_commit(&self.git, oid(id)?)?.tree_id();
+            self.git.find_tree(tree).map_err(unreadable)
+        };
         let (old, new) = (base.map(tree).transpose()?, tree(id)?);
         let diff = self.git.diff_tree_to_tree(old.as_ref(), Some(&new), None);
         let changed = |delta: DiffDelta<'_>| {

@@ -62,7 +62,12 @@ impl Repo {
         Ok(())
     }
 
-    fn walk_back(&self, tips: impl Iterator<Item = Oid>, visit: Visit<'_>) -> Result<(), Error> {
+    /// Visits all that these commits reach, the newest first, until the visitor breaks.
+    pub(super) fn walk_back(
+        &self,
+        tips: impl Iterator<Item = Oid>,
+        visit: Visit<'_>,
+    ) -> Result<(), Error> {
         let mut met = HashSet::new();
         let mut queue = BinaryHeap::new();
         for tip in tips.filter(|tip| met.insert(*tip)) {

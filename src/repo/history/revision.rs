@@ -7,7 +7,7 @@ use crate::model::{
     commit::CommitId,
     error::{Error, ErrorKind},
 };
-use crate::repo::repository::{Repo, because, commit_id, git_error};
+use crate::repo::repository::{Repo, because, commit_id};
 
 impl Repo {
     /// Returns the commit that a revision names, in any of git's syntax. Annotated tags are peeled.
@@ -37,7 +37,7 @@ impl Repo {
             if let Some((left, right)) = word.split_once("...") {
                 let (left, right) = (self.side(left)?, self.side(right)?);
                 tips.extend([left, right]);
-                hidden.extend(self.merge_bases(left, right)?);
+                hidden.extend(walk::merge_bases(&self.git, left, right)?);
             } else if let Some((left, right)) = word.split_once("..") {
                 hidden.push(self.side(left)?);
                 tips.push(self.side(right)?);
@@ -59,14 +59,6 @@ impl Repo {
         self.resolve_oid(if revision.is_empty() { "HEAD" } else { revision })
     }
 
-    fn merge_bases(&self, left: Oid, right: Oid) -> Result<Vec<Oid>, Error> {
-        match self.git.merge_bases(left, right) {
-            Ok(bases) => Ok(bases.iter().copied().collect()),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(Vec::new()),
-            Err(source) => Err(git_error(format!("cannot compare `{left}` and `{right}`"), source)),
-        }
-    }
-
     fn resolve_oid(&self, revision: &str) -> Result<Oid, Error> {
         if revision.trim().is_empty() {
             return Err(Error::new(ErrorKind::InvalidArg, "invalid revision: it is empty"));
@@ -81,15 +73,75 @@ impl Repo {
             Err(error) if error.code() == ErrorCode::Ambiguous => {
                 return self.disambiguate(revision, error);
             }
-            Err(source) => return Err(self.not_found(revision, source)),
+            Err(source) => {
+                let plain = self.plain_revision(revision)?;
+                return plain.ok_or_else(|| self.not_found(revision, source));
+            }
         };
         let kind = object.kind().map_or("object", |kind| kind.str());
-        // The message of libgit2 says the same in its internal terms.
-        let commit = object.peel(ObjectType::Commit).map_err(|_| {
+        self.peeled(object.id())?.ok_or_else(|| {
             let message = format!("`{revision}` names a {kind}, not a commit, in {self}");
             Error::new(ErrorKind::NotFound, message)
-        })?;
-        Ok(commit.id())
+        })
+    }
+
+    /// The same by our own reader of commits, since libgit2 does not go through a malformed one: an
+    /// id, the name of a ref or HEAD, and steps such as `~2`. None for any other revision, and for
+    /// one that names nothing.
+    fn plain_revision(&self, revision: &str) -> Result<Option<Oid>, Error> {
+        let (base, mut steps) =
+            revision.split_at(revision.find(['~', '^']).unwrap_or(revision.len()));
+        let Some(base) = self.plain_base(base) else { return Ok(None) };
+        let Some(mut id) = self.peeled(base)? else { return Ok(None) };
+        while let Some(kind) = steps.chars().next() {
+            let rest = steps.get(1..).unwrap_or_default();
+            if let Some(after) = rest.strip_prefix("{commit}").or_else(|| rest.strip_prefix("{}")) {
+                steps = after;
+                continue;
+            }
+            let end = rest.find(|digit: char| !digit.is_ascii_digit()).unwrap_or(rest.len());
+            let (digits, after) = rest.split_at(end);
+            let number = if digits.is_empty() { Some(1) } else { digits.parse::<usize>().ok() };
+            let (Some(number), '~' | '^') = (number, kind) else { return Ok(None) };
+            let walked =
+                if kind == '~' { self.back(id, number)? } else { self.parent(id, number)? };
+            let Some(there) = walked else { return Ok(None) };
+            (id, steps) = (there, after);
+        }
+        Ok(Some(id))
+    }
+
+    fn plain_base(&self, base: &str) -> Option<Oid> {
+        if base.len() == 40
+            && let Ok(id) = base.parse()
+        {
+            return Some(id);
+        }
+        let name = if base == "@" { "HEAD" } else { base };
+        let reference = self.git.resolve_reference_from_short_name(name);
+        if let Ok(reference) = reference.and_then(|reference| reference.resolve()) {
+            return reference.target();
+        }
+        let digits = (4..40).contains(&base.len()) && base.bytes().all(|it| it.is_ascii_hexdigit());
+        let short = digits.then(|| Oid::from_str(&format!("{base:0<40}")).ok()).flatten()?;
+        self.git.odb().ok()?.exists_prefix(short, base.len()).ok()
+    }
+
+    /// The first parent of the first parent, and so on.
+    fn back(&self, mut id: Oid, generations: usize) -> Result<Option<Oid>, Error> {
+        for _ in 0..generations {
+            match self.parent(id, 1)? {
+                Some(parent) => id = parent,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(id))
+    }
+
+    /// A parent by its number, as git counts: 0 is the commit itself.
+    fn parent(&self, id: Oid, number: usize) -> Result<Option<Oid>, Error> {
+        let Some(at) = number.checked_sub(1) else { return Ok(Some(id)) };
+        Ok(walk::read_node(&self.git, id)?.parents.get(at).copied())
     }
 
     /// Returns the only commit among several objects with this short id, as git does.

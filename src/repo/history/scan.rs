@@ -176,7 +176,7 @@ impl Repo {
             let has_config = match configured.get(&node.tree) {
                 _ if unconfigured => true,
                 Some(known) => *known,
-                None => !pipeline_file::find(&self.git, node.tree)?.is_empty(),
+                None => pipeline_file::has_config(&self.git, node.tree)?,
             };
             configured.insert(node.tree, has_config);
             if has_config {

@@ -3,7 +3,7 @@
 //! The file is a cache. If it is unreadable or does not match the repository, the scan ignores it.
 //! If it cannot be written, the next scan takes longer.
 
-use std::{fs, io::Write, path::Path};
+use std::{io::Write, path::Path};
 
 use git2::{ErrorCode, Oid, Repository};
 
@@ -11,6 +11,7 @@ use crate::repo::{
     notes::{note_index::notes_removed, notes_ref::Notes},
     objects::pipeline_file::FORMATS,
 };
+use crate::util::state_file;
 use crate::util::{header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci tested-tips 1";
@@ -42,7 +43,7 @@ pub(in crate::repo) struct TestedTips {
 impl TestedTips {
     /// Reads the file, or returns `None` if it is missing, unreadable or has another form.
     pub(in crate::repo) fn read(path: &Path) -> Option<Self> {
-        let text = fs::read_to_string(path).ok()?;
+        let text = state_file::read_text(path).ok()?;
         // A file without this last line is truncated.
         let mut lines = text.strip_suffix("end\n")?.lines();
         if lines.next()? != HEADER || lines.next()? != formats() {
@@ -65,7 +66,7 @@ impl TestedTips {
         }
         let folder = path.parent().unwrap_or(path);
         sharing.create_dir_all(folder)?;
-        let mut file = sharing.new_file_in(folder, "tested-tips.")?;
+        let mut file = sharing.new_file_in(folder)?;
         file.write_all(self.text().as_bytes())?;
         file.persist(path)?;
         Ok(())
@@ -116,7 +117,7 @@ pub(in crate::repo) fn edges(git: &Repository) -> Result<Oid, git2::Error> {
     let files = ["shallow", "info/grafts"].map(|name| git.commondir().join(name));
     let mut bytes = Vec::new();
     for file in files {
-        match fs::read(&file) {
+        match state_file::read_foreign(&file) {
             Ok(text) => bytes.extend(text),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -149,6 +150,8 @@ fn full_id(text: &str) -> Option<Oid> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

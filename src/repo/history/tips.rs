@@ -1,15 +1,17 @@
 //! Reads what refs name and which verdicts exist, to decide which tested commits to test again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use git2::{ErrorCode, ObjectType, Oid, Sort};
+use git2::{ErrorCode, Oid};
 
+use super::walk;
 use crate::model::{
     commit::{CommitId, GitString},
     error::Error,
 };
 use crate::repo::{
     notes::{note_index::NoteIndex, verdicts::Note},
+    refs::lookup::tip_of,
     repository::{Repo, commit_id, git_error, oid},
 };
 
@@ -42,10 +44,7 @@ impl Repo {
         // libgit2 cannot look up a single name that is not UTF-8.
         let Ok(text) = std::str::from_utf8(name.as_bytes()) else { return Ok(None) };
         match self.git.find_reference(text) {
-            Ok(reference) => {
-                let commit = reference.peel(ObjectType::Commit).ok();
-                commit.map(|commit| commit_id(commit.id())).transpose()
-            }
+            Ok(reference) => tip_of(self, &reference).ok().flatten().map(commit_id).transpose(),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
             Err(source) => Err(git_error(format!("cannot read `{name}`"), source)),
         }
@@ -93,23 +92,11 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) if their history cannot be read.
     pub(crate) fn by_topology(&self, ids: &[CommitId]) -> Result<Vec<CommitId>, Error> {
-        let unreadable = |source| git_error("cannot read the history of retested commits", source);
-        let mut left: HashSet<CommitId> = ids.iter().copied().collect();
-        let mut newest_first = Vec::new();
         // A single commit needs no walk.
         if ids.len() < 2 {
             return Ok(ids.to_vec());
         }
-        let mut walk = self.git.revwalk().map_err(unreadable)?;
-        walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).map_err(unreadable)?;
-        for id in ids {
-            walk.push(oid(*id)?).map_err(unreadable)?;
-        }
-        while let Some(id) = (!left.is_empty()).then(|| walk.next()).flatten() {
-            let id = commit_id(id.map_err(unreadable)?)?;
-            newest_first.extend(left.remove(&id).then_some(id));
-        }
-        newest_first.reverse();
-        Ok(newest_first)
+        let ids: Vec<Oid> = ids.iter().copied().map(oid).collect::<Result<_, _>>()?;
+        walk::by_topology(&self.git, &ids)?.into_iter().map(commit_id).collect()
     }
 }

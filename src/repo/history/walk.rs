@@ -6,13 +6,16 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap, HashSet},
+    collections::{BinaryHeap, HashMap, HashSet, hash_map::Entry},
 };
 
 use git2::{Oid, Repository};
 
 use crate::model::error::Error;
-use crate::repo::repository::{FSCK, git_error};
+use crate::repo::{
+    objects::commit::{self, StoredCommit},
+    repository::git_error,
+};
 
 /// The data of one commit in a walk.
 #[derive(Clone, Debug)]
@@ -29,15 +32,14 @@ pub(in crate::repo) struct Node {
 /// A commit at the edge of a shallow clone has no parents.
 pub(in crate::repo) fn read_node(git: &Repository, id: Oid) -> Result<Node, Error> {
     let commit = find_commit(git, id)?;
-    let (tree, time) = (commit.tree_id(), commit.time().seconds());
-    Ok(Node { id, tree, time, parents: commit.parent_ids().collect() })
+    let (tree, time) = (commit.tree_id(), commit.seconds());
+    Ok(Node { id, tree, time, parents: commit.parent_ids() })
 }
 
 /// Finds one commit. The error names the commit.
-pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<git2::Commit<'_>, Error> {
-    git.find_commit(id).map_err(|source| {
-        git_error(format!("commit `{id}` is missing or broken"), source).with_hint(FSCK)
-    })
+pub(in crate::repo) fn find_commit(git: &Repository, id: Oid) -> Result<StoredCommit<'_>, Error> {
+    commit::stored(git, id)
+        .map_err(|source| git_error(format!("commit `{id}` is missing or broken"), source))
 }
 
 /// Returns the commits reachable from `tips` and not from `hidden`, unsorted.
@@ -54,6 +56,51 @@ pub(in crate::repo) fn between(
         walk.visit(*id, false)?;
     }
     walk.run()
+}
+
+/// Whether a commit is another one, or an ancestor of it. As exact as [`between`].
+pub(in crate::repo) fn reaches(git: &Repository, tip: Oid, id: Oid) -> Result<bool, Error> {
+    Ok(tip == id || between(git, &[id], &[tip])?.is_empty())
+}
+
+/// The newest commits that two have in common, in order of their ids.
+pub(in crate::repo) fn merge_bases(
+    git: &Repository,
+    left: Oid,
+    right: Oid,
+) -> Result<Vec<Oid>, Error> {
+    let (of_left, of_right) = (between(git, &[left], &[right])?, between(git, &[right], &[left])?);
+    if of_left.is_empty() || of_right.is_empty() {
+        return Ok(vec![if of_left.is_empty() { left } else { right }]);
+    }
+    let apart: HashSet<Oid> = of_left.iter().chain(&of_right).map(|node| node.id).collect();
+    let below = of_left.iter().chain(&of_right).flat_map(|node| &node.parents);
+    let common: HashSet<Oid> = below.filter(|id| !apart.contains(id)).copied().collect();
+    heads_of(git, &common.into_iter().collect::<Vec<_>>())
+}
+
+/// These commits with ancestors before what is above them.
+///
+/// Looks back as far as the oldest of them, and a little further in case clocks went wrong.
+pub(in crate::repo) fn by_topology(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid>, Error> {
+    let wanted: HashSet<Oid> = ids.iter().copied().collect();
+    let (mut left, mut slack) = (wanted.clone(), CLOCK_SLACK);
+    let (mut queue, mut nodes) = (BinaryHeap::new(), HashMap::new());
+    let mut next: Vec<Oid> = ids.to_vec();
+    loop {
+        for id in next.drain(..) {
+            if let Entry::Vacant(place) = nodes.entry(id) {
+                let node = place.insert(read_node(git, id)?);
+                queue.push((node.time, id));
+            }
+        }
+        let Some((_, id)) = queue.pop().filter(|_| slack > 0) else { break };
+        left.remove(&id);
+        slack -= usize::from(left.is_empty());
+        next.extend(nodes.get(&id).iter().flat_map(|node| &node.parents));
+    }
+    let sorted = oldest_first(nodes.into_values().collect());
+    Ok(sorted.into_iter().map(|node| node.id).filter(|id| wanted.contains(id)).collect())
 }
 
 /// The number of hidden commits to visit after the walk could end if all committer times were

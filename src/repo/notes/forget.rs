@@ -51,7 +51,7 @@ impl Repo {
     /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or removed;
     /// [`Io`](crate::ErrorKind::Io) if the state cannot be written.
     pub(crate) fn forget_results(&self) -> Result<ForgetReport, Error> {
-        let mut owner = self.acquire_ref_lock()?;
+        let owner = self.acquire_ref_lock()?;
         let mut memory = RefMemory::read(self.common_dir());
         let named = self.named()?;
         let mut forgotten = ForgetReport {
@@ -62,10 +62,10 @@ impl Repo {
         self.learn(&mut memory, &named);
         [VERDICTS, RECORDS].iter().for_each(|name| drop(memory.refs.remove(*name)));
         let unwritten = |source| Error::io("write below", self.common_dir(), source);
-        memory.write(self.common_dir(), self.sharing()?).map_err(unwritten)?;
+        self.write_memory(&memory)?.map_err(unwritten)?;
         // The verdicts first, so that every remaining verdict still has its record.
         for name in [VERDICTS, RECORDS] {
-            if AtomicRef::new(self, name).remove(&mut owner)? {
+            if AtomicRef::new(self, name).remove(&owner)? {
                 forgotten.removed.push(name.to_owned());
             }
         }

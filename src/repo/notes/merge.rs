@@ -9,17 +9,18 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use git2::{ErrorCode, Oid};
+use git2::Oid;
 use serde::Serialize;
 
 use super::{
     note_index::notes_differing,
     notes_ref::Notes,
-    notes_tree::NotesTree,
+    notes_tree::{NotesTree, is_too_large},
     records::{Line, parse_lines},
     verdicts::Note,
 };
 use crate::repo::{
+    history::walk,
     refs::atomic_ref::{self, Edit},
     repository::{RECORDS, Repo, VERDICTS, git_error},
 };
@@ -31,6 +32,9 @@ use crate::{
     },
     wire,
 };
+
+/// The number of edits after which tinyci drops the new objects that later edits replaced.
+const EDITS_KEPT: usize = 256;
 
 const MESSAGE: &str = "Notes merged by 'tinyci'";
 
@@ -204,16 +208,21 @@ impl Repo {
             let base = tip.map(|tip| self.base_of(tip, their_tip)).transpose()?.flatten();
             // If ours has no new commits, the merge is a fast-forward.
             let is_fast_forward = base == tip;
+            self.flush_fetched(tip, their_tip)?;
             let (our_tree, base_tree) = (ours.tree_at(tip)?, ours.tree_at(base)?);
-            let merging =
-                NotesMerge { base: &base_tree, theirs: &their_tree, writes: !is_fast_forward };
+            let merging = NotesMerge {
+                repo: self,
+                base: &base_tree,
+                theirs: &their_tree,
+                writes: !is_fast_forward,
+            };
             let (tree, changed) = merging.merge(our_tree, &choose)?;
             match (tip, tree) {
                 _ if base == Some(their_tip) && changed.is_empty() => Ok(Edit::Keep(changed)),
                 (Some(tip), Some(tree)) if !is_fast_forward => {
                     let parents = [tip, their_tip];
                     let commit =
-                        atomic_ref::commit(&self.git, tree, &parents, atomic_ref::now(), MESSAGE);
+                        atomic_ref::commit(self, tree, &parents, atomic_ref::now(), MESSAGE);
                     let failed = |source| git_error(format!("cannot extend `{own}`"), source);
                     Ok(Edit::Replace(commit.map_err(failed)?, changed))
                 }
@@ -224,11 +233,12 @@ impl Repo {
 
     /// Returns the merge base of two commits of the notes.
     fn base_of(&self, ours: Oid, theirs: Oid) -> Result<Option<Oid>, Error> {
-        match self.git.merge_base(ours, theirs) {
-            Ok(base) => Ok(Some(base)),
-            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
-            Err(source) => Err(git_error("cannot read the history of the notes", source)),
-        }
+        let bases = walk::merge_bases(&self.git, ours, theirs);
+        let bases = bases.map_err(|error| {
+            let kind = error.kind();
+            Error::new(kind, "cannot read the history of the notes").with_source(error.report())
+        })?;
+        Ok(bases.first().copied())
     }
 }
 
@@ -244,6 +254,7 @@ struct ThreeWay {
 
 /// A merge of one notes tree into another.
 struct NotesMerge<'a, 'repo> {
+    repo: &'repo Repo,
     base: &'a NotesTree<'repo>,
     theirs: &'a NotesTree<'repo>,
     /// True if the merge writes the new tree; false if it only computes the changes.
@@ -259,8 +270,9 @@ impl NotesMerge<'_, '_> {
     ) -> Result<(Option<Oid>, Changed<T>), Error> {
         let mut changed = Vec::new();
         for id in notes_differing(&ours, self.theirs)? {
-            let Some(theirs) = self.theirs.get(id)? else { continue };
-            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get(id)?, theirs };
+            let theirs = self.theirs.get(id)?.filter(|text| !is_too_large(text));
+            let Some(theirs) = theirs else { continue };
+            let note = ThreeWay { base: self.base.get(id)?, ours: ours.get_to_edit(id)?, theirs };
             if note.ours.as_ref() == Some(&note.theirs) {
                 continue;
             }
@@ -268,6 +280,9 @@ impl NotesMerge<'_, '_> {
                 if self.writes {
                     let tree = ours.with(id, &text)?;
                     ours = ours.edited_to(tree);
+                    if changed.len() % EDITS_KEPT == 0 {
+                        self.repo.forget_all_but(tree);
+                    }
                 }
                 changed.push((id, result));
             }

@@ -128,11 +128,9 @@ impl Comparison<'_, '_> {
 mod tests {
     use std::{io::Write, process::Stdio};
 
-    use git2::Repository;
-
     use super::*;
     use crate::{
-        repo::repository::VERDICTS,
+        repo::repository::{Repo, VERDICTS},
         testing::{TestRepo, succeed},
     };
 
@@ -168,15 +166,15 @@ mod tests {
         text
     }
 
-    fn git(repo: &TestRepo) -> Repository {
-        Repository::open(repo.path()).unwrap()
+    fn git(repo: &TestRepo) -> Repo {
+        Repo::open(repo.path()).unwrap()
     }
 
-    fn notes(git: &Repository, tree: Option<Oid>) -> NotesTree<'_> {
+    fn notes(git: &Repo, tree: Option<Oid>) -> NotesTree<'_> {
         NotesTree::new(git, VERDICTS, tree).unwrap()
     }
 
-    fn removed(git: &Repository, before: Oid, after: Oid) -> HashSet<CommitId> {
+    fn removed(git: &Repo, before: Oid, after: Oid) -> HashSet<CommitId> {
         notes_removed(&notes(git, Some(before)), &notes(git, Some(after))).unwrap()
     }
 

@@ -7,6 +7,7 @@ use git2::Oid;
 use super::notes_tree::NotesTree;
 use crate::model::error::Error;
 use crate::repo::{
+    objects::commit::stored,
     refs::atomic_ref::{self, AtomicRef, Edit},
     repository::{Repo, git_error},
 };
@@ -32,11 +33,12 @@ impl<'repo> Notes<'repo> {
     pub(in crate::repo) fn tree_at(&self, commit: Option<Oid>) -> Result<NotesTree<'repo>, Error> {
         let (git, name) = (self.reference.git(), self.name.clone());
         let read = || {
-            let root = commit.map(|id| git.find_commit(id)).transpose()?;
+            let root = commit.map(|id| stored(git, id)).transpose()?;
             Ok(root.map(|commit| commit.tree_id()))
         };
         let root = read().map_err(|source: git2::Error| self.reference.unreadable(source))?;
-        NotesTree::new(git, name, root).map_err(|source| self.reference.unreadable(source))
+        NotesTree::new(self.reference.repo, name, root)
+            .map_err(|source| self.reference.unreadable(source))
     }
 
     /// Returns the commit that the ref names.
@@ -61,12 +63,12 @@ impl<'repo> Notes<'repo> {
         message: &str,
         edit: impl Fn(&NotesTree) -> Result<Edit<T>, Error>,
     ) -> Result<T, Error> {
-        let (git, name) = (self.reference.git(), &self.name);
+        let (repo, name) = (self.reference.repo, &self.name);
         self.reference.update(message, |tip| match edit(&self.tree_at(tip)?)? {
             Edit::Keep(value) => Ok(Edit::Keep(value)),
             Edit::Replace(tree, value) => {
                 let parents: Vec<Oid> = tip.into_iter().collect();
-                let commit = atomic_ref::commit(git, tree, &parents, atomic_ref::now(), message);
+                let commit = atomic_ref::commit(repo, tree, &parents, atomic_ref::now(), message);
                 let commit = commit
                     .map_err(|source| git_error(format!("cannot extend `{name}`"), source))?;
                 Ok(Edit::Replace(commit, value))
@@ -114,9 +116,9 @@ mod tests {
         let path = test.path();
         thread::scope(|scope| {
             let writer = scope.spawn(|| write(&Repo::open(path).unwrap(), 2));
-            // The writer declares the change before it meets the lock.
-            let intent = path.join("tinyci/intent");
-            while fs::read(&intent).unwrap().is_empty() {
+            // The writer stages its file before it meets the lock.
+            let staged = path.join("tinyci/locking");
+            while fs::read_dir(&staged).unwrap().next().is_none() {
                 thread::yield_now();
             }
             fs::remove_file(&lock).unwrap();
@@ -152,14 +154,14 @@ mod tests {
         write(&repo, 1).unwrap();
         let tip = test.git(&["rev-parse", VERDICTS]);
         let lock = lock_path(repo.common_dir(), VERDICTS);
-        let intent = repo.common_dir().join("tinyci/intent");
+        let staged = repo.common_dir().join("tinyci/locking/refs%2Fnotes%2Ftinyci-result");
         for clear in
             [|repo: &Repo| write(repo, 2).map(drop), |repo: &Repo| repo.restore_refs().map(drop)]
         {
-            fs::write(&intent, format!("{VERDICTS} {tip}\n")).unwrap();
-            fs::write(&lock, format!("{tip}\n")).unwrap();
+            fs::write(&staged, format!("{tip}\n")).unwrap();
+            fs::hard_link(&staged, &lock).unwrap();
             clear(&repo).unwrap();
-            assert!(!lock.exists());
+            assert!(!lock.exists() && !staged.exists());
         }
         assert_eq!(test.git(&["rev-list", "--count", VERDICTS]), "2");
     }

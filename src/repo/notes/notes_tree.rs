@@ -8,14 +8,12 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use git2::{ObjectType, Odb, OdbObject, Oid, Repository};
+use git2::{ObjectType, Odb, OdbObject, Oid};
 
 use crate::repo::{
-    objects::{
-        shared_write::write_object,
-        tree::{self, Entry},
-    },
-    repository::git_error,
+    objects::tree::{self, Entry},
+    refs::damage::remedy,
+    repository::{Repo, git_error},
 };
 use crate::{
     model::{
@@ -27,11 +25,26 @@ use crate::{
 
 /// The notes of one ref at one moment.
 pub(in crate::repo) struct NotesTree<'repo> {
-    git: &'repo Repository,
+    repo: &'repo Repo,
     odb: Odb<'repo>,
     /// The name of the ref, for errors.
     reference: Cow<'static, str>,
     root: Option<Oid>,
+}
+
+/// An object of a notes tree: in the repository, or made by an edit and not written yet.
+enum NoteObject<'odb> {
+    Stored(OdbObject<'odb>),
+    New(Vec<u8>),
+}
+
+impl NoteObject<'_> {
+    fn data(&self) -> &[u8] {
+        match self {
+            Self::Stored(object) => object.data(),
+            Self::New(data) => data,
+        }
+    }
 }
 
 /// One tree of a notes tree, without its subtrees.
@@ -44,11 +57,11 @@ pub(in crate::repo) struct Level {
 
 impl<'repo> NotesTree<'repo> {
     pub(in crate::repo) fn new(
-        git: &'repo Repository,
+        repo: &'repo Repo,
         reference: impl Into<Cow<'static, str>>,
         root: Option<Oid>,
     ) -> Result<Self, git2::Error> {
-        Ok(Self { git, odb: git.odb()?, reference: reference.into(), root })
+        Ok(Self { repo, odb: repo.git.odb()?, reference: reference.into(), root })
     }
 
     /// Returns the same notes with this tree as the new root.
@@ -83,7 +96,35 @@ impl<'repo> NotesTree<'repo> {
                 text.truncate(end);
                 text.extend(b"\n\n");
             }
+            if let Some(size) = self.excess(*blob)? {
+                text.extend(format!("{TOO_LARGE} {size} bytes)\n").bytes());
+                continue;
+            }
             text.extend(self.read(*blob, ObjectType::Blob)?.data());
+        }
+        Ok(text)
+    }
+
+    /// Returns the size of a blob that is larger than a note may be. Its contents are not looked at.
+    fn excess(&self, blob: Oid) -> Result<Option<usize>, Error> {
+        let (size, _) = self.odb.read_header(blob).map_err(|source| {
+            let what = format!("cannot read blob {blob} of `{}`", self.reference);
+            git_error(what, source).with_hint(self.remedy())
+        })?;
+        Ok((size > NOTE_BYTES_MAX).then_some(size))
+    }
+
+    /// Returns the text of a commit's note in order to change it.
+    ///
+    /// # Errors
+    ///
+    /// An error if the note is too large to be read, because a change would lose it.
+    pub(in crate::repo) fn get_to_edit(&self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
+        let text = self.get(id)?;
+        if text.as_deref().is_some_and(is_too_large) {
+            let message = format!("the note of {id} in `{}` is too large", self.reference);
+            let hint = format!("`git notes --ref={} remove {id}`", self.reference);
+            return Err(Error::new(ErrorKind::Git, message).with_hint(hint));
         }
         Ok(text)
     }
@@ -208,16 +249,24 @@ impl<'repo> NotesTree<'repo> {
         Ok(rest)
     }
 
-    fn read(&self, id: Oid, kind: ObjectType) -> Result<OdbObject<'_>, Error> {
+    fn read(&self, id: Oid, kind: ObjectType) -> Result<NoteObject<'_>, Error> {
+        if let Some((found, data)) = self.repo.new_object(id) {
+            let object = NoteObject::New(data);
+            return if found == kind { Ok(object) } else { Err(self.damaged(kind, id)) };
+        }
         let object = self.odb.read(id).map_err(|source| {
             let what = format!("cannot read {kind} {id} of `{}`", self.reference);
             git_error(what, source).with_hint(self.remedy())
         })?;
-        if object.kind() == kind { Ok(object) } else { Err(self.damaged(kind, id)) }
+        if object.kind() == kind {
+            Ok(NoteObject::Stored(object))
+        } else {
+            Err(self.damaged(kind, id))
+        }
     }
 
     fn write(&self, kind: ObjectType, data: &[u8]) -> Result<Oid, Error> {
-        write_object(self.git, kind, data).map_err(|source| {
+        self.repo.make_object(kind, data).map_err(|source| {
             git_error(format!("cannot write a {kind} for `{}`", self.reference), source)
         })
     }
@@ -233,8 +282,19 @@ impl<'repo> NotesTree<'repo> {
     }
 
     fn remedy(&self) -> String {
-        format!("fetch the ref from another copy, or `git update-ref -d {}`", self.reference)
+        remedy(&self.reference)
     }
+}
+
+/// The most bytes of a note that is read. Others may write notes of any size.
+const NOTE_BYTES_MAX: usize = 8 << 20;
+
+/// The beginning of what stands for a larger one. It is neither a verdict nor a record.
+const TOO_LARGE: &str = "(tinyci does not read this note of";
+
+/// Returns true if a text of [`NotesTree::get`] stands for a note that is too large.
+pub(in crate::repo) fn is_too_large(text: &[u8]) -> bool {
+    text.starts_with(TOO_LARGE.as_bytes())
 }
 
 /// The file modes of the entries that tinyci writes.
@@ -291,7 +351,7 @@ mod tests {
         model::outcome::Verdict,
         repo::{
             notes::verdicts::{Replace, Written},
-            repository::{Repo, VERDICTS},
+            repository::VERDICTS,
         },
         testing::{TestRepo, succeed},
     };

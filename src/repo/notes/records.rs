@@ -30,7 +30,7 @@ impl Repo {
     pub(crate) fn append_record(&self, record: &Record) -> Result<(), Error> {
         let json = record.to_json();
         self.record_notes().update("Notes added by 'tinyci'", |tree| {
-            let mut text = tree.get(record.commit)?.unwrap_or_default();
+            let mut text = tree.get_to_edit(record.commit)?.unwrap_or_default();
             let is_same =
                 |line: &Line| matches!(line, Line::Record(old) if old.job_id == record.job_id);
             if parse_lines(record.commit, &text).iter().any(is_same) {

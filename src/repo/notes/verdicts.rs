@@ -146,4 +146,53 @@ mod tests {
         let existed = repo.write_verdict(id, Verdict::Success, Replace::Nothing).unwrap();
         assert_eq!(existed, Written::Existed(note));
     }
+
+    #[test]
+    fn a_damaged_blob_of_a_verdict_is_written_anew() {
+        for damage in [b"".as_slice(), b"x\x9c", b"nothing of git's"] {
+            let test = TestRepo::new();
+            let (one, two) = (test.commit("one"), test.commit("two"));
+            let repo = Repo::open(test.path()).unwrap();
+            let write = |id: &str| {
+                repo.write_verdict(id.parse().unwrap(), Verdict::Success, Replace::Nothing).unwrap()
+            };
+            write(&one);
+            let blob = test.git(&["rev-parse", &format!("{VERDICTS}:{one}")]);
+            let path = test.path().join(".git/objects").join(&blob[..2]).join(&blob[2..]);
+            std::fs::remove_file(&path).unwrap();
+            std::fs::write(&path, damage).unwrap();
+            let repo = Repo::open(test.path()).unwrap();
+            let written =
+                repo.write_verdict(two.parse().unwrap(), Verdict::Success, Replace::Nothing);
+            assert_eq!(written.unwrap(), Written::Stored);
+            assert_eq!(test.verdict(&one).as_deref(), Some("success"));
+            assert_eq!(test.verdict(&two).as_deref(), Some("success"));
+            test.git(&["fsck", "--strict"]);
+        }
+    }
+
+    #[test]
+    fn a_note_of_any_size_is_no_verdict_and_is_not_read() {
+        let test = TestRepo::new();
+        let id = test.commit("one");
+        test.write("large", vec![b'\n'; 9 << 20]);
+        let blob = test.git(&["hash-object", "-w", "large"]);
+        test.git(&["notes", "--ref", VERDICTS, "add", "-C", &blob, &id]);
+        test.git(&["notes", "--ref", crate::repo::repository::RECORDS, "add", "-C", &blob, &id]);
+        let repo = Repo::open(test.path()).unwrap();
+        let id: CommitId = id.parse().unwrap();
+        let note = repo.verdict(id).unwrap().unwrap();
+        assert_eq!(note.verdict, None);
+        assert!(note.bytes.ends_with(b"note of 9437184 bytes)\n"), "{:?}", note.bytes);
+        assert_eq!(repo.records(id).unwrap().len(), 1);
+        let commit = repo.commit(id).unwrap();
+        let record = crate::model::record::Record::begun(
+            "r1".to_owned(),
+            &commit,
+            std::time::SystemTime::now(),
+        );
+        let error = repo.append_record(&record).unwrap_err();
+        assert!(error.report().contains("is too large"), "{}", error.report());
+        assert!(error.report().contains("git notes --ref="), "{}", error.report());
+    }
 }

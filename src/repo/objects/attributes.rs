@@ -3,6 +3,7 @@
 
 use std::io;
 
+use crate::util::state_file;
 use crate::{
     model::error::Error,
     repo::repository::{Repo, git_error},
@@ -40,7 +41,7 @@ impl Repo {
     /// Returns the contents of `info/attributes`, if the file exists.
     pub(crate) fn info_attributes(&self) -> Result<Option<Vec<u8>>, Error> {
         let path = self.common_dir().join("info/attributes");
-        match std::fs::read(&path) {
+        match state_file::read_foreign(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("read", &path, error)),

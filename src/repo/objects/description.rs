@@ -5,6 +5,7 @@ use std::{fs::File, os::unix::fs::FileExt, path::Path};
 
 use crate::repo::{
     history::walk,
+    refs::lookup::peeled,
     repository::{Repo, git_error, id_bytes, oid},
 };
 use crate::{
@@ -49,10 +50,18 @@ impl Repo {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         Ok(CommitText {
             tree: id_bytes(commit.tree_id())?,
-            parents: commit.parent_ids().map(id_bytes).collect::<Result<_, _>>()?,
-            header: commit.raw_header_bytes().to_vec(),
-            message: commit.message_raw_bytes().to_vec(),
+            parents: commit.parent_ids().into_iter().map(id_bytes).collect::<Result<_, _>>()?,
+            header: commit.header().to_vec(),
+            message: commit.raw_message().to_vec(),
         })
+    }
+
+    /// What cannot be read of a commit, in a sentence; none of most.
+    pub(crate) fn malformed_fields(&self, id: CommitId) -> Option<String> {
+        let fields = walk::find_commit(&self.git, oid(id).ok()?).ok()?.unreadable();
+        let short = id.short();
+        (!fields.is_empty())
+            .then(|| format!("commit {short} is malformed: cannot read {}", fields.join(" and ")))
     }
 
     /// Returns the id as git abbreviates it: unique, and long enough for the number of objects.
@@ -124,9 +133,7 @@ impl Repo {
             if target == oid {
                 let is_tag = name.starts_with(b"refs/tags/");
                 refs.push(if is_tag { Decoration::Tag(name) } else { Decoration::Ref(name) });
-            } else if self.git.find_tag(target).is_ok()
-                && resolved.peel_to_commit().is_ok_and(|commit| commit.id() == oid)
-            {
+            } else if peeled(&self.git, target).is_ok_and(|commit| commit == Some(oid)) {
                 refs.push(Decoration::Tag(name));
             }
         }

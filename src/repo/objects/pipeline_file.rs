@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::repo::{
     history::walk,
-    repository::{Repo, git_error, oid},
+    repository::{Repo, oid},
 };
 
 /// The languages of configs. A build without scripts finds script configs too, because it must not
@@ -38,7 +38,7 @@ impl Repo {
     ///
     /// [`Git`](ErrorKind::Git) if the commit or its tree cannot be read.
     pub(crate) fn has_config(&self, id: CommitId) -> Result<bool, Error> {
-        Ok(!self.configs(id)?.is_empty())
+        has_config(&self.git, walk::find_commit(&self.git, oid(id)?)?.tree_id())
     }
 
     /// Returns the config at the root of a commit's tree, or `None` if no regular file has that
@@ -63,12 +63,8 @@ impl Repo {
             }
         };
         let name = format.file_name();
-        let unreadable = |source| {
-            git_error(
-                format!("`{name}` of commit `{id}` (object `{blob}`) is missing or broken"),
-                source,
-            )
-        };
+        let what = format!("`{name}` of commit `{id}` (object `{blob}`)");
+        let unreadable = |source| self.object_error(&what, source);
         let odb = self.git.odb().map_err(unreadable)?;
         let (size, _) = odb.read_header(blob).map_err(unreadable)?;
         if size > SIZE_MAX {
@@ -112,8 +108,17 @@ impl Repo {
     }
 }
 
+/// Whether there is a config in this root tree. If the tree is one that no version of git can have
+/// written, its commit is to fail, and is tested like one with a config.
+pub(in crate::repo) fn has_config(git: &Repository, tree: Oid) -> Result<bool, Error> {
+    match find(git, tree) {
+        Err(error) if error.is_fault_of_commit() => Ok(true),
+        found => Ok(!found?.is_empty()),
+    }
+}
+
 /// Returns the languages and blobs of the configs in this root tree.
-pub(in crate::repo) fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, Oid)>, Error> {
+fn find(git: &Repository, tree: Oid) -> Result<Vec<(Format, Oid)>, Error> {
     let mut found = Vec::new();
     each_entry(git, tree, |entry| {
         let format = FORMATS.iter().find(|format| format.file_name().as_bytes() == entry.name);

@@ -5,14 +5,18 @@
 
 use std::io;
 
-use super::tree::{self, Entry};
+use super::{
+    alternates::object_dirs,
+    loose::LooseObjects,
+    tree::{self, Entry},
+};
 use crate::model::{
     commit::{CommitId, TreeId},
-    error::{Error, ErrorKind},
+    error::Error,
 };
 use crate::repo::{
     history::walk,
-    repository::{FSCK, Repo, git_error, id_bytes, oid},
+    repository::{Repo, git_error, id_bytes, not_fetched, oid},
 };
 
 /// One entry of a tree, not checked: any mode, any name.
@@ -29,6 +33,8 @@ pub(crate) struct TreeEntry {
 /// The object database of a repository, opened once for many reads.
 pub(crate) struct Objects<'repo> {
     odb: git2::Odb<'repo>,
+    loose: LooseObjects,
+    is_partial: bool,
 }
 
 /// The contents of a blob, in memory.
@@ -46,7 +52,8 @@ impl Repo {
     pub(crate) fn objects(&self) -> Result<Objects<'_>, Error> {
         let odb = self.git.odb();
         let odb = odb.map_err(|source| git_error("cannot open the object database", source))?;
-        Ok(Objects { odb })
+        let loose = LooseObjects::new(object_dirs(self.common_dir()));
+        Ok(Objects { odb, loose, is_partial: self.is_partial_clone() })
     }
 
     /// Returns the tree of a commit.
@@ -60,9 +67,8 @@ impl Objects<'_> {
     /// Returns the entries of a tree, in the order in which they are stored.
     pub(crate) fn tree(&self, id: TreeId) -> Result<Vec<TreeEntry>, Error> {
         let object = self.read(id.as_bytes(), git2::ObjectType::Tree)?;
-        parse_tree(object.data()).ok_or_else(|| {
-            Error::new(ErrorKind::Git, format!("tree {id} is malformed")).with_hint(FSCK)
-        })
+        parse_tree(object.data())
+            .ok_or_else(|| tree::wrong(&object, format!("tree {id} is malformed")))
     }
 
     /// Returns the contents of a blob.
@@ -70,41 +76,34 @@ impl Objects<'_> {
         self.read(&id, git2::ObjectType::Blob).map(Blob)
     }
 
-    /// Opens a stream of a blob with at least this many bytes, and returns it with the blob's size.
-    ///
-    /// Returns `None` for smaller blobs and for packed ones. libgit2 streams only loose objects,
-    /// and the size of a packed object costs almost as much as its contents.
+    /// A loose blob of at least this many bytes, read piece by piece, and its size. libgit2 gives
+    /// packed ones only whole.
     pub(crate) fn large_blob(&self, id: [u8; 20], bytes_min: u64) -> Option<(impl io::Read, u64)> {
-        let oid = git2::Oid::from_bytes(&id).ok()?;
-        let (reader, size, kind) = self.odb.reader(oid).ok()?;
-        let size = size as u64;
-        (kind == git2::ObjectType::Blob && size >= bytes_min).then_some((reader, size))
+        let object = self.loose.open(&id).ok()??;
+        let size = object.size;
+        (object.kind == git2::ObjectType::Blob && size >= bytes_min).then_some((object, size))
     }
 
     fn read(&self, id: &[u8; 20], kind: git2::ObjectType) -> Result<git2::OdbObject<'_>, Error> {
         let object = git2::Oid::from_bytes(id).and_then(|oid| self.odb.read(oid));
-        let object = object.map_err(|source| unreadable(id, source))?;
-        expect(id, object.kind(), kind)?;
-        Ok(object)
+        let object = object.map_err(|source| self.unreadable(id, source))?;
+        if object.kind() == kind {
+            return Ok(object);
+        }
+        let message = format!("object {} is a {}, not a {kind}", object.id(), object.kind());
+        Err(tree::wrong(&object, message))
     }
-}
 
-fn unreadable(id: &[u8; 20], source: git2::Error) -> Error {
-    let id = TreeId::from_bytes(*id);
-    let message = match source.code() {
-        git2::ErrorCode::NotFound => format!("object {id} is missing"),
-        _ => format!("cannot read object {id}"),
-    };
-    git_error(message, source)
-}
-
-fn expect(id: &[u8; 20], kind: git2::ObjectType, expected: git2::ObjectType) -> Result<(), Error> {
-    if kind == expected {
-        return Ok(());
+    fn unreadable(&self, id: &[u8; 20], source: git2::Error) -> Error {
+        let id = TreeId::from_bytes(*id);
+        if source.code() == git2::ErrorCode::NotFound {
+            return match self.is_partial {
+                true => not_fetched(&format!("object {id}")),
+                false => git_error(format!("object {id} is missing"), source),
+            };
+        }
+        git_error(format!("cannot read object {id}"), source)
     }
-    let id = TreeId::from_bytes(*id);
-    let message = format!("object {id} is a {kind}, not a {expected}");
-    Err(Error::new(ErrorKind::Git, message))
 }
 
 /// Parses the bytes of a tree, or returns `None` if they are invalid.
@@ -121,7 +120,7 @@ mod tests {
     use std::io::Read;
 
     use super::*;
-    use crate::testing::TestRepo;
+    use crate::{model::error::ErrorKind, testing::TestRepo};
 
     fn id(text: &str) -> [u8; 20] {
         *text.parse::<TreeId>().unwrap().as_bytes()

@@ -1,7 +1,7 @@
 //! Shares the files that libgit2 writes with the accounts of the repository. libgit2 follows the
 //! umask and ignores `core.sharedRepository`.
 //!
-//! tinyci writes every object and every ref through this file.
+//! tinyci shares every object and every ref through this file.
 
 use std::{
     fmt,
@@ -9,7 +9,7 @@ use std::{
     path::Path,
 };
 
-use git2::{ErrorClass, ErrorCode, ObjectType, Oid, Repository};
+use git2::{ErrorClass, ErrorCode, Repository};
 
 use crate::repo::repository::{Repo, git_error};
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         error::{Error, ErrorKind},
         stored_names::state,
     },
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing},
 };
 
 const KEY: &str = "core.sharedrepository";
@@ -29,13 +29,31 @@ impl Repo {
     ///
     /// [`Io`](ErrorKind::Io) if it cannot be written.
     pub(crate) fn write_state(&self, name: &str, text: &[u8]) -> Result<(), Error> {
-        let (sharing, dir) = (self.sharing()?, self.common_dir().join(state::DIR));
+        let (sharing, flush) = (self.sharing()?, self.flush_rule()?);
+        let dir = self.common_dir().join(state::DIR);
         let written = sharing.create_dir_below(self.common_dir(), &dir).and_then(|()| {
-            let mut file = sharing.new_file_in(&dir, &format!("{name}."))?;
+            let mut file = sharing.new_file_in(&dir)?;
             file.write_all(text)?;
-            Ok(file.persist(dir.join(name)).map(drop)?)
+            flush.persist(file, &dir.join(name))
         });
         written.map_err(|source| Error::io("write", &dir.join(name), source))
+    }
+
+    /// Returns what tinyci flushes to the disk in this repository.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) if the configuration cannot be read.
+    pub(crate) fn flush_rule(&self) -> Result<Flush, Error> {
+        let fail = |source| git_error(format!("cannot read `core.fsync` of {self}"), source);
+        self.flush().map_err(fail)
+    }
+
+    pub(in crate::repo) fn flush(&self) -> Result<Flush, git2::Error> {
+        let config = self.git.config()?.snapshot()?;
+        let text = |key| config.get_str(key).ok();
+        let object_files = config.get_bool("core.fsyncobjectfiles").ok();
+        Ok(Flush::parse(text("core.fsync"), text("core.fsyncmethod"), object_files))
     }
 
     /// Returns the accounts that the repository is shared with.
@@ -70,31 +88,6 @@ pub(in crate::repo) fn sharing(git: &Repository) -> Result<Sharing, git2::Error>
         );
         git2::Error::new(ErrorCode::Invalid, ErrorClass::Config, message)
     })
-}
-
-/// Writes and shares an object.
-pub(in crate::repo) fn write_object(
-    git: &Repository,
-    kind: ObjectType,
-    data: &[u8],
-) -> Result<Oid, git2::Error> {
-    let id = git.odb()?.write(kind, data)?;
-    share_object(git, id)?;
-    Ok(id)
-}
-
-/// Writes and shares the empty tree.
-pub(in crate::repo) fn empty_tree(git: &Repository) -> Result<Oid, git2::Error> {
-    write_object(git, ObjectType::Tree, b"")
-}
-
-/// Shares the file of an object that was just written, and its directory. If the object is in a
-/// pack, there is nothing to share.
-pub(in crate::repo) fn share_object(git: &Repository, id: Oid) -> Result<(), git2::Error> {
-    let id = id.to_string();
-    let (fan_out, name) = id.split_at(2);
-    let folder = git.commondir().join("objects").join(fan_out);
-    share(git, [&*folder, &folder.join(name)])
 }
 
 /// Shares the file of a ref that was just moved, its log, and their directories.

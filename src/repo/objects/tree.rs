@@ -6,7 +6,7 @@
 
 use std::iter;
 
-use git2::{ObjectType, Oid, Repository};
+use git2::{ObjectType, OdbObject, Oid, Repository};
 
 use crate::model::error::{Error, ErrorKind};
 use crate::repo::repository::{FSCK, git_error};
@@ -53,23 +53,29 @@ pub(in crate::repo) fn each_entry(
     tree: Oid,
     mut each: impl FnMut(Entry<'_>) -> bool,
 ) -> Result<(), Error> {
-    let unreadable =
-        |source| git_error(format!("tree `{tree}` is missing or broken"), source).with_hint(FSCK);
+    let unreadable = |source| git_error(format!("tree `{tree}` is missing or broken"), source);
     let odb = git.odb().map_err(unreadable)?;
     let object = odb.read(tree).map_err(unreadable)?;
     if object.kind() != ObjectType::Tree {
         let message = format!("`{tree}` is a {}, not a tree", object.kind());
-        return Err(Error::new(ErrorKind::Git, message));
+        return Err(wrong(&object, message));
     }
     for entry in entries(object.data()) {
-        let entry = entry.ok_or_else(|| {
-            Error::new(ErrorKind::Git, format!("tree `{tree}` is malformed")).with_hint(FSCK)
-        })?;
+        let entry = entry.ok_or_else(|| wrong(&object, format!("tree `{tree}` is malformed")))?;
         if !each(entry) {
             break;
         }
     }
     Ok(())
+}
+
+/// The error of an object that is not what the commit makes of it. If the object is as it was made,
+/// the commit is at fault; otherwise it is damaged.
+pub(in crate::repo) fn wrong(object: &OdbObject<'_>, message: String) -> Error {
+    let is_intact =
+        Oid::hash_object(object.kind(), object.data()).is_ok_and(|id| id == object.id());
+    let error = Error::new(ErrorKind::Git, message).with_hint(FSCK);
+    if is_intact { error.with_commit_at_fault() } else { error }
 }
 
 /// Parses `<octal mode> <name> NUL <20 bytes>`, and returns the bytes that follow too.

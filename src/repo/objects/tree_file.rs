@@ -8,7 +8,7 @@ use crate::{
     model::{commit::CommitId, error::Error, script::TreeFile, step::TreeEntry},
     repo::{
         history::walk,
-        repository::{Repo, git_error, oid},
+        repository::{Repo, oid},
     },
 };
 
@@ -108,7 +108,7 @@ impl Repo {
     }
 
     fn blob_up_to(&self, id: Oid) -> Result<Option<Vec<u8>>, Error> {
-        let unreadable = |source| git_error(format!("object `{id}` is missing or broken"), source);
+        let unreadable = |source| self.object_error(&format!("object `{id}`"), source);
         let odb = self.git.odb().map_err(unreadable)?;
         let (size, _) = odb.read_header(id).map_err(unreadable)?;
         if size > SIZE_MAX {

@@ -14,7 +14,7 @@ use std::{
 
 use git2::{Commit, Oid};
 
-use super::atomic_ref;
+use super::atomic_ref::{self, AtomicRef};
 use crate::model::{
     commit::{CommitId, TreeId},
     deployment::Approval,
@@ -24,8 +24,8 @@ use crate::model::{
 };
 use crate::repo::{
     history::walk,
-    objects::shared_write::{empty_tree, share_ref},
-    repository::{Repo, commit_id, git_error, id_bytes, oid},
+    objects::commit::Person,
+    repository::{FSCK, Repo, commit_id, git_error, id_bytes, oid},
 };
 
 /// The start of the signature in a commit that is signed with an ssh key.
@@ -82,15 +82,8 @@ impl Repo {
         author: &Identity,
     ) -> Result<CommitId, Error> {
         let write = || {
-            let tree = empty_tree(&self.git)?;
-            atomic_ref::commit_by(
-                &self.git,
-                author,
-                tree,
-                &[],
-                seconds(approval),
-                &message(approval),
-            )
+            let tree = self.empty_tree()?;
+            atomic_ref::commit_by(self, author, tree, &[], seconds(approval), &message(approval))
         };
         write().map_err(|source| unstored(approval, source)).and_then(commit_id)
     }
@@ -101,7 +94,7 @@ impl Repo {
     ///
     /// As [`make_approval`](Self::make_approval).
     pub(crate) fn approval_text(&self, approval: &Approval) -> Result<(TreeId, String), Error> {
-        let tree = empty_tree(&self.git).map_err(|source| unstored(approval, source))?;
+        let tree = self.empty_tree().map_err(|source| unstored(approval, source))?;
         Ok((TreeId::from_bytes(id_bytes(tree)?), format!("{}\n", message(approval))))
     }
 
@@ -117,11 +110,11 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) if it cannot be written.
     pub(crate) fn keep_approval(&self, approval: &Approval, id: CommitId) -> Result<(), Error> {
         let id = oid(id)?;
-        let keep = || {
-            self.git.reference(&approval.reference, id, false, "tinyci: approve")?;
-            share_ref(&self.git, &approval.reference)
-        };
-        keep().map_err(|source| unstored(approval, source))
+        // git wrote a signed commit itself, so flush it.
+        if self.new_object(id).is_none() {
+            self.flush_fetched(None, id)?;
+        }
+        AtomicRef::new(self, approval.reference.clone()).create(id, "tinyci: approve")
     }
 
     /// Returns everything below the refs of the approvals of a commit with this config in this
@@ -185,12 +178,12 @@ impl Repo {
     /// [`Git`](ErrorKind::Git) if the commit cannot be read.
     pub(crate) fn signature_of(&self, id: CommitId) -> Result<Option<CommitSignature>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
-        let id: Oid = commit.id();
+        let id: Oid = oid(id)?;
         let Ok((signature, payload)) = self.git.extract_signature(&id, None) else {
             return Ok(None);
         };
         let (signature, payload) = (signature.to_vec(), payload.to_vec());
-        Ok(Some(CommitSignature { signature, payload, time: commit.time().seconds() }))
+        Ok(Some(CommitSignature { signature, payload, time: commit.seconds() }))
     }
 
     /// Returns the addresses of a commit's author and committer.
@@ -201,7 +194,12 @@ impl Repo {
     pub(crate) fn people_of(&self, id: CommitId) -> Result<Vec<String>, Error> {
         let commit = walk::find_commit(&self.git, oid(id)?)?;
         let people = [commit.author(), commit.committer()];
-        let address = |it: &git2::Signature<'_>| String::from_utf8_lossy(it.email_bytes()).into();
+        // Who cannot be named could be the one that approves.
+        if people.iter().any(Person::is_empty) {
+            let message = format!("cannot tell who wrote commit {}: it is malformed", id.short());
+            return Err(Error::new(ErrorKind::Git, message).with_hint(FSCK));
+        }
+        let address = |it: &Person| String::from_utf8_lossy(&it.email).into_owned();
         let mut addresses: Vec<String> = people.iter().map(address).collect();
         addresses.dedup();
         Ok(addresses)

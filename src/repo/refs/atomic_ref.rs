@@ -4,16 +4,20 @@
 //! once, most of the notes are lost. tinyci first writes the new commit, which affects no other
 //! process. It then moves the ref if the ref still names the commit's base. Otherwise it repeats
 //! the edit on top of the new commit. A full disk or a kill leaves at most unreferenced objects.
+//! After a power failure, the ref names its old or its new commit, because tinyci flushes
+//! everything that the new commit needs before it moves the ref.
 
 use std::{
     borrow::Cow,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use git2::{ErrorClass, ErrorCode, Oid, ReferenceType, Repository, Signature, Time};
+use git2::{ErrorCode, ObjectType, Oid, Repository, Signature, Time};
 
 use super::{
     backoff::Backoff,
+    damage::remedy,
+    ref_file::RefValue,
     ref_lock_owner::{RefLockOwner, lock_path},
     ref_memory::{RefMemory, is_remembered},
 };
@@ -21,17 +25,14 @@ use crate::model::{
     error::{Error, ErrorKind},
     identity::Identity,
 };
-use crate::repo::{
-    objects::shared_write::{share_object, share_ref, share_removed},
-    repository::{Repo, git_error},
-};
+use crate::repo::repository::{Repo, git_error};
 
 /// The time to wait for a lock that another program has on the ref.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// The author of the commits that tinyci makes itself.
-const OUR_NAME: &str = "tinyci";
-const OUR_ADDRESS: &str = "tinyci@localhost";
+pub(super) const OUR_NAME: &str = "tinyci";
+pub(super) const OUR_ADDRESS: &str = "tinyci@localhost";
 
 /// A ref of tinyci in a repository.
 pub(in crate::repo) struct AtomicRef<'repo> {
@@ -57,27 +58,36 @@ impl<'repo> AtomicRef<'repo> {
         &self.repo.git
     }
 
-    /// Returns the commit that the ref names, or will name after the next run restores it.
+    /// Returns the commit that the ref names, or will name after the next run restores or repairs
+    /// it.
     ///
     /// Returns `None` if the ref never existed.
     pub(in crate::repo) fn tip(&self) -> Result<Option<Oid>, Error> {
-        Ok(self.named()?.or_else(|| self.repo.remembered_tip(&self.name)))
+        let value = self.value()?;
+        Ok(self.fallback(value)?.or(named(value)))
     }
 
-    /// Returns the commit that the ref names, or `None` if it does not exist.
-    fn named(&self) -> Result<Option<Oid>, Error> {
-        let reference = match self.git().find_reference(&self.name) {
-            Ok(reference) => reference,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(source) => return Err(self.unreadable(source)),
-        };
-        if reference.kind() == Some(ReferenceType::Symbolic) {
+    fn value(&self) -> Result<RefValue, Error> {
+        let value = self.repo.ref_value(&self.name).map_err(|source| self.unreadable(source))?;
+        if value == RefValue::Symbolic {
             let message =
                 format!("`{}` is a symbolic ref, which tinyci does not follow", self.name);
             let hint = format!("`git symbolic-ref -d {}`", self.name);
             return Err(Error::new(ErrorKind::Unsupported, message).with_hint(hint));
         }
-        Ok(reference.target())
+        if value == RefValue::Damaged && !is_remembered(&self.name) {
+            let message = format!("cannot read `{}`: its file is damaged", self.name);
+            return Err(Error::new(ErrorKind::Git, message).with_hint(remedy(&self.name)));
+        }
+        Ok(value)
+    }
+
+    /// Returns the commit that replaces the value of the ref if the ref is missing or damaged.
+    fn fallback(&self, value: RefValue) -> Result<Option<Oid>, Error> {
+        match value {
+            RefValue::Absent => Ok(self.repo.remembered_tip(&self.name)),
+            _ => self.repo.readable_in_place_of(&self.name, value),
+        }
     }
 
     /// Moves the ref to the commit that an edit makes from the current one. Repeats the edit if
@@ -94,21 +104,21 @@ impl<'repo> AtomicRef<'repo> {
     ) -> Result<T, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            let mut owner = self.repo.acquire_ref_lock()?;
-            let tip = self.named()?;
-            let lost_tip = if tip.is_none() { self.repo.remembered_tip(&self.name) } else { None };
-            let (commit, value) = match lost_tip {
+            let owner = self.repo.acquire_ref_lock()?;
+            let before = self.value()?;
+            self.repo.forget_new_objects();
+            let (commit, value) = match self.fallback(before)? {
                 // Restore the lost ref first, so that the edit continues its history.
-                Some(lost_tip) => (lost_tip, None),
-                None => match edit(tip)? {
+                Some(fallback) => (fallback, None),
+                None => match edit(named(before))? {
                     Edit::Keep(value) => return Ok(value),
                     Edit::Replace(commit, value) => (commit, Some(value)),
                 },
             };
-            let swap = || self.swap(tip, commit, message);
-            let swapped = owner.declare(&self.name, &commit.to_string(), swap)?;
+            let swapped = self.swap(&owner, before, commit, message);
             if swapped.is_ok() {
-                self.remember(tip, commit, lost_tip.is_some());
+                let is_restored = before == RefValue::Absent && value.is_none();
+                self.remember(named(before), commit, is_restored);
             }
             drop(owner);
             match (swapped, value) {
@@ -118,6 +128,17 @@ impl<'repo> AtomicRef<'repo> {
                 (Err(source), _) => return Err(self.not_moved(source)),
             }
         }
+    }
+
+    /// Creates the ref.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](ErrorKind::Git) if it exists or cannot be written.
+    pub(in crate::repo) fn create(&self, commit: Oid, message: &str) -> Result<(), Error> {
+        let owner = self.repo.acquire_ref_lock()?;
+        let created = self.swap(&owner, RefValue::Absent, commit, message);
+        created.map_err(|source| self.not_moved(source))
     }
 
     /// Remembers what the ref names now, and whether it was just restored. `before` is the commit
@@ -135,46 +156,36 @@ impl<'repo> AtomicRef<'repo> {
         if let Some(known) = memory.refs.get_mut(&*self.name) {
             known.is_restored |= is_restored;
         }
-        let _ = self.repo.sharing().map(|sharing| memory.write(self.git().commondir(), sharing));
+        let _ = self.repo.write_memory(&memory);
     }
 
-    /// Moves the ref under its lock if it still names `from`, and signs the reflog as tinyci. The
-    /// compare-and-swap of libgit2 would read the time zone from the environment, which belongs to
-    /// the host.
-    fn swap(&self, from: Option<Oid>, to: Oid, message: &str) -> Result<(), git2::Error> {
-        let mut transaction = self.git().transaction()?;
-        transaction.lock_ref(&self.name)?;
-        let found = match self.git().refname_to_id(&self.name) {
-            Err(error) if error.code() == ErrorCode::NotFound => None,
-            found => Some(found?),
-        };
-        if found != from {
-            let message = "another process moved the ref";
-            return Err(git2::Error::new(ErrorCode::Modified, ErrorClass::Reference, message));
-        }
-        let signer = Signature::new(OUR_NAME, OUR_ADDRESS, &Time::new(now(), 0))?;
-        transaction.set_target(&self.name, to, Some(&signer), message)?;
-        transaction.commit()?;
-        share_ref(self.git(), &self.name)
+    /// Writes the objects that the ref needs, then moves the ref if its value is still `from`.
+    fn swap(
+        &self,
+        owner: &RefLockOwner,
+        from: RefValue,
+        to: Oid,
+        message: &str,
+    ) -> Result<(), git2::Error> {
+        let made = self.repo.store_new_objects(owner, to)?;
+        let guard = self.repo.guard_from_prune(made)?;
+        self.repo.move_ref(owner, &self.name, (from, to), message)?;
+        guard.finish(self.repo)?;
+        self.repo.mark_readable(to);
+        Ok(())
     }
 
     /// Removes the ref. Returns false if it did not exist.
-    pub(in crate::repo) fn remove(&self, owner: &mut RefLockOwner) -> Result<bool, Error> {
-        if self.named()?.is_none() {
-            return Ok(false);
-        }
-        let remove = || {
-            let mut transaction = self.git().transaction()?;
-            transaction.lock_ref(&self.name)?;
-            transaction.remove(&self.name)?;
-            transaction.commit()?;
-            share_removed(self.git())
-        };
+    pub(in crate::repo) fn remove(&self, owner: &RefLockOwner) -> Result<bool, Error> {
         let mut backoff = Backoff::new(self.lock_wait);
         loop {
-            match owner.declare(&self.name, &Oid::ZERO_SHA1.to_string(), remove)? {
+            let before = self.value()?;
+            if before == RefValue::Absent {
+                return Ok(false);
+            }
+            match self.repo.remove_ref(owner, &self.name, before) {
                 Ok(()) => return Ok(true),
-                Err(error) if error.code() == ErrorCode::Locked && backoff.pause() => {}
+                Err(error) if is_conflict(&error) && backoff.pause() => {}
                 Err(source) => return Err(self.not_moved(source)),
             }
         }
@@ -219,36 +230,50 @@ fn is_conflict(error: &git2::Error) -> bool {
     codes.contains(&error.code())
 }
 
+/// Returns the commit that a ref names, if it names one.
+pub(in crate::repo) fn named(value: RefValue) -> Option<Oid> {
+    match value {
+        RefValue::Commit(id) => Some(id),
+        RefValue::Absent | RefValue::Symbolic | RefValue::Damaged => None,
+    }
+}
+
 /// Makes a commit with these parents, without a ref. `time` is in seconds since 1970.
 ///
 /// The author is always tinyci. Many servers have no identity configured, and the commits must not
 /// depend on the account that runs the hook.
 pub(in crate::repo) fn commit(
-    git: &Repository,
+    repo: &Repo,
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
     let author = Identity { name: OUR_NAME.to_owned(), address: OUR_ADDRESS.to_owned() };
-    commit_by(git, &author, tree, parents, time, message)
+    commit_by(repo, &author, tree, parents, time, message)
 }
 
 /// Makes the same commit with another author.
 pub(in crate::repo) fn commit_by(
-    git: &Repository,
+    repo: &Repo,
     author: &Identity,
     tree: Oid,
     parents: &[Oid],
     time: i64,
     message: &str,
 ) -> Result<Oid, git2::Error> {
+    // `Signature` removes characters that would end the line, and refuses empty names.
     let author = Signature::new(&author.name, &author.address, &Time::new(time, 0))?;
-    let tree = git.find_tree(tree)?;
-    let parents: Vec<_> =
-        parents.iter().map(|id| git.find_commit(*id)).collect::<Result<_, _>>()?;
-    let parents: Vec<_> = parents.iter().collect();
-    let id = git.commit(None, &author, &author, &format!("{message}\n"), &tree, &parents)?;
-    share_object(git, id)?;
-    Ok(id)
+    let mut person = author.name_bytes().to_vec();
+    person.extend([b" <", author.email_bytes(), b"> "].concat());
+    person.extend(format!("{time} +0000").into_bytes());
+    let mut text = format!("tree {tree}\n").into_bytes();
+    for parent in parents {
+        text.extend(format!("parent {parent}\n").into_bytes());
+    }
+    for role in ["author", "committer"] {
+        text.extend([role.as_bytes(), b" ", &person, b"\n"].concat());
+    }
+    text.extend(format!("\n{message}\n").into_bytes());
+    repo.make_object(ObjectType::Commit, &text)
 }

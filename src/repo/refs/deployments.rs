@@ -14,7 +14,7 @@ use git2::{ErrorCode, ObjectType, Oid};
 use super::atomic_ref::{self, AtomicRef, Edit};
 use crate::repo::{
     history::walk,
-    objects::shared_write::empty_tree,
+    objects::commit::stored,
     repository::{Repo, commit_id, git_error, oid},
 };
 use crate::{
@@ -197,20 +197,18 @@ impl Repo {
         author: &Identity,
         deployed: Option<CommitId>,
     ) -> Result<Oid, git2::Error> {
-        let tree = empty_tree(&self.git)?;
+        let tree = self.empty_tree()?;
         let time = entry.finished.unwrap_or(entry.started);
         let time = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let time = i64::try_from(time).unwrap_or(i64::MAX);
         let first = match tip {
             Some(tip) => tip,
-            None => {
-                atomic_ref::commit(&self.git, tree, &[], time, &first_message(&entry.environment))?
-            }
+            None => atomic_ref::commit(self, tree, &[], time, &first_message(&entry.environment))?,
         };
         let deployed = deployed.map(|id| Oid::from_bytes(id.as_bytes())).transpose()?;
         let parents: Vec<Oid> = [Some(first), deployed].into_iter().flatten().collect();
         let message = format!("{}\n\n{}", entry.sentence(), entry.to_json());
-        atomic_ref::commit_by(&self.git, author, tree, &parents, time, &message)
+        atomic_ref::commit_by(self, author, tree, &parents, time, &message)
     }
 
     fn history_at(&self, environment: &str, tip: Option<Oid>) -> Result<StoredHistory, Error> {
@@ -218,20 +216,21 @@ impl Repo {
         let first_message = first_message(environment);
         let mut next = tip;
         while let Some(id) = next {
-            let commit = match self.git.find_commit(id) {
+            let commit = match stored(&self.git, id) {
                 Ok(commit) => commit,
                 // A shallow clone may have only the newest entries.
                 Err(error) if error.code() == ErrorCode::NotFound && next != tip => break,
                 Err(source) => return Err(self.not_a_history(environment, id, source)),
             };
-            let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
-            match entry_of(&message, environment, commit.parent_id(1).ok())? {
+            let message = String::from_utf8_lossy(&commit.message()).into_owned();
+            let parents = commit.parent_ids();
+            match entry_of(&message, environment, parents.get(1).copied())? {
                 Some(entry) => entries.push(entry),
                 // The commit below all entries has no JSON.
-                None if commit.parent_count() == 0 && message.trim_end() == first_message => {}
+                None if parents.is_empty() && message.trim_end() == first_message => {}
                 None => foreign += 1,
             }
-            next = commit.parent_id(0).ok();
+            next = parents.first().copied();
         }
         Ok(StoredHistory { history: DeploymentHistory::new(entries), foreign })
     }

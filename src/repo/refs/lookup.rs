@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use git2::{ErrorCode, ObjectType, Oid, Reference};
+use git2::{ErrorCode, ObjectType, Oid, Reference, Repository};
 
 use crate::repo::{
     history::walk::AncestorSearch,
-    repository::{FSCK, Repo, commit_id, git_error, oid},
+    objects::commit::tagged,
+    repository::{Repo, commit_id, git_error, oid},
 };
 use crate::{
     model::{
@@ -16,6 +17,11 @@ use crate::{
     },
     rules::glob::{ref_fault, secret_ref_fault, text_matches as matches},
 };
+
+const BRANCHES: &[u8] = b"refs/heads/";
+
+/// How many tags of tags are followed: damaged ones could lead back to themselves.
+const TAGS_MAX: usize = 1000;
 
 /// The refs that no pattern selects: verdicts, records, baseline and similar.
 const OURS: [&str; 2] = [families::NOTES, families::TINYCI];
@@ -76,16 +82,15 @@ impl Repo {
     /// Returns the commit that an object id names, with tags peeled. Returns `None` for a missing
     /// object and for a tag of another object.
     pub(crate) fn peel(&self, id: CommitId) -> Result<Option<CommitId>, Error> {
-        let object = match self.git.find_object(oid(id)?, None) {
-            Ok(object) => object,
-            Err(error) if error.code() == ErrorCode::NotFound => return Ok(None),
-            Err(source) => {
-                let what = format!("object `{id}` is broken");
-                return Err(git_error(what, source).with_hint(FSCK));
-            }
-        };
-        let commit = object.peel(ObjectType::Commit).ok();
-        commit.map(|commit| commit_id(commit.id())).transpose()
+        self.peeled(oid(id)?)?.map(commit_id).transpose()
+    }
+
+    /// The same, as git2 has ids.
+    pub(in crate::repo) fn peeled(&self, id: Oid) -> Result<Option<Oid>, Error> {
+        match peeled(&self.git, id) {
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            found => found.map_err(|source| git_error(format!("object `{id}` is broken"), source)),
+        }
     }
 
     /// Returns the full name of HEAD's branch, even if it has no commit. Returns `None` if HEAD
@@ -142,21 +147,29 @@ pub(in crate::repo) fn tip_of(
     let unreadable = |source| {
         git_error(format!("`{name}` points to `{target}`, which is missing or broken"), source)
     };
-    let header = repo.git.odb().and_then(|odb| odb.read_header(target));
-    match header.map_err(unreadable)? {
-        (_, ObjectType::Commit) => Ok(Some(target)),
-        (_, ObjectType::Tag) => {
-            let tag = repo.git.find_object(target, None).map_err(unreadable)?;
-            match tag.peel(ObjectType::Commit) {
-                Ok(commit) => Ok(Some(commit.id())),
-                Err(error) if matches!(error.code(), ErrorCode::Peel | ErrorCode::InvalidSpec) => {
-                    Ok(None)
-                }
-                Err(source) => Err(unreadable(source)),
-            }
-        }
-        _ => Ok(None),
+    // git lets a branch name nothing but a commit, and what is a commit is read where it is needed.
+    let is_branch = reference.name_bytes().starts_with(BRANCHES);
+    if is_branch && repo.git.odb().is_ok_and(|odb| odb.exists(target)) {
+        return Ok(Some(target));
     }
+    peeled(&repo.git, target).map_err(unreadable)
+}
+
+/// The commit that an object is, or that it is a tag of; none if it is something else.
+pub(in crate::repo) fn peeled(git: &Repository, id: Oid) -> Result<Option<Oid>, git2::Error> {
+    let odb = git.odb()?;
+    let mut id = id;
+    for _ in 0..TAGS_MAX {
+        match odb.read_header(id)?.1 {
+            ObjectType::Commit => return Ok(Some(id)),
+            ObjectType::Tag => match tagged(odb.read(id)?.data()) {
+                Some(next) => id = next,
+                None => break,
+            },
+            _ => break,
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

@@ -1,50 +1,70 @@
-//! Declares each move of a ref before it happens, so that tinyci can recognize the lock file of a
-//! killed writer.
+//! Replaces files that git locks (refs, the packed refs, the configuration), and recognizes the lock
+//! files of killed writers.
 //!
-//! git locks a ref by creating `<ref>.lock`. If the process is killed, the file remains and blocks
-//! every later writer. So each writer of tinyci first locks `tinyci/intent` in the shared git
-//! directory. The kernel releases this lock when the process ends. The writer then writes the ref
-//! and its new value into the file. If the next writer finds the file not empty, the previous
-//! writer was killed, and the file says what its lock file contains. This also serializes the
-//! writers of tinyci, so only other programs cause retries.
+//! git locks a file by creating `<file>.lock`. If the process is killed, the lock file remains and
+//! blocks every later writer. So each writer of tinyci first locks `tinyci/intent` in the shared git
+//! directory. The kernel releases this lock when the process ends. The writer then writes the new
+//! contents to a file in `tinyci/locking/`, which is named after the file to replace. The lock file is
+//! a hard link to it. If the next writer finds a file in that directory, the previous writer was
+//! killed. A lock file that is the same file was created by that writer. This does not depend on
+//! contents, which a power failure can destroy. It also serializes the writers of tinyci, so only
+//! other programs cause retries.
 
 use std::{
-    fs::{self, File, Metadata, OpenOptions, TryLockError},
-    io::{self, Read, Seek, Write},
+    fs::{self, File, TryLockError},
+    io::{self, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use super::backoff::Backoff;
+use crate::util::state_file;
 use crate::{
     model::{
         error::{Error, ErrorKind},
         stored_names::state,
     },
     repo::repository::Repo,
-    util::sharing::Sharing,
+    util::{flush::Flush, sharing::Sharing, unfinished},
 };
 
 /// The time to wait for other writers of tinyci. Each takes milliseconds.
 const WRITERS_WAIT: Duration = Duration::from_secs(30);
 
-/// The time limits for an empty lock file. A killed writer's file appeared at most this long after
-/// the declaration, and it is abandoned once it is this old.
-const EMPTY_LOCK_AGE: Duration = Duration::from_secs(1);
+/// The file in `tinyci/locking/` that marks a write of objects.
+const OBJECTS: &str = "objects";
 
-/// The right to move refs, until this value is dropped.
+/// The name of the scratch file. No file of git has this name.
+const SCRATCH: &str = "edited.tmp";
+
+/// The prefix of unfinished object files. `git prune` recognizes it too.
+pub(in crate::repo) const UNFINISHED: &str = "tmp_obj_tinyci_";
+
+/// The number of tries if another program keeps removing an empty directory.
+const DIRECTORY_TRIES: usize = 5;
+
+/// The right to replace files that git locks, until this value is dropped.
 pub(in crate::repo) struct RefLockOwner {
     common_dir: PathBuf,
+    sharing: Sharing,
+    flush: Flush,
+    _lock: File,
+}
+
+/// A file that is locked in git's way, with its new contents.
+pub(in crate::repo) struct FileLock<'owner> {
+    owner: &'owner RefLockOwner,
     path: PathBuf,
+    lock: PathBuf,
+    staged: PathBuf,
     file: File,
 }
 
 impl Repo {
-    /// Acquires the right to move refs of this repository.
+    /// Acquires the right to replace files of this repository.
     pub(in crate::repo) fn acquire_ref_lock(&self) -> Result<RefLockOwner, Error> {
-        let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?)?;
+        let owner = RefLockOwner::acquire(self.common_dir(), self.sharing()?, self.flush_rule()?)?;
         // Check while holding the lock, because a newer version changes the format only under it.
         self.check_writable()?;
         Ok(owner)
@@ -52,87 +72,229 @@ impl Repo {
 }
 
 impl RefLockOwner {
-    /// Waits for the lock, then removes the lock file of a killed writer.
-    fn acquire(common_dir: &Path, sharing: Sharing) -> Result<Self, Error> {
+    /// Waits for other writers, then removes the files that a killed writer left.
+    fn acquire(common_dir: &Path, sharing: Sharing, flush: Flush) -> Result<Self, Error> {
         let dir = common_dir.join(state::DIR);
-        let made = sharing.create_dir_below(common_dir, &dir);
-        made.map_err(|source| Error::io("create", &dir, source))?;
+        let made = sharing.create_dir_below(common_dir, &dir.join(state::LOCKING));
+        made.map_err(|source| Error::io("create", &dir.join(state::LOCKING), source))?;
         let path = dir.join(state::INTENT);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
+        let file = state_file::open_or_create(&path)
             .and_then(|file| sharing.adjust_open(&file).map(|()| file))
             .map_err(|source| Error::io("open", &path, source))?;
         lock(&file, &path)?;
-        let mut owner = Self { common_dir: common_dir.to_path_buf(), path, file };
-        owner.clear_leftover()?;
+        unfinished::remove_abandoned(&dir);
+        let owner = Self { common_dir: common_dir.to_path_buf(), sharing, flush, _lock: file };
+        owner.remove_leftovers().map_err(|source| {
+            Error::io("remove the files of a killed process in", &owner.locking_dir(), source)
+        })?;
         Ok(owner)
     }
 
-    /// Declares that `reference` will get the value `id`, calls `act`, and clears the declaration.
-    pub(in crate::repo) fn declare<T>(
-        &mut self,
-        reference: &str,
-        id: &str,
-        act: impl FnOnce() -> T,
-    ) -> Result<T, Error> {
-        let declared = self.rewrite(&format!("{reference} {id}\n"));
-        let value = declared.map(|()| act()).map_err(|source| self.failed(source))?;
-        self.rewrite("").map_err(|source| self.failed(source))?;
-        Ok(value)
-    }
-
-    /// Handles a declaration that a killed writer left in the file.
-    fn clear_leftover(&mut self) -> Result<(), Error> {
-        let mut bytes = Vec::new();
-        self.file.read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        // A text that a power failure or another program damaged identifies no lock file.
-        let text = std::str::from_utf8(&bytes).ok();
-        if let Some((reference, id)) = text.and_then(|text| text.trim_end().split_once(' '))
-            && git2::Reference::is_valid_name(reference)
-        {
-            self.remove_abandoned(reference, id)?;
-        }
-        self.rewrite("").map_err(|source| self.failed(source))
-    }
-
-    fn remove_abandoned(&self, reference: &str, id: &str) -> Result<(), Error> {
-        let lock = lock_path(&self.common_dir, reference);
-        let remove = || -> io::Result<()> {
-            let declared_at = self.file.metadata()?.modified()?;
-            if is_abandoned(&lock, &format!("{id}\n"), declared_at)? {
-                fs::remove_file(&lock)?;
-            }
-            Ok(())
+    /// Calls `write`, which writes objects. If this process is killed, the next owner removes the
+    /// unfinished files.
+    pub(in crate::repo) fn writing_objects<T>(
+        &self,
+        write: impl FnOnce() -> Result<T, git2::Error>,
+    ) -> Result<T, git2::Error> {
+        let mark = self.locking_dir().join(OBJECTS);
+        let failed = |error: io::Error| {
+            git2::Error::from_str(&format!("cannot write `{}`: {error}", mark.display()))
         };
-        match remove() {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove the lock of a killed writer,", &lock, source))
-            }
-            _ => Ok(()),
+        state_file::create(&mark).map_err(failed)?;
+        let written = write();
+        if written.is_err() {
+            // The first error is the one to report.
+            let _ = self.remove_unfinished();
         }
+        fs::remove_file(&mark).map_err(failed)?;
+        written
     }
 
-    fn rewrite(&mut self, text: &str) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.rewind()?;
-        self.file.write_all(text.as_bytes())
+    /// Locks a file in git's way, to replace it with these contents. A relative path is relative to
+    /// the shared git directory. Follows links, as git does.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if another program has locked it.
+    pub(in crate::repo) fn lock_file(
+        &self,
+        path: &Path,
+        contents: &[u8],
+    ) -> io::Result<FileLock<'_>> {
+        let path = self.common_dir.join(path);
+        let path = if path.is_symlink() { path.canonicalize()? } else { path };
+        let lock = lock_of(&path);
+        let staged = self.locking_dir().join(self.staged_name(&path));
+        let mut file = state_file::create(&staged)?;
+        let removed = |error: io::Error| {
+            let _ = fs::remove_file(&staged);
+            error
+        };
+        let written = self.sharing.adjust_open(&file).and_then(|()| file.write_all(contents));
+        written.and_then(|()| self.flush.state(&file)).map_err(removed)?;
+        self.link(&staged, &lock).map_err(removed)?;
+        Ok(FileLock { owner: self, path, lock, staged, file })
     }
 
-    fn failed(&self, source: io::Error) -> Error {
-        Error::io("write", &self.path, source)
+    /// Creates a scratch file with these contents. The caller removes it; if this process is killed,
+    /// the next owner does.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub(in crate::repo) fn scratch_file(&self, contents: &[u8]) -> io::Result<PathBuf> {
+        let path = self.locking_dir().join(SCRATCH);
+        state_file::create(&path)?.write_all(contents)?;
+        Ok(path)
+    }
+
+    /// Creates the lock file. Creates its directory if it is missing, and again if another program
+    /// removes the empty directory.
+    fn link(&self, staged: &Path, lock: &Path) -> io::Result<()> {
+        let dir = lock.parent().unwrap_or(lock);
+        for _ in 1..DIRECTORY_TRIES {
+            match fs::hard_link(staged, lock) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.sharing.create_dir_all(dir)?;
+                }
+                linked => return linked,
+            }
+        }
+        fs::hard_link(staged, lock)
+    }
+
+    /// Removes everything in `tinyci/locking/`. It belongs to killed writers, because this process is
+    /// the only owner.
+    fn remove_leftovers(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.locking_dir())? {
+            let staged = entry?.path();
+            let name = staged.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            if name == OBJECTS {
+                self.remove_unfinished()?;
+            } else if let Some(path) = path_of(&name) {
+                let lock = lock_of(&self.common_dir.join(path));
+                if is_same_file(&staged, &lock)? {
+                    fs::remove_file(&lock)?;
+                }
+            }
+            fs::remove_file(&staged)?;
+        }
+        Ok(())
+    }
+
+    fn remove_unfinished(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.common_dir.join(OBJECTS))? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn locking_dir(&self) -> PathBuf {
+        self.common_dir.join(state::DIR).join(state::LOCKING)
+    }
+
+    /// Returns the name of the staged file: the path of the file to replace, with `%` and `/` escaped.
+    fn staged_name(&self, path: &Path) -> String {
+        let inside = path.strip_prefix(&self.common_dir).unwrap_or(path);
+        inside.to_string_lossy().replace('%', "%25").replace('/', "%2F")
     }
 }
 
-/// Returns the file with which git and libgit2 lock this ref.
+impl FileLock<'_> {
+    /// Returns the path of the locked file.
+    pub(in crate::repo) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends to the new contents, if they were not known before the file was locked.
+    pub(in crate::repo) fn write(&mut self, contents: &[u8]) -> io::Result<()> {
+        self.file.write_all(contents)?;
+        self.owner.flush.state(&self.file)
+    }
+
+    /// Sets the permissions of the new file.
+    pub(in crate::repo) fn set_permissions(&self, permissions: fs::Permissions) -> io::Result<()> {
+        self.file.set_permissions(permissions)
+    }
+
+    /// Replaces the file and unlocks it.
+    pub(in crate::repo) fn replace(self) -> io::Result<()> {
+        match fs::rename(&self.lock, &self.path) {
+            // git leaves the empty directories of removed refs.
+            Err(_) if self.path.is_dir() => {
+                remove_empty(&self.path)?;
+                fs::rename(&self.lock, &self.path)?;
+            }
+            renamed => renamed?,
+        }
+        self.flush_dir()
+    }
+
+    /// Removes the file, if it exists, and unlocks it.
+    pub(in crate::repo) fn remove(self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| self.flush_dir()),
+        }
+    }
+
+    fn flush_dir(&self) -> io::Result<()> {
+        self.owner.flush.state_dir(self.path.parent().unwrap_or(&self.path))
+    }
+}
+
+impl Drop for FileLock<'_> {
+    /// Unlocks the file, unless it was replaced: then its lock is gone, or belongs to another writer.
+    fn drop(&mut self) {
+        if is_same_file(&self.staged, &self.lock).unwrap_or(false) {
+            let _ = fs::remove_file(&self.lock);
+        }
+        let _ = fs::remove_file(&self.staged);
+    }
+}
+
+/// Returns the file with which git and libgit2 lock this one.
+fn lock_of(path: &Path) -> PathBuf {
+    let mut lock = path.as_os_str().to_owned();
+    lock.push(".lock");
+    lock.into()
+}
+
+/// Returns the path of the file with which git locks this ref.
 pub(in crate::repo) fn lock_path(common_dir: &Path, reference: &str) -> PathBuf {
-    common_dir.join(format!("{reference}.lock"))
+    lock_of(&common_dir.join(reference))
+}
+
+/// Returns the path for the name of a staged file, or `None` if it contains `..`.
+fn path_of(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(name.replace("%2F", "/").replace("%25", "%"));
+    let stays = path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
+    stays.then_some(path)
+}
+
+fn is_same_file(one: &Path, other: &Path) -> io::Result<bool> {
+    let identity = |path: &Path| match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(None),
+        metadata => metadata.map(|metadata| Some((metadata.dev(), metadata.ino()))),
+    };
+    let one = identity(one)?;
+    Ok(one.is_some() && one == identity(other)?)
+}
+
+/// Removes a directory that contains only empty directories.
+fn remove_empty(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_empty(&entry.path())?;
+        }
+    }
+    fs::remove_dir(dir)
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), Error> {
@@ -155,39 +317,6 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Returns true if the writer that declared `expected` at this time made the lock file.
-///
-/// A complete lock file contains the new value of the ref, a commit that only its writer knew. But
-/// libgit2 creates the file first and fills it a moment later, as other programs do. So an empty
-/// file must have appeared just after the declaration, and must stay empty far longer than a live
-/// writer needs.
-fn is_abandoned(lock: &Path, expected: &str, declared_at: SystemTime) -> io::Result<bool> {
-    let Some(first) = read_metadata(lock)? else { return Ok(false) };
-    if first.len() > 0 {
-        return Ok(fs::read_to_string(lock).is_ok_and(|text| expected.starts_with(&text)));
-    }
-    let delay = first.modified()?.duration_since(declared_at);
-    if !delay.is_ok_and(|delay| delay <= EMPTY_LOCK_AGE) {
-        return Ok(false);
-    }
-    if first.modified()?.elapsed().is_ok_and(|age| age >= EMPTY_LOCK_AGE) {
-        return Ok(true);
-    }
-    thread::sleep(EMPTY_LOCK_AGE);
-    let identity = |file: &Metadata| (file.ino(), file.mtime(), file.mtime_nsec(), file.len());
-    Ok(read_metadata(lock)?.is_some_and(|second| identity(&second) == identity(&first)))
-}
-
-/// Reads the metadata of a lock file. Returns `None` if it is not a small regular file, as those of
-/// git are.
-fn read_metadata(lock: &Path) -> io::Result<Option<Metadata>> {
-    match fs::symlink_metadata(lock) {
-        Ok(metadata) => Ok((metadata.is_file() && metadata.len() < 100).then_some(metadata)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tempfile::TempDir;
@@ -195,96 +324,95 @@ mod tests {
     use super::*;
 
     const REFERENCE: &str = "refs/notes/example";
-    const ID: &str = "f40785cbc4422f39c36118fbae071932774cb5b6";
 
-    /// Makes a git directory in which a writer was killed after this declaration.
-    fn killed_writer(declaration: &str) -> (TempDir, PathBuf) {
+    fn acquire(dir: &TempDir) -> RefLockOwner {
+        fs::create_dir_all(dir.path().join("objects")).unwrap();
+        RefLockOwner::acquire(dir.path(), Sharing::default(), Flush::default()).unwrap()
+    }
+
+    fn staged_in(dir: &TempDir) -> usize {
+        fs::read_dir(dir.path().join("tinyci/locking")).unwrap().count()
+    }
+
+    #[test]
+    fn a_locked_file_is_replaced_whole_and_unlocked() {
         let dir = TempDir::new().unwrap();
-        fs::create_dir_all(dir.path().join("refs/notes")).unwrap();
-        fs::create_dir(dir.path().join("tinyci")).unwrap();
-        fs::write(dir.path().join("tinyci/intent"), declaration).unwrap();
+        let owner = acquire(&dir);
+        let (path, lock) = (dir.path().join(REFERENCE), lock_path(dir.path(), REFERENCE));
+        for contents in ["one\n", "two\n"] {
+            let locked = owner.lock_file(Path::new(REFERENCE), contents.as_bytes()).unwrap();
+            assert!(lock.exists() && locked.path() == path);
+            locked.replace().unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), contents);
+            assert!(!lock.exists());
+        }
+        drop(owner.lock_file(Path::new(REFERENCE), b"three").unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+        owner.lock_file(Path::new(REFERENCE), b"").unwrap().remove().unwrap();
+        assert!(!path.exists() && !lock.exists());
+        assert_eq!(staged_in(&dir), 0);
+    }
+
+    #[test]
+    fn the_lock_of_another_program_is_met_and_stays() {
+        let dir = TempDir::new().unwrap();
+        let owner = acquire(&dir);
         let lock = lock_path(dir.path(), REFERENCE);
-        (dir, lock)
-    }
-
-    fn set_modified(path: &Path, time: SystemTime) {
-        File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
-    }
-
-    #[test]
-    fn a_lock_that_holds_the_declared_id_goes() {
-        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
-        fs::write(&lock, format!("{ID}\n")).unwrap();
-        drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
-        assert!(!lock.exists());
-        assert_eq!(fs::read(dir.path().join("tinyci/intent")).unwrap(), b"");
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        fs::write(&lock, "theirs").unwrap();
+        let error = owner.lock_file(Path::new(REFERENCE), b"ours").err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&lock).unwrap().as_slice(), staged_in(&dir)), (&b"theirs"[..], 0));
     }
 
     #[test]
-    fn a_lock_with_another_id_or_of_another_ref_stays() {
-        for declaration in [
-            format!("{REFERENCE} {}\n", "0".repeat(40)),
-            format!("refs/notes/other {ID}\n"),
-            format!("../{REFERENCE} {ID}\n"),
-            REFERENCE.to_owned(),
-            String::new(),
-        ] {
-            let (dir, lock) = killed_writer(&declaration);
-            fs::write(&lock, format!("{ID}\n")).unwrap();
-            drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
-            assert!(lock.exists(), "{declaration:?}");
-        }
-    }
-
-    #[test]
-    fn an_empty_lock_goes_only_if_it_came_with_the_declaration() {
-        let declared_at = SystemTime::now() - Duration::from_secs(3600);
-        let minute = Duration::from_secs(60);
-        let cases =
-            [(declared_at - minute, false), (declared_at, true), (declared_at + minute, false)];
-        for (created, goes) in cases {
-            let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
-            fs::write(&lock, "").unwrap();
-            set_modified(&lock, created);
-            set_modified(&dir.path().join("tinyci/intent"), declared_at);
-            drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
-            assert_eq!(!lock.exists(), goes, "{created:?}");
-        }
-    }
-
-    #[test]
-    fn a_fresh_empty_lock_that_stays_so_goes() {
-        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
-        fs::write(&lock, "").unwrap();
-        drop(RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap());
-        assert!(!lock.exists());
-    }
-
-    #[test]
-    fn a_fresh_empty_lock_of_living_writers_stays() {
-        let (dir, lock) = killed_writer(&format!("{REFERENCE} {ID}\n"));
-        fs::write(&lock, "").unwrap();
-        thread::scope(|scope| {
-            let acquire =
-                scope.spawn(|| RefLockOwner::acquire(dir.path(), Sharing::default()).map(drop));
-            // Replace the file all the time, as if git took the lock again and again.
-            let next = dir.path().join("next");
-            while !acquire.is_finished() {
-                fs::write(&next, "").unwrap();
-                fs::rename(&next, &lock).unwrap();
+    fn the_lock_of_a_killed_writer_goes_and_that_of_another_program_stays() {
+        for ours in [true, false] {
+            let dir = TempDir::new().unwrap();
+            let owner = acquire(&dir);
+            let lock = lock_path(dir.path(), REFERENCE);
+            std::mem::forget(owner.lock_file(Path::new(REFERENCE), b"ours").unwrap());
+            if !ours {
+                fs::remove_file(&lock).unwrap();
+                fs::write(&lock, "ours").unwrap();
             }
-            acquire.join().unwrap().unwrap();
-        });
-        assert!(lock.exists());
+            drop(owner);
+            drop(acquire(&dir));
+            assert_eq!((lock.exists(), staged_in(&dir)), (!ours, 0));
+        }
     }
 
     #[test]
-    fn a_declaration_stands_while_the_act_lasts_and_not_after() {
+    fn a_writer_that_is_killed_after_it_replaced_the_file_leaves_the_file() {
         let dir = TempDir::new().unwrap();
-        let mut owner = RefLockOwner::acquire(dir.path(), Sharing::default()).unwrap();
-        let path = dir.path().join("tinyci/intent");
-        let during = owner.declare(REFERENCE, ID, || fs::read_to_string(&path).unwrap());
-        assert_eq!(during.unwrap(), format!("{REFERENCE} {ID}\n"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "");
+        let owner = acquire(&dir);
+        let locked = owner.lock_file(Path::new(REFERENCE), b"ours").unwrap();
+        fs::rename(&locked.lock, &locked.path).unwrap();
+        std::mem::forget(locked);
+        drop(owner);
+        drop(acquire(&dir));
+        assert_eq!(fs::read(dir.path().join(REFERENCE)).unwrap(), b"ours");
+        assert_eq!(staged_in(&dir), 0);
+    }
+
+    #[test]
+    fn an_empty_directory_in_the_place_of_a_file_goes() {
+        let dir = TempDir::new().unwrap();
+        let owner = acquire(&dir);
+        fs::create_dir_all(dir.path().join(REFERENCE).join("a/b")).unwrap();
+        owner.lock_file(Path::new(REFERENCE), b"x").unwrap().replace().unwrap();
+        assert!(dir.path().join(REFERENCE).is_file());
+    }
+
+    #[test]
+    fn a_name_says_which_file_is_meant() {
+        let dir = TempDir::new().unwrap();
+        let owner = acquire(&dir);
+        for path in ["refs/tinyci/deployments/50%2Foff", "config", "/elsewhere/con%fig"] {
+            let name = owner.staged_name(&dir.path().join(path));
+            assert!(!name.contains('/'), "{name}");
+            assert_eq!(path_of(&name).unwrap(), Path::new(path));
+        }
+        assert_eq!(path_of("..%2Fconfig"), None);
     }
 }

@@ -5,17 +5,24 @@
 //! Only the owner of the right to move refs (`ref_lock_owner`) reads and writes it. A missing or
 //! invalid file counts as empty.
 
-use std::{collections::BTreeMap, fs, io::Write, path::Path};
+use std::{collections::BTreeMap, io::Write, path::Path};
 
 use git2::Oid;
 
+use crate::model::error::Error;
 use crate::model::stored_names::{
     refs::{BASELINE, DEPLOYS, RECORDS, VERDICTS},
     state,
 };
-use crate::util::{header::is_newer_file, sharing::Sharing};
+use crate::repo::repository::Repo;
+use crate::util::state_file;
+use crate::util::{flush::Flush, header::is_newer_file, sharing::Sharing};
 
 const HEADER: &str = "tinyci refs 1";
+
+/// The number of earlier commits that are remembered for each ref. Their ancestors need not be,
+/// because each commit names its parents.
+const STATES: usize = 32;
 
 /// The remembered refs, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,13 +40,25 @@ pub(in crate::repo) struct Remembered {
     pub(in crate::repo) tip: Oid,
     /// Earlier commits that the ref no longer contains, because others moved it.
     pub(in crate::repo) lost: Vec<Oid>,
+    /// Some of the commits that the ref named before `tip`, oldest first. They are used if `tip`
+    /// cannot be read.
+    pub(in crate::repo) before: Vec<Oid>,
     /// True if the ref was lost and restored, and no message has reported it yet.
     pub(in crate::repo) is_restored: bool,
 }
 
 impl Remembered {
     pub(in crate::repo) fn new(tip: Oid) -> Self {
-        Self { tip, lost: Vec::new(), is_restored: false }
+        Self { tip, lost: Vec::new(), before: Vec::new(), is_restored: false }
+    }
+
+    /// Sets the commit that the ref names now, and adds the old one to `before`.
+    pub(in crate::repo) fn moved_to(&mut self, tip: Oid) {
+        if self.tip != tip {
+            self.before.push(std::mem::replace(&mut self.tip, tip));
+            let surplus = self.before.len().saturating_sub(STATES);
+            self.before.drain(..surplus);
+        }
     }
 }
 
@@ -52,11 +71,23 @@ pub(in crate::repo) fn is_remembered(name: &str) -> bool {
     name.starts_with(DEPLOYS) || [VERDICTS, RECORDS, BASELINE].contains(&name)
 }
 
+impl Repo {
+    /// Writes the memory. The inner error is that of the file: the old file then remains, which is
+    /// harmless.
+    pub(in crate::repo) fn write_memory(
+        &self,
+        memory: &RefMemory,
+    ) -> Result<std::io::Result<()>, Error> {
+        let how = (self.sharing()?, self.flush_rule()?);
+        Ok(memory.write(self.common_dir(), how))
+    }
+}
+
 impl RefMemory {
     /// Reads the file of this git directory.
     pub(in crate::repo) fn read(common_dir: &Path) -> Self {
-        let text =
-            fs::read_to_string(common_dir.join(state::DIR).join(state::REFS)).unwrap_or_default();
+        let text = state_file::read_text(&common_dir.join(state::DIR).join(state::REFS))
+            .unwrap_or_default();
         Self::parse(&text).unwrap_or_default()
     }
 
@@ -64,17 +95,16 @@ impl RefMemory {
     pub(in crate::repo) fn write(
         &self,
         common_dir: &Path,
-        sharing: Sharing,
+        (sharing, flush): (Sharing, Flush),
     ) -> std::io::Result<()> {
         let folder = common_dir.join(state::DIR);
         if is_newer_file(&folder.join(state::REFS), HEADER) {
             return Ok(());
         }
         sharing.create_dir_all(&folder)?;
-        let mut file = sharing.new_file_in(&folder, "refs.")?;
+        let mut file = sharing.new_file_in(&folder)?;
         file.write_all(self.text().as_bytes())?;
-        file.persist(folder.join(state::REFS))?;
-        Ok(())
+        flush.persist(file, &folder.join(state::REFS))
     }
 
     /// Remembers what a ref names now, and the previous commit too if the ref no longer contains
@@ -84,7 +114,7 @@ impl RefMemory {
         if known.tip != tip && !contains(known.tip) {
             known.lost.push(known.tip);
         }
-        known.tip = tip;
+        known.moved_to(tip);
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -101,6 +131,7 @@ impl RefMemory {
             let id = (id.len() == 40).then(|| id.parse().ok())??;
             match what {
                 "tip" => drop(memory.refs.insert(name.to_owned(), Remembered::new(id))),
+                "before" => memory.refs.get_mut(name)?.before.push(id),
                 "lost" => memory.refs.get_mut(name)?.lost.push(id),
                 "restored" => memory.refs.get_mut(name)?.is_restored = true,
                 _ => return None,
@@ -114,6 +145,7 @@ impl RefMemory {
         for (name, known) in &self.refs {
             let mut line = |what: &str, id: Oid| text.push_str(&format!("{what} {id} {name}\n"));
             line("tip", known.tip);
+            known.before.iter().for_each(|id| line("before", *id));
             known.lost.iter().for_each(|id| line("lost", *id));
             if known.is_restored {
                 line("restored", known.tip);
@@ -125,6 +157,8 @@ impl RefMemory {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn id(digit: &str) -> Oid {
@@ -144,7 +178,7 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(RefMemory::read(folder.path()), RefMemory::default());
-        memory.write(folder.path(), Sharing::default()).unwrap();
+        memory.write(folder.path(), Default::default()).unwrap();
         assert_eq!(RefMemory::read(folder.path()), memory);
         assert_eq!(fs::read_dir(folder.path().join("tinyci")).unwrap().count(), 1);
         let text = memory.text();

@@ -6,7 +6,7 @@
 //! deployments is left to the user, because tinyci cannot know which of the two is true. Until a
 //! run restores a ref, all readers see its old value.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use git2::{ObjectType, Oid};
 
@@ -15,8 +15,8 @@ use super::{
     ref_memory::{RefMemory, Remembered, is_remembered},
 };
 use crate::repo::{
-    history::walk,
-    objects::shared_write::write_object,
+    history::walk::{self, AncestorSearch},
+    objects::commit::stored,
     repository::{BASELINE, RECORDS, Repo, VERDICTS, git_error},
 };
 use crate::{
@@ -30,6 +30,10 @@ const RENEW_INTERVAL: i64 = 24 * 60 * 60;
 
 /// The hint for users who want to keep the loss.
 const FORGET_HINT: &str = "`tinyci results --forget-all` makes the loss final";
+
+/// The hint for a ref that is moved back to an earlier state.
+const DAMAGE_HINT: &str = "`git fsck` shows what is missing; the newest values of the ref are lost, \
+                           and commits without a verdict are tested again";
 
 /// The refs that lost commits, grouped by whether these can be restored.
 #[derive(Debug, Default)]
@@ -85,13 +89,13 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) if refs cannot be read or moved.
     pub(crate) fn restore_refs(&self) -> Result<Vec<String>, Error> {
+        let mut messages = self.repair_refs()?;
         self.update_memory()?;
         let losses = self.losses(&RefMemory::read(self.common_dir()), &self.named()?);
         for (name, tip) in &losses.lost {
             self.restore_commits(name, *tip)?;
         }
         let restored = self.remove_restored(&losses)?;
-        let mut messages = Vec::new();
         if !restored.is_empty() {
             let message = format!(
                 "restored {}, which {} missing or set back",
@@ -131,9 +135,70 @@ impl Repo {
         Ok(messages)
     }
 
+    /// Returns a sentence about each ref that is damaged and that the next run repairs.
+    ///
+    /// # Errors
+    ///
+    /// [`Git`](crate::ErrorKind::Git) if no state of such a ref can be read.
+    pub(crate) fn damaged_refs(&self) -> Result<Vec<String>, Error> {
+        let message = |(name, id)| {
+            let state = self.state_of(id);
+            hinted(
+                &format!("`{name}` is damaged; the next run repairs it with {state}"),
+                DAMAGE_HINT,
+            )
+        };
+        Ok(self.damaged()?.into_iter().map(message).collect())
+    }
+
+    /// Moves each damaged ref to its newest readable state. Returns a sentence about each.
+    fn repair_refs(&self) -> Result<Vec<String>, Error> {
+        self.repair_verdict_blobs()?;
+        let mut messages = Vec::new();
+        for (name, id) in self.damaged()? {
+            AtomicRef::new(self, name.clone())
+                .update("tinyci: repaired", |_| Ok(Edit::Keep(())))?;
+            let state = self.state_of(id);
+            messages.push(hinted(
+                &format!("repaired `{name}`, which was damaged, with {state}"),
+                DAMAGE_HINT,
+            ));
+        }
+        Ok(messages)
+    }
+
+    /// Returns the damaged refs of tinyci, each with its newest readable state.
+    fn damaged(&self) -> Result<Vec<(String, Oid)>, Error> {
+        let memory = RefMemory::read(self.common_dir());
+        let fixed = [VERDICTS, RECORDS, BASELINE].map(str::to_owned);
+        let names: BTreeSet<String> = fixed.into_iter().chain(memory.refs.into_keys()).collect();
+        let mut damaged = Vec::new();
+        for name in names {
+            let unreadable = |source| git_error(format!("cannot read `{name}`"), source);
+            let value = self.ref_value(&name).map_err(unreadable)?;
+            if let Some(id) = self.readable_in_place_of(&name, value)? {
+                damaged.push((name, id));
+            }
+        }
+        Ok(damaged)
+    }
+
+    fn is_damaged(&self, name: &str) -> bool {
+        let value = self.ref_value(name);
+        value.is_ok_and(|value| !matches!(self.readable_in_place_of(name, value), Ok(None)))
+    }
+
+    /// Describes a state of a ref for messages.
+    fn state_of(&self, id: Oid) -> String {
+        let id = id.to_string();
+        format!("its newest readable state, `{}`", id.get(..7).unwrap_or(&id))
+    }
+
     /// Returns true if `tip` is `known` or a descendant of it.
     pub(in crate::repo) fn contains(&self, tip: Oid, known: Oid) -> bool {
-        tip == known || self.git.graph_descendant_of(tip, known).unwrap_or(false)
+        AncestorSearch::new(&self.git, &[tip])
+            .and_then(|mut below| below.contains(known))
+            .unwrap_or(false)
     }
 
     /// Updates the memory from the current refs, and protects its objects from `git gc` for a
@@ -152,17 +217,17 @@ impl Repo {
         }
         if memory != before {
             // If the memory cannot be written, the old one remains, which is harmless.
-            let _ = memory.write(self.common_dir(), self.sharing()?);
+            let _ = self.write_memory(&memory)?;
         }
         Ok(())
     }
 
     /// Writes an existing object again, which renews its age: `git gc` keeps the objects that a
     /// recent object needs.
-    fn renew_object(&self, id: Oid) {
+    pub(in crate::repo) fn renew_object(&self, id: Oid) {
         let written = self.git.odb().and_then(|odb| {
             let object = odb.read(id)?;
-            write_object(&self.git, object.kind(), object.data())
+            odb.write(object.kind(), object.data())
         });
         drop(written);
     }
@@ -173,7 +238,7 @@ impl Repo {
         for (name, tip) in named {
             let Some(tip) = *tip else { continue };
             match memory.refs.get_mut(name) {
-                Some(known) if self.contains(tip, known.tip) => known.tip = tip,
+                Some(known) if self.contains(tip, known.tip) => known.moved_to(tip),
                 Some(_) => {}
                 None if is_joinable(name) || self.is_deploy_history(name, tip) => {
                     memory.refs.insert(name.clone(), Remembered::new(tip));
@@ -217,7 +282,7 @@ impl Repo {
 
     fn losses(&self, memory: &RefMemory, named: &Named) -> Losses {
         let mut losses = Losses::default();
-        for (name, known) in &memory.refs {
+        for (name, known) in memory.refs.iter().filter(|(name, _)| !self.is_damaged(name)) {
             let now = named.get(name).copied();
             let has = |id: &Oid| now.flatten().is_some_and(|now| self.contains(now, *id));
             for lost in known.lost.iter().chain([&known.tip]).copied().filter(|id| !has(id)) {
@@ -270,11 +335,11 @@ impl Repo {
             let is_lost = |id: Oid| !self.contains(now, id) && self.is_complete(name, id);
             known.lost.retain(|id| is_lost(*id));
             if !is_lost(known.tip) {
-                known.tip = now;
+                known.moved_to(now);
             }
         }
         if memory != before {
-            let _ = memory.write(self.common_dir(), self.sharing()?);
+            let _ = self.write_memory(&memory)?;
         }
         restored.sort();
         restored.dedup();
@@ -296,7 +361,7 @@ impl Repo {
             let Some(name) = reference.name().ok().filter(|name| is_remembered(name)) else {
                 continue;
             };
-            let tip = reference.target().filter(|tip| self.git.find_commit(*tip).is_ok());
+            let tip = reference.target().filter(|tip| stored(&self.git, *tip).is_ok());
             named.insert(name.to_owned(), tip);
         }
         Ok(named)
@@ -678,7 +743,7 @@ mod tests {
             age(&test.path().join(".git/objects"));
             let mut memory = RefMemory::read(repo.common_dir());
             memory.kept = if kept { 0 } else { memory.kept };
-            memory.write(repo.common_dir(), repo.sharing().unwrap()).unwrap();
+            repo.write_memory(&memory).unwrap().unwrap();
             repo.restore_refs().unwrap();
             test.git(&["update-ref", "-d", VERDICTS]);
             test.git(&["gc", "-q"]);

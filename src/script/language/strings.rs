@@ -32,8 +32,11 @@ fn module() -> Module {
     pure("to_chars").set_into_module(&mut module, |text: &mut ImmutableString| {
         array_of(text.chars().map(Dynamic::from))
     });
-    pure("split")
-        .set_into_module(&mut module, |text: &mut ImmutableString| array(text.split_whitespace()));
+    pure("split").set_into_module(&mut module, |text: &mut ImmutableString| match &**text {
+        // As in the language: an empty string has one segment.
+        "" => array(std::iter::once("")),
+        text => array(text.split_whitespace()),
+    });
     pure("split")
         .set_into_module(&mut module, |text: &mut ImmutableString, at: ImmutableString| {
             array(text.split(at.as_str()))

@@ -164,7 +164,7 @@ impl Lookups for FakeStage {
     fn known_entry(&self, path: &str) -> Result<TreeEntry, Error> {
         let Some(files) = &self.commit.files else {
             let message = format!(
-                "the script output_use for `{path}` of the commit, but the test does not define its \
+                "the script asks for `{path}` of the commit, but the test does not define its \
                  files; write `#{{ files: #{{ {path:?}: \"its text\" }} }}`"
             );
             return Err(self.tester.abort(message));

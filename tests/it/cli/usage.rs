@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::support::{
     TestRepo,
-    program::{Said, run_in, tinyci},
+    program::{Said, run, run_in, tinyci},
 };
 
 const COMMANDS: [&str; 17] = [
@@ -159,6 +159,65 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = tinyci(Path::new("/")).args(["completions", "zsh"]).stdout(writer).output();
     let said = Said::of(&output.unwrap()).with_code(0);
     assert_eq!(said.err, "");
+}
+
+/// Everything that prints, in a repository with a tested commit.
+const PRINTS: [&[&str]; 22] = [
+    &["--help"],
+    &["--version"],
+    &["help", "run"],
+    &["run", "--help"],
+    &["version"],
+    &["completions", "zsh"],
+    &["plan"],
+    &["plan", "--json"],
+    &["plan", "HEAD"],
+    &["results"],
+    &["results", "--json"],
+    &["log"],
+    &["log", "-c", "HEAD"],
+    &["settings"],
+    &["settings", "--json"],
+    &["status"],
+    &["status", "--json"],
+    &["check"],
+    &["convert"],
+    &["export", "HEAD", "../exported"],
+    &["deployments", "--json"],
+    &["run", "--retry", "HEAD"],
+];
+
+/// A repository with a tested commit, and another that is pending.
+fn repo_to_print() -> TestRepo {
+    let repo = TestRepo::new();
+    repo.commit_config("build: echo built\n");
+    run(&repo, &["run", "--all"]).with_code(0);
+    repo.commit("pending");
+    repo
+}
+
+#[test]
+fn no_output_is_lost_without_an_error() {
+    for args in PRINTS {
+        let repo = repo_to_print();
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = tinyci(repo.path()).args(args).stdout(full).output().unwrap();
+        let said = Said::of(&output);
+        assert_eq!(said.code, Some(4), "{args:?}: {}", said.err);
+        assert!(said.err.contains("cannot write to standard output"), "{args:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error_for_any_command() {
+    for args in PRINTS {
+        let repo = repo_to_print();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = tinyci(repo.path()).args(args).stdout(writer).output().unwrap();
+        let said = Said::of(&output);
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{args:?}");
+    }
 }
 
 #[test]

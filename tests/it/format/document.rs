@@ -18,7 +18,7 @@ const OBJECTS: [(&str, &str, &[&str]); 13] = [
     ("Artifact", "wire/artifact.rs", &["Artifact"]),
     ("Artifact total", "wire/artifact.rs", &["ArtifactTotal"]),
     ("Deployment", "wire/deployment.rs", &["Deployment"]),
-    ("Approval", "wire/deployment.rs", &["Stored"]),
+    ("Approval", "wire/deployment.rs", &["StoredApproval"]),
     ("Approval proof", "wire/deployment.rs", &["Proof"]),
     ("Mark", "workspace/ownership.rs", &["Mark"]),
     ("Stamp", "workspace/stamp.rs", &["Stamp"]),

@@ -9,6 +9,7 @@
 //! | `layers` | imports only go down |
 //! | `package` | the package of the registry has what it needs, and no stray file |
 //! | `public_api` | every public name is listed, and has one path |
+//! | `state_files` | files of the state are opened in one place |
 //! | `texts` | what the CHANGELOG and the guide have to say |
 //! | `words` | words that must not come back |
 //!
@@ -23,5 +24,6 @@ mod layers;
 mod package;
 mod public_api;
 mod sources;
+mod state_files;
 mod texts;
 mod words;

@@ -1,4 +1,4 @@
-//! What the CHANGELOG and the guide's chapter on embedding have to say.
+//! What the CHANGELOG, SECURITY.md and the guide's chapter on embedding have to say.
 
 use std::fs;
 
@@ -31,6 +31,45 @@ fn the_chapter_on_embedding_names_the_versions_that_a_host_must_share() {
         for feature in features.unwrap_or_default().split(", ").filter(|it| !it.is_empty()) {
             let feature = feature.trim_matches('"');
             assert!(chapter.contains(&format!("`{feature}`")), "{EMBEDDING}: {name}'s {feature}");
+        }
+    }
+}
+
+/// Those of whom the threat model speaks, each with a table.
+const ATTACKERS: [&str; 6] = [
+    "Someone who can push",
+    "Someone who writes a config that another person pushes",
+    "Someone who forges notes",
+    "Other users of the machine",
+    "A remote that is fetched from, or asked with `-r`",
+    "The program that embeds tinyci",
+];
+
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md");
+    let sections: Vec<&str> = text.split("\n### ").skip(1).collect();
+    let titles: Vec<&str> = sections.iter().filter_map(|it| it.lines().next()).collect();
+    assert_eq!(titles, ATTACKERS);
+    for section in sections {
+        let rows = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+        let (mut paths, mut unprotected) = (Vec::new(), 0);
+        for row in rows {
+            let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+            assert_eq!(cells.len(), 3, "{row}");
+            let named = cells[2].split('`').skip(1).step_by(2).collect::<Vec<_>>();
+            unprotected += usize::from(named.is_empty());
+            paths.extend(named);
+        }
+        // What nothing but a person or trust protects from has no test.
+        assert!(unprotected <= 1, "{section}");
+        assert!(!paths.is_empty(), "{section}");
+        for path in paths {
+            let test =
+                fs::read_to_string(root().join(path)).unwrap_or_else(|_| panic!("no {path}"));
+            let holds_tests =
+                test.contains("#[test]") || root().join(path).with_extension("").is_dir();
+            assert!(holds_tests, "{path} has no test");
         }
     }
 }

@@ -4,13 +4,17 @@ use std::{
     env,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Read, Write},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use clap::builder::styling::{AnsiColor, Style};
 use tinyci::{Outcome, builds::NotRemoved};
 
 use crate::console::{
+    exit_codes::{OK, USAGE},
     failure::Failure,
     visible::{Visible, visible},
 };
@@ -61,6 +65,7 @@ impl Stdout {
         }
         let mut stdout = io::stdout().lock();
         self.gone = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+        self.gone.iter().for_each(note_lost_output);
     }
 
     /// Writes text and a newline.
@@ -77,9 +82,7 @@ impl Stdout {
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
         self.end();
         match self.gone.take() {
-            Some(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::broken(format!("cannot write to standard output: {error}")))
-            }
+            Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(cannot_write(&error)),
             _ => Ok(()),
         }
     }
@@ -99,6 +102,38 @@ impl Drop for Stdout {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Why output was lost first, if it was. A closed pipe is not a loss.
+static LOST: OnceLock<String> = OnceLock::new();
+
+fn note_lost_output(error: &io::Error) {
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+fn cannot_write(error: impl Display) -> Failure {
+    Failure::broken(format!("cannot write to standard output: {error}"))
+}
+
+/// Returns the failure of a write to standard output, by whatever part of the program.
+pub(crate) fn lost_output() -> Option<Failure> {
+    LOST.get().map(cannot_write)
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments. Returns the exit code.
+pub(crate) fn show_usage(error: &clap::Error) -> u8 {
+    if error.use_stderr() {
+        let text = error.render();
+        let text =
+            if has_colors(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
+        let _ = write!(io::stderr(), "{}", shown(&text));
+        return USAGE;
+    }
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    printed.err().iter().for_each(note_lost_output);
+    OK
 }
 
 /// The most bytes that standard input may have: some hundred thousand refs of a push.
@@ -139,6 +174,13 @@ pub(crate) fn warn_of(not_removed: &[NotRemoved]) {
     not_removed.iter().for_each(|left| warn(printable(&left.to_string())));
 }
 
+/// True for a terminal that has colors, unless `NO_COLOR` is set.
+fn has_colors(stream: &impl IsTerminal) -> bool {
+    let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+    stream.is_terminal() && !unwanted && !dumb
+}
+
 /// Colors for standard output, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
@@ -146,11 +188,8 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// Colors on a terminal that has them, unless `NO_COLOR` is set.
     pub(crate) fn of_stdout() -> Self {
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { on: io::stdout().is_terminal() && !unwanted && !dumb }
+        Self { on: has_colors(&io::stdout()) }
     }
 
     /// Returns the text in the color of an outcome.

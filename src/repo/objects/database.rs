@@ -1,0 +1,362 @@
+//! The object database that libgit2 reads through: all of libgit2, from a walk to a peeled tag.
+//!
+//! libgit2 puts one together itself, which reads damaged files in two places without an end: a
+//! loose object that was cut off, and the size of a packed object whose end is missing. So it gets
+//! this one instead. Loose objects are read by us, packed ones by libgit2, as before. The size of a
+//! packed object is that of the object it unpacks to. Writing stays libgit2's. The file
+//! `commit-graph` is not used: nothing of ours would gain by it, and it can be damaged.
+//!
+//! All unsafe code of reading stands here.
+
+use std::{
+    ffi::{CString, c_int, c_void},
+    os::unix::ffi::OsStrExt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    ptr,
+};
+
+use git2::{Binding, ErrorClass, ErrorCode, Odb, Repository};
+use libgit2_sys as raw;
+
+use super::{
+    alternates::object_dirs,
+    loose::{Completed, Damage, LooseObject, LooseObjects},
+};
+
+/// The order in which backends are asked: packs first, as in git, and our own before borrowed ones.
+const PACKED: c_int = 1_000_000;
+const LOOSE: c_int = 2;
+const WRITER: c_int = 1;
+
+/// A backend of ours.
+#[repr(C)]
+struct Reader {
+    /// The first field, so that a pointer to it is one to the whole.
+    parent: raw::git_odb_backend,
+    objects: LooseObjects,
+}
+
+/// Makes this repository read its objects as described above.
+pub(in crate::repo) fn attach(git: &Repository) -> Result<(), git2::Error> {
+    let odb = Odb::new()?;
+    let dirs = object_dirs(git.commondir());
+    let fsync = git.config().and_then(|config| config.get_bool("core.fsyncObjectFiles"));
+    let fsync = c_int::from(fsync.unwrap_or(false));
+    for (number, dir) in dirs.iter().enumerate() {
+        let is_borrowed = number > 0;
+        let later = c_int::try_from(number).unwrap_or(c_int::MAX);
+        add(&odb, packs(dir)?, PACKED.saturating_sub(later), is_borrowed)?;
+        add(&odb, writer(dir, fsync)?, WRITER.saturating_sub(later), is_borrowed)?;
+    }
+    add(&odb, reader(dirs)?, LOOSE, false)?;
+    git.set_odb(&odb)
+}
+
+type Backend = *mut raw::git_odb_backend;
+
+/// The packs of this directory. Their headers are not asked for: libgit2 then reads the object.
+fn packs(dir: &Path) -> Result<Backend, git2::Error> {
+    let dir = CString::new(dir.as_os_str().as_bytes())?;
+    let mut backend = ptr::null_mut();
+    // SAFETY: the path lives until after the call, which copies it.
+    checked(unsafe { raw::git_odb_backend_pack(&raw mut backend, dir.as_ptr()) })?;
+    // SAFETY: the call succeeded, so this is a backend, which nothing else has yet.
+    unsafe { (*backend).read_header = None };
+    Ok(backend)
+}
+
+/// What libgit2 writes loose objects with, and finds their names; it reads none.
+fn writer(dir: &Path, fsync: c_int) -> Result<Backend, git2::Error> {
+    let dir = CString::new(dir.as_os_str().as_bytes())?;
+    let mut backend = ptr::null_mut();
+    // SAFETY: the path lives until after the call, which copies it. -1 and 0 ask for git's own.
+    checked(unsafe {
+        raw::git_odb_backend_loose(&raw mut backend, dir.as_ptr(), -1, fsync, 0, 0)
+    })?;
+    // SAFETY: the call succeeded, so this is a backend, which nothing else has yet.
+    unsafe {
+        (*backend).read = None;
+        (*backend).read_prefix = None;
+        (*backend).read_header = None;
+        (*backend).readstream = None;
+    }
+    Ok(backend)
+}
+
+fn reader(dirs: Vec<std::path::PathBuf>) -> Result<Backend, git2::Error> {
+    // SAFETY: a backend is a number, pointers and functions that may be absent: zeros are valid.
+    let mut parent: raw::git_odb_backend = unsafe { std::mem::zeroed() };
+    // SAFETY: the place is a backend.
+    checked(unsafe { raw::git_odb_init_backend(&raw mut parent, VERSION) })?;
+    parent.read = Some(read);
+    parent.read_header = Some(read_header);
+    parent.read_prefix = Some(read_prefix);
+    parent.foreach = Some(foreach);
+    parent.free = Some(free);
+    Ok(Box::into_raw(Box::new(Reader { parent, objects: LooseObjects::new(dirs) })).cast())
+}
+
+/// The version of the struct that libgit2 1 has.
+const VERSION: std::ffi::c_uint = 1;
+
+/// Gives the backend to the database, which frees it with itself.
+fn add(
+    odb: &Odb<'_>,
+    backend: Backend,
+    priority: c_int,
+    is_borrowed: bool,
+) -> Result<(), git2::Error> {
+    // SAFETY: both are valid, and no other database has the backend.
+    checked(unsafe {
+        match is_borrowed {
+            true => raw::git_odb_add_alternate(odb.raw(), backend, priority),
+            false => raw::git_odb_add_backend(odb.raw(), backend, priority),
+        }
+    })
+}
+
+fn checked(code: c_int) -> Result<(), git2::Error> {
+    if code < 0 { Err(git2::Error::last_error(code)) } else { Ok(()) }
+}
+
+extern "C" fn read(
+    contents: *mut *mut c_void,
+    size: *mut usize,
+    kind: *mut raw::git_object_t,
+    backend: Backend,
+    id: *const raw::git_oid,
+) -> c_int {
+    answered(backend, id, |object| {
+        let bytes = usize::try_from(object.size).map_err(|_| too_large())?;
+        let room = bytes.checked_add(1).ok_or_else(too_large)?;
+        // SAFETY: libgit2 passes its own backend, and places for the three results.
+        let place = unsafe { raw::git_odb_backend_data_alloc(backend, room) };
+        if place.is_null() {
+            return Err(git2::Error::last_error(raw::GIT_ERROR));
+        }
+        let found = object.kind;
+        // SAFETY: the call gave `room` bytes, which zeros make a slice; nothing else has them yet.
+        let filled = unsafe {
+            ptr::write_bytes(place.cast::<u8>(), 0, room);
+            object.read_into(std::slice::from_raw_parts_mut(place.cast::<u8>(), bytes))
+        };
+        if let Err(damage) = filled {
+            // SAFETY: the place was given for this backend and is in no result.
+            unsafe { raw::git_odb_backend_data_free(backend, place) };
+            return Err(damaged(&damage));
+        }
+        // SAFETY: as above.
+        unsafe {
+            *contents = place;
+            *size = bytes;
+            *kind = found.raw();
+        }
+        Ok(())
+    })
+}
+
+extern "C" fn read_header(
+    size: *mut usize,
+    kind: *mut raw::git_object_t,
+    backend: Backend,
+    id: *const raw::git_oid,
+) -> c_int {
+    answered(backend, id, |object| {
+        let bytes = usize::try_from(object.size).map_err(|_| too_large())?;
+        // SAFETY: libgit2 passes places for both results.
+        unsafe {
+            *size = bytes;
+            *kind = object.kind.raw();
+        }
+        Ok(())
+    })
+}
+
+extern "C" fn read_prefix(
+    whole: *mut raw::git_oid,
+    contents: *mut *mut c_void,
+    size: *mut usize,
+    kind: *mut raw::git_object_t,
+    backend: Backend,
+    short: *const raw::git_oid,
+    digits: usize,
+) -> c_int {
+    // SAFETY: libgit2 passes what `reader` made and a valid id, and a place for the whole id.
+    let (reader, short, whole) = unsafe { (&*backend.cast::<Reader>(), &(*short).id, &mut *whole) };
+    let completed = catch_unwind(AssertUnwindSafe(|| reader.objects.complete(short, digits)));
+    match completed {
+        Ok(Completed::One(id)) => {
+            whole.id = id;
+            read(contents, size, kind, backend, whole)
+        }
+        Ok(Completed::None) => raw::GIT_ENOTFOUND,
+        Ok(Completed::Several) => raw::GIT_EAMBIGUOUS,
+        Err(_) => fail("reading the names of loose objects panicked"),
+    }
+}
+
+/// The names are listed by libgit2's own backend.
+extern "C" fn foreach(_: Backend, _: raw::git_odb_foreach_cb, _: *mut c_void) -> c_int {
+    0
+}
+
+extern "C" fn free(backend: Backend) {
+    // SAFETY: libgit2 frees once what `reader` made.
+    drop(unsafe { Box::from_raw(backend.cast::<Reader>()) });
+}
+
+/// Looks an object up and says what libgit2 expects: 0, that there is none, or a fault with its text.
+fn answered(
+    backend: Backend,
+    id: *const raw::git_oid,
+    answer: impl FnOnce(LooseObject) -> Result<(), git2::Error>,
+) -> c_int {
+    // SAFETY: libgit2 passes what `reader` made, and a valid id; both live until after the call.
+    let (reader, id) = unsafe { (&*backend.cast::<Reader>(), &(*id).id) };
+    let found = catch_unwind(AssertUnwindSafe(|| match reader.objects.open(id) {
+        Ok(Some(object)) => answer(object).map(|()| true),
+        Ok(None) => Ok(false),
+        Err(damage) => Err(damaged(&damage)),
+    }));
+    match found {
+        Ok(Ok(true)) => 0,
+        Ok(Ok(false)) => raw::GIT_ENOTFOUND,
+        Ok(Err(error)) => fail(error.message()),
+        Err(_) => fail("reading a loose object panicked"),
+    }
+}
+
+fn damaged(damage: &Damage) -> git2::Error {
+    git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, damage.to_string())
+}
+
+fn too_large() -> git2::Error {
+    let message = "the object is larger than the memory that can be addressed";
+    git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, message)
+}
+
+/// Keeps the text where git2 asks for it.
+fn fail(message: &str) -> c_int {
+    let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
+    if let Ok(text) = CString::new(text) {
+        // SAFETY: the text lives until after the call, which copies it.
+        unsafe { raw::git_error_set_str(raw::GIT_ERROR_ODB as c_int, text.as_ptr()) };
+    }
+    raw::GIT_ERROR
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::PathBuf};
+
+    use super::*;
+    use crate::{repo::repository::Repo, testing::TestRepo};
+
+    fn loose_file(repo: &TestRepo, id: &str) -> PathBuf {
+        repo.path().join(".git/objects").join(&id[..2]).join(&id[2..])
+    }
+
+    fn replace(file: &Path, with: &[u8]) {
+        fs::remove_file(file).unwrap();
+        fs::write(file, with).unwrap();
+    }
+
+    #[test]
+    fn short_ids_are_completed_and_names_listed_as_by_git() {
+        let repo = TestRepo::new();
+        for number in 0..300 {
+            repo.write(&number.to_string(), number.to_string());
+        }
+        let commit = repo.commit("many");
+        let git = Repo::open(repo.path()).unwrap().git;
+        for digits in [4, 7, 12, 40] {
+            assert_eq!(git.revparse_single(&commit[..digits]).unwrap().id().to_string(), commit);
+        }
+        let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+        let shared = ids.lines().zip(ids.lines().skip(1)).find(|(one, two)| one[..4] == two[..4]);
+        if let Some((one, _)) = shared {
+            assert_eq!(git.revparse_single(&one[..4]).unwrap_err().code(), ErrorCode::Ambiguous);
+        }
+        let mut listed = Vec::new();
+        let each = |id: &git2::Oid| {
+            listed.push(id.to_string());
+            true
+        };
+        git.odb().unwrap().foreach(each).unwrap();
+        listed.sort();
+        assert_eq!(listed, ids.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_libgit2_writes_git_reads_and_so_do_we() {
+        let repo = TestRepo::new();
+        repo.commit("first");
+        let git = Repo::open(repo.path()).unwrap().git;
+        let id = git.blob(b"contents").unwrap();
+        assert_eq!(repo.git(&["cat-file", "blob", &id.to_string()]), "contents");
+        assert_eq!(git.find_blob(id).unwrap().content(), b"contents");
+        let odb = git.odb().unwrap();
+        assert_eq!(odb.read_header(id).unwrap(), (8, git2::ObjectType::Blob));
+        repo.git(&["update-ref", "refs/keep", &id.to_string()]);
+        repo.git(&["gc", "-q", "--prune=now"]);
+        assert!(!loose_file(&repo, &id.to_string()).exists());
+        assert_eq!(odb.read_header(id).unwrap(), (8, git2::ObjectType::Blob), "in a pack by now");
+        assert_eq!(odb.read(id).unwrap().data(), b"contents");
+    }
+
+    /// libgit2's own reader does not end on these.
+    #[test]
+    fn a_torn_object_is_an_error_that_names_its_file() {
+        let repo = TestRepo::new();
+        let other = repo.commit("first").parse().unwrap();
+        let commit = repo.commit("second");
+        let file = loose_file(&repo, &commit);
+        let whole = fs::read(&file).unwrap();
+        let id = commit.parse().unwrap();
+        for cut in 0..whole.len() {
+            replace(&file, &whole[..cut]);
+            let git = Repo::open(repo.path()).unwrap().git;
+            let errors = [
+                git.find_commit(id).err().unwrap(),
+                git.revparse_single("HEAD~0").err().unwrap(),
+                git.revparse_single(&commit[..9]).err().unwrap(),
+                git.graph_descendant_of(id, other).err().unwrap(),
+            ];
+            for error in errors {
+                let path = file.to_str().unwrap();
+                assert!(error.message().contains(path), "{cut}: {error}");
+            }
+        }
+    }
+
+    /// The size of a delta whose end is missing, which libgit2's own reader of headers waits for.
+    #[test]
+    fn a_pack_that_is_damaged_at_its_end_is_an_error() {
+        let repo = TestRepo::new();
+        let text: String = (0..2000).map(|number: u32| format!("line {number}\n")).collect();
+        repo.write("a", &text);
+        repo.commit("first");
+        repo.write("a", text + "and one more\n");
+        repo.commit("second");
+        repo.git(&["repack", "-q", "-a", "-d", "-f", "--depth=50"]);
+        let packs = repo.path().join(".git/objects/pack");
+        let pack = fs::read_dir(packs).unwrap().map(|entry| entry.unwrap().path());
+        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        let whole = fs::read(&pack).unwrap();
+        let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
+        // The trailer stays, since libgit2 compares it with the index.
+        for place in (12..whole.len() - 20).step_by(whole.len() / 50) {
+            let mut damaged = whole.clone();
+            damaged[place..whole.len() - 20].fill(0);
+            replace(&pack, &damaged);
+            let git = Repo::open(repo.path()).unwrap().git;
+            let odb = git.odb().unwrap();
+            for id in ids.lines() {
+                let id = id.parse().unwrap();
+                let (header, object) = (odb.read_header(id).is_ok(), odb.read(id).is_ok());
+                assert_eq!(header, object, "{place} {id}");
+            }
+        }
+    }
+}

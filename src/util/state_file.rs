@@ -1,0 +1,235 @@
+//! Opening the files that tinyci keeps. Other accounts, commands of a build and copies of a disk can
+//! put anything in their places, so each is looked at before it is used.
+//!
+//! A FIFO is never waited for, a symbolic link is never followed, and a file of an account that may not
+//! write to its directory is never trusted. `tests/it/house/state_files.rs` checks that files of the
+//! state are opened here.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, Read},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// The most bytes of a file that is read whole.
+const BYTES_MAX: u64 = 64 << 20;
+
+/// The permission bits that let other accounts create files in a directory.
+const OTHER_WRITERS: u32 = 0o022;
+
+/// Opens a file for reading.
+///
+/// # Errors
+///
+/// Those of the system; [`InvalidData`](ErrorKind::InvalidData) if it is not a regular file, and
+/// [`PermissionDenied`](ErrorKind::PermissionDenied) if it is a file of a stranger.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true), path)
+}
+
+/// Opens a file for writing.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn open_to_write(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().write(true), path)
+}
+
+/// Opens a file for reading and writing, or creates it.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Opens a file for appending, or creates it.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    open_with(OpenOptions::new().append(true).create(true), path)
+}
+
+/// Creates a file, in the place of an older one.
+///
+/// # Errors
+///
+/// As [`open`].
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    let file = open_with(OpenOptions::new().write(true).create(true).truncate(false), path)?;
+    // Only now: what another program put here is not changed.
+    file.set_len(0)?;
+    Ok(file)
+}
+
+/// Opens a directory for its lock.
+///
+/// # Errors
+///
+/// Those of the system, and an error for anything but a directory.
+pub(crate) fn open_dir(path: &Path) -> io::Result<File> {
+    let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+///
+/// As [`open`], and an error for a file that is too large.
+pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    read_whole(open(path)?)
+}
+
+/// Reads a whole file of text.
+///
+/// # Errors
+///
+/// As [`read`], and [`InvalidData`](ErrorKind::InvalidData) if it is not UTF-8.
+pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+/// Reads a file of git's or of a person's, who may have put a link there. A FIFO is not waited for.
+///
+/// # Errors
+///
+/// Those of the system, and an error for what is not a regular file or too large.
+pub(crate) fn read_foreign(path: &Path) -> io::Result<Vec<u8>> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(not_regular());
+    }
+    read_whole(file)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = options.custom_flags(flags).mode(0o666).open(path).map_err(|error| {
+        match error.raw_os_error() {
+            // What the systems say of a link, and of a FIFO that nobody reads.
+            Some(libc::ELOOP | libc::EMLINK | libc::ENXIO) => not_regular(),
+            _ => error,
+        }
+    })?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(not_regular());
+    }
+    if !is_own(metadata.uid(), path)? {
+        return Err(io::Error::new(
+            ErrorKind::PermissionDenied,
+            format!("it belongs to another account (uid {})", metadata.uid()),
+        ));
+    }
+    Ok(file)
+}
+
+fn not_regular() -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, "it is not a regular file")
+}
+
+/// True if a file may belong to this account: to the caller, to root, to the owner of its directory, and
+/// in a directory that several accounts share (`core.sharedRepository`) to any of them.
+fn is_own(uid: u32, path: &Path) -> io::Result<bool> {
+    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
+        return Ok(true);
+    }
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let dir = fs::metadata(dir.unwrap_or(Path::new(".")))?;
+    Ok(uid == dir.uid() || dir.mode() & OTHER_WRITERS != 0)
+}
+
+fn read_whole(file: File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > BYTES_MAX {
+        true => Err(io::Error::new(
+            ErrorKind::InvalidData,
+            format!("it has more than {BYTES_MAX} bytes"),
+        )),
+        false => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// Everything that opens a file by its path.
+    const WAYS: [fn(&Path) -> io::Result<()>; 7] = [
+        |path| open(path).map(drop),
+        |path| open_to_write(path).map(drop),
+        |path| open_or_create(path).map(drop),
+        |path| append(path).map(drop),
+        |path| create(path).map(drop),
+        |path| read(path).map(drop),
+        |path| read_text(path).map(drop),
+    ];
+
+    #[test]
+    fn nothing_is_waited_for_and_no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("target"), "precious").unwrap();
+        symlink(at("target"), at("link")).unwrap();
+        symlink(at("nowhere"), at("dangling")).unwrap();
+        mknodat(CWD, at("fifo"), FileType::Fifo, Mode::RWXU, 0).unwrap();
+        for name in ["link", "dangling", "fifo"] {
+            for (number, way) in WAYS.iter().enumerate() {
+                let error = way(&at(name)).unwrap_err();
+                assert_eq!(error.to_string(), "it is not a regular file", "{name}, way {number}");
+            }
+        }
+        for way in WAYS {
+            assert!(way(dir.path()).is_err(), "a directory");
+        }
+        assert_eq!(fs::read_to_string(at("target")).unwrap(), "precious");
+        assert!(!at("nowhere").exists());
+        assert_eq!(read_foreign(&at("link")).unwrap(), b"precious");
+        assert!(read_foreign(&at("fifo")).is_err());
+        assert!(open_dir(&at("fifo")).is_err() && open_dir(dir.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_a_stranger_is_refused_where_strangers_may_not_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "text").unwrap();
+        if chown(&path, Some(54_321), None).is_err() {
+            eprintln!("left out: only root can give a file away");
+            return;
+        }
+        for way in WAYS {
+            let error = way(&path).unwrap_err();
+            assert_eq!(error.to_string(), "it belongs to another account (uid 54321)");
+        }
+        assert_eq!(fs::read_to_string(&path).unwrap(), "text", "it was not emptied");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o2770)).unwrap();
+        assert_eq!(read(&path).unwrap(), b"text", "the directory is shared");
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        chown(dir.path(), Some(54_321), None).unwrap();
+        assert_eq!(read(&path).unwrap(), b"text", "root reads what the directory's owner wrote");
+    }
+
+    #[test]
+    fn a_file_has_a_greatest_size() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = create(&path).unwrap();
+        file.set_len(BYTES_MAX + 1).unwrap();
+        assert!(read(&path).unwrap_err().to_string().contains("more than 67108864 bytes"));
+        drop(create(&path).unwrap());
+        assert_eq!(read(&path).unwrap(), b"");
+    }
+}

@@ -1,0 +1,144 @@
+//! Power cuts: what was not flushed may be lost. The contents of files are lost one by one; names are
+//! lost from the last change back to the last flush, as on a file system with a journal. So a name can
+//! lead to a file without its contents.
+//!
+//! Afterwards git finds the repository sound, accepts a push, and no verdict is gone that was reported.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+};
+
+use super::{
+    scene::{Act, Scene, files_below},
+    traced::{Random, Traced, Whom, seed, traced},
+};
+
+/// What the journal says of the contents of a file.
+#[derive(Default)]
+struct Contents {
+    /// Where they were saved when they were flushed last; none if they never were.
+    flushed: Option<String>,
+    /// Whether they were written since.
+    is_dirty: bool,
+}
+
+/// Takes back what a power cut takes, as the seed chooses.
+fn cut_power(scene: &Scene, traced: &Traced, random: &mut Random) {
+    let log = traced.log();
+    let flushed = log.iter().rposition(|line| line.starts_with("flush")).map_or(0, |last| last + 1);
+    let lost = log[flushed..].len() as u64;
+    let kept = log.len() - usize::try_from(random.below(lost + 1)).unwrap();
+    log[kept..].iter().rev().for_each(|line| take_back(line, traced.journal.path()));
+    let contents = contents(&log);
+    for path in files_below(&scene.path()) {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        if let Some(dirty) = contents.get(&meta.ino()).filter(|it| it.is_dirty && meta.is_file()) {
+            lose_contents(&path, dirty, traced.journal.path(), random);
+        }
+    }
+}
+
+/// Undoes a change of names. Paths that are gone by now were undone with their directory.
+fn take_back(line: &str, journal: &Path) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let restore = |saved: &str, path: &str| {
+        if saved != "-" {
+            let _ = fs::hard_link(journal.join(saved), path);
+        }
+    };
+    match words[..] {
+        ["create" | "link", path] => drop(fs::remove_file(path)),
+        ["mkdir", path] => drop(fs::remove_dir(path)),
+        ["rmdir", path] => drop(fs::create_dir(path)),
+        ["unlink", path, saved] => restore(saved, path),
+        ["rename", from, to, saved] => {
+            let _ = fs::rename(to, from);
+            restore(saved, to);
+        }
+        _ => {}
+    }
+}
+
+fn contents(log: &[String]) -> HashMap<u64, Contents> {
+    let mut contents: HashMap<u64, Contents> = HashMap::new();
+    for line in log {
+        match line.split(' ').collect::<Vec<_>>()[..] {
+            ["write", inode] => contents.entry(inode.parse().unwrap()).or_default().is_dirty = true,
+            ["flush", inode, saved] => {
+                let saved = Some(saved.to_owned());
+                contents
+                    .insert(inode.parse().unwrap(), Contents { flushed: saved, is_dirty: false });
+            }
+            _ => {}
+        }
+    }
+    contents
+}
+
+/// Leaves a file with what was flushed of it, or with a part of what was written since, or with zeros.
+fn lose_contents(path: &Path, known: &Contents, journal: &Path, random: &mut Random) {
+    let written = fs::read(path).unwrap();
+    let half = written.len() / 2;
+    let left = match random.below(5) {
+        0 => written,
+        1 => written[..half].to_vec(),
+        2 => vec![0; written.len()],
+        _ => match &known.flushed {
+            Some(saved) => fs::read(journal.join(saved)).unwrap(),
+            None => Vec::new(),
+        },
+    };
+    // In place, since other names can lead to the file, and whatever its mode is.
+    let mode = fs::metadata(path).unwrap().permissions();
+    let mut writable = mode.clone();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut writable, 0o600);
+    fs::set_permissions(path, writable).unwrap();
+    fs::write(path, left).unwrap();
+    fs::set_permissions(path, mode).unwrap();
+}
+
+/// The commits of which the program said, before the cut, that their verdict is there.
+fn reported(out: &str, verdicts: &[String]) -> HashSet<String> {
+    let said = |verdict: &&String| {
+        let (commit, word) = verdict.split_once(' ').unwrap();
+        let line = |line: &str| line.contains(&commit[..7]) && line.contains(word);
+        out.lines().any(line)
+    };
+    verdicts.iter().filter(said).cloned().collect()
+}
+
+fn cut_power_at(acts: &[Act], points: u64, default_seed: u64) {
+    let seed = seed(default_seed);
+    for act in acts {
+        let scene = Scene::new(*act, true);
+        let before = scene.verdicts();
+        let calls = traced(&scene.copy().path(), act.words(), Whom::All, 0).calls;
+        let mut random = Random(seed);
+        for _ in 0..points {
+            let point = 1 + random.below(calls);
+            eprintln!("{act:?}, power cut at call {point} of {calls}, seed {seed}");
+            let victim = scene.copy();
+            let traced = traced(&victim.path(), act.words(), Whom::All, point);
+            let mut kept = reported(&traced.out, &victim.verdicts());
+            kept.extend(before.clone());
+            cut_power(&victim, &traced, &mut random);
+            victim.assert_git_accepts();
+            let kept: Vec<String> = kept.into_iter().collect();
+            victim.assert_recovers(&kept);
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_loses_nothing_that_was_reported() {
+    cut_power_at(&[Act::Run, Act::Deploy, Act::Install, Act::Merge], 2, 18);
+}
+
+#[test]
+#[ignore = "takes half an hour: .ci/long"]
+fn power_cuts_at_500_points_of_each_command() {
+    cut_power_at(&Act::ALL, 500, 1);
+}

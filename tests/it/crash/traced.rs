@@ -1,0 +1,100 @@
+//! The program under `tracer.c`: killed before a call of a test's choice, and watched for what it
+//! brings to the disk.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::OnceLock,
+};
+
+use tempfile::TempDir;
+
+use crate::support::{program::tinyci, succeed};
+
+/// What is killed before a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whom {
+    Engine,
+    /// The shell that ends commands if the engine dies.
+    Guard,
+    Both,
+    /// Everything, as in a power cut.
+    All,
+}
+
+/// What one traced call of the program did.
+pub(super) struct Traced {
+    /// How many calls of its own could have been the last.
+    pub(super) calls: u64,
+    pub(super) out: String,
+    /// What was written down of each change, and what was saved of it.
+    pub(super) journal: TempDir,
+}
+
+impl Traced {
+    /// The lines of the journal.
+    pub(super) fn log(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.journal.path().join("log")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// Runs the program in a directory, and kills somebody before its call of this number; 0 kills nobody.
+pub(super) fn traced(dir: &Path, args: &[&str], whom: Whom, point: u64) -> Traced {
+    // Beside the repository, since files are saved by links.
+    let journal = TempDir::new_in(dir.parent().unwrap()).unwrap();
+    let word = match whom {
+        Whom::Engine => "engine",
+        Whom::Guard => "guard",
+        Whom::Both => "both",
+        Whom::All => "all",
+    };
+    let program = tinyci(dir);
+    let mut command = Command::new(tracer());
+    command.args([word, &point.to_string()]).arg(journal.path());
+    command.arg(program.get_program()).args(args).current_dir(dir).stdin(Stdio::null());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let output = command.output().unwrap();
+    assert_ne!(output.status.code(), Some(125), "{}", String::from_utf8_lossy(&output.stderr));
+    let calls = fs::read_to_string(journal.path().join("calls")).unwrap();
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    Traced { calls: calls.trim().parse().unwrap(), out, journal }
+}
+
+/// The tracer, compiled once a process.
+fn tracer() -> &'static Path {
+    static TRACER: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = TRACER.get_or_init(|| {
+        let dir = TempDir::new().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/crash/tracer.c");
+        let path = dir.path().join("tracer");
+        let compiled = Command::new("cc").args(["-O1", "-o"]).arg(&path).arg(source).output();
+        succeed("cc", &compiled.unwrap());
+        (dir, path)
+    });
+    path
+}
+
+/// Numbers that look random and are the same for a seed.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    /// A number below this one.
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit.max(1)
+    }
+}
+
+/// The seed of a test, from `TINYCI_TEST_SEED` if that is set. A failure names it.
+pub(super) fn seed(default: u64) -> u64 {
+    let given = std::env::var("TINYCI_TEST_SEED").ok();
+    given.map_or(default, |seed| seed.parse().expect("TINYCI_TEST_SEED is a number"))
+}

@@ -1,0 +1,80 @@
+//! Calls of the program that must end, in a process group that is killed if one does not.
+
+use std::{
+    fs::File,
+    io::{Read, Seek},
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::support::program::tinyci;
+
+/// A hang is one for ever: this is far more than any call needs on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What a call did.
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) out: String,
+    pub(super) err: String,
+}
+
+impl Ended {
+    /// All that was said.
+    pub(super) fn text(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+/// Runs the program in a folder; panics with `what` if it does not end, crashes, or ends with a code
+/// that is not in the table.
+#[track_caller]
+pub(super) fn call(dir: &Path, args: &[&str], what: &str) -> Ended {
+    let mut command = tinyci(dir);
+    command.args(args);
+    let ended = limited(command, &format!("{what}: tinyci {args:?}"));
+    let code = ended.status.code();
+    let text = format!("{what}: tinyci {args:?}: {:?}\n{}\n{}", ended.status, ended.out, ended.err);
+    assert!(matches!(code, Some(0..=5)), "{text}");
+    assert!(!ended.err.contains("panicked"), "{text}");
+    assert!(code == Some(0) || !(ended.err.is_empty() && ended.out.is_empty()), "{text}");
+    ended
+}
+
+/// Runs a program to its end.
+#[track_caller]
+pub(super) fn limited(mut command: Command, what: &str) -> Ended {
+    let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    let mut child = command
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(out.try_clone().unwrap())
+        .stderr(err.try_clone().unwrap())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if begun.elapsed() > LIMIT {
+            let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+            let _ = child.wait();
+            panic!("{what}: it does not end\n{}\n{}", text_of(&mut out), text_of(&mut err));
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    Ended { status, out: text_of(&mut out), err: text_of(&mut err) }
+}
+
+fn text_of(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes).into_owned()
+}

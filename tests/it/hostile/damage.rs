@@ -1,0 +1,227 @@
+//! A damaged file of the git directory, of each kind: commands end and say why, what git still reads
+//! is read, and no verdict is lost that git could read.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use super::{
+    calls::{Ended, call, limited},
+    dice::{Dice, again, seed},
+};
+use crate::support::{TestRepo, program::run};
+
+/// What is run after each damage; the first ones change something.
+const COMMANDS: [&[&str]; 7] = [
+    &["run", "--all"],
+    &["results"],
+    &["status"],
+    &["plan"],
+    &["prune", "--keep", "1"],
+    &["compact", "-n", "1"],
+    &["deploy", "--dry-run", "production"],
+];
+
+/// What is done to a file.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Truncate,
+    Empty,
+    Flip,
+    Zero,
+    Append,
+    Delete,
+}
+
+const DAMAGES: [Damage; 6] =
+    [Damage::Truncate, Damage::Empty, Damage::Flip, Damage::Zero, Damage::Append, Damage::Delete];
+
+/// A repository with verdicts, records and a deployment, half in a pack with all of git's indices,
+/// half in loose objects, and one commit that is still to be tested.
+fn whole() -> TestRepo {
+    let repo = TestRepo::new();
+    let config = "build: echo built > out\ndeploy: \"true\"\n";
+    let lines = |count: u32| (0..count).map(|it| format!("line {it}\n")).collect::<String>();
+    for number in 0..4 {
+        repo.write("text", lines(300 + number));
+        repo.write("dir/other", format!("{number}"));
+        repo.commit_config(&format!("{config}# {number}\n"));
+    }
+    repo.git(&["tag", "-a", "-m", "one", "v1"]);
+    run(&repo, &["run", "--all"]).with_code(0);
+    run(&repo, &["deploy", "production", "HEAD~1"]).with_code(0);
+    repo.git(&["gc", "-q"]);
+    repo.git(&["commit-graph", "write", "--reachable"]);
+    repo.git(&["multi-pack-index", "write"]);
+    for number in 4..6 {
+        repo.write("text", lines(300 + number));
+        repo.commit_config(&format!("{config}# {number}\n"));
+    }
+    run(&repo, &["run", "--all"]).with_code(0);
+    repo.write("text", lines(310));
+    repo.commit_config(config);
+    repo
+}
+
+/// The files that can be damaged, by their paths below the git directory, each kind as often as the
+/// others: otherwise nearly all would be loose objects.
+fn kinds(git_dir: &Path) -> Vec<Vec<PathBuf>> {
+    let mut kinds: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    let mut left = vec![git_dir.to_path_buf()];
+    while let Some(dir) = left.pop() {
+        for path in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                left.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(git_dir).unwrap().to_path_buf();
+            let text = name.to_str().unwrap();
+            let kind = match () {
+                () if text.starts_with("hooks/") => continue,
+                () if text.starts_with("objects/pack/") => {
+                    name.extension().unwrap().to_str().unwrap()
+                }
+                () if text.starts_with("objects/info") => text,
+                () if text.starts_with("objects/") => "objects",
+                () if text.starts_with("refs/") => "refs",
+                () if text.starts_with("logs/") => "logs",
+                () => text,
+            };
+            kinds.entry(kind.to_owned()).or_default().push(name);
+        }
+    }
+    let mut kinds: Vec<_> = kinds.into_values().collect();
+    kinds.iter_mut().for_each(|files| files.sort());
+    kinds
+}
+
+fn inflict(dice: &mut Dice, damage: Damage, path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    match damage {
+        Damage::Delete => return fs::remove_file(path).unwrap(),
+        Damage::Empty => bytes.clear(),
+        Damage::Truncate => bytes.truncate(dice.below(bytes.len())),
+        Damage::Append => bytes.extend(b"garbage"),
+        Damage::Flip if bytes.is_empty() => bytes.push(0),
+        Damage::Flip => {
+            let place = dice.below(bytes.len());
+            bytes[place] ^= 1 << dice.below(8);
+        }
+        Damage::Zero => {
+            let from = dice.below(bytes.len());
+            let length = dice.below(64);
+            bytes.iter_mut().skip(from).take(length).for_each(|byte| *byte = 0);
+        }
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// The repository's own git, which must end as well.
+fn git(repo: &TestRepo, dir: &Path, args: &[&str]) -> Ended {
+    let mut command: Command = repo.command_in(dir);
+    command.args(args);
+    limited(command, &format!("git {args:?}"))
+}
+
+/// The verdicts that git can read, by the commit that they are for.
+fn verdicts(repo: &TestRepo, dir: &Path) -> BTreeMap<String, String> {
+    let listed = git(repo, dir, &["notes", "--ref", "tinyci-result", "list"]);
+    let mut verdicts = BTreeMap::new();
+    for line in listed.out.lines() {
+        let (blob, commit) = line.split_once(' ').unwrap();
+        let word = git(repo, dir, &["cat-file", "blob", blob]);
+        if word.status.success() {
+            verdicts.insert(commit.to_owned(), word.out);
+        }
+    }
+    verdicts
+}
+
+fn copied(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+    assert!(copied.success());
+}
+
+/// One damage, with all commands after it.
+fn try_one(whole: &TestRepo, seed: u64) {
+    let mut dice = Dice::new(seed);
+    let around = tempfile::tempdir().unwrap();
+    let dir = around.path().join("repo");
+    copied(whole.path(), &dir);
+    let kinds = kinds(&dir.join(".git"));
+    let files = dice.pick(&kinds).clone();
+    let file = dice.pick(&files);
+    let damage = *dice.pick(&DAMAGES);
+    inflict(&mut dice, damage, &dir.join(".git").join(file));
+    let what = format!("{} {damage:?} of {}", again(seed), file.display());
+
+    let is_whole = git(whole, &dir, &["fsck", "--full"]).status.success();
+    let before = verdicts(whole, &dir);
+    for args in COMMANDS {
+        let ended = call(&dir, args, &what);
+        // What git finds whole, we read: state of our own may be gone, and is made again.
+        let is_read = ended.status.code() != Some(4) || !is_whole;
+        let is_of_git = !file.starts_with("tinyci") && !file.starts_with("config");
+        assert!(is_read || !is_of_git, "{what}: {args:?}\n{}", ended.err);
+    }
+    let after = verdicts(whole, &dir);
+    for (commit, word) in before {
+        assert_eq!(after.get(&commit), Some(&word), "{what}: the verdict of {commit}");
+    }
+}
+
+fn try_many(usual: u64, count: u64) {
+    let (whole, first) = (whole(), seed(usual));
+    (first..first + count).for_each(|seed| try_one(&whole, seed));
+}
+
+#[test]
+fn no_command_hangs_and_no_verdict_is_lost() {
+    try_many(1, 16);
+}
+
+#[test]
+#[ignore = "5,000 damages take an hour"]
+fn no_command_hangs_and_no_verdict_is_lost_in_5000_damages() {
+    try_many(1_000_000, 5000);
+}
+
+/// Every way of tearing one loose object that a run needs.
+#[test]
+fn a_torn_object_is_named_and_where_it_is_not_needed_nothing_is_said() {
+    let repo = TestRepo::new();
+    let (first, second) = (repo.commit_config("build: \"true\"\n"), {
+        repo.write("file", "contents");
+        repo.commit("second")
+    });
+    let blob = repo.git(&["rev-parse", "HEAD:file"]);
+    let path = |id: &str| repo.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    let torn = |id: &str, bytes: u64| {
+        let file = path(id);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        fs::File::options().write(true).open(file).unwrap().set_len(bytes).unwrap();
+    };
+    torn(&blob, 10);
+    let said = call(repo.path(), &["run", "--all"], "a torn blob");
+    assert_eq!(said.status.code(), Some(4), "{}", said.err);
+    assert_eq!(repo.verdict(&first).as_deref(), Some("success"), "it does not need the blob");
+    assert_eq!(repo.verdict(&second), None);
+    let text = said.text();
+    assert!(text.contains(path(&blob).to_str().unwrap()), "{text}");
+    assert!(text.contains("its end is missing"), "{text}");
+    call(repo.path(), &["results"], "a torn blob that nothing needs");
+
+    torn(&second, 60);
+    for args in [&["run", "--all"][..], &["results"], &["status"], &["plan"]] {
+        let said = call(repo.path(), args, "a torn commit");
+        assert_eq!(said.status.code(), Some(4), "{args:?}: {}", said.err);
+        for part in [path(&second).to_str().unwrap(), "`git fsck` shows", "git fetch --refetch"] {
+            assert!(said.err.contains(part), "{args:?}: {part} is not in {}", said.err);
+        }
+    }
+}
