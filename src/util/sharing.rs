@@ -141,6 +141,17 @@ impl Sharing {
         }
     }
 
+    /// Creates a directory and its missing parents below one that must exist. So a repository that
+    /// was moved away is not created again, empty, in its old place.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `base` does not exist, or as [`create_dir_all`](Self::create_dir_all) does.
+    pub(crate) fn create_dir_below(self, base: &Path, dir: &Path) -> io::Result<()> {
+        fs::metadata(base)?;
+        self.create_dir_all(dir)
+    }
+
     /// Returns the mode that git would give to a file or directory with this mode.
     fn applied(self, mode: u32, is_dir: bool) -> u32 {
         let (granted, exactly) = match self {

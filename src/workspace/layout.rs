@@ -167,7 +167,8 @@ impl Workspace {
         }
         addition.extend_from_slice(&pattern);
         addition.push(b'\n');
-        self.sharing.create_dir_all(&self.common_dir.join("info")).map_err(failed)?;
+        let made = self.sharing.create_dir_below(&self.common_dir, &self.common_dir.join("info"));
+        made.map_err(failed)?;
         let file = File::options().append(true).create(true).open(&path);
         let written = file.and_then(|mut file| {
             self.sharing.adjust_open(&file)?;
@@ -184,7 +185,7 @@ impl Workspace {
     /// Creates the directory of [`state_path`](Self::state_path).
     pub(super) fn prepare_state(&self) -> Result<(), Error> {
         let dir = self.common_dir.join(state::DIR);
-        let made = self.sharing.create_dir_all(&dir);
+        let made = self.sharing.create_dir_below(&self.common_dir, &dir);
         made.map_err(|source| Error::io("create the directory", &dir, source))
     }
 
@@ -214,7 +215,7 @@ impl Workspace {
             Ok(metadata) if metadata.is_dir() => Ok(()),
             Ok(metadata) => Err(no_real_dir(dir, &metadata)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.sharing.create_dir_all(dir).map_err(failed)
+                self.sharing.create_dir_below(&self.root, dir).map_err(failed)
             }
             Err(error) => Err(failed(error)),
         }

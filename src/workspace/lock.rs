@@ -21,6 +21,7 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
+    os::unix::fs::MetadataExt,
     sync::Mutex,
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -202,6 +203,26 @@ impl RunLock {
     pub(crate) fn share(&self) -> Result<File, Error> {
         let path = self.workspace.state_path(state::LOCK);
         self.file.try_clone().map_err(|source| Error::io("duplicate the lock", &path, source))
+    }
+
+    /// Checks that the lock file is still the one that this run locked. If the repository was moved
+    /// or replaced, the steps' results say nothing about the commit, and this run no longer has the
+    /// right to write any.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) with the path if it is not.
+    pub(crate) fn check_place(&self) -> Result<(), Error> {
+        let path = self.workspace.state_path(state::LOCK);
+        let identity = |file: &fs::Metadata| (file.dev(), file.ino());
+        let held = self.file.metadata().map_err(|source| Error::io("read", &path, source))?;
+        let source = match fs::metadata(&path) {
+            Ok(found) if identity(&found) == identity(&held) => return Ok(()),
+            Ok(_) => io::Error::other("another lock file is in its place"),
+            Err(source) => source,
+        };
+        let error = Error::io("find the run lock", &path, source);
+        Err(error.with_hint("if the repository was moved, `tinyci run` in its new place"))
     }
 
     /// Writes the machine and the run of this owner. Only messages and requests to stop a job use

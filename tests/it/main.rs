@@ -11,9 +11,11 @@
 //! | `hostile` | damaged repositories, and what no git would write |
 //! | `house` | the rules of the code that a compiler does not check |
 //! | `install` | how a repository gets to use tinyci |
+//! | `load` | many pushers, commits and verdicts |
 //! | `push` | real pushes to a server with the git hook |
 //! | `results` | verdicts and records, in one repository and several |
 //! | `run` | which commits runs test, in which order, and how they end |
+//! | `scarce` | limits of the machine: descriptors, processes, memory, files, clocks |
 //! | `scripts` | pipelines in `.tinyci.rhai` |
 //! | `steps` | what steps do, in YAML and scripts alike |
 //!
@@ -41,10 +43,14 @@ mod hostile;
 mod house;
 #[cfg(feature = "cli")]
 mod install;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod load;
 #[cfg(feature = "cli")]
 mod push;
 mod results;
 mod run;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+mod scarce;
 mod scripts;
 mod steps;
 mod support;

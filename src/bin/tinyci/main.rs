@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 
 /// Runs the command and returns the exit code.
 fn dispatch(args: &Args, matches: &ArgMatches) -> Result<u8, Failure> {
-    signals::survive_broken_pipe()?;
+    signals::survive_failed_writes()?;
     let globals = &args.globals;
     if let Some(name) = &globals.remote {
         if let Command::Artifacts(args) = &args.command

@@ -108,6 +108,10 @@ pub(in crate::engine) fn attempt(
             error.into()
         }
     };
+    let result = match state.lock.check_place() {
+        Ok(()) => result,
+        Err(error) => JobResult::from(&error),
+    };
     (record.outcome, record.reason) = (result.outcome, result.reason);
     // A job that ended before the cancellation keeps its own outcome.
     if let Some(by) = state.active.end(&job_id).filter(|_| record.outcome == Outcome::Canceled) {

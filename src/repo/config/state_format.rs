@@ -77,7 +77,7 @@ impl Repo {
         let (sharing, path) = (self.sharing()?, self.format_path());
         let dir = path.parent().unwrap_or(&path);
         let write = || {
-            sharing.create_dir_all(dir)?;
+            sharing.create_dir_below(self.common_dir(), dir)?;
             let mut file = sharing.new_file_in(dir)?;
             file.write_all(StateFormat::current().text().as_bytes())?;
             file.as_file().sync_all()?;

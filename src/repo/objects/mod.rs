@@ -8,6 +8,7 @@
 //! | `database` | what libgit2 reads objects through |
 //! | `description` | the text of commits |
 //! | `new_objects` | objects that tinyci makes |
+//! | `prune_guard` | keeps new objects from a `git gc` that runs |
 //! | `reader` | reading objects |
 //! | `pipeline_file` | the config of a commit |
 //! | `shared_write` | writing objects that other accounts can read |
@@ -23,6 +24,7 @@ pub(in crate::repo) mod description;
 pub(in crate::repo) mod loose;
 pub(in crate::repo) mod new_objects;
 pub(in crate::repo) mod pipeline_file;
+pub(in crate::repo) mod prune_guard;
 pub(in crate::repo) mod reader;
 pub(in crate::repo) mod shared_write;
 pub(in crate::repo) mod tree;

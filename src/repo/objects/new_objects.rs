@@ -73,7 +73,7 @@ impl Repo {
         *made = needed;
     }
 
-    /// Writes the new objects that this commit needs, and flushes them by `core.fsync`.
+    /// Writes the new objects that this commit needs, and flushes them by `core.fsync`. Returns them.
     ///
     /// # Errors
     ///
@@ -82,15 +82,16 @@ impl Repo {
         &self,
         owner: &RefLockOwner,
         commit: Oid,
-    ) -> Result<(), git2::Error> {
+    ) -> Result<NewObjects, git2::Error> {
         self.forget_all_but(commit);
         let made = self.new_objects.take();
         if made.is_empty() {
-            return Ok(());
+            return Ok(made);
         }
         let (sharing, flush) = (super::shared_write::sharing(&self.git)?, self.flush()?);
         let writer = Writer { repo: self, dir: self.objects_dir(), sharing, flush };
-        owner.writing_objects(|| writer.store(&made))
+        owner.writing_objects(|| writer.store(&made))?;
+        Ok(made)
     }
 
     /// Flushes objects that git wrote, before a ref of tinyci needs them: the commits that `fetched`
@@ -145,7 +146,8 @@ fn needed_by((kind, data): &(ObjectType, Vec<u8>)) -> Vec<Oid> {
     }
 }
 
-fn loose_path(dir: &Path, id: Oid) -> PathBuf {
+/// Returns the path of an object's own file.
+pub(super) fn loose_path(dir: &Path, id: Oid) -> PathBuf {
     let id = id.to_string();
     let (fan_out, name) = id.split_at(2);
     dir.join(fan_out).join(name)

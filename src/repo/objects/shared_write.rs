@@ -31,7 +31,7 @@ impl Repo {
     pub(crate) fn write_state(&self, name: &str, text: &[u8]) -> Result<(), Error> {
         let (sharing, flush) = (self.sharing()?, self.flush_rule()?);
         let dir = self.common_dir().join(state::DIR);
-        let written = sharing.create_dir_all(&dir).and_then(|()| {
+        let written = sharing.create_dir_below(self.common_dir(), &dir).and_then(|()| {
             let mut file = sharing.new_file_in(&dir)?;
             file.write_all(text)?;
             flush.persist(file, &dir.join(name))

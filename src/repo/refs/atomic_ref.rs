@@ -167,8 +167,10 @@ impl<'repo> AtomicRef<'repo> {
         to: Oid,
         message: &str,
     ) -> Result<(), git2::Error> {
-        self.repo.store_new_objects(owner, to)?;
+        let made = self.repo.store_new_objects(owner, to)?;
+        let guard = self.repo.guard_from_prune(made)?;
         self.repo.move_ref(owner, &self.name, (from, to), message)?;
+        guard.finish(self.repo)?;
         self.repo.mark_readable(to);
         Ok(())
     }

@@ -75,7 +75,7 @@ impl RefLockOwner {
     /// Waits for other writers, then removes the files that a killed writer left.
     fn acquire(common_dir: &Path, sharing: Sharing, flush: Flush) -> Result<Self, Error> {
         let dir = common_dir.join(state::DIR);
-        let made = sharing.create_dir_all(&dir.join(state::LOCKING));
+        let made = sharing.create_dir_below(common_dir, &dir.join(state::LOCKING));
         made.map_err(|source| Error::io("create", &dir.join(state::LOCKING), source))?;
         let path = dir.join(state::INTENT);
         let file = state_file::open_or_create(&path)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `processes` | processes that a test did not start itself |
 //! | `program` | the program `tinyci`, as a person runs it |
+//! | `random` | numbers that are the same for the same seed, and those of the environment |
 //! | `server` | a server with the git hook, a clone, and pushes between them |
 //! | `small_disk` | a disk that is soon full |
 //! | `sshd` | a real sshd |
@@ -15,6 +16,8 @@
 pub(crate) mod processes;
 #[cfg(feature = "cli")]
 pub(crate) mod program;
+#[cfg(all(feature = "cli", target_os = "linux"))]
+pub(crate) mod random;
 #[cfg(feature = "cli")]
 pub(crate) mod server;
 #[cfg(feature = "cli")]

@@ -70,6 +70,19 @@ pub(crate) fn run(repo: &TestRepo, args: &[&str]) -> Said {
     run_in(repo.path(), args)
 }
 
+/// Another program, in the directory and environment of this command.
+pub(crate) fn like(plain: &Command, program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(plain.get_current_dir().unwrap()).stdin(Stdio::null());
+    command
+}
+
 pub(crate) fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("the program runs");
 }

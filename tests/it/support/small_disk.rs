@@ -15,9 +15,14 @@ pub(crate) struct SmallDisk {
 impl SmallDisk {
     /// None where this process may not mount.
     pub(crate) fn mount(path: PathBuf) -> Option<Self> {
+        Self::mount_with(path, "size=6m")
+    }
+
+    /// The same with these options of `tmpfs`.
+    pub(crate) fn mount_with(path: PathBuf, options: &str) -> Option<Self> {
         fs::create_dir(&path).unwrap();
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=6m", "none"]).arg(&path);
+        mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(&path);
         let mounted = mount.output().is_ok_and(|output| output.status.success());
         mounted.then_some(Self { path })
     }

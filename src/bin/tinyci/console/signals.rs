@@ -12,7 +12,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGXFSZ},
     flag, low_level,
 };
 use tinyci::CancelToken;
@@ -23,9 +23,11 @@ use crate::console::{exit_codes::CANCELED, failure::Failure};
 /// kills its commands and records that.
 const LAST_GRACE: Duration = Duration::from_secs(2);
 
-/// Makes a write to a closed pipe return an error instead of ending the process.
-pub(crate) fn survive_broken_pipe() -> Result<(), Failure> {
-    survive(SIGPIPE)
+/// Makes a write return an error instead of ending the process if the reader has closed the pipe, or
+/// if the file would exceed the limit of `ulimit -f`.
+pub(crate) fn survive_failed_writes() -> Result<(), Failure> {
+    survive(SIGPIPE)?;
+    survive(SIGXFSZ)
 }
 
 /// Keeps the process running when its terminal or connection is closed.

@@ -1,0 +1,116 @@
+//! A push costs the same with one verdict there and with thousands. Costs are counted, not timed.
+
+use std::{
+    fmt::Write as _,
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use crate::support::{
+    program::{like, run, tinyci},
+    server::Server,
+    succeed,
+};
+
+/// A server with this many commits on `main`, each with a verdict.
+fn server_with(verdicts: u64) -> Server {
+    let server = Server::new();
+    let mut stream = String::new();
+    for mark in 1..=verdicts {
+        let time = 1_500_000_000 + mark;
+        write!(
+            stream,
+            "commit refs/heads/main\nmark :{mark}\ncommitter A <a@b> {time} +0000\ndata 1\nc\n"
+        )
+        .unwrap();
+        let config = "build: echo built\n";
+        write!(stream, "M 644 inline .tinyci.yml\ndata {}\n{config}\n", config.len()).unwrap();
+    }
+    stream += "commit refs/notes/tinyci-result\ncommitter A <a@b> 1600000000 +0000\ndata 1\nn\n";
+    for mark in 1..=verdicts {
+        write!(stream, "N inline :{mark}\ndata 8\nsuccess\n\n").unwrap();
+    }
+    let mut import = server.repo.command();
+    import.args(["fast-import", "--quiet"]).stdin(Stdio::piped());
+    let mut child = import.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    server.repo.git(&["gc", "-q"]);
+    server.client.git(&["fetch", "-q", "origin"]);
+    server.client.git(&["reset", "-q", "--hard", "origin/main"]);
+    // The first run remembers what it has seen.
+    push_another(&server);
+    assert_eq!(run(&server.repo, &["plan"]).with_code(0).out, "");
+    server
+}
+
+fn push_another(server: &Server) -> String {
+    let id = server.client.commit("another");
+    server.push(&["main"]);
+    assert_eq!(server.repo.verdict(&id).as_deref(), Some("success"));
+    id
+}
+
+/// The system calls of the fewest of three pushes: loops that poll make some more.
+fn system_calls(server: &Server) -> u64 {
+    let pushes = (0..3).map(|_| {
+        let id = server.client.commit("another");
+        let plain = server.push_command(&["main"]);
+        let mut strace = like(&plain, "strace");
+        let table = server.outside("table");
+        strace.args(["-f", "-c", "-o"]).arg(&table).arg(plain.get_program());
+        strace.args(plain.get_args());
+        succeed("strace git push", &strace.output().unwrap());
+        assert_eq!(server.repo.verdict(&id).as_deref(), Some("success"));
+        let table = std::fs::read_to_string(table).unwrap();
+        let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
+        total.split_whitespace().nth(3).unwrap().parse().unwrap()
+    });
+    pushes.min().unwrap()
+}
+
+#[test]
+fn a_push_makes_as_many_system_calls_with_2000_verdicts() {
+    if Command::new("strace").arg("--version").output().is_err() {
+        eprintln!("skipped: strace is not installed");
+        return;
+    }
+    let few = system_calls(&server_with(1));
+    let many = system_calls(&server_with(2000));
+    eprintln!("{few} system calls with 1 verdict, {many} with 2000");
+    // The notes have directories then, so that a few more objects are read and written.
+    assert!(many < few + few / 5, "{few} system calls with 1 verdict, {many} with 2000");
+}
+
+/// The instructions of the hook's run of one new commit, under valgrind.
+fn instructions(server: &Server) -> u64 {
+    let old = server.repo.git(&["rev-parse", "main"]);
+    let hook = server.hook("post-receive");
+    let aside = server.outside("hook");
+    std::fs::rename(&hook, &aside).unwrap();
+    let new = server.client.commit("another");
+    server.push(&["main"]);
+    std::fs::rename(&aside, &hook).unwrap();
+    let plain = tinyci(server.repo.path());
+    let mut valgrind = like(&plain, "valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+    valgrind.arg(plain.get_program()).args(["run", "--hook"]);
+    valgrind.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = valgrind.spawn().unwrap();
+    let line = format!("{old} {new} refs/heads/main\n");
+    child.stdin.take().unwrap().write_all(line.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(server.repo.verdict(&new).as_deref(), Some("success"), "{err}");
+    let collected = err.lines().find_map(|line| line.split_once("Collected : "));
+    collected.unwrap_or_else(|| panic!("{err}")).1.trim().parse().unwrap()
+}
+
+#[test]
+#[ignore = "takes minutes: .ci/long"]
+fn a_push_takes_as_many_instructions_with_2000_verdicts() {
+    let few = instructions(&server_with(1));
+    let many = instructions(&server_with(2000));
+    eprintln!("{few} instructions with 1 verdict, {many} with 2000");
+    assert!(many < few + few / 2, "{few} instructions with 1 verdict, {many} with 2000");
+}

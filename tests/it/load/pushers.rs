@@ -1,0 +1,154 @@
+//! Many that push at once, over the real hook, while `tinyci` processes are killed at random: every
+//! pushed commit gets exactly one verdict.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use crate::support::{
+    TestRepo,
+    processes::send,
+    program::run,
+    random::{Random, number},
+    server::{Server, search_path},
+};
+
+/// When a pusher stops.
+#[derive(Clone, Copy)]
+enum Until {
+    Pushes(u64),
+    Time(Instant),
+}
+
+impl Until {
+    fn is_reached(self, pushed: u64) -> bool {
+        match self {
+            Self::Pushes(pushes) => pushed == pushes,
+            Self::Time(end) => Instant::now() >= end,
+        }
+    }
+}
+
+/// Pushes from a clone and to a branch of its own; returns the commits. Each push sends one to
+/// three.
+fn push(server: &Path, pusher: u64, until: Until) -> Vec<String> {
+    let clone = TestRepo::new();
+    clone.write(".tinyci.yml", "build: echo built\ntest: echo tested\n");
+    let mut commits = Vec::new();
+    let mut pushed = 0;
+    while !until.is_reached(pushed) {
+        for number in 0..=(pushed % 3) {
+            commits.push(clone.commit(&format!("pusher {pusher}, push {pushed}, commit {number}")));
+        }
+        let mut command = clone.command();
+        command.args(["push", "-q"]).arg(server).arg(format!("HEAD:refs/heads/pusher{pusher}"));
+        command.env("PATH", search_path()).stdin(Stdio::null());
+        let output = command.output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !err.contains("panicked"), "{err}");
+        pushed += 1;
+    }
+    commits
+}
+
+/// The `tinyci` processes of this repository.
+fn engines(server: &Path) -> Vec<i32> {
+    let pids = fs::read_dir("/proc").unwrap().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let is_engine = |pid: &i32| {
+        let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        link("exe") == Path::new(env!("CARGO_BIN_EXE_tinyci")) && link("cwd") == server
+    };
+    pids.filter(is_engine).collect()
+}
+
+/// Kills one at a time until all is pushed; returns how many.
+fn kill_at_random(server: &Path, random: &mut Random, done: &AtomicBool) -> u64 {
+    let mut killed = 0;
+    while !done.load(Ordering::Relaxed) {
+        // No condition is waited for: this is when the next one is killed.
+        thread::sleep(Duration::from_millis(50 + random.below(400)));
+        let engines = engines(server);
+        if !engines.is_empty() {
+            let victim = random.below(engines.len() as u64);
+            send(engines[usize::try_from(victim).unwrap()], Signal::KILL);
+            killed += 1;
+        }
+    }
+    killed
+}
+
+/// How often each commit's verdict was written, in the whole history of the notes. A note that only
+/// moves to another directory of the tree is not written.
+fn times_written(server: &TestRepo) -> HashMap<String, i64> {
+    let args = ["log", "-m", "--first-parent", "--format=", "--raw", "--no-renames", "--no-abbrev"];
+    let log = server.git(&[&args[..], &["refs/notes/tinyci-result"]].concat());
+    let mut written = HashMap::new();
+    for line in log.lines().filter(|line| !line.is_empty()) {
+        let (fields, path) = line.split_once('\t').unwrap();
+        let change = fields.rsplit(' ').next().unwrap();
+        let count = written.entry(path.replace('/', "")).or_insert(0);
+        *count += match change {
+            "A" | "M" => 1,
+            "D" => -1,
+            _ => panic!("{line}"),
+        };
+    }
+    written
+}
+
+fn load(pushers: u64, until: Until, random: &mut Random) {
+    let server = Server::new();
+    let path = server.repo.path();
+    // A killed run counts as an attempt, and how many meet one commit is chance.
+    server.repo.git(&["config", "tinyci.maxAttempts", "100000"]);
+    let done = AtomicBool::new(false);
+    let (commits, killed) = thread::scope(|scope| {
+        let killer = scope.spawn(|| kill_at_random(path, random, &done));
+        let pushing: Vec<_> =
+            (0..pushers).map(|pusher| scope.spawn(move || push(path, pusher, until))).collect();
+        let pushed: Vec<_> = pushing.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        done.store(true, Ordering::Relaxed);
+        let commits: Vec<String> = pushed.into_iter().flat_map(Result::unwrap).collect();
+        (commits, killer.join().unwrap())
+    });
+    let before: usize = times_written(&server.repo).len();
+    run(&server.repo, &["run", "--all"]).with_code(0);
+    let written = times_written(&server.repo);
+    eprintln!(
+        "{pushers} pushers, {} commits, {killed} killed, {before} verdicts before the last run, {} \
+         after",
+        commits.len(),
+        written.len()
+    );
+    assert!(killed > 0);
+    for commit in &commits {
+        assert_eq!(server.repo.verdict(commit).as_deref(), Some("success"), "{commit}");
+        assert_eq!(written.get(commit), Some(&1), "{commit} has one verdict");
+    }
+    assert_eq!(written.len(), commits.len(), "no other commit has one");
+    let mut fsck = Command::new("git");
+    fsck.arg("-C").arg(path).args(["fsck", "--full", "--strict", "--no-dangling"]);
+    let said = fsck.output().unwrap();
+    assert!(said.status.success() && said.stdout.is_empty(), "{said:?}");
+}
+
+#[test]
+fn six_pushers_and_killed_runs_leave_one_verdict_each() {
+    load(6, Until::Pushes(3), &mut Random::seeded(1));
+}
+
+#[test]
+#[ignore = "takes ten minutes: .ci/long"]
+fn forty_pushers_and_killed_runs_leave_one_verdict_each() {
+    let time = Duration::from_secs(number("TINYCI_TEST_SECONDS", 600));
+    load(40, Until::Time(Instant::now() + time), &mut Random::seeded(40));
+}

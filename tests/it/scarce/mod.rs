@@ -1,0 +1,18 @@
+//! A machine that lacks something. No verdict is lost and none is wrong, and the next run does the
+//! work.
+//!
+//! | file | tests |
+//! |---|---|
+//! | `clock` | a clock that jumps back and forth |
+//! | `files` | no inodes, a read-only file system, directories without write permission |
+//! | `limits` | limits on descriptors, processes, memory and file size |
+//! | `moving` | a repository that moves or is repacked while commits are tested |
+//! | `scene` | a repository with a pending commit, and what is true of it after each run |
+//! | `streams` | closed and full standard streams, no `/proc` |
+
+mod clock;
+mod files;
+mod limits;
+mod moving;
+mod scene;
+mod streams;
