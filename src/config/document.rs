@@ -491,7 +491,7 @@ mod tests {
                 let alone = documents.next().and_then(|it| reading.seed(it).err());
                 let alone = alone.map_or(0, |error| offset(&error));
                 let is_plain = !matches!(node.value, Value::Array(_) | Value::Mapping(_));
-                assert_eq!(places.get(&node.number).is_some(), is_plain, "{text:?}: {node:?}");
+                assert_eq!(places.contains_key(&node.number), is_plain, "{text:?}: {node:?}");
                 assert_eq!(document.offset(node), alone, "{text:?}: {node:?}");
             }
         }

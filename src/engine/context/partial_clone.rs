@@ -30,7 +30,7 @@ pub(in crate::engine) fn fetch_results(shared: &Shared, repo: &Repo) -> Option<S
     ];
     let words: Vec<&OsStr> = [&*git_dir].into_iter().chain(words.map(OsStr::new)).collect();
     let wanted = missing.blobs.join("\n") + "\n";
-    let fault = match process::ask("git", &words, repo.root(), &env, wanted.as_bytes()) {
+    let fault = match process::run_helper("git", &words, repo.root(), &env, wanted.as_bytes()) {
         Ok(answer) if answer.passed => return None,
         Ok(answer) => answer.complaint,
         Err(error) => error.report(),

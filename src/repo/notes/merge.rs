@@ -390,13 +390,12 @@ mod tests {
         (test, commits)
     }
 
-    /// Begins as one clone and merges the others, one after the other. Returns what is known then: each
-    /// commit's verdict, and its records as a set.
-    fn merged(
-        test: &TestRepo,
-        commits: &[String],
-        clones: &[&str],
-    ) -> Vec<(Option<Vec<u8>>, BTreeSet<Vec<u8>>)> {
+    /// The verdict of a commit, and its records as a set.
+    type Known = (Option<Vec<u8>>, BTreeSet<Vec<u8>>);
+
+    /// Begins as one clone and merges the others, one after the other. Returns what is then known of
+    /// each commit.
+    fn merged(test: &TestRepo, commits: &[String], clones: &[&str]) -> Vec<Known> {
         let parts = ["tinyci-result", "runs/tinyci"];
         let set = |own: &str, clone: &str| {
             for part in parts {
