@@ -368,6 +368,7 @@ mod tests {
     /// The notes of three clones of one repository, as texts of git: refs `refs/notes/<clone>/…`.
     fn set_up(chance: &mut Chance) -> (TestRepo, Vec<String>) {
         let test = TestRepo::new();
+        test.git(&["remote", "add", "other", "/nowhere"]);
         let commits: Vec<String> = (0..COMMITS).map(|it| test.commit(&it.to_string())).collect();
         for clone in ["a", "b", "c"] {
             for commit in &commits {

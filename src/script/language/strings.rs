@@ -1,8 +1,8 @@
 //! The functions of strings whose result can be much longer than what they are called on.
 //!
-//! The language looks at the size of a result when it is there. By then it may have filled the memory,
-//! and no deadline ends a function of the language. So these know the size first. They give what the
-//! language's own give.
+//! The language checks the size of a result only after it has made it. By then the result may have
+//! filled the memory, and no deadline ends a function of the language. These functions therefore check
+//! the size first. Their results are those of the language's own functions.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,13 +13,13 @@ use rhai::{
 use super::limits::{ARRAY_ELEMENTS_MAX, STRING_BYTES_MAX};
 use crate::script::values::thrown::Thrown;
 
-/// Gives an engine these in the place of the language's own.
+/// Registers these functions in place of the language's own.
 pub(in crate::script) fn register(engine: &mut Engine) {
     static MODULE: OnceLock<Arc<Module>> = OnceLock::new();
     engine.register_global_module(MODULE.get_or_init(|| module().into()).clone());
 }
 
-/// The error for a string that would be longer than a script may have one.
+/// Returns the error for a string that would exceed the limit of scripts.
 pub(in crate::script) fn too_long() -> Thrown {
     EvalAltResult::ErrorDataTooLarge("Length of string".to_owned(), Position::NONE).into()
 }
@@ -32,27 +32,26 @@ fn module() -> Module {
     pure("to_chars").set_into_module(&mut module, |text: &mut ImmutableString| {
         array_of(text.chars().map(Dynamic::from))
     });
-    pure("split").set_into_module(&mut module, |text: &mut ImmutableString| match &**text {
-        // As in the language: an empty string has one segment.
-        "" => array(std::iter::once("")),
-        text => array(text.split_whitespace()),
+    pure("split").set_into_module(&mut module, |text: &mut ImmutableString| {
+        array(text, text.split_whitespace())
     });
     pure("split")
         .set_into_module(&mut module, |text: &mut ImmutableString, at: ImmutableString| {
-            array(text.split(at.as_str()))
+            array(text, text.split(at.as_str()))
         });
-    pure("split")
-        .set_into_module(&mut module, |text: &mut ImmutableString, at: char| array(text.split(at)));
+    pure("split").set_into_module(&mut module, |text: &mut ImmutableString, at: char| {
+        array(text, text.split(at))
+    });
     pure("split").set_into_module(
         &mut module,
         |text: &mut ImmutableString, at: ImmutableString, segments: i64| {
-            array(text.splitn(count(segments), at.as_str()))
+            array(text, text.splitn(count(segments), at.as_str()))
         },
     );
     pure("split").set_into_module(
         &mut module,
         |text: &mut ImmutableString, at: char, segments: i64| {
-            array(text.splitn(count(segments), at))
+            array(text, text.splitn(count(segments), at))
         },
     );
     backward_splits(&mut module);
@@ -62,17 +61,19 @@ fn module() -> Module {
 fn backward_splits(module: &mut Module) {
     let pure = || FuncRegistration::new("split_rev").with_purity(true);
     pure().set_into_module(module, |text: &mut ImmutableString, at: ImmutableString| {
-        array(text.rsplit(at.as_str()))
+        array(text, text.rsplit(at.as_str()))
     });
-    pure().set_into_module(module, |text: &mut ImmutableString, at: char| array(text.rsplit(at)));
+    pure().set_into_module(module, |text: &mut ImmutableString, at: char| {
+        array(text, text.rsplit(at))
+    });
     pure().set_into_module(
         module,
         |text: &mut ImmutableString, at: ImmutableString, segments: i64| {
-            array(text.rsplitn(count(segments), at.as_str()))
+            array(text, text.rsplitn(count(segments), at.as_str()))
         },
     );
     pure().set_into_module(module, |text: &mut ImmutableString, at: char, segments: i64| {
-        array(text.rsplitn(count(segments), at))
+        array(text, text.rsplitn(count(segments), at))
     });
 }
 
@@ -101,12 +102,16 @@ fn replacements(module: &mut Module) {
     });
 }
 
-/// How many parts at most: of zero and less the language makes one.
+/// Returns the maximum number of parts. As in the language, zero and negative numbers mean one.
 fn count(segments: i64) -> usize {
     usize::try_from(segments).unwrap_or(0).max(1)
 }
 
-fn array<'t>(parts: impl Iterator<Item = &'t str>) -> Result<Array, Thrown> {
+/// Returns the parts of a text as an array. As in the language, an empty text has one part.
+fn array<'t>(text: &str, parts: impl Iterator<Item = &'t str>) -> Result<Array, Thrown> {
+    if text.is_empty() {
+        return array_of(std::iter::once(ImmutableString::new().into()));
+    }
     array_of(parts.map(|part| ImmutableString::from(part).into()))
 }
 
@@ -131,8 +136,7 @@ fn replace(text: &mut ImmutableString, from: &str, to: &str) -> Result<(), Throw
     Ok(())
 }
 
-/// Adds a string, as often as it takes, until the text has so many characters. One without
-/// characters would never make it longer, so it adds nothing.
+/// Appends a string repeatedly until the text has this many characters. An empty string adds nothing.
 fn pad(text: &mut ImmutableString, length: i64, padding: ImmutableString) -> Result<(), Thrown> {
     let wanted = usize::try_from(length).unwrap_or(0);
     if wanted > STRING_BYTES_MAX {
@@ -155,7 +159,7 @@ mod tests {
 
     use super::*;
 
-    /// What the language itself gives, with nothing of ours.
+    /// Returns the result of the language's own functions.
     fn of_language(script: &str) -> String {
         let mut engine = Engine::new_raw();
         StandardPackage::new().register_into_engine(&mut engine);
