@@ -19,7 +19,7 @@
 //! | `scripts` | pipelines in `.tinyci.rhai` |
 //! | `steps` | what steps do, in YAML and scripts alike |
 //!
-//! `support` is what they share.
+//! `support` is what they share, and `console` mounts files of the program for one of them.
 
 #![allow(
     clippy::unwrap_used,

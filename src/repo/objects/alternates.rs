@@ -3,10 +3,11 @@
 
 use std::{
     ffi::OsStr,
-    fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
+
+use crate::util::state_file;
 
 /// How far a directory that lends may borrow itself, as in git.
 const DEPTH_MAX: usize = 5;
@@ -23,7 +24,7 @@ pub(in crate::repo) fn object_dirs(common_dir: &Path) -> Vec<PathBuf> {
             continue;
         }
         // A list that cannot be read names nothing: what is missing then is named when it is needed.
-        let listed = fs::read(dir.join("info/alternates")).unwrap_or_default();
+        let listed = state_file::read_foreign(&dir.join("info/alternates")).unwrap_or_default();
         for line in listed.split(|byte| *byte == b'\n') {
             let Some(other) = alternate(&dir, line) else { continue };
             if other.is_dir() && !dirs.contains(&other) {
@@ -80,6 +81,8 @@ fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{repo::repository::Repo, testing::TestRepo};
 

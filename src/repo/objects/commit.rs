@@ -7,6 +7,8 @@
 use encoding_rs::Encoding;
 use git2::{Commit, ErrorCode, ObjectType, Oid, Repository};
 
+use crate::util::state_file;
+
 /// A commit, whole or with fields that cannot be read.
 pub(in crate::repo) enum StoredCommit<'repo> {
     Whole(Commit<'repo>),
@@ -58,7 +60,10 @@ fn malformed(git: &Repository, id: Oid) -> Option<MalformedCommit> {
 /// The parents that a commit is said to have instead of its own: none at the edge of a shallow
 /// clone. libgit2 knows this of whole commits.
 fn grafted(git: &Repository, id: Oid) -> Option<Vec<Oid>> {
-    let read = |name: &str| std::fs::read_to_string(git.commondir().join(name)).unwrap_or_default();
+    let read = |name: &str| {
+        let bytes = state_file::read_foreign(&git.commondir().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
     let (id, grafts) = (id.to_string(), read("info/grafts"));
     if read("shallow").lines().any(|line| line.trim() == id) {
         return Some(Vec::new());
