@@ -7,6 +7,10 @@
 # and from what earlier runs found below target/fuzz/. It ends with one line for each target: how many
 # inputs ran, and how many crashed. Inputs that crash stay in target/fuzz/crashes/TARGET/, and the exit
 # code is 1 until they are gone.
+#
+# tests/fixtures/fuzz/TARGET/ has inputs with names, such as those that crashed once, and an archive of
+# those that the fuzzer found, one for each place of the code that no other input reaches.
+# `tests/fuzz/collect.sh` makes the archives anew from what is in target/fuzz/corpus/.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:?usage: run.sh SECONDS [TARGET]...}
@@ -23,6 +27,7 @@ programs=$(echo "$out"/build/*/release)
 
 fuzz() {
     mkdir -p "$out/corpus/$1" "$out/crashes/$1" "$out/logs"
+    tar -xzf "../fixtures/fuzz/$1/found.tar.gz" -C "$out/corpus/$1"
     nice -n 19 "$programs/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 \
         -max_len=16384 -ignore_crashes=0 -print_final_stats=1 \
         -artifact_prefix="$out/crashes/$1/" "$out/corpus/$1" "../fixtures/fuzz/$1" \

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Read,
     path::Path,
     time::{Duration, Instant},
 };
@@ -10,7 +11,10 @@ use std::{
 use super::targets::TARGETS;
 use crate::support::Chance;
 
-/// How many inputs each target gets, and how long at most: a busy machine tries fewer.
+/// The seed of the changes.
+const SEED: u64 = 7;
+
+/// How many inputs each target gets besides its corpus, and how long at most: a busy machine tries fewer.
 const INPUTS: u64 = 3_000;
 const TIME: Duration = Duration::from_secs(3);
 
@@ -69,24 +73,47 @@ fn change(input: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     input.truncate(BYTES_MAX);
 }
 
+/// The inputs of a corpus: files with names, and those that the fuzzer found, in an archive.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz").join(target);
+    let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();
+    paths.sort();
+    let mut inputs = Vec::new();
+    for path in paths {
+        let bytes = fs::read(&path).unwrap();
+        if path.extension().is_none_or(|extension| extension != "gz") {
+            inputs.push(bytes);
+            continue;
+        }
+        let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(&*bytes));
+        for entry in archive.entries().unwrap() {
+            let mut input = Vec::new();
+            entry.unwrap().read_to_end(&mut input).unwrap();
+            inputs.push(input);
+        }
+    }
+    inputs
+}
+
+fn assert_no_panic(target: &str, call: fn(&[u8]), input: &[u8]) {
+    let caught = std::panic::catch_unwind(|| call(input));
+    assert!(caught.is_ok(), "seed {SEED}: {target} panics: {}", input.escape_ascii());
+}
+
 #[test]
 fn no_input_makes_a_target_panic() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz");
     for (name, call) in TARGETS {
-        let files = fs::read_dir(corpus.join(name)).unwrap();
-        let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        paths.sort();
-        let inputs: Vec<_> = paths.iter().map(|path| fs::read(path).unwrap()).collect();
-        assert!(!inputs.is_empty(), "{name} has a corpus");
-        inputs.iter().for_each(|input| call(input));
-        let (mut chance, begun) = (Chance::new(7), Instant::now());
+        let inputs = corpus(name);
+        assert!(!inputs.is_empty(), "{name} has no corpus");
+        let (mut chance, begun) = (Chance::new(SEED), Instant::now());
+        for input in &inputs {
+            assert_no_panic(name, *call, input);
+        }
         for _ in 0..INPUTS {
             let mut input = chance.one(&inputs).clone();
             let other = chance.one(&inputs);
             change(&mut input, other, &mut chance);
-            let caught = std::panic::catch_unwind(|| call(&input));
-            let shown = String::from_utf8_lossy(&input);
-            assert!(caught.is_ok(), "{name} panics: {shown:?}");
+            assert_no_panic(name, *call, &input);
             if begun.elapsed() > TIME {
                 break;
             }
