@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `builds` | builds and artifacts: kept, packed, removed |
 //! | `cli` | the command line, as a person types it |
+//! | `console` | files of the program that `crash` needs |
 //! | `crash` | killed processes, full disks, many writers |
 //! | `deploy` | deployments |
 //! | `embedding` | programs that embed the library |
@@ -19,7 +20,7 @@
 //! | `scripts` | pipelines in `.tinyci.rhai` |
 //! | `steps` | what steps do, in YAML and scripts alike |
 //!
-//! `support` is what they share, and `console` mounts files of the program for one of them.
+//! `support` is what they share.
 
 #![allow(
     clippy::unwrap_used,

@@ -57,12 +57,12 @@ fn malformed(git: &Repository, id: Oid) -> Option<MalformedCommit> {
     Some(commit)
 }
 
-/// The parents that a commit is said to have instead of its own: none at the edge of a shallow
-/// clone. libgit2 knows this of whole commits.
+/// Returns the parents that replace a commit's own: none at the boundary of a shallow clone, or those of
+/// a graft. libgit2 does the same for well-formed commits.
 fn grafted(git: &Repository, id: Oid) -> Option<Vec<Oid>> {
     let read = |name: &str| {
-        let bytes = state_file::read_foreign(&git.commondir().join(name)).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = state_file::read_foreign(&git.commondir().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     };
     let (id, grafts) = (id.to_string(), read("info/grafts"));
     if read("shallow").lines().any(|line| line.trim() == id) {

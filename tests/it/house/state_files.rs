@@ -19,20 +19,15 @@ const OPENERS: [&str; 8] = [
 ];
 
 /// The files that may, how often, and why.
-const ALLOWED: [(&str, usize, &str); 11] = [
+const ALLOWED: [(&str, usize, &str); 10] = [
     ("util/state_file.rs", 99, "the one place"),
     ("workspace/log_trim.rs", 1, "creates a new file"),
     ("workspace/artifacts.rs", 2, "the files of a build, opened in the same way, and a new copy"),
     ("workspace/mounts.rs", 2, "the system's list of mounts, and a directory above an own one"),
     ("workspace/remove.rs", 1, "the directory above what is removed"),
-    (
-        "repo/objects/loose.rs",
-        1,
-        "an object of git, opened without waiting, as its type is checked",
-    ),
+    ("repo/objects/loose.rs", 1, "objects of git, opened in the same way"),
     ("repo/objects/new_objects.rs", 1, "creates a new file, which no link can stand for"),
     ("repo/objects/description.rs", 1, "an index of git's packs"),
-    ("repo/config/environment.rs", 1, "the user's configuration, opened as git does, and not read"),
     ("workspace/layout.rs", 1, "git's info/exclude, which was read before"),
     ("util/sharing.rs", 0, "opens with flags of its own"),
 ];
