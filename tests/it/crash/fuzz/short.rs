@@ -16,7 +16,7 @@ const SEED: u64 = 7;
 
 /// How many inputs each target gets besides its corpus, and how long at most: a busy machine tries fewer.
 const INPUTS: u64 = 3_000;
-const TIME: Duration = Duration::from_secs(3);
+const TIME: Duration = Duration::from_secs(2);
 
 /// The longest input. What longer ones cost is tested in `bounds`.
 const BYTES_MAX: usize = 4_096;
