@@ -206,6 +206,9 @@ fn output_reaches_the_pusher_with_its_colors_and_files_keep_its_bytes() {
     assert!(String::from_utf8(log).unwrap().contains(HOSTILE), "the log has the bytes");
     let shown = server.tinyci(&["log", "-c", &id]).output().unwrap();
     assert_tame("tinyci log", &shown.stdout);
+    let ends = "\u{1b}[31mc<U+202E>d<U+2066>e\u{1b}[0m\n";
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(ends), "a color ends with its line: {shown:?}");
     let raw = Said::of(&server.tinyci(&["log", "-c", &id, "--raw"]).output().unwrap());
     assert!(raw.out.contains(HOSTILE), "{:?}", raw.out);
     let events = Said::of(&server.tinyci(&["run", "--json", "--retry", &id]).output().unwrap());
