@@ -1,8 +1,8 @@
 //! What is fuzzed: one function for each input that others write. Each takes any bytes. It panics if
 //! something that has to hold does not.
 //!
-//! The fuzzer of `tests/fuzz/` and the test `tests/it/crash/fuzz.rs` call the same functions, through
-//! public names alone.
+//! The fuzzer of `tests/fuzz/` and the tests in `short.rs` call the same functions, through public names
+//! alone.
 
 use tinyci::{
     Format, Pipeline, Record, Selection, Value, Vars, check::Checker, deploy::Deployment,
