@@ -53,7 +53,7 @@ fn whole() -> TestRepo {
     }
     repo.git(&["tag", "-a", "-m", "one", "v1"]);
     run(&repo, &["run", "--all"]).with_code(0);
-    run(&repo, &["deploy", "HEAD~1"]).with_code(0);
+    run(&repo, &["deploy", "--yes", "HEAD~1"]).with_code(0);
     repo.git(&["gc", "-q"]);
     repo.git(&["commit-graph", "write", "--reachable"]);
     repo.git(&["multi-pack-index", "write"]);
