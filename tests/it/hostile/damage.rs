@@ -83,7 +83,8 @@ fn kinds(git_dir: &Path) -> Vec<Vec<PathBuf>> {
             let kind = match () {
                 () if text.starts_with("hooks/") => continue,
                 () if text.starts_with("objects/pack/") => {
-                    name.extension().unwrap().to_str().unwrap()
+                    // The index of several packs has no extension.
+                    name.extension().or(name.file_name()).unwrap().to_str().unwrap()
                 }
                 () if text.starts_with("objects/info") => text,
                 () if text.starts_with("objects/") => "objects",
