@@ -41,7 +41,7 @@ impl Scene {
         let clone = work.outside().join("partial");
         let ssh = format!("core.sshCommand={}", local_ssh(&work.outside()).display());
         let url = format!("{prefix}{}", server.path().display());
-        let options = ["-c", &ssh, "-c", "ssh.variant=simple", "--filter=blob:none"];
+        let options = ["-c", &ssh, "--filter=blob:none"];
         let rest = ["-q", "--no-checkout", &url, clone.to_str().unwrap()];
         work.git(&[&["clone"][..], &options, &rest].concat());
         let scene = Self { server, work, clone, tip };
@@ -88,10 +88,8 @@ fn without_its_remote_a_partial_clone_says_what_to_do_and_loses_nothing() {
         for args in [&["results"][..], &["status"], &["plan"], &["run", "--all"]] {
             let ended = call(&scene.clone, args, prefix);
             let said = ended.text();
-            assert!(
-                said.contains("results that this partial clone lacks from `origin`: "),
-                "{said}"
-            );
+            let warning = "lacks from `origin`: fatal: ";
+            assert!(args == ["status"] || said.contains(warning), "{args:?}: {said}");
             assert!(said.contains(REMEDY) && !said.contains("git fsck"), "{args:?}: {said}");
             assert_eq!(notes(), before, "{prefix} {args:?}: {said}");
         }
