@@ -168,7 +168,10 @@ fn try_one(whole: &TestRepo, seed: u64) {
         let ended = call(&dir, args, &what);
         // What git finds whole, we read: state of our own may be gone, and is made again.
         let is_read = ended.status.code() != Some(4) || !is_whole;
-        let is_of_git = !file.starts_with("tinyci") && !file.starts_with("config");
+        // git reads the name of a packed ref up to a NUL, and takes it for another ref. We refuse such a
+        // file, because a ref of ours could be missing from it.
+        let is_of_git =
+            !["tinyci", "config", "packed-refs"].iter().any(|name| file.starts_with(name));
         assert!(is_read || !is_of_git, "{what}: {args:?}\n{}", ended.err);
     }
     let after = verdicts(whole, &dir);
