@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `builds` | builds and artifacts: kept, packed, removed |
 //! | `cli` | the command line, as a person types it |
+//! | `console` | files of the program that `crash` needs |
 //! | `crash` | killed processes, full disks, many writers |
 //! | `deploy` | deployments |
 //! | `embedding` | programs that embed the library |

@@ -16,6 +16,7 @@ use std::{
 };
 
 use git2::{Config, ConfigLevel, Repository};
+use rustix::{fs::Access, io::Errno};
 
 use super::libgit2::searched;
 use crate::util::lock::lock;
@@ -64,7 +65,8 @@ fn stored(text: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// The user's files that exist and may not be read. git passes over them, and libgit2 fails.
+/// Returns the user's configuration files that exist but may not be read. git ignores them, but
+/// libgit2 fails.
 pub(super) fn unreadable_user_files() -> impl Iterator<Item = (ConfigLevel, PathBuf)> {
     let files = [(ConfigLevel::Global, ".gitconfig"), (ConfigLevel::XDG, "config")];
     let files = files.into_iter().flat_map(|(level, name)| {
@@ -73,8 +75,9 @@ pub(super) fn unreadable_user_files() -> impl Iterator<Item = (ConfigLevel, Path
     files.filter(|(_, path)| is_forbidden(path))
 }
 
+/// Asks as git does, with the real user, and without opening the file, which may be a FIFO.
 fn is_forbidden(path: &Path) -> bool {
-    File::open(path).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    rustix::fs::access(path, Access::READ_OK) == Err(Errno::ACCESS)
 }
 
 /// Whether a program has read variables that say anything of the user's configuration.

@@ -1,18 +1,19 @@
-//! The directories in which a repository has its objects: its own, and those of others that it
-//! borrows from, as git reads `objects/info/alternates`.
+//! Finds the directories that hold a repository's objects: its own, and those that it borrows from
+//! (`objects/info/alternates`).
 
 use std::{
     ffi::OsStr,
-    fs,
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
-/// How far a directory that lends may borrow itself, as in git.
+use crate::util::state_file;
+
+/// The maximum length of a chain of such directories. git has the same limit.
 const DEPTH_MAX: usize = 5;
 
-/// The directory of the repository's own objects, then those it borrows from: each once, and only
-/// those that are there.
+/// Returns the repository's own object directory, followed by the existing ones that it borrows from.
+/// Each is listed once.
 pub(in crate::repo) fn object_dirs(common_dir: &Path) -> Vec<PathBuf> {
     let mut dirs = vec![common_dir.join("objects")];
     let mut depths = vec![0];
@@ -22,8 +23,8 @@ pub(in crate::repo) fn object_dirs(common_dir: &Path) -> Vec<PathBuf> {
         if depth > DEPTH_MAX {
             continue;
         }
-        // A list that cannot be read names nothing: what is missing then is named when it is needed.
-        let listed = fs::read(dir.join("info/alternates")).unwrap_or_default();
+        // Ignore a list that cannot be read. A missing object is reported when it is needed.
+        let listed = state_file::read_foreign(&dir.join("info/alternates")).unwrap_or_default();
         for line in listed.split(|byte| *byte == b'\n') {
             let Some(other) = alternate(&dir, line) else { continue };
             if other.is_dir() && !dirs.contains(&other) {
@@ -35,7 +36,7 @@ pub(in crate::repo) fn object_dirs(common_dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
-/// The directory that a line names: absolute, or relative to the directory that has the list.
+/// Returns the directory that a line names. A relative path starts at the directory with the list.
 fn alternate(dir: &Path, line: &[u8]) -> Option<PathBuf> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() || line.starts_with(b"#") {
@@ -49,7 +50,7 @@ fn alternate(dir: &Path, line: &[u8]) -> Option<PathBuf> {
     Some(path.canonicalize().unwrap_or(path))
 }
 
-/// A text in the quotes of C, as git writes names with special characters.
+/// Returns the text that git quoted as a C string, as it does for names with special characters.
 fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = text.iter().copied();
     let mut plain = Vec::with_capacity(text.len());
@@ -80,6 +81,8 @@ fn unquoted(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{repo::repository::Repo, testing::TestRepo};
 

@@ -7,6 +7,8 @@
 use encoding_rs::Encoding;
 use git2::{Commit, ErrorCode, ObjectType, Oid, Repository};
 
+use crate::util::state_file;
+
 /// A commit, whole or with fields that cannot be read.
 pub(in crate::repo) enum StoredCommit<'repo> {
     Whole(Commit<'repo>),
@@ -55,10 +57,13 @@ fn malformed(git: &Repository, id: Oid) -> Option<MalformedCommit> {
     Some(commit)
 }
 
-/// The parents that a commit is said to have instead of its own: none at the edge of a shallow
-/// clone. libgit2 knows this of whole commits.
+/// Returns the parents that replace a commit's own: none at the boundary of a shallow clone, or those of
+/// a graft. libgit2 does the same for well-formed commits.
 fn grafted(git: &Repository, id: Oid) -> Option<Vec<Oid>> {
-    let read = |name: &str| std::fs::read_to_string(git.commondir().join(name)).unwrap_or_default();
+    let read = |name: &str| {
+        let text = state_file::read_foreign(&git.commondir().join(name)).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
+    };
     let (id, grafts) = (id.to_string(), read("info/grafts"));
     if read("shallow").lines().any(|line| line.trim() == id) {
         return Some(Vec::new());

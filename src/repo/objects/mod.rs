@@ -7,6 +7,7 @@
 //! | `commit` | commits, also malformed ones |
 //! | `database` | what libgit2 reads objects through |
 //! | `description` | the text of commits |
+//! | `loose` | reading loose objects |
 //! | `new_objects` | objects that tinyci makes |
 //! | `prune_guard` | keeps new objects from a `git gc` that runs |
 //! | `reader` | reading objects |

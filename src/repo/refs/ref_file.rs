@@ -18,6 +18,7 @@ use super::{
     atomic_ref::{OUR_ADDRESS, OUR_NAME, now},
     ref_lock_owner::{FileLock, RefLockOwner},
 };
+use crate::model::stored_names::families::NOTES;
 use crate::repo::{
     objects::shared_write::{share_ref, share_removed, sharing},
     repository::Repo,
@@ -146,7 +147,7 @@ impl Repo {
     fn keeps_log(&self, path: &Path) -> bool {
         let config = self.git.config().and_then(|mut config| config.snapshot());
         let value = config.and_then(|config| config.get_string("core.logallrefupdates"));
-        let is_note = path.starts_with(self.log_file("refs/notes"));
+        let is_note = path.starts_with(self.log_file(NOTES));
         match value.as_deref() {
             Ok("always") => true,
             Ok(value) => match git2::Config::parse_bool(value) {

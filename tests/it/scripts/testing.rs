@@ -43,7 +43,7 @@ const MODULE: &str = r#"fn build(ctx, name) {
     if !ctx.changed(`services/${name}/**`) {
         return;
     }
-    if ctx.machine.has("go") { sh(["go", "build", name]); }
+    if ctx.machine.has("git") { sh(["go", "build", name]); }
     else {
         sh("never");
 
