@@ -23,7 +23,7 @@ pub(in crate::engine) fn fetch_results(shared: &Shared, repo: &Repo) -> Option<S
         faults.join("; ")
     );
     // A fetch of everything also gets what a server does not send by id.
-    Some(hinted(&message, &format!("{REFETCH_ALL}")))
+    Some(hinted(&message, REFETCH_ALL))
 }
 
 /// Fetches them from one remote. Returns the reason if that fails.

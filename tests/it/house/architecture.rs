@@ -78,10 +78,22 @@ fn each_path_that_it_names_exists() {
     }
 }
 
+/// Returns the anchor of a heading: its words in lower case, with hyphens between them.
+fn anchor(line: &str) -> Option<String> {
+    let words = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|it| it.is_alphanumeric() || " -".contains(*it));
+    Some(kept.map(|it| if it == ' ' { '-' } else { it }).collect())
+}
+
 #[test]
-fn each_link_leads_to_a_file() {
+fn each_link_leads_somewhere() {
     let page = page();
+    let headings: Vec<String> = page.lines().filter_map(anchor).collect();
     for target in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if let Some(anchor) = target.strip_prefix('#') {
+            assert!(headings.iter().any(|it| it == anchor), "no heading has the anchor `{target}`");
+            continue;
+        }
         assert!(root().join(target).exists(), "ARCHITECTURE.md links to `{target}`");
     }
 }
