@@ -290,6 +290,18 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_is_created_only_below_one_that_exists() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().join("moved.git");
+        for sharing in [Sharing::Umask, Sharing::AtLeast(GROUP)] {
+            let error = sharing.create_dir_below(&base, &base.join("a/b")).unwrap_err();
+            assert_eq!((error.kind(), base.exists()), (ErrorKind::NotFound, false));
+        }
+        Sharing::Umask.create_dir_below(dir.path(), &base.join("a/b")).unwrap();
+        assert!(base.join("a/b").is_dir());
+    }
+
+    #[test]
     fn existing_directories_and_targets_of_links_stay_unchanged() {
         let dir = tempfile::tempdir().unwrap();
         let (old, file) = (dir.path().join("old"), dir.path().join("file"));

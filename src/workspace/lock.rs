@@ -460,6 +460,22 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_counts_only_while_its_file_is_in_its_place() {
+        let repo = TestRepo::bare();
+        let lock = workspace(&repo).lock().unwrap().unwrap();
+        lock.check_place().unwrap();
+        let (path, aside) = (repo.path().join("tinyci/lock"), repo.path().join("aside"));
+        fs::rename(&path, &aside).unwrap();
+        let missing = lock.check_place().unwrap_err().report();
+        assert!(missing.contains("tinyci/lock"), "{missing}");
+        fs::write(&path, "").unwrap();
+        let replaced = lock.check_place().unwrap_err().report();
+        assert!(replaced.contains("another lock file"), "{replaced}");
+        fs::rename(&aside, &path).unwrap();
+        lock.check_place().unwrap();
+    }
+
+    #[test]
     fn children_do_not_inherit_the_lock() {
         let repo = TestRepo::bare();
         let workspace = workspace(&repo);

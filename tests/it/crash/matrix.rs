@@ -4,27 +4,27 @@
 //! The calls are counted in a run that nobody kills, and a seed chooses among them.
 
 use super::{
+    points::{choose, try_each},
     scene::{Act, Scene},
-    traced::{Random, Whom, seed, traced},
+    traced::{Whom, traced},
 };
+use crate::support::random::seed;
 
-/// Kills at so many points of each command.
-fn kill_at(acts: &[Act], whoms: &[Whom], points: u64, default_seed: u64) {
+/// Kills at this many points of each command.
+fn kill_at(acts: &[Act], whoms: &[Whom], points: usize, default_seed: u64) {
     let seed = seed(default_seed);
     for act in acts {
         let scene = Scene::new(*act, false);
         let calls = traced(&scene.copy().path(), act.words(), Whom::Engine, 0).calls;
         assert!(calls > 20, "{act:?} changes something: {calls} calls");
-        let mut random = Random(seed);
-        for _ in 0..points {
-            let point = 1 + random.below(calls);
-            for whom in whoms {
-                eprintln!("{act:?}, {whom:?} killed at call {point} of {calls}, seed {seed}");
+        for whom in whoms {
+            let what = format!("{act:?}, {whom:?} killed, {calls} calls, seed {seed}");
+            try_each(&what, &choose(calls, points, seed), |_, point| {
                 let victim = scene.copy();
                 traced(&victim.path(), act.words(), *whom, point);
                 let verdicts = victim.verdicts();
                 victim.assert_recovers(&verdicts);
-            }
+            });
         }
     }
 }
@@ -40,13 +40,25 @@ fn a_guard_that_is_killed_alone_or_with_its_engine_loses_nothing() {
 }
 
 #[test]
-#[ignore = "takes an hour: .ci/long"]
-fn a_killed_engine_at_500_points_of_each_command() {
+#[ignore = "takes minutes: .ci/long"]
+fn an_engine_killed_at_60_points_of_each_command() {
+    kill_at(&Act::ALL, &[Whom::Engine], 60, 2);
+}
+
+#[test]
+#[ignore = "takes minutes: .ci/long"]
+fn a_guard_killed_at_30_points_of_each_command_that_has_one() {
+    kill_at(&Act::WITH_GUARD, &[Whom::Guard, Whom::Both], 30, 2);
+}
+
+#[test]
+#[ignore = "takes half an hour: by hand"]
+fn an_engine_killed_at_500_points_of_each_command() {
     kill_at(&Act::ALL, &[Whom::Engine], 500, 1);
 }
 
 #[test]
-#[ignore = "takes half an hour: .ci/long"]
-fn a_killed_guard_at_500_points() {
-    kill_at(&[Act::Run, Act::RunFour, Act::Deploy], &[Whom::Guard, Whom::Both], 250, 1);
+#[ignore = "takes half an hour: by hand"]
+fn a_guard_killed_at_500_points_of_each_command_that_has_one() {
+    kill_at(&Act::WITH_GUARD, &[Whom::Guard, Whom::Both], 500, 1);
 }

@@ -9,6 +9,7 @@
 //! | `kill` | `kill -9` at every point of a run |
 //! | `matrix` | `kill -9` before any call that changes something |
 //! | `output` | builds that print or leave behind any amount of anything, under a memory limit |
+//! | `points` | points that a seed chooses, and what all processors try at each |
 //! | `power_cut` | what was not flushed is lost |
 //! | `scene` | repositories in which something is about to happen |
 //! | `signals` | the first signal stops and cleans up, the second kills |
@@ -27,6 +28,8 @@ mod kill;
 mod matrix;
 #[cfg(target_os = "linux")]
 mod output;
+#[cfg(target_os = "linux")]
+mod points;
 #[cfg(target_os = "linux")]
 mod power_cut;
 #[cfg(target_os = "linux")]

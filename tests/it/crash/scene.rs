@@ -2,6 +2,7 @@
 //! has to be true of them afterwards.
 
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -43,6 +44,9 @@ impl Act {
         Act::Install,
         Act::Merge,
     ];
+
+    /// Those that start commands, which a guard watches.
+    pub(super) const WITH_GUARD: [Act; 4] = [Act::Run, Act::RunFour, Act::Deploy, Act::Rollback];
 
     pub(super) fn words(self) -> &'static [&'static str] {
         match self {
@@ -152,9 +156,11 @@ impl Scene {
     /// The verdicts that git shows: a line for each, of the commit and the word.
     pub(super) fn verdicts(&self) -> Vec<String> {
         let list = self.git(&["notes", "--ref", "tinyci-result", "list"]).out;
+        let mut words = HashMap::new();
         let line = |line: &str| {
             let (blob, commit) = line.split_once(' ').unwrap();
-            let word = self.git(&["cat-file", "blob", blob]).out;
+            let read = || self.git(&["cat-file", "blob", blob]).out;
+            let word = words.entry(blob.to_owned()).or_insert_with(read);
             format!("{commit} {}", word.trim_end())
         };
         list.lines().map(line).collect()

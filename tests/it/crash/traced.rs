@@ -80,21 +80,3 @@ fn tracer() -> &'static Path {
     });
     path
 }
-
-/// Numbers that look random and are the same for a seed.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    /// A number below this one.
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit.max(1)
-    }
-}
-
-/// The seed of a test, from `TINYCI_TEST_SEED` if that is set. A failure names it.
-pub(super) fn seed(default: u64) -> u64 {
-    let given = std::env::var("TINYCI_TEST_SEED").ok();
-    given.map_or(default, |seed| seed.parse().expect("TINYCI_TEST_SEED is a number"))
-}

@@ -432,19 +432,26 @@ int main(int count, char **words) {
     snprintf(path, sizeof path, "%s/log", journal);
     if (!(record = fopen(path, "we")))
         fail(path);
+    int gate[2];
+    if (pipe2(gate, O_CLOEXEC))
+        fail("pipe2");
     root = fork();
     if (root == 0) {
-        ptrace(PTRACE_TRACEME, 0, 0, 0);
-        raise(SIGSTOP);
+        close(gate[1]);
+        if (read(gate[0], path, 1) < 0)
+            fail("read");
         execvp(words[4], words + 4);
         fail(words[4]);
     }
-    if (waitpid(root, NULL, 0) < 0)
-        fail("waitpid");
     long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
                    PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
-    if (ptrace(PTRACE_SETOPTIONS, root, 0, options) || ptrace(PTRACE_SYSCALL, root, 0, 0))
+    /* With PTRACE_TRACEME, children would begin with a SIGSTOP, and one that begins while the tracer
+     * ends would stay stopped. */
+    if (ptrace(PTRACE_SEIZE, root, 0, options) || ptrace(PTRACE_INTERRUPT, root, 0, 0) ||
+        waitpid(root, NULL, 0) < 0 || ptrace(PTRACE_SYSCALL, root, 0, 0))
         fail("ptrace");
+    close(gate[0]);
+    close(gate[1]);
     int ended = trace();
     fclose(record);
     snprintf(path, sizeof path, "%s/calls", journal);

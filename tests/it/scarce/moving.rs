@@ -11,7 +11,6 @@ use super::scene::{assert_sound, both};
 use crate::support::{
     TestRepo,
     program::{run_in, tinyci},
-    random::number,
     server::Gate,
 };
 
@@ -94,5 +93,5 @@ fn commits_are_tested_while_git_repacks_and_prunes() {
 #[test]
 #[ignore = "takes minutes: .ci/long"]
 fn many_commits_are_tested_while_git_repacks_and_prunes() {
-    repacked(number("TINYCI_TEST_COMMITS", 400));
+    repacked(200);
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `processes` | processes that a test did not start itself |
 //! | `program` | the program `tinyci`, as a person runs it |
-//! | `random` | numbers that are the same for the same seed, and those of the environment |
+//! | `random` | the seed of tests that chance decides |
 //! | `server` | a server with the git hook, a clone, and pushes between them |
 //! | `small_disk` | a disk that is soon full |
 //! | `sshd` | a real sshd |
