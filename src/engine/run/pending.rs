@@ -215,7 +215,7 @@ impl ResolvedSelection {
         let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
         let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &pending_ids)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
-        let from_small_pushes = self.from_small_pushes(shared, repo, &pushes, found.len())?;
+        let from_small_pushes = self.small_push_commits(shared, repo, &pushes, found.len())?;
         let pending = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
             let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
@@ -255,7 +255,7 @@ impl ResolvedSelection {
     /// Returns the commits of unhandled pushes that are within the backlog limit, each for itself. Many
     /// pushes at once, or pushes whose runs were killed, are not a long history. Nothing is read if
     /// so few commits are pending that the limit does not matter.
-    fn from_small_pushes(
+    fn small_push_commits(
         &self,
         shared: &Shared,
         repo: &Repo,
