@@ -23,6 +23,7 @@ pub(super) enum Refusal {
     Dots,
     Separator,
     GitDir,
+    LinkedModules,
     Mode(u32),
 }
 
@@ -33,6 +34,9 @@ impl fmt::Display for Refusal {
             Self::Dots => f.write_str("is named `.` or `..`"),
             Self::Separator => f.write_str("has a slash in its name"),
             Self::GitDir => f.write_str("is a name that some systems read as `.git`"),
+            Self::LinkedModules => f.write_str(
+                "is a symbolic link with a name that some systems read as `.gitmodules`",
+            ),
             Self::Mode(mode) => write!(f, "has the unknown mode {mode:06o}"),
         }
     }
@@ -51,6 +55,7 @@ pub(super) fn check(entry: &TreeEntry) -> Result<Kind, Refusal> {
     // Like git, ignore the permission bits that old versions wrote, such as 100664.
     match entry.mode & 0o170_000 {
         0o100_000 => Ok(Kind::File { executable: entry.mode & 0o100 != 0 }),
+        0o120_000 if is_git_modules(name) => Err(Refusal::LinkedModules),
         0o120_000 => Ok(Kind::Link),
         0o040_000 => Ok(Kind::Directory),
         0o160_000 => Ok(Kind::Submodule),
@@ -61,26 +66,54 @@ pub(super) fn check(entry: &TreeEntry) -> Result<Kind, Refusal> {
 /// Returns true if HFS+ or NTFS would treat the name as `.git`. A backslash separates directories
 /// on NTFS.
 fn is_git_dir(name: &[u8]) -> bool {
-    name.split(|byte| *byte == b'\\').any(is_ntfs_git_dir) || is_hfs_git_dir(name)
+    name.split(|byte| *byte == b'\\').any(is_ntfs_git_dir) || is_hfs_name(name, ".git")
+}
+
+/// Returns true if HFS+ or NTFS would treat the name as `.gitmodules`. git refuses
+/// such a link, so that the list of submodules is always a file of the commit itself.
+fn is_git_modules(name: &[u8]) -> bool {
+    is_ntfs_git_modules(name) || is_hfs_name(name, ".gitmodules")
+}
+
+/// NTFS also calls `.gitmodules` `gitmod~1` to `gitmod~4`. If these names are taken, it shortens
+/// `gi7eba`, then adds `~` and a number, to eight characters.
+fn is_ntfs_git_modules(name: &[u8]) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if lower.strip_prefix(b".gitmodules").is_some_and(ends_on_ntfs) {
+        return true;
+    }
+    let Some((short, rest)) = lower.split_at_checked(8) else { return false };
+    let Some(tilde) = short.iter().position(|byte| *byte == b'~') else { return false };
+    let (word, number) = (&short[..tilde], &short[tilde + 1..]);
+    let is_number =
+        matches!(number, [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit));
+    let is_usual = word == b"gitmod" && matches!(number, [b'1'..=b'4']);
+    let is_fallback = is_number && b"gi7eba".starts_with(word);
+    (is_usual || is_fallback) && ends_on_ntfs(rest)
+}
+
+/// Returns true if NTFS ignores this end of a name: dots and spaces, then nothing or a stream.
+fn ends_on_ntfs(rest: &[u8]) -> bool {
+    let before = rest.split(|byte| *byte == b':').next().unwrap_or_default();
+    before.iter().all(|byte| matches!(byte, b'.' | b' '))
 }
 
 /// NTFS ignores trailing dots and spaces, has streams after a colon, and also calls `.git` `git~1`.
 fn is_ntfs_git_dir(name: &[u8]) -> bool {
     let lower = name.to_ascii_lowercase();
     let rest = lower.strip_prefix(b".git").or_else(|| lower.strip_prefix(b"git~1"));
-    let rest = rest.and_then(|rest| rest.split(|byte| *byte == b':').next());
-    rest.is_some_and(|rest| rest.iter().all(|byte| matches!(byte, b'.' | b' ')))
+    rest.is_some_and(ends_on_ntfs)
 }
 
-/// HFS+ ignores these characters in names.
-fn is_hfs_git_dir(name: &[u8]) -> bool {
+/// Returns true if HFS+ reads the name as `meant`. It ignores these characters in names.
+fn is_hfs_name(name: &[u8], meant: &str) -> bool {
     // HFS+ cannot store names that are not UTF-8.
     let Ok(name) = str::from_utf8(name) else { return false };
     let visible = name.chars().filter(|character| {
         !matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
             | '\u{206a}'..='\u{206f}' | '\u{feff}')
     });
-    visible.map(|character| character.to_ascii_lowercase()).eq(".git".chars())
+    visible.map(|character| character.to_ascii_lowercase()).eq(meant.chars())
 }
 
 #[cfg(test)]
@@ -111,6 +144,30 @@ mod tests {
             ("\u{feff}.Git\u{206f}", Refusal::GitDir),
         ] {
             assert_eq!(checked(name.as_bytes(), 0o100_644), Err(refusal), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_git_s_list_of_submodules_is_refused_and_a_file_is_not() {
+        for name in [
+            ".gitmodules",
+            ".GitModules",
+            ".gitmodules . .",
+            ".gitmodules::$DATA",
+            "GITMOD~1",
+            "gitmod~4 ",
+            "GI7EBA~1",
+            "gi7e~123:x",
+            ".git\u{200c}modules",
+        ] {
+            let name = name.as_bytes();
+            assert_eq!(checked(name, 0o120_000), Err(Refusal::LinkedModules), "{name:?}");
+            assert!(checked(name, 0o100_644).is_ok(), "{name:?}");
+        }
+        for name in
+            [".gitmodules2", ".gitignore", ".gitattributes", "gitmod~5", "gi7eba~0", "gitmodules"]
+        {
+            assert_eq!(checked(name.as_bytes(), 0o120_000), Ok(Kind::Link), "{name:?}");
         }
     }
 

@@ -233,7 +233,7 @@ mod tests {
     use std::{
         fs::{self, TryLockError},
         net::Shutdown,
-        os::unix::process::CommandExt,
+        os::unix::{fs::PermissionsExt, process::CommandExt},
         process::{Command as Builder, Stdio},
     };
 
@@ -352,6 +352,53 @@ mod tests {
                 wait_for_death(&child);
             }
         }
+    }
+
+    /// A process that is not of the engine, and looks as if it had just started: it leads a session and
+    /// has no environment.
+    #[cfg(target_os = "linux")]
+    fn stranger() -> Child {
+        let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+        let launch = Launch {
+            program: Path::new("/bin/sleep"),
+            arguments: ["sleep", "600"].map(OsStr::new).into(),
+            env: &BTreeMap::new(),
+            cwd: Path::new("/"),
+            streams: [null.as_fd(), null.as_fd(), null.as_fd()],
+        };
+        Child::new(launch.spawn().unwrap())
+    }
+
+    /// The shell sleeps between its looks at processes, so each `sleep` is a round that it waits.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn it_does_not_wait_for_what_other_programs_start() {
+        let dir = TempDir::new().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let [sleep, slept, lines, number] = ["sleep", "slept", "lines", "number"].map(at);
+        fs::write(&sleep, format!("#!/bin/sh\necho >> '{}'\n", slept.display())).unwrap();
+        fs::set_permissions(&sleep, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(Builder::new("mkfifo").arg(&lines).status().unwrap().success());
+        let engine = "/bin/sh -c \"$SCRIPT\" <lines & echo $! >number; exec /bin/sleep 600";
+        let mut engine = Builder::new("/bin/sh")
+            .args(["-c", engine])
+            .current_dir(dir.path())
+            .env("SCRIPT", SCRIPT)
+            .env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()))
+            .spawn()
+            .unwrap();
+        // This waits until the shell reads.
+        let mut input = File::options().write(true).open(&lines).unwrap();
+        let stranger = stranger();
+        std::io::Write::write_all(&mut input, b"begin NOBODY=1\n").unwrap();
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        drop(input);
+        eventually("the shell ends", || number_in(&number).is_some_and(|it| !is_alive(it)));
+        assert!(!slept.exists(), "it waited {} times", fs::read(&slept).unwrap().len());
+        assert!(!stranger.has_ended(), "it is none of the guard's business");
+        stranger.group().signal(Signal::KILL);
+        wait_for_death(&stranger);
     }
 
     #[test]

@@ -9,6 +9,25 @@
 
 trap '' HUP INT QUIT TERM TSTP
 
+# Sets `process`, `state`, `parent`, `led`, `session`, `start` and `size` for the process with this
+# name in /proc. `led` is its process group and `start` its start time. `size` is 0 if it has no
+# memory.
+identify() {
+    process= state= parent= led= session= start= size=
+    read -r stat <"/proc/$1/stat" || return
+    process=${stat%% *}
+    # After the name, which may contain any characters: state, parent, group, session, and more.
+    set -- ${stat##*') '}
+    state=$1 parent=$2 led=$3 session=$4
+    [ "$#" -gt 20 ] || return
+    shift 19
+    start=$1 size=$2
+}
+
+# The engine has started all of its commands after this time.
+identify "$PPID"
+begin=${start:-0}
+
 # Sets `rest` to the list $1 without the word $2. Lists begin and end with a space.
 without() {
     rest=$1
@@ -42,20 +61,6 @@ done
 
 # A command that started, but whose group was never added, is found by its environment.
 
-# Sets `process`, `state`, `led`, `session`, `start` and `size` for the process with this name in
-# /proc. `led` is its process group and `start` its start time. `size` is 0 if it has no memory.
-identify() {
-    process= state= led= session= start= size=
-    read -r stat <"/proc/$1/stat" || return
-    process=${stat%% *}
-    # After the name, which may contain any characters: state, parent, group, session, and more.
-    set -- ${stat##*') '}
-    state=$1 led=$3 session=$4
-    [ "$#" -gt 20 ] || return
-    shift 19
-    start=$1 size=$2
-}
-
 # Succeeds if the process $1 was started with $2 in its environment. `read` drops NULs.
 carries() {
     while IFS= read -r text || [ -n "$text" ]; do
@@ -66,12 +71,19 @@ carries() {
     return 1
 }
 
-# Succeeds if the last identified process has just started and has no environment yet. The kernel
-# sets the environment up a moment after it has closed the files that were shared with the engine.
+# Succeeds if the last identified process may be a command that has just started and has no
+# environment yet. The kernel sets the environment up a moment after it has closed the files that were
+# shared with the engine.
 begins() {
-    [ "$process" = "$session" ] && [ "$size" != 0 ] && [ "$start" -ge "$begin" ] || return 1
+    [ "$process" = "$session" ] && [ "$size" != 0 ] || return 1
     IFS= read -r text <"/proc/$process/environ"
-    [ -z "$text" ]
+    [ -z "$text" ] || return 1
+    # The engine's death gives its commands and this shell the same new parent. So a process with
+    # another parent was started by another program, unless the engine has not quite ended yet.
+    [ "$parent" = "$PPID" ] && return 0
+    heir=$parent
+    identify self
+    [ "$parent" = "$heir" ] || [ "$parent" = "$PPID" ]
 }
 
 # Succeeds if a process of the group $1 still runs. In a container without a proper init, killed
@@ -96,22 +108,23 @@ acts() {
 
 # Without /proc, or if it is that of another PID namespace, commands cannot be found.
 identify self
-begin=$start
 if [ "$process" = "$$" ]; then proc=yes; else proc= begun=' ' running=' '; fi
 
 # Kills the processes that left a command's group, for example with `setsid`, until none is found.
 # They are found by their environment, so one that overwrites its environment is not found.
 rounds=0
 found=$running
+set --
+for mark in $running; do
+    set -- "$@" -e "$mark"
+done
 while [ "$found" != ' ' ] && [ "$rounds" -lt 20 ]; do
     rounds=$((rounds + 1))
     found=' '
-    for mark in $running; do
-        # `read` would need a system call for each byte.
-        for file in $(grep -lF -e "$mark" /proc/[0-9]*/environ); do
-            file=${file%/environ}
-            kill -s KILL "${file#/proc/}" && found="$found$mark "
-        done
+    # `read` would need a system call for each byte.
+    for file in $(grep -lF "$@" /proc/[0-9]*/environ); do
+        file=${file%/environ}
+        kill -s KILL "${file#/proc/}" && found=yes
     done
 done
 
@@ -125,6 +138,7 @@ while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     undecided=
     for entry in /proc/[0-9]*; do
         identify "${entry#/proc/}"
+        [ "${start:-0}" -ge "$begin" ] || continue
         for mark in $begun; do
             carries "$process" "$mark" || continue
             kill -s KILL -- "-$led"

@@ -24,7 +24,8 @@ pub(crate) struct Answer {
     /// True if its exit code is 0.
     pub(crate) passed: bool,
     pub(crate) out: String,
-    /// The last line of its standard error, or of its standard output; empty if it wrote nothing.
+    /// What it complained of, in one line: the last line of its standard error, or of its standard
+    /// output, or the line before it that git marks as an error. Empty if it wrote nothing.
     pub(crate) complaint: String,
 }
 
@@ -58,7 +59,11 @@ pub(crate) fn run_helper(
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, err) = (text(&finished.stdout), text(&finished.stderr));
     let last = [&err, &out].into_iter().find_map(|it| it.trim_end().lines().next_back());
-    let complaint = last.unwrap_or_default().trim().to_owned();
+    let last = last.unwrap_or_default().trim();
+    // After the reason, git may add advice of several lines.
+    let is_marked = |line: &&str| ["fatal: ", "error: "].iter().any(|mark| line.starts_with(mark));
+    let marked = if is_marked(&last) { None } else { err.lines().find(is_marked) };
+    let complaint = marked.unwrap_or(last).trim_end().to_owned();
     Ok(Answer { passed: finished.status.success(), out, complaint })
 }
 

@@ -34,6 +34,7 @@ pub(crate) use self::{
     },
     notes::{
         merge::{SourceResults, newest_verdict},
+        missing::MissingNotes,
         records::Line,
         verdicts::{Replace, Written},
     },
@@ -51,4 +52,4 @@ pub(crate) use self::{
     },
 };
 
-pub(crate) use self::repository::Repo;
+pub(crate) use self::repository::{REFETCH_ALL, Repo};

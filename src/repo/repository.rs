@@ -50,10 +50,36 @@ impl Repo {
         &self.common_dir
     }
 
-    /// Returns true if objects may be missing that a remote has: no damage, and libgit2 does not fetch them.
+    /// Returns true if objects may be missing because a remote has them. This is not damage. libgit2
+    /// does not fetch them.
     pub(crate) fn is_partial_clone(&self) -> bool {
-        let config = self.git.config();
-        config.is_ok_and(|config| config.get_bytes("extensions.partialclone").is_ok())
+        !self.promisor_remotes().is_empty()
+    }
+
+    /// Returns the remotes that have the objects which this partial clone lacks, in the order in which
+    /// git asks them: the remotes with `promisor = true`, then that of the older
+    /// `extensions.partialClone`.
+    pub(crate) fn promisor_remotes(&self) -> Vec<String> {
+        let Ok(mut config) = self.git.config() else { return Vec::new() };
+        let Ok(config) = config.snapshot() else { return Vec::new() };
+        let mut remotes = Vec::new();
+        if let Ok(mut entries) = config.entries(Some(r"^remote\..*\.promisor$")) {
+            while let Some(Ok(entry)) = entries.next() {
+                let name = entry.name().ok().and_then(|key| {
+                    key.strip_prefix("remote.").and_then(|rest| rest.strip_suffix(".promisor"))
+                });
+                if let Some((key, name)) = entry.name().ok().zip(name)
+                    && config.get_bool(key).unwrap_or(false)
+                {
+                    remotes.push(name.to_owned());
+                }
+            }
+        }
+        if let Ok(older) = config.get_string("extensions.partialclone") {
+            remotes.retain(|name| *name != older);
+            remotes.push(older);
+        }
+        remotes
     }
 
     /// An error of libgit2 about an object that this repository should have.
@@ -85,6 +111,9 @@ pub(in crate::repo) const FSCK: &str = "`git fsck` shows details";
 const REFETCH: &str = "`git fsck` shows what is damaged; remove a damaged loose object, then `git \
                        fetch --refetch` gets it from a clone that has it";
 
+/// The hint for objects that a partial clone lacks.
+pub(crate) const REFETCH_ALL: &str = "`git fetch --refetch --no-filter` gets what is missing";
+
 /// Converts an error of git2. The error of an object that could not be read gets a hint.
 pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
     let error = Error::new(ErrorKind::Git, what).with_source(source.message().to_owned());
@@ -97,8 +126,7 @@ pub(super) fn git_error(what: impl Into<String>, source: git2::Error) -> Error {
 /// The error of an object that a partial clone leaves with its remote. libgit2 does not fetch it.
 pub(super) fn not_fetched(what: &str) -> Error {
     let message = format!("{what} is not in this partial clone");
-    let hint = "`git fetch --refetch --no-filter` gets what is missing";
-    Error::new(ErrorKind::Git, message).with_hint(hint)
+    Error::new(ErrorKind::Git, message).with_hint(REFETCH_ALL)
 }
 
 /// Adds git2's message to an error, unless git2 only reports that something was not found.

@@ -15,8 +15,15 @@ use std::{
 /// The most bytes of a file that is read whole.
 const BYTES_MAX: u64 = 64 << 20;
 
+/// The most bytes of a file of git's that has a line for each ref or for each move of one. Five million
+/// refs have half as many.
+const LIST_BYTES_MAX: u64 = 1 << 30;
+
 /// The permission bits that let other accounts create files in a directory.
 const OTHER_WRITERS: u32 = 0o022;
+
+/// The mode of a file that only this account may read.
+const PRIVATE: u32 = 0o600;
 
 /// Opens a file for reading.
 ///
@@ -67,6 +74,16 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Creates a file that only this account may read. The file must not exist yet, because another account
+/// could have an older one open.
+///
+/// # Errors
+///
+/// Those of the system, and [`AlreadyExists`](ErrorKind::AlreadyExists).
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
+}
+
 /// Opens a directory for its lock.
 ///
 /// # Errors
@@ -83,7 +100,7 @@ pub(crate) fn open_dir(path: &Path) -> io::Result<File> {
 ///
 /// As [`open`], and an error for a file that is too large.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    read_whole(open(path)?)
+    read_up_to(open(path)?, BYTES_MAX)
 }
 
 /// Reads a whole file of text.
@@ -101,12 +118,22 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
 ///
 /// Those of the system, and an error for what is not a regular file or too large.
 pub(crate) fn read_foreign(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(open_foreign(path)?, BYTES_MAX)
+}
+
+/// Does the same for a list of git's that grows with the repository: the packed refs, or a reflog.
+///
+/// # Errors
+///
+/// As [`read_foreign`].
+pub(crate) fn read_foreign_list(path: &Path) -> io::Result<Vec<u8>> {
+    read_up_to(open_foreign(path)?, LIST_BYTES_MAX)
+}
+
+fn open_foreign(path: &Path) -> io::Result<File> {
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(not_regular());
-    }
-    read_whole(file)
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_regular()) }
 }
 
 fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
@@ -146,14 +173,13 @@ fn is_own(uid: u32, path: &Path) -> io::Result<bool> {
     Ok(uid == dir.uid() || dir.mode() & OTHER_WRITERS != 0)
 }
 
-fn read_whole(file: File) -> io::Result<Vec<u8>> {
+fn read_up_to(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > BYTES_MAX {
-        true => Err(io::Error::new(
-            ErrorKind::InvalidData,
-            format!("it has more than {BYTES_MAX} bytes"),
-        )),
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => {
+            Err(io::Error::new(ErrorKind::InvalidData, format!("it has more than {most} bytes")))
+        }
         false => Ok(bytes),
     }
 }
@@ -223,12 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn a_private_file_is_private_from_the_start_and_never_an_older_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = create_private(&path).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, PRIVATE);
+        let error = create_private(&path).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    }
+
+    #[test]
     fn a_file_has_a_greatest_size() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let file = create(&path).unwrap();
         file.set_len(BYTES_MAX + 1).unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("more than 67108864 bytes"));
+        for read in [read, read_foreign] {
+            assert!(read(&path).unwrap_err().to_string().contains("more than 67108864 bytes"));
+        }
+        let list = read_foreign_list(&path).unwrap();
+        assert_eq!(list.len() as u64, BYTES_MAX + 1, "a million refs need more");
         drop(create(&path).unwrap());
         assert_eq!(read(&path).unwrap(), b"");
     }

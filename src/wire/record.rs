@@ -618,16 +618,19 @@ where
 }
 
 /// Serializes to one line. This cannot fail: the types contain only strings, numbers and arrays. All
-/// control characters are escaped, so that a terminal can show the line; serde escapes only those below
-/// U+0020.
+/// control characters are escaped, so that a terminal can show the line, and so are those that change
+/// the direction of text; serde escapes only those below U+0020.
 pub(crate) fn json(value: &impl Serialize) -> String {
     let line = serde_json::to_string(value).unwrap_or_default();
-    if !line.contains(char::is_control) {
+    let is_escaped = |letter: char| {
+        letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !line.contains(is_escaped) {
         return line;
     }
     let mut escaped = String::with_capacity(line.len());
     for letter in line.chars() {
-        match letter.is_control() {
+        match is_escaped(letter) {
             true => escaped.push_str(&format!("\\u{:04x}", u32::from(letter))),
             false => escaped.push(letter),
         }

@@ -466,10 +466,10 @@ mod tests {
         lock.check_place().unwrap();
         let (path, aside) = (repo.path().join("tinyci/lock"), repo.path().join("aside"));
         fs::rename(&path, &aside).unwrap();
-        let missing = lock.check_place().unwrap_err().to_string();
+        let missing = lock.check_place().unwrap_err().report();
         assert!(missing.contains("tinyci/lock"), "{missing}");
         fs::write(&path, "").unwrap();
-        let replaced = lock.check_place().unwrap_err().to_string();
+        let replaced = lock.check_place().unwrap_err().report();
         assert!(replaced.contains("another lock file"), "{replaced}");
         fs::rename(&aside, &path).unwrap();
         lock.check_place().unwrap();

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::{
     header::root,
-    library::{prefix, run},
+    library::{are_missing, prefix, run},
     support::TestRepo,
 };
 
@@ -34,8 +34,7 @@ fn folder() -> PathBuf {
 fn luajit(arguments: &[&Path]) -> Output {
     let mut luajit = Command::new("luajit");
     luajit.args(arguments).env_remove("LUA_PATH");
-    let output = luajit.output();
-    output.unwrap_or_else(|error| panic!("luajit: {error}. To install it: apt-get install luajit"))
+    luajit.output().unwrap_or_else(|error| panic!("luajit: {error}"))
 }
 
 /// Generates the binding that a description asks for.
@@ -70,6 +69,9 @@ fn pushed(live: &Path) -> (TestRepo, String) {
 
 /// Runs `test.lua` with the generated binding, by a command such as valgrind.
 fn check(runner: &[&str], rounds: &str) {
+    if are_missing(&["luajit", runner[0]]) {
+        return;
+    }
     let dir = tempfile::tempdir().expect("a folder");
     let binding = generated(&root().join("include/tinyci.json"));
     fs::write(dir.path().join("tinyci.lua"), binding).expect("a file");
@@ -109,6 +111,9 @@ fn a_generated_binding_does_so_under_valgrind() {
 
 #[test]
 fn the_generated_binding_has_every_function() {
+    if are_missing(&["luajit"]) {
+        return;
+    }
     let description = description();
     let binding = generated(&root().join("include/tinyci.json"));
     for function in description["functions"].as_array().expect("functions") {
@@ -121,6 +126,9 @@ fn the_generated_binding_has_every_function() {
 
 #[test]
 fn the_program_of_the_guide_prints_the_results() {
+    if are_missing(&["luajit"]) {
+        return;
+    }
     let guide = fs::read_to_string(root().join("src/guide/embedding.md")).expect("the chapter");
     let program = guide.split("```lua\n").nth(1).and_then(|rest| rest.split("```").next());
     let dir = tempfile::tempdir().expect("a folder");
@@ -156,6 +164,9 @@ fn invented(parameters: Value, returns: &str) -> Value {
 
 #[test]
 fn the_generator_takes_new_functions_and_no_unknown_ones() {
+    if are_missing(&["luajit"]) {
+        return;
+    }
     let status = description()["functions"]
         .as_array()
         .and_then(|all| all.iter().find(|it| it["name"] == "tinyci_check_text_json").cloned())

@@ -34,8 +34,8 @@ pub(crate) struct Globals {
     pub(crate) remote: Option<String>,
     /// Do not make control characters in output, names and messages visible
     ///
-    /// Without it, only colors, tabs, newlines and carriage returns pass; the rest is shown as `^[` or
-    /// `<9b>`. It could write to the clipboard or change the terminal.
+    /// Without it, only colors, tabs, newlines and carriage returns of output pass; the rest is shown as
+    /// `^[`, `<9b>` or `<U+202E>`. It could write to the clipboard or change the terminal.
     #[arg(long, global = true)]
     pub(crate) raw: bool,
     /// Record this person, `NAME <ADDRESS>`, instead of the one in git's configuration

@@ -3,13 +3,31 @@
 use std::ffi::{OsStr, OsString};
 
 use super::{shared::Shared, signatures::without_repository};
-use crate::{process, repo::Repo};
+use crate::{
+    process,
+    repo::{MissingNotes, REFETCH_ALL, Repo},
+    util::suggestion::hinted,
+};
 
-/// Fetches the missing verdicts and records. Returns a warning if the fetch fails, because calls that
-/// need no results still work.
+/// Fetches the missing verdicts and records from the first remote that has them. Returns a warning if
+/// no remote sends them, because calls that need no results still work.
 pub(in crate::engine) fn fetch_results(shared: &Shared, repo: &Repo) -> Option<String> {
     let missing = repo.missing_notes().ok().flatten()?;
-    let (count, remote) = (missing.blobs.len(), &missing.remote);
+    let mut faults = Vec::new();
+    for remote in &missing.remotes {
+        faults.push(format!("from `{remote}`: {}", fetch(shared, repo, &missing, remote)?));
+    }
+    let message = format!(
+        "cannot fetch {} results that this partial clone lacks {}",
+        missing.blobs.len(),
+        faults.join("; ")
+    );
+    // A fetch of everything also gets what a server does not send by id.
+    Some(hinted(&message, REFETCH_ALL))
+}
+
+/// Fetches them from one remote. Returns the reason if that fails.
+fn fetch(shared: &Shared, repo: &Repo, missing: &MissingNotes, remote: &str) -> Option<String> {
     let mut env = without_repository(&shared.process_variables());
     // There may be no person at the terminal.
     env.entry("GIT_TERMINAL_PROMPT".into()).or_insert_with(|| "0".into());
@@ -30,12 +48,9 @@ pub(in crate::engine) fn fetch_results(shared: &Shared, repo: &Repo) -> Option<S
     ];
     let words: Vec<&OsStr> = [&*git_dir].into_iter().chain(words.map(OsStr::new)).collect();
     let wanted = missing.blobs.join("\n") + "\n";
-    let fault = match process::run_helper("git", &words, repo.root(), &env, wanted.as_bytes()) {
-        Ok(answer) if answer.passed => return None,
-        Ok(answer) => answer.complaint,
-        Err(error) => error.report(),
-    };
-    Some(format!(
-        "cannot fetch {count} results that this partial clone lacks from `{remote}`: {fault}"
-    ))
+    match process::run_helper("git", &words, repo.root(), &env, wanted.as_bytes()) {
+        Ok(answer) if answer.passed => None,
+        Ok(answer) => Some(answer.complaint),
+        Err(error) => Some(error.report()),
+    }
 }

@@ -173,12 +173,13 @@ impl Repo {
         let owner = self.acquire_ref_lock()?;
         let file = self.config_file();
         let write = || -> io::Result<()> {
-            let mut lock = owner.lock_file(&file, b"")?;
-            let copy = owner.scratch_file(&state_file::read_foreign(lock.path())?)?;
-            let edited = Config::open(&copy).and_then(|mut config| edit(&mut config));
-            edited.map_err(|source| io::Error::other(source.message().to_owned()))?;
-            let text = state_file::read(&copy)?;
-            fs::remove_file(&copy)?;
+            // The file can contain passwords. No copy may be readable by others, not even briefly.
+            let mut lock = owner.lock_private(&file)?;
+            let text = state_file::read_foreign(lock.path())?;
+            let text = owner.in_scratch_file(&text, |copy| {
+                let edited = Config::open(copy).and_then(|mut config| edit(&mut config));
+                edited.map_err(|source| io::Error::other(source.message().to_owned()))
+            })?;
             let text = section.and_then(|section| without(&text, section)).unwrap_or(text);
             lock.write(&text)?;
             lock.set_permissions(fs::metadata(lock.path())?.permissions())?;
@@ -248,6 +249,22 @@ mod tests {
         assert_eq!(opened.config_values(KEY).unwrap(), [""; 0]);
         let file = std::fs::read_to_string(opened.config_file()).unwrap();
         assert!(file.contains("[core]") && !file.contains("[receive]"), "{file}");
+    }
+
+    #[test]
+    fn the_file_keeps_its_mode_and_nothing_beside_it_stays() {
+        use std::os::unix::fs::PermissionsExt;
+        let repo = TestRepo::bare();
+        let opened = open(&repo);
+        for mode in [0o600, 0o640] {
+            fs::set_permissions(opened.config_file(), fs::Permissions::from_mode(mode)).unwrap();
+            assert!(opened.config_add("receive.hideRefs", "refs/x").unwrap());
+            assert!(opened.config_unset("receive.hideRefs", "refs/x").unwrap());
+            let found = fs::metadata(opened.config_file()).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode);
+        }
+        assert_eq!(fs::read_dir(repo.path().join("tinyci/locking")).unwrap().count(), 0);
+        assert!(!repo.path().join("config.lock").exists());
     }
 
     #[test]

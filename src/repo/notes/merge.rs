@@ -380,9 +380,7 @@ mod tests {
                 test.write("text", &text);
                 let blob = test.git(&["hash-object", "-w", "text"]);
                 test.git(&["notes", "--ref", &notes, "add", "-f", "-C", &blob, commit]);
-                // A verdict is that of a record, as tinyci writes it.
-                let verdict = ["success", "failure"].iter().find(|it| text.contains(*it));
-                if let Some(verdict) = verdict {
+                if let Some(verdict) = newest_outcome(&text) {
                     let notes = format!("refs/notes/{clone}/tinyci-result");
                     test.git(&["notes", "--ref", &notes, "add", "-f", "-m", verdict, commit]);
                 }
@@ -391,8 +389,19 @@ mod tests {
         (test, commits)
     }
 
+    /// Returns the outcome of the newest job in these lines. tinyci writes it as the verdict. Of jobs
+    /// that ended in the same second, the failed one counts.
+    fn newest_outcome(lines: &str) -> Option<&'static str> {
+        let of = |outcome: &&'static str| {
+            let jobs = lines.lines().filter(|line| line.contains(*outcome));
+            Some((jobs.map(|line| line.split("\"outcome").next()).max()?, Reverse(*outcome)))
+        };
+        let newest = ["success", "failure"].iter().filter_map(of).max();
+        newest.map(|(_, Reverse(outcome))| outcome)
+    }
+
     /// The verdict of a commit, and its records as a set.
-    type Known = (Option<Vec<u8>>, BTreeSet<Vec<u8>>);
+    type Known = (Option<String>, BTreeSet<String>);
 
     /// Begins as one clone and merges the others, one after the other. Returns what is then known of
     /// each commit.
@@ -422,9 +431,10 @@ mod tests {
         let repo = Repo::open(test.path()).unwrap();
         let known = |commit: &String| {
             let id: CommitId = commit.parse().unwrap();
-            let verdict = repo.verdict(id).unwrap().map(|note| note.bytes);
+            let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let verdict = repo.verdict(id).unwrap().map(|note| shown(&note.bytes));
             let text = repo.record_notes().tree().unwrap().get(id).unwrap().unwrap_or_default();
-            let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+            let lines = text.split(|byte| *byte == b'\n').map(shown);
             (verdict, lines.filter(|line| !line.is_empty()).collect())
         };
         commits.iter().map(known).collect()

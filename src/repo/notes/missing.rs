@@ -11,10 +11,10 @@ use crate::repo::{
     repository::{RECORDS, Repo, VERDICTS, git_error},
 };
 
-/// The missing notes, and the remote that has them.
+/// The missing notes, and the remotes that may have them.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MissingNotes {
-    pub(crate) remote: String,
+    pub(crate) remotes: Vec<String>,
     /// The ids of blobs.
     pub(crate) blobs: Vec<String>,
 }
@@ -27,11 +27,10 @@ impl Repo {
     ///
     /// [`Git`](crate::ErrorKind::Git) if the refs or trees of the notes cannot be read.
     pub(crate) fn missing_notes(&self) -> Result<Option<MissingNotes>, Error> {
-        let config = self.git.config();
-        let Ok(remote) = config.and_then(|config| config.get_string("extensions.partialclone"))
-        else {
+        let remotes = self.promisor_remotes();
+        if remotes.is_empty() {
             return Ok(None);
-        };
+        }
         let unlisted = |source| git_error(format!("cannot list the refs of {self}"), source);
         let odb = self.git.odb().map_err(unlisted)?;
         let (mut met, mut left, mut blobs) = (HashSet::new(), Vec::new(), Vec::new());
@@ -54,6 +53,6 @@ impl Repo {
             })?;
         }
         let blobs: Vec<String> = blobs.iter().map(Oid::to_string).collect();
-        Ok((!blobs.is_empty()).then_some(MissingNotes { remote, blobs }))
+        Ok((!blobs.is_empty()).then_some(MissingNotes { remotes, blobs }))
     }
 }

@@ -8,12 +8,12 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use git2::{ObjectType, Odb, OdbObject, Oid};
+use git2::{ErrorCode, ObjectType, Odb, OdbObject, Oid};
 
 use crate::repo::{
     objects::tree::{self, Entry},
     refs::damage::remedy,
-    repository::{Repo, git_error},
+    repository::{Repo, git_error, not_fetched},
 };
 use crate::{
     model::{
@@ -107,10 +107,8 @@ impl<'repo> NotesTree<'repo> {
 
     /// Returns the size of a blob that is larger than a note may be. Its contents are not looked at.
     fn excess(&self, blob: Oid) -> Result<Option<usize>, Error> {
-        let (size, _) = self.odb.read_header(blob).map_err(|source| {
-            let what = format!("cannot read blob {blob} of `{}`", self.reference);
-            git_error(what, source).with_hint(self.remedy())
-        })?;
+        let header = self.odb.read_header(blob);
+        let (size, _) = header.map_err(|source| self.unreadable(ObjectType::Blob, blob, source))?;
         Ok((size > NOTE_BYTES_MAX).then_some(size))
     }
 
@@ -254,10 +252,7 @@ impl<'repo> NotesTree<'repo> {
             let object = NoteObject::New(data);
             return if found == kind { Ok(object) } else { Err(self.damaged(kind, id)) };
         }
-        let object = self.odb.read(id).map_err(|source| {
-            let what = format!("cannot read {kind} {id} of `{}`", self.reference);
-            git_error(what, source).with_hint(self.remedy())
-        })?;
+        let object = self.odb.read(id).map_err(|source| self.unreadable(kind, id, source))?;
         if object.kind() == kind {
             Ok(NoteObject::Stored(object))
         } else {
@@ -274,6 +269,14 @@ impl<'repo> NotesTree<'repo> {
     fn entries<'a>(&self, tree: Oid, data: &'a [u8]) -> Result<Vec<Entry<'a>>, Error> {
         let entries: Option<Vec<_>> = tree::entries(data).collect();
         entries.ok_or_else(|| self.damaged(ObjectType::Tree, tree))
+    }
+
+    fn unreadable(&self, kind: ObjectType, id: Oid, source: git2::Error) -> Error {
+        if source.code() == ErrorCode::NotFound && self.repo.is_partial_clone() {
+            return not_fetched(&format!("{kind} {id} of `{}`", self.reference));
+        }
+        let what = format!("cannot read {kind} {id} of `{}`", self.reference);
+        git_error(what, source).with_hint(self.remedy())
     }
 
     fn damaged(&self, kind: ObjectType, id: Oid) -> Error {

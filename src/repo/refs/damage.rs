@@ -86,7 +86,7 @@ impl Repo {
         let readable = match self.git.find_commit(id) {
             Ok(commit) => {
                 let parent = commit.parent(0).ok().map(|parent| parent.tree_id());
-                let mut trees = Trees { repo: self, checked: HashMap::new() };
+                let mut trees = Trees::new(self);
                 !has_notes(name) || trees.are_readable(commit.tree_id(), parent)
             }
             // An object of another type is not damaged: another program set the ref to it.
@@ -106,7 +106,7 @@ impl Repo {
                 .chain(known.before.iter().rev().copied())
                 .chain(known.lost.clone())
         });
-        let mut trees = Trees { repo: self, checked: HashMap::new() };
+        let mut trees = Trees::new(self);
         let mut seen = HashSet::new();
         for candidate in newest.into_iter().chain(remembered).chain(self.logged(name)) {
             let mut next = Some(candidate);
@@ -125,7 +125,7 @@ impl Repo {
 
     /// Returns the values of this ref in git's reflog, newest first.
     fn logged(&self, name: &str) -> Vec<Oid> {
-        let text = state_file::read_foreign(&self.log_file(name)).unwrap_or_default();
+        let text = state_file::read_foreign_list(&self.log_file(name)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let ids = text.lines().rev().filter_map(|line| line.split(' ').nth(1)?.parse().ok());
         ids.collect()
@@ -153,9 +153,14 @@ pub(in crate::repo) fn remedy(name: &str) -> String {
 struct Trees<'repo> {
     repo: &'repo Repo,
     checked: HashMap<Oid, bool>,
+    is_partial: bool,
 }
 
-impl Trees<'_> {
+impl<'repo> Trees<'repo> {
+    fn new(repo: &'repo Repo) -> Self {
+        Self { repo, checked: HashMap::new(), is_partial: repo.is_partial_clone() }
+    }
+
     fn has_state(&mut self, name: &str, commit: &Commit<'_>) -> bool {
         !has_notes(name) || self.are_readable(commit.tree_id(), None)
     }
@@ -168,17 +173,18 @@ impl Trees<'_> {
         if let Some(known) = self.checked.get(&id) {
             return *known;
         }
-        let readable = self.entries(id).is_some_and(|entries| {
-            let before = before.and_then(|before| self.entries(before)).unwrap_or_default();
-            entries.iter().all(|(name, is_tree, entry)| {
-                let old = before.iter().find(|old| old.0 == *name && old.1 == *is_tree);
-                let old = old.map(|old| old.2);
-                match is_tree {
-                    true => self.are_readable(*entry, old),
-                    false => old == Some(*entry) || self.is_readable_blob(*entry),
-                }
-            })
-        });
+        let readable = self.is_promised(id)
+            || self.entries(id).is_some_and(|entries| {
+                let before = before.and_then(|before| self.entries(before)).unwrap_or_default();
+                entries.iter().all(|(name, is_tree, entry)| {
+                    let old = before.iter().find(|old| old.0 == *name && old.1 == *is_tree);
+                    let old = old.map(|old| old.2);
+                    match is_tree {
+                        true => self.are_readable(*entry, old),
+                        false => old == Some(*entry) || self.is_readable_blob(*entry),
+                    }
+                })
+            });
         self.checked.insert(id, readable);
         readable
     }
@@ -188,9 +194,20 @@ impl Trees<'_> {
             return *known;
         }
         let odb = self.repo.git.odb();
-        let readable = odb.is_ok_and(|odb| odb.read(id).is_ok()) || is_verdict_blob(id);
+        let readable = odb.is_ok_and(|odb| odb.read(id).is_ok())
+            || is_verdict_blob(id)
+            || self.is_promised(id);
         self.checked.insert(id, readable);
         readable
+    }
+
+    /// Returns true if the object is absent because this partial clone has not fetched it. That is not
+    /// damage, and no reason to fall back to an older state.
+    fn is_promised(&self, id: Oid) -> bool {
+        let odb = self.repo.git.odb();
+        self.is_partial
+            && odb.is_ok_and(|odb| !odb.exists(id))
+            && self.repo.new_object(id).is_none()
     }
 
     fn entries(&self, id: Oid) -> Option<Vec<(Vec<u8>, bool, Oid)>> {

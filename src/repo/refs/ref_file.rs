@@ -106,8 +106,8 @@ impl Repo {
     fn unpack(&self, owner: &RefLockOwner, name: &str) -> Result<(), git2::Error> {
         let failed = |error: io::Error| unmoved(PACKED, &error);
         let path = self.git.commondir().join(PACKED);
-        let mut lock = owner.lock_file(Path::new(PACKED), b"").map_err(failed)?;
-        let text = match state_file::read_foreign(&path) {
+        let mut lock = owner.lock_private(Path::new(PACKED)).map_err(failed)?;
+        let text = match state_file::read_foreign_list(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             text => text.map_err(failed)?,
         };

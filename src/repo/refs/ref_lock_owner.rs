@@ -11,9 +11,9 @@
 //! other programs cause retries.
 
 use std::{
-    fs::{self, File, TryLockError},
+    fs::{self, DirBuilder, File, TryLockError},
     io::{self, Write},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -35,8 +35,11 @@ const WRITERS_WAIT: Duration = Duration::from_secs(30);
 /// The file in `tinyci/locking/` that marks a write of objects.
 const OBJECTS: &str = "objects";
 
-/// The name of the scratch file. No file of git has this name.
+/// The name of the directory of the scratch file. No file of git has this name.
 const SCRATCH: &str = "edited.tmp";
+
+/// The mode of that directory.
+const PRIVATE_DIR: u32 = 0o700;
 
 /// The prefix of unfinished object files. `git prune` recognizes it too.
 pub(in crate::repo) const UNFINISHED: &str = "tmp_obj_tinyci_";
@@ -121,31 +124,65 @@ impl RefLockOwner {
         path: &Path,
         contents: &[u8],
     ) -> io::Result<FileLock<'_>> {
+        self.lock_with(path, state_file::create, |file| {
+            self.sharing.adjust_open(&*file)?;
+            file.write_all(contents)?;
+            self.flush.state(file)
+        })
+    }
+
+    /// Locks a file whose mode must be kept. Only this account may read the new file until the caller
+    /// has written its contents and then calls [`set_permissions`](FileLock::set_permissions).
+    ///
+    /// # Errors
+    ///
+    /// As [`lock_file`](Self::lock_file).
+    pub(in crate::repo) fn lock_private(&self, path: &Path) -> io::Result<FileLock<'_>> {
+        self.lock_with(path, state_file::create_private, |_| Ok(()))
+    }
+
+    fn lock_with(
+        &self,
+        path: &Path,
+        create: fn(&Path) -> io::Result<File>,
+        write: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<FileLock<'_>> {
         let path = self.common_dir.join(path);
         let path = if path.is_symlink() { path.canonicalize()? } else { path };
         let lock = lock_of(&path);
         let staged = self.locking_dir().join(self.staged_name(&path));
-        let mut file = state_file::create(&staged)?;
-        let removed = |error: io::Error| {
+        let mut file = create(&staged)?;
+        let written = write(&mut file).and_then(|()| self.link(&staged, &lock));
+        if let Err(error) = written {
             let _ = fs::remove_file(&staged);
-            error
-        };
-        let written = self.sharing.adjust_open(&file).and_then(|()| file.write_all(contents));
-        written.and_then(|()| self.flush.state(&file)).map_err(removed)?;
-        self.link(&staged, &lock).map_err(removed)?;
+            return Err(error);
+        }
         Ok(FileLock { owner: self, path, lock, staged, file })
     }
 
-    /// Creates a scratch file with these contents. The caller removes it; if this process is killed,
-    /// the next owner does.
+    /// Lets `edit` change a copy of these contents by its path, and returns the changed contents.
+    ///
+    /// The copy is in a directory that only this account may enter, because libgit2 writes beside it,
+    /// with any mode. If this process is killed, the next owner removes the directory.
     ///
     /// # Errors
     ///
-    /// Those of the system.
-    pub(in crate::repo) fn scratch_file(&self, contents: &[u8]) -> io::Result<PathBuf> {
-        let path = self.locking_dir().join(SCRATCH);
-        state_file::create(&path)?.write_all(contents)?;
-        Ok(path)
+    /// Those of the system and of `edit`.
+    pub(in crate::repo) fn in_scratch_file(
+        &self,
+        contents: &[u8],
+        edit: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<Vec<u8>> {
+        let dir = self.locking_dir().join(SCRATCH);
+        DirBuilder::new().mode(PRIVATE_DIR).create(&dir)?;
+        let copy = dir.join("copy");
+        let written = state_file::create_private(&copy).and_then(|mut file| {
+            file.write_all(contents)?;
+            edit(&copy)?;
+            state_file::read(&copy)
+        });
+        let removed = fs::remove_dir_all(&dir);
+        written.and_then(|edited| removed.map(|()| edited))
     }
 
     /// Creates the lock file. Creates its directory if it is missing, and again if another program
@@ -164,12 +201,17 @@ impl RefLockOwner {
     }
 
     /// Removes everything in `tinyci/locking/`. It belongs to killed writers, because this process is
-    /// the only owner.
+    /// the only owner. Other directories are not of tinyci, and stay.
     fn remove_leftovers(&self) -> io::Result<()> {
         for entry in fs::read_dir(self.locking_dir())? {
-            let staged = entry?.path();
-            let name = staged.file_name().map(|name| name.to_string_lossy().into_owned());
-            let name = name.unwrap_or_default();
+            let entry = entry?;
+            let (name, staged) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            if entry.file_type()?.is_dir() {
+                if name == SCRATCH {
+                    fs::remove_dir_all(&staged)?;
+                }
+                continue;
+            }
             if name == OBJECTS {
                 self.remove_unfinished()?;
             } else if let Some(path) = path_of(&name) {
@@ -402,6 +444,37 @@ mod tests {
         fs::create_dir_all(dir.path().join(REFERENCE).join("a/b")).unwrap();
         owner.lock_file(Path::new(REFERENCE), b"x").unwrap().replace().unwrap();
         assert!(dir.path().join(REFERENCE).is_file());
+    }
+
+    #[test]
+    fn a_killed_writer_s_scratch_directory_goes_and_another_directory_is_passed_over() {
+        let dir = TempDir::new().unwrap();
+        drop(acquire(&dir));
+        let locking = dir.path().join("tinyci/locking");
+        for name in ["edited.tmp", "stranger"] {
+            fs::create_dir(locking.join(name)).unwrap();
+            fs::write(locking.join(name).join("copy"), "secret").unwrap();
+        }
+        drop(acquire(&dir));
+        assert!(!locking.join("edited.tmp").exists());
+        assert!(locking.join("stranger/copy").exists(), "tinyci did not make it");
+    }
+
+    #[test]
+    fn what_is_private_is_private_before_it_has_contents() {
+        let dir = TempDir::new().unwrap();
+        let owner = acquire(&dir);
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        let mut lock = owner.lock_private(Path::new("config")).unwrap();
+        assert_eq!((mode(&lock.lock), mode(&lock.staged)), (0o600, 0o600));
+        let edited = owner.in_scratch_file(b"old", |copy| {
+            assert_eq!((mode(copy), mode(copy.parent().unwrap())), (0o600, 0o700));
+            fs::write(copy, "new")
+        });
+        assert_eq!(edited.unwrap(), b"new");
+        lock.write(b"new").unwrap();
+        lock.replace().unwrap();
+        assert_eq!((mode(&dir.path().join("config")), staged_in(&dir)), (0o600, 0));
     }
 
     #[test]

@@ -125,6 +125,10 @@ fn array_of(parts: impl Iterator<Item = Dynamic>) -> Result<Array, Thrown> {
 }
 
 fn replace(text: &mut ImmutableString, from: &str, to: &str) -> Result<(), Thrown> {
+    // The language replaces nothing in an empty text, although it contains an empty text.
+    if text.is_empty() {
+        return Ok(());
+    }
     let found = text.matches(from).count();
     let added = found.saturating_mul(to.len().saturating_sub(from.len()));
     if text.len().saturating_add(added) > STRING_BYTES_MAX {

@@ -6,9 +6,9 @@
 extern crate tinyci;
 
 #[cfg(feature = "capi")]
-#[path = "../capi.rs"]
+#[path = "../../it/crash/fuzz/capi.rs"]
 mod capi;
-#[path = "../targets.rs"]
+#[path = "../../it/crash/fuzz/targets.rs"]
 mod targets;
 
 mod console;

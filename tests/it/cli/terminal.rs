@@ -1,6 +1,10 @@
 //! What others wrote never controls the terminal: output, names, messages, files, of every command.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    io::Read,
+    process::{Command, Stdio},
+};
 
 use crate::support::{
     TestRepo,
@@ -9,17 +13,22 @@ use crate::support::{
 };
 
 /// Writes to the clipboard, rings, erases the screen by an escape and by C1 controls in UTF-8, asks for
-/// an answer, hides what follows, deletes.
-const HOSTILE: &str = "\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}2J\u{9d}0;x\u{9c}\u{1b}P$q\u{1b}\\\u{1b}[6n\u{1b}[8m\u{7f}";
+/// an answer, hides what follows, deletes, writes over the line, leaves a color on, and shows the rest of
+/// the line from right to left.
+const HOSTILE: &str = "\u{1b}]52;c;aGk=\u{7}\u{1b}[2J\u{9b}2J\u{9d}0;x\u{9c}\u{1b}P$q\u{1b}\\\u{1b}[6n\u{1b}[8m\u{7f}a\rb\u{1b}[31mc\u{202e}d\u{2066}e";
 
 /// What git allows in the name of a ref.
 const BRANCH: &str = "b\u{9b}2J\u{9d}x";
 
-/// The first control that a terminal would obey: neither a color nor space.
+/// Commands that show output of builds or of a server, in which colors and carriage returns pass.
+const SHOW_OUTPUT: [&str; 5] = ["run", "log", "deploy", "rollback", "-r=ssh://host/app"];
+
+/// The first control that a terminal would obey: neither a color nor space, nor a text's direction.
 fn control(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let mut rest = &*text;
-    while let Some(at) = rest.find(|letter: char| letter.is_control()) {
+    let is_one = |letter: char| letter.is_control() || "\u{202e}\u{2066}".contains(letter);
+    while let Some(at) = rest.find(is_one) {
         rest = &rest[at..];
         let color = rest.strip_prefix("\u{1b}[").and_then(|color| {
             let end = color.find(|letter: char| !letter.is_ascii_digit() && letter != ';')?;
@@ -150,6 +159,7 @@ fn no_command_lets_what_others_wrote_control_the_terminal() {
         &["settings", "--json"],
         &["setup-remote", HOSTILE],
         &["-r=ssh://host/app", "log"],
+        &["-r=ssh://host/app", "artifacts", "HEAD", "x"],
         &["completions", "bash"],
         &["defs"],
         &["version"],
@@ -163,6 +173,12 @@ fn no_command_lets_what_others_wrote_control_the_terminal() {
         let what = format!("tinyci {}", words.join(" ").escape_default());
         assert_tame(&what, &output.stdout);
         assert_tame(&what, &output.stderr);
+        let is_line = |bytes: &[u8]| !bytes.iter().any(|byte| b"\r\x1b".contains(byte));
+        let shows_output = words.iter().any(|word| SHOW_OUTPUT.contains(word));
+        let shown = output.stdout.escape_ascii();
+        assert!(shows_output || is_line(&output.stdout), "{what} writes over lines: {shown}");
+        let shown = output.stderr.escape_ascii();
+        assert!(words[0].starts_with("-r") || is_line(&output.stderr), "{what}: {shown}");
     }
     // So that a new command is not left out.
     let help =
@@ -190,6 +206,9 @@ fn output_reaches_the_pusher_with_its_colors_and_files_keep_its_bytes() {
     assert!(String::from_utf8(log).unwrap().contains(HOSTILE), "the log has the bytes");
     let shown = server.tinyci(&["log", "-c", &id]).output().unwrap();
     assert_tame("tinyci log", &shown.stdout);
+    let ends = "\u{1b}[31mc<U+202E>d<U+2066>e\u{1b}[0m\n";
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(shown.contains(ends), "a color ends with its line: {shown:?}");
     let raw = Said::of(&server.tinyci(&["log", "-c", &id, "--raw"]).output().unwrap());
     assert!(raw.out.contains(HOSTILE), "{:?}", raw.out);
     let events = Said::of(&server.tinyci(&["run", "--json", "--retry", &id]).output().unwrap());
@@ -230,4 +249,53 @@ fn a_server_cannot_control_the_terminal_of_its_client() {
     command.env("GIT_SSH", &ssh).env("HOSTILE", &hostile);
     let raw = Said::of(&command.args(["-r=ssh://host/app", "log", "--raw"]).output().unwrap());
     assert_eq!(raw.out, HOSTILE);
+}
+
+/// What a pipe gets unchanged is shown on a terminal: a file that a job kept.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_contents_of_a_file_are_visible_on_a_terminal_and_unchanged_elsewhere() {
+    let repo = TestRepo::new();
+    repo.write("out", HOSTILE);
+    repo.write(".tinyci.rhai", "fn build() { artifact(\"out\"); }");
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-q", "-m", "one"]);
+    Said::of(&tinyci(repo.path()).args(["run", "HEAD"]).output().unwrap()).with_code(0);
+    let args = ["artifacts", "HEAD", "out", "-o", "-"];
+    let piped = tinyci(repo.path()).args(args).output().unwrap();
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), HOSTILE);
+
+    let shown = on_a_terminal(tinyci(repo.path()).args(args), 0);
+    assert_tame("a terminal", shown.as_bytes());
+    assert!(shown.starts_with("^[]52;c;aGk=^G"), "{shown}");
+}
+
+/// Of the help for wrong arguments, colors pass, and what is wrong is visible.
+#[test]
+#[cfg(target_os = "linux")]
+fn wrong_arguments_are_told_in_colors_and_visible() {
+    let repo = TestRepo::new();
+    let shown = on_a_terminal(tinyci(repo.path()).arg(HOSTILE), 2);
+    assert_tame("wrong arguments", shown.as_bytes());
+    assert!(shown.contains("\u{1b}[31merror:\u{1b}[0m") && shown.contains("^[]52;"), "{shown}");
+}
+
+/// What a command writes to a terminal with colors.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(command: &mut Command, code: i32) -> String {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+    let other_end = fs::File::options().read(true).write(true).open(name).unwrap();
+    command.env("TERM", "xterm").env_remove("NO_COLOR").stderr(other_end.try_clone().unwrap());
+    let ended = command.stdout(other_end).status().unwrap();
+    assert_eq!(ended.code(), Some(code));
+    // The command keeps the other end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut shown = Vec::new();
+    // It ends with an error, as the other end is closed.
+    let _ = fs::File::from(terminal).read_to_end(&mut shown);
+    String::from_utf8(shown).unwrap()
 }

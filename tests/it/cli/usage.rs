@@ -187,11 +187,12 @@ const PRINTS: [&[&str]; 22] = [
     &["run", "--retry", "HEAD"],
 ];
 
-/// A repository with a tested commit, and another that is pending.
+/// A repository with a commit that was tested and deployed, and another that is pending.
 fn repo_to_print() -> TestRepo {
     let repo = TestRepo::new();
-    repo.commit_config("build: echo built\n");
+    repo.commit_config("build: echo built\ndeploy: echo deployed\n");
     run(&repo, &["run", "--all"]).with_code(0);
+    run(&repo, &["deploy", "--yes"]).with_code(0);
     repo.commit("pending");
     repo
 }

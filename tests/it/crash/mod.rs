@@ -5,7 +5,7 @@
 //! | `bounds` | configs, scripts, trees and calls that would take any time |
 //! | `damage` | refs whose newest state is damaged |
 //! | `disk` | a full disk at every point of a run where something is written |
-//! | `fuzz` | the targets of the fuzzer, for a short time |
+//! | `fuzz` | the targets of the fuzzer, and a short test of them |
 //! | `kill` | `kill -9` at every point of a run |
 //! | `matrix` | `kill -9` before any call that changes something |
 //! | `output` | builds that print or leave behind any amount of anything, under a memory limit |

@@ -117,7 +117,7 @@ fn a_plan_shows_what_runs_what_comes_and_what_lies_between() {
     let said = run(&repo, &["deploy", "--dry-run"]).with_code(0);
     let expected = format!(
         "Deploy to production\n  now:  {}, deployed by Ada <ada@example.org>\n  \
-         then: {} \u{fffd}[2Jthird\n  adds:\n    {} \u{fffd}[2Jthird\n    {} second\n  \
+         then: {} ^[[2Jthird\n  adds:\n    {} ^[[2Jthird\n    {} second\n  \
          ineligible:\n    {} its verdict is failure\n  actions:\n    $ echo live\n",
         &first[..7],
         &third[..7],

@@ -103,7 +103,7 @@ fn malformed_commits_are_tested_like_others() {
     for commit in &commits {
         assert_eq!(repo.verdict(commit).as_deref(), Some("success"), "{what}: {commit}");
     }
-    let ended = call(repo.path(), &["deploy", "HEAD"], &what);
+    let ended = call(repo.path(), &["deploy", "--yes", "HEAD"], &what);
     assert_eq!(ended.status.code(), Some(0), "{what}: {}\n{}", ended.out, ended.err);
     let deployed = repo.git(&["rev-parse", "refs/tinyci/deployments/production^2"]);
     assert_eq!(deployed, tip);

@@ -1,40 +1,101 @@
 //! Partial clones: what is missing there is no damage.
 
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
 use super::calls::call;
 use crate::support::TestRepo;
 
+/// What every message about missing objects ends with.
+const REMEDY: &str = "hint: `git fetch --refetch --no-filter` gets what is missing";
+
 /// A server with two verdicts, and a clone without the contents of files.
-#[test]
-fn results_need_no_missing_contents_and_what_does_says_how_to_get_them() {
-    let server = TestRepo::bare();
-    let work = TestRepo::new();
-    work.write("file", "old");
-    work.commit_config("build: \"true\"\n");
-    work.write("file", "new");
-    let tip = work.commit("second");
-    let url = format!("file://{}", server.path().display());
-    work.git(&["push", "-q", &url, "main"]);
-    call(server.path(), &["run", "--all"], "the server");
-    server.git(&["config", "uploadpack.allowFilter", "true"]);
-    let clone = work.outside().join("partial");
-    let path = clone.to_str().unwrap();
-    work.git(&["clone", "-q", "--no-checkout", "--filter=blob:none", &url, path]);
-    let git = |args: &[&str]| {
-        let output = work.command_in(&clone).args(args).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    git(&["fetch", "-q", "origin", "+refs/notes/*:refs/notes/*"]);
-    for args in [&["results"][..], &["status"], &["plan"], &["run", "--all"]] {
-        let ended = call(&clone, args, "nothing is needed");
-        assert_eq!(ended.status.code(), Some(0), "{args:?}: {}", ended.err);
+struct Scene {
+    server: TestRepo,
+    work: TestRepo,
+    clone: PathBuf,
+    tip: String,
+}
+
+/// Makes an `ssh` that runs everything on this machine.
+fn local_ssh(dir: &Path) -> PathBuf {
+    let path = dir.join("ssh");
+    fs::write(&path, "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+impl Scene {
+    fn new(prefix: &str) -> Self {
+        let (server, work) = (TestRepo::bare(), TestRepo::new());
+        work.write("file", "old");
+        work.commit_config("build: \"true\"\n");
+        work.write("file", "new");
+        let tip = work.commit("second");
+        work.git(&["push", "-q", server.path().to_str().unwrap(), "main"]);
+        call(server.path(), &["run", "--all"], "the server");
+        server.git(&["config", "uploadpack.allowFilter", "true"]);
+        let clone = work.outside().join("partial");
+        let ssh = format!("core.sshCommand={}", local_ssh(&work.outside()).display());
+        let url = format!("{prefix}{}", server.path().display());
+        let options = ["-c", &ssh, "--filter=blob:none"];
+        let rest = ["-q", "--no-checkout", &url, clone.to_str().unwrap()];
+        work.git(&[&["clone"][..], &options, &rest].concat());
+        let scene = Self { server, work, clone, tip };
+        scene.git(&["fetch", "-q", "origin", "+refs/notes/*:refs/notes/*"]);
+        scene
     }
-    let needed = call(&clone, &["run", "--retry", &tip], "contents are needed");
-    assert_eq!(needed.status.code(), Some(4), "{}", needed.err);
-    let said = needed.text();
-    assert!(said.contains("is not in this partial clone"), "{said}");
-    assert!(said.contains("`git fetch --refetch --no-filter`"), "{said}");
-    assert!(!said.contains("damaged") && !said.contains("broken"), "{said}");
-    git(&["fetch", "-q", "--refetch", "--no-filter"]);
-    let ended = call(&clone, &["run", "--retry", &tip], "contents are there");
-    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+
+    fn git(&self, args: &[&str]) -> String {
+        let output = self.work.command_in(&self.clone).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn results_are_fetched_and_what_needs_missing_contents_says_how_to_get_them() {
+    for prefix in ["file://", "ssh://host"] {
+        let scene = Scene::new(prefix);
+        for args in [&["results"][..], &["status"], &["plan"], &["run", "--all"]] {
+            let ended = call(&scene.clone, args, prefix);
+            assert_eq!(ended.status.code(), Some(0), "{prefix} {args:?}: {}", ended.err);
+        }
+        let needed = call(&scene.clone, &["run", "--retry", &scene.tip], prefix);
+        assert_eq!(needed.status.code(), Some(4), "{prefix}: {}", needed.err);
+        let said = needed.text();
+        assert!(said.contains("is not in this partial clone"), "{said}");
+        assert!(said.contains("`git fetch --refetch --no-filter`"), "{said}");
+        assert!(!said.contains("damaged") && !said.contains("broken"), "{said}");
+        scene.git(&["fetch", "-q", "--refetch", "--no-filter"]);
+        let ended = call(&scene.clone, &["run", "--retry", &scene.tip], prefix);
+        assert_eq!(ended.status.code(), Some(0), "{prefix}: {}", ended.err);
+    }
+}
+
+/// Without the remote, results cannot be read, and no ref falls back to an older state.
+#[test]
+fn without_its_remote_a_partial_clone_says_what_to_do_and_loses_nothing() {
+    for prefix in ["file://", "ssh://host"] {
+        let scene = Scene::new(prefix);
+        let away = scene.server.path().with_extension("away");
+        fs::rename(scene.server.path(), &away).unwrap();
+        let notes = || scene.git(&["for-each-ref", "refs/notes"]);
+        let before = notes();
+        for args in [&["results"][..], &["status"], &["plan"], &["run", "--all"]] {
+            let ended = call(&scene.clone, args, prefix);
+            let said = ended.text();
+            let warning = "lacks from `origin`: fatal: ";
+            assert!(args == ["status"] || said.contains(warning), "{args:?}: {said}");
+            assert!(said.contains(REMEDY) && !said.contains("git fsck"), "{args:?}: {said}");
+            assert_eq!(notes(), before, "{prefix} {args:?}: {said}");
+        }
+        fs::rename(&away, scene.server.path()).unwrap();
+        let ended = call(&scene.clone, &["results"], prefix);
+        assert_eq!(ended.status.code(), Some(0), "{prefix}: {}", ended.err);
+        assert_eq!(ended.out.matches("success").count(), 2, "{}", ended.out);
+    }
 }

@@ -71,17 +71,30 @@ fn each_path_that_it_names_exists() {
     let page = without_drawings(&page());
     let paths: Vec<&str> = code_spans(&page).into_iter().filter(|span| is_path(span)).collect();
     assert!(paths.len() > 80, "{paths:?}");
-    // The package of the registry has all that the page names but `.ci/`.
+    // The package of the registry has all that the page names but `.ci/` and the fuzzer's programs.
     let has_ci = root().join(".ci").exists();
-    for path in paths.into_iter().filter(|path| has_ci || !path.starts_with(".ci/")) {
+    let is_left_out = |path: &str| path.starts_with(".ci/") || path.starts_with("tests/fuzz/");
+    for path in paths.into_iter().filter(|path| has_ci || !is_left_out(path)) {
         assert!(located(path).is_some(), "ARCHITECTURE.md names `{path}`");
     }
 }
 
+/// Returns the anchor of a heading: its words in lower case, with hyphens between them.
+fn anchor(line: &str) -> Option<String> {
+    let words = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter(|it| it.is_alphanumeric() || " -".contains(*it));
+    Some(kept.map(|it| if it == ' ' { '-' } else { it }).collect())
+}
+
 #[test]
-fn each_link_leads_to_a_file() {
+fn each_link_leads_somewhere() {
     let page = page();
+    let headings: Vec<String> = page.lines().filter_map(anchor).collect();
     for target in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        if let Some(anchor) = target.strip_prefix('#') {
+            assert!(headings.iter().any(|it| it == anchor), "no heading has the anchor `{target}`");
+            continue;
+        }
         assert!(root().join(target).exists(), "ARCHITECTURE.md links to `{target}`");
     }
 }

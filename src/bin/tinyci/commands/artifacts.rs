@@ -201,7 +201,7 @@ fn fetched(list: &ArtifactList, args: &ArtifactsArgs, globals: &Globals) -> Resu
         stdout.line(list.to_json());
     } else if !globals.is_quiet() {
         let bytes = list.artifacts.iter().fold(0, |sum: u64, it| sum.saturating_add(it.bytes));
-        let to = args.output.as_deref().unwrap_or(".");
+        let to = printable(args.output.as_deref().unwrap_or("."));
         stdout.line(format_args!(
             "Fetched {} of job {} to {to}: {}",
             files(list.artifacts.len() as u64),

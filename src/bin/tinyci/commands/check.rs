@@ -193,7 +193,7 @@ fn show(problem: &Problem, report: &CheckReport, text: &str) -> String {
     if let Some(excerpt) = problem.excerpt.clone().or_else(|| excerpt(problem, text)) {
         shown.push_str(&format!("\n{excerpt}"));
     }
-    shown
+    terminal::shown(&shown)
 }
 
 fn excerpt(problem: &Problem, text: &str) -> Option<String> {
@@ -204,11 +204,12 @@ fn excerpt(problem: &Problem, text: &str) -> Option<String> {
 
 /// Returns the line, and a caret below the column.
 fn under(line: &str, column: usize) -> String {
-    let (line, column) = cut(&printable(line), column);
-    let before = line.chars().take(column.saturating_sub(1));
+    let (line, column) = cut(line, column);
+    let before: String = line.chars().take(column.saturating_sub(1)).collect();
     // A tab stays a tab, so that the caret is under its column.
-    let space: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
-    format!("{line}\n{space}^")
+    let space: String =
+        printable(&before).chars().map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
+    format!("{}\n{space}^", printable(&line))
 }
 
 /// The part of a long line that has the column, and the column in it.
@@ -228,15 +229,15 @@ mod tests {
 
     #[test]
     fn a_problem_points_at_its_column() {
-        let text = "build: x\n\té: \u{7}y\n";
+        let text = "build: x\n\t\u{7}é: y\n";
         let report = Checker::new(".").check("build: x\nx: y\n", Format::Yaml, "f");
         let Ok(mut report) = report else { panic!("a report") };
         if let Some(at) = report.problems[0].position.as_mut() {
-            at.column = 3;
+            at.column = 4;
         }
         let shown: Vec<_> = report.problems.iter().map(|it| show(it, &report, text)).collect();
         let [only] = &shown[..] else { panic!("{shown:?}") };
-        assert!(only.starts_with("f:2:3: "), "{only}");
-        assert!(only.ends_with("\n\té: \u{fffd}y\n\t ^"), "{only}");
+        assert!(only.starts_with("f:2:4: "), "{only}");
+        assert!(only.ends_with("\n\t^Gé: y\n\t   ^"), "{only}");
     }
 }

@@ -239,7 +239,8 @@ fn show(plan: &DeployPlan, stdout: &mut Stdout) {
         );
     }
     list("removes", &plan.removed.iter().map(line).collect::<Vec<_>>(), stdout);
-    let ineligible = plan.ineligible.iter().map(|(id, why)| format!("{} {why}", id.short()));
+    let ineligible =
+        plan.ineligible.iter().map(|(id, why)| format!("{} {}", id.short(), printable(why)));
     list("ineligible", &ineligible.collect::<Vec<_>>(), stdout);
     if let Some(signer) = &plan.signed_by {
         stdout.line(format_args!("  signed by {}", printable(signer)));

@@ -7,7 +7,7 @@ use crate::{
         exit_codes::OK,
         failure::Failure,
         signals,
-        terminal::{Progress, Stdout, warn},
+        terminal::{Progress, Stdout, printable, warn},
     },
     globals::Globals,
 };
@@ -38,7 +38,7 @@ pub(crate) fn execute(args: &ExportArgs, globals: &Globals) -> Result<u8, Failur
     if !globals.is_quiet() {
         export.warnings.iter().for_each(warn);
         let (files, bytes) = (export.files, export.bytes);
-        let to = args.to.display();
+        let to = printable(&args.to.display().to_string());
         stdout.line(format_args!(
             "Exported {} to {to}: {files} files, {bytes} bytes",
             export.commit.short()

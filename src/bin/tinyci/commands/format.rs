@@ -5,7 +5,7 @@ use std::str::Chars;
 use jiff::Timestamp;
 use tinyci::{Commit, Record};
 
-use crate::console::failure::Failure;
+use crate::console::{failure::Failure, terminal::one_line};
 
 /// The placeholders, for `--help`.
 pub(crate) const PLACEHOLDERS: &str = "\
@@ -58,7 +58,7 @@ impl Format {
         self.pieces.iter().any(|piece| of_commit.contains(piece))
     }
 
-    /// Returns one line, in the bytes that git stores. Placeholders of a deleted commit are empty.
+    /// Returns one line, in the bytes that git stores, except escapes and carriage returns. Placeholders of a deleted commit are empty.
     pub(crate) fn fill(&self, record: &Record, commit: Option<&Commit>) -> Vec<u8> {
         let mut line = Vec::new();
         for piece in &self.pieces {
@@ -102,7 +102,7 @@ impl Piece {
     fn fill(&self, record: &Record, commit: Option<&Commit>, line: &mut Vec<u8>) {
         let owned = |text: String| text.into_bytes();
         let bytes = match self {
-            Self::Text(text) => owned(text.clone()),
+            Self::Text(text) => return line.extend_from_slice(text.as_bytes()),
             Self::Id => owned(record.commit.to_string()),
             Self::ShortId => owned(record.commit.short()),
             Self::Word => owned(record.verdict().map_or("", |word| word.as_str()).to_owned()),
@@ -120,7 +120,7 @@ impl Piece {
             }
             Self::CommitTime => owned(commit.map_or_else(String::new, iso_time)),
         };
-        line.extend_from_slice(&bytes);
+        line.extend_from_slice(&one_line(&bytes));
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn execute(args: &LogArgs, globals: &Globals) -> Result<u8, Failure> 
     let cancel = signals::cancel_on_interrupt()?;
     let mut stdout = Stdout::new();
     engine.log(&options, &cancel, &mut |line| {
-        stdout.write(&[line, b"\n"].concat());
+        stdout.line_of_others(line);
         if stdout.is_closed() {
             cancel.cancel();
         }

@@ -150,7 +150,7 @@ fn steps(
     };
     stdout.line(format_args!("{}{pending}: {becomes}", commit.short()));
     for step in &dry_run.steps {
-        stdout.line(format_args!("  {}", step.name));
+        stdout.line(format_args!("  {}", printable(&step.name.to_string())));
         if step.hook_callbacks > 0 {
             stdout.line(format_args!("    hook callbacks: {}", step.hook_callbacks));
         }

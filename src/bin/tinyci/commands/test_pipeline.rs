@@ -77,7 +77,7 @@ fn show(report: &TestReport, quiet: bool, stdout: &mut Stdout) {
             true => palette.outcome(Outcome::Success, "ok"),
             false => palette.outcome(Outcome::Failure, "failed"),
         };
-        stdout.line(format_args!("{} ... {word}", test.name));
+        stdout.line(format_args!("{} ... {word}", printable(&test.name)));
     }
     for failure in report.tests.iter().filter_map(|test| test.failure.as_ref()) {
         stdout.line("");

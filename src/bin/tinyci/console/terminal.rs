@@ -16,7 +16,7 @@ use tinyci::{Outcome, builds::NotRemoved};
 use crate::console::{
     exit_codes::{OK, USAGE},
     failure::Failure,
-    visible::{Visible, visible},
+    visible::{Visible, visible, visible_line},
 };
 
 /// True if bytes of others are shown as they are (`--raw`).
@@ -50,16 +50,24 @@ impl Stdout {
     /// Writes and flushes text of tinyci and of others.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
         match is_raw() {
-            true => self.write_file(bytes),
+            true => self.write_bytes(bytes),
             false => {
                 let shown = self.filter.pass(bytes);
-                self.write_file(&shown);
+                self.write_bytes(&shown);
             }
         }
     }
 
-    /// Writes and flushes the contents of a file that a person asked for.
+    /// Writes and flushes the contents of a file that a person asked for. A pipe and a file get the
+    /// bytes as they are; a terminal shows them.
     pub(crate) fn write_file(&mut self, bytes: &[u8]) {
+        match io::stdout().is_terminal() {
+            true => self.write(bytes),
+            false => self.write_bytes(bytes),
+        }
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) {
         if self.gone.is_some() {
             return;
         }
@@ -71,6 +79,13 @@ impl Stdout {
     /// Writes text and a newline.
     pub(crate) fn line(&mut self, text: impl Display) {
         self.write(format!("{text}\n").as_bytes());
+    }
+
+    /// Writes a line of a log. Its colors end with it, because the next line may be of another author.
+    pub(crate) fn line_of_others(&mut self, line: &[u8]) {
+        self.write(line);
+        self.end();
+        self.write(b"\n");
     }
 
     /// Returns true if the reader has closed the pipe, or a write failed.
@@ -89,11 +104,11 @@ impl Stdout {
 }
 
 impl Stdout {
-    /// Writes what the filter still holds.
+    /// Writes what the filter still holds, and the end of colors.
     fn end(&mut self) {
         let rest = self.filter.finish();
         if !rest.is_empty() {
-            self.write_file(&rest);
+            self.write_bytes(&rest);
         }
     }
 }
@@ -126,9 +141,10 @@ pub(crate) fn lost_output() -> Option<Failure> {
 pub(crate) fn show_usage(error: &clap::Error) -> u8 {
     if error.use_stderr() {
         let text = error.render();
-        let text =
-            if has_colors(&io::stderr()) { text.ansi().to_string() } else { text.to_string() };
-        let _ = write!(io::stderr(), "{}", shown(&text));
+        let _ = match has_colors(&io::stderr()) {
+            true => io::stderr().write_all(&colored(&text.ansi().to_string())),
+            false => write!(io::stderr(), "{}", shown(&text.to_string())),
+        };
         return USAGE;
     }
     let printed = error.print().and_then(|()| io::stdout().flush());
@@ -159,8 +175,19 @@ pub(crate) fn ask(what: &str) -> io::Result<()> {
     write!(io::stderr(), "{}", shown(what)).and_then(|()| io::stderr().flush())
 }
 
-/// The text of a message, as a terminal may see it.
-fn shown(text: &str) -> String {
+/// Returns a message with colors of its own, as a terminal may see it.
+fn colored(text: &str) -> Vec<u8> {
+    if is_raw() {
+        return text.as_bytes().to_vec();
+    }
+    let mut filter = Visible::default();
+    let mut shown = filter.pass(text.as_bytes());
+    shown.extend(filter.finish());
+    shown
+}
+
+/// Returns the text of a message, as a terminal may see it.
+pub(crate) fn shown(text: &str) -> String {
     if is_raw() { text.to_owned() } else { visible(text) }
 }
 
@@ -215,16 +242,29 @@ impl Palette {
     }
 }
 
-/// Replaces control characters, which could change the state of the terminal.
+/// Makes control characters visible in a name or a text that belongs on one line.
 pub(crate) fn printable(text: &str) -> String {
     let plain = |text: &str| -> String {
-        text.replace(|letter: char| letter.is_control() && letter != '\t', "\u{fffd}")
+        if is_raw() { text.replace('\n', "^J") } else { visible_line(text) }
     };
     // A hint of the library stays on its own line.
     match text.rsplit_once("\nhint: ") {
         Some((message, hint)) => format!("{}\nhint: {}", plain(message), plain(hint)),
         None => plain(text),
     }
+}
+
+/// Returns a value that belongs on one line, in the bytes that git stores, but without those that could
+/// color it or write over it. The rest becomes visible in [`Stdout`].
+pub(crate) fn one_line(value: &[u8]) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(value.len());
+    for byte in value {
+        match byte {
+            b'\r' | b'\n' | 0x1b if !is_raw() => shown.extend_from_slice(&[b'^', byte ^ 0x40]),
+            byte => shown.push(*byte),
+        }
+    }
+    shown
 }
 
 /// A progress line on a terminal, shown until this value is dropped.
@@ -266,11 +306,11 @@ mod tests {
 
     #[test]
     fn a_subject_cannot_control_the_terminal() {
-        assert_eq!(printable("a\tb\u{1b}[2Jc\r"), "a\tb\u{fffd}[2Jc\u{fffd}");
+        assert_eq!(printable("a\tb\u{1b}[2Jc\r"), "a\tb^[[2Jc^M");
     }
 
     #[test]
     fn a_hint_keeps_its_line() {
-        assert_eq!(printable("a\nb\nhint: `c`\r"), "a\u{fffd}b\nhint: `c`\u{fffd}");
+        assert_eq!(printable("a\nb\nhint: `c`\r"), "a^Jb\nhint: `c`^M");
     }
 }

@@ -68,6 +68,8 @@ impl Transcript {
             shown.extend_from_slice(b"\x1b[0m");
         }
         self.prefix(time, commit, shown);
+        // Reasons and labels are texts of others, too.
+        self.colored = text.contains('\u{1b}');
         shown.extend_from_slice(text.as_bytes());
         shown.push(b'\n');
     }
@@ -163,8 +165,10 @@ mod tests {
         let (mut transcript, mut shown) = (Transcript::new(false), Vec::new());
         transcript.output(UNIX_EPOCH, commit(1), b"\x1b[31mred\n", &mut shown);
         transcript.line(UNIX_EPOCH, None, "a", &mut shown);
-        transcript.line(UNIX_EPOCH, None, "b", &mut shown);
-        assert_eq!(text(&shown), "T \u{1b}[31mred\n\u{1b}[0mT a\nT b\n");
+        transcript.line(UNIX_EPOCH, None, "\u{1b}[8;30;40mb", &mut shown);
+        transcript.line(UNIX_EPOCH, None, "c", &mut shown);
+        let expected = "T \u{1b}[31mred\n\u{1b}[0mT a\nT \u{1b}[8;30;40mb\n\u{1b}[0mT c\n";
+        assert_eq!(text(&shown), expected);
     }
 
     #[test]

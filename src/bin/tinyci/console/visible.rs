@@ -3,6 +3,9 @@
 //! Output of commands, logs, subjects and file names contain any bytes. Some sequences would write to
 //! the clipboard, change the title, move the cursor or make the terminal answer. Only colors pass
 //! (SGR, `ESC [ … m`), and what moves to the next column, to the next line or to the start of this one.
+//!
+//! The characters that change the direction of text are made visible too: they would show the rest of
+//! a line in another order than it has. Letters of scripts that are written from right to left pass.
 
 /// The longest color sequence that passes, without its end.
 const COLOR_MAX: usize = 64;
@@ -36,6 +39,10 @@ impl Visible {
                     show(letter, &mut shown);
                     length
                 }
+                Next::Direction { length, letter } => {
+                    shown.extend_from_slice(direction(letter).as_bytes());
+                    length
+                }
                 Next::Incomplete => {
                     self.held = bytes.split_off(at);
                     break;
@@ -62,17 +69,36 @@ impl Visible {
     }
 }
 
-/// A text without control characters, but for newlines and tabs: for messages.
+/// Returns a text without control characters, except newlines and tabs: for messages.
 pub(crate) fn visible(text: &str) -> String {
+    visible_except(text, &['\n', '\t'])
+}
+
+/// Returns a text without control characters, except tabs: for names and the lines of tables.
+pub(crate) fn visible_line(text: &str) -> String {
+    visible_except(text, &['\t'])
+}
+
+fn visible_except(text: &str, passing: &[char]) -> String {
     let mut shown = Vec::new();
     for letter in text.chars() {
         match u8::try_from(u32::from(letter)) {
-            Ok(b'\n' | b'\t') => shown.push(letter as u8),
-            Ok(byte) if letter.is_control() => show(byte, &mut shown),
+            Ok(byte) if letter.is_control() && !passing.contains(&letter) => show(byte, &mut shown),
+            _ if is_direction(letter) => shown.extend_from_slice(direction(letter).as_bytes()),
             _ => shown.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
     String::from_utf8_lossy(&shown).into_owned()
+}
+
+/// Returns true for the characters that begin and end text of another direction.
+fn is_direction(letter: char) -> bool {
+    matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns the name of a character, as Unicode writes it.
+fn direction(letter: char) -> String {
+    format!("<U+{:04X}>", u32::from(letter))
 }
 
 /// What some bytes begin with.
@@ -83,6 +109,8 @@ enum Next {
     Color { length: usize, on: bool },
     /// A control character.
     Control { length: usize, letter: u8 },
+    /// A character that changes the direction of text.
+    Direction { length: usize, letter: char },
     /// The beginning of a sequence or of a character.
     Incomplete,
 }
@@ -148,7 +176,10 @@ fn character(bytes: &[u8]) -> Next {
     let text = bytes.get(..length.min(bytes.len())).unwrap_or_default();
     match (std::str::from_utf8(text), text) {
         (Ok(_), [0xc2, letter @ 0x80..=0x9f]) => Next::Control { length, letter: *letter },
-        (Ok(_), _) => Next::Plain(length),
+        (Ok(text), _) => match text.chars().next().filter(|letter| is_direction(*letter)) {
+            Some(letter) => Next::Direction { length, letter },
+            None => Next::Plain(length),
+        },
         (Err(error), _) if error.error_len().is_none() && text.len() == bytes.len() => {
             Next::Incomplete
         }
@@ -187,6 +218,10 @@ mod tests {
         (b"\x9b2J\xe2\x9b2J", b"<9b>2J\xe2<9b>2J"),
         ("a\u{85}\u{a0}ä€😀\u{39b}".as_bytes(), "a<85>\u{a0}ä€😀\u{39b}".as_bytes()),
         (b"\0\x07\x08\x0b\x0c\x0e\x7f\xff", b"^@^G^H^K^L^N^?\xff"),
+        (
+            "a\u{202e}b\u{202a}\u{2066}c\u{2069}\u{200f}\u{202f}\u{2065}\u{5d0}".as_bytes(),
+            "a<U+202E>b<U+202A><U+2066>c<U+2069>\u{200f}\u{202f}\u{2065}\u{5d0}".as_bytes(),
+        ),
         (b"\xc2", b"\xc2"),
         (b"\x1b[12", b"^[[12"),
         (b"\xf0\x9f", b"\xf0<9f>"),
@@ -226,6 +261,8 @@ mod tests {
 
     #[test]
     fn messages_have_lines_and_nothing_else() {
-        assert_eq!(visible("a\tb\nc\r\u{1b}[31m\u{9b}ä"), "a\tb\nc^M^[[31m<9b>ä");
+        let text = "a\tb\nc\r\u{1b}[31m\u{9b}ä\u{2067}";
+        assert_eq!(visible(text), "a\tb\nc^M^[[31m<9b>ä<U+2067>");
+        assert_eq!(visible_line(text), "a\tb^Jc^M^[[31m<9b>ä<U+2067>");
     }
 }

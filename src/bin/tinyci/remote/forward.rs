@@ -72,15 +72,18 @@ fn wait_visibly(program: &OsStr, ssh: duct::Expression, host: &str) -> Result<u8
                 !stdout.is_closed()
             });
         });
-        scope.spawn(|| {
-            let mut filter = Visible::default();
-            carry(err, &is_over, &mut |bytes| io::stderr().write_all(&filter.pass(bytes)).is_ok());
-            let _ = io::stderr().write_all(&filter.finish());
-        });
+        scope.spawn(|| show_errors(err, &is_over));
         let code = wait(program, ssh, host);
         is_over.store(true, Ordering::SeqCst);
         code
     })
+}
+
+/// Shows what ssh, and the command on the server, write to standard error.
+fn show_errors(from: PipeReader, is_over: &AtomicBool) {
+    let mut filter = Visible::default();
+    carry(from, is_over, &mut |bytes| io::stderr().write_all(&filter.pass(bytes)).is_ok());
+    let _ = io::stderr().write_all(&filter.finish());
 }
 
 /// Passes on what comes from a pipe until its end, until `show` refuses, or until the process is over
@@ -118,22 +121,32 @@ pub(crate) fn stream(
     let (program, ssh) = ssh(&address, false, words);
     let failed =
         |error: io::Error| Failure::broken(format!("cannot run `{}`: {error}", program.display()));
+    let (errors, ssh) = match terminal::is_raw() {
+        true => (None, ssh),
+        false => {
+            let (errors, its_errors) = io::pipe().map_err(failed)?;
+            (Some(errors), ssh.stderr_file(its_errors))
+        }
+    };
     let handle = ssh.stdin_null().reader().map_err(failed)?;
-    let is_over = AtomicBool::new(false);
-    let done = thread::scope(|scope| {
+    let (is_read, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let (done, status) = thread::scope(|scope| {
+        errors.map(|errors| scope.spawn(|| show_errors(errors, &is_over)));
         scope.spawn(|| {
-            while !is_over.load(Ordering::SeqCst) && cancel.level() == 0 {
+            while !is_read.load(Ordering::SeqCst) && cancel.level() == 0 {
                 thread::sleep(PAUSE);
             }
             terminate(handle.pids());
         });
         let done = read(&mut &handle);
+        is_read.store(true, Ordering::SeqCst);
+        // The rest is discarded, but the exit code requires reading to the end.
+        let drained = io::copy(&mut &handle, &mut io::sink());
+        let status = drained.and_then(|_| handle.try_wait());
         is_over.store(true, Ordering::SeqCst);
-        done
+        (done, status)
     });
-    // The rest is discarded, but the exit code requires reading to the end.
-    let drained = io::copy(&mut &handle, &mut io::sink());
-    let status = drained.and_then(|_| handle.try_wait()).map_err(failed)?;
+    let status = status.map_err(failed)?;
     let code = status.map_or(Ok(BROKEN), |output| exit_code(output.status, &address.destination));
     match done {
         _ if cancel.level() > 0 => Ok(CANCELED),

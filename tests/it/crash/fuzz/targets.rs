@@ -1,8 +1,8 @@
 //! What is fuzzed: one function for each input that others write. Each takes any bytes. It panics if
 //! something that has to hold does not.
 //!
-//! The fuzzer of `tests/fuzz/` and the test `tests/it/crash/fuzz.rs` call the same functions, through
-//! public names alone.
+//! The fuzzer of `tests/fuzz/` and the tests in `short.rs` call the same functions, through public names
+//! alone.
 
 use tinyci::{
     Format, Pipeline, Record, Selection, Value, Vars, check::Checker, deploy::Deployment,
@@ -28,7 +28,7 @@ pub(crate) const TARGETS: &[Target] = &[
     ("capi", super::capi::call),
 ];
 
-/// A config in YAML. One that is valid can be written as a script, and its findings have places.
+/// A config in YAML. Findings have places, and what can be converted becomes a script that is valid.
 fn yaml(data: &[u8]) {
     let report = Checker::new("/nowhere").check(data, Format::Yaml, ".tinyci.yml");
     let report = report.expect("YAML imports nothing");
@@ -37,6 +37,11 @@ fn yaml(data: &[u8]) {
         return;
     };
     pipeline.check_placeholders(&Vars::new());
+    #[cfg(feature = "rhai")]
+    if let Ok(script) = pipeline.to_rhai() {
+        let parsed = Pipeline::parse(&script, Format::Rhai, ".tinyci.rhai");
+        assert!(parsed.is_ok(), "{script} is not a script: {}", parsed.unwrap_err());
+    }
     for problem in &report.problems {
         assert!(problem.position.is_some(), "{} has no place", problem.message);
     }
