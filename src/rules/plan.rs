@@ -14,6 +14,8 @@ pub(crate) struct Due {
     pub(crate) attempts: u32,
     /// True if a person canceled this commit's job.
     pub(crate) canceled: bool,
+    /// True if it came with a push of no more commits than the backlog limit.
+    pub(crate) from_small_push: bool,
 }
 
 /// The limits of a plan, from the selection and the settings.
@@ -22,6 +24,8 @@ pub(crate) struct Rules {
     /// True if commits that are out of attempts are tested too.
     pub(crate) retry: bool,
     /// The number of pending commits above which only the tips are tested, or `None` for no limit.
+    /// Commits that came with small pushes are not counted, and always tested: the limit is for a long
+    /// history that is pushed at once.
     pub(crate) backlog: Option<usize>,
     /// The maximum number of attempts without a verdict.
     pub(crate) attempts_max: u32,
@@ -31,12 +35,12 @@ pub(crate) struct Rules {
 pub(crate) fn plan(due: Vec<Due>, rules: Rules) -> Plan {
     let mut plan = Plan::default();
     // Retests have their own limit.
-    let first = due.iter().filter(|due| !matches!(due.job.trigger, Trigger::Retest | Trigger::Tag));
-    let first = first.count();
+    let is_retest = |due: &Due| matches!(due.job.trigger, Trigger::Retest | Trigger::Tag);
+    let first = due.iter().filter(|due| !is_retest(due) && !due.from_small_push).count();
     let too_many = rules.backlog.is_some_and(|most| first > most);
-    for Due { job, tip, attempts, canceled, .. } in due {
+    for Due { job, tip, attempts, canceled, from_small_push, .. } in due {
         let is_out = canceled || attempts >= rules.attempts_max;
-        if too_many && !tip {
+        if too_many && !tip && !from_small_push {
             plan.baselined.push(job.commit.id);
         } else if is_out && !rules.retry {
             plan.out_of_attempts.push(job.commit.id);
@@ -64,7 +68,7 @@ mod tests {
             branch: None,
         };
         let job = Job::new(commit, Trigger::Pending);
-        Due { job, tip, own: true, attempts, canceled: false }
+        Due { job, tip, own: true, attempts, canceled: false, from_small_push: false }
     }
 
     fn numbers(ids: impl IntoIterator<Item = CommitId>) -> Vec<u8> {
@@ -101,5 +105,14 @@ mod tests {
         assert_eq!(parts(&plan(all(), limit(4))), [vec![1, 2, 3, 4], vec![], vec![]]);
         assert_eq!(parts(&plan(all(), limit(3))), [vec![2, 4], vec![], vec![1, 3]]);
         assert_eq!(parts(&plan(all(), RULES)), [vec![1, 2, 3, 4], vec![], vec![]]);
+    }
+
+    #[test]
+    fn commits_of_small_pushes_are_no_backlog() {
+        let small = |number| Due { from_small_push: true, ..due(number, false, 0) };
+        let all = || vec![small(1), small(2), due(3, false, 0), due(4, true, 0)];
+        let limit = |backlog| Rules { backlog: Some(backlog), ..RULES };
+        assert_eq!(parts(&plan(all(), limit(2))), [vec![1, 2, 3, 4], vec![], vec![]]);
+        assert_eq!(parts(&plan(all(), limit(1))), [vec![1, 2, 4], vec![], vec![3]]);
     }
 }

@@ -215,13 +215,16 @@ impl ResolvedSelection {
         let pending_ids: HashSet<CommitId> = found.iter().map(|found| found.id).collect();
         let mut tags = retest::tags_that_ask(repo, &pushes, &shared.settings.refs, &pending_ids)?;
         let newest = repo.newest_records(found.iter().map(|found| found.id))?;
+        let from_small_pushes = self.small_push_commits(shared, repo, &pushes, found.len())?;
         let pending = found.into_iter().map(|found| {
             let last = newest.get(&found.id);
             let reason = if last.is_some() { Trigger::Unfinished } else { Trigger::Pending };
             let job = Job::new(repo.commit_for(found.id, found.branch)?, reason);
             let job = Job { tag: tags.remove(&found.id), ..job };
             let is_own = found.pushed || (self.pushed.is_empty() && !self.for_others);
-            Ok(Due { tip: found.tip, own: is_own, ..pending_job(shared, attempts, job, last) })
+            let from_small_push = from_small_pushes.contains(&found.id);
+            let due = pending_job(shared, attempts, job, last);
+            Ok(Due { tip: found.tip, own: is_own, from_small_push, ..due })
         });
         let mut pending: Vec<Due> = pending.collect::<Result<_, Error>>()?;
         let retests = self.find_retests(shared, repo, &pushes, &pending_ids)?;
@@ -247,6 +250,27 @@ impl ResolvedSelection {
         }
         let limit = self.rules(shared).backlog;
         RetestSearch { shared, repo, pushes, limit }.at_refs(pending_ids)
+    }
+
+    /// Returns the commits of unhandled pushes that are within the backlog limit, each for itself. Many
+    /// pushes at once, or pushes whose runs were killed, are not a long history. Nothing is read if
+    /// so few commits are pending that the limit does not matter.
+    fn small_push_commits(
+        &self,
+        shared: &Shared,
+        repo: &Repo,
+        pushes: &[Vec<RefUpdate>],
+        pending: usize,
+    ) -> Result<HashSet<CommitId>, Error> {
+        let mut from_small = HashSet::new();
+        let limit = self.rules(shared).backlog.filter(|limit| pending > *limit);
+        for push in pushes.iter().filter(|_| limit.is_some()) {
+            let new = repo.new_with_push(push, &shared.settings.refs)?;
+            if limit.is_some_and(|limit| new.len() <= limit) {
+                from_small.extend(new);
+            }
+        }
+        Ok(from_small)
     }
 
     /// Returns the unhandled pushes. The caller's own push is among them until it is handled.
@@ -377,7 +401,7 @@ impl ResolvedSelection {
 fn pending_job(shared: &Shared, attempts: &Attempts, job: Job, last: Option<&Record>) -> Due {
     let attempts = attempt_count(shared, attempts, &job.commit.id);
     let canceled = last.is_some_and(Record::is_canceled_by_commit);
-    Due { job, tip: true, own: true, attempts, canceled }
+    Due { job, tip: true, own: true, attempts, canceled, from_small_push: false }
 }
 
 /// Returns the number of attempts. Attempts that lacked a secret which exists now do not count.

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     io,
+    ops::ControlFlow,
     sync::{Mutex, mpsc},
     thread,
 };
@@ -35,6 +36,10 @@ pub(in crate::engine) struct WorkResult {
     /// The error that ends the run.
     pub(in crate::engine) fault: Option<Error>,
 }
+
+/// The number of jobs after which a worker opens the repository anew. libgit2 keeps the objects that it
+/// has read, up to 256 MiB, unless the program has called [`tune_process`](crate::tune_process).
+const JOBS_PER_OPENING: usize = 64;
 
 /// The conditions under which a worker stops between two commits.
 pub(in crate::engine) struct StopConditions<'a> {
@@ -154,33 +159,49 @@ fn worker_loop(
     queue: &Mutex<Queue>,
     conditions: &StopConditions<'_>,
 ) {
-    let repo = match context.shared.repo() {
-        Ok(repo) => repo,
-        Err(error) => {
-            lock(queue).fault.get_or_insert(error);
+    loop {
+        let repo = match context.shared.repo() {
+            Ok(repo) => repo,
+            Err(error) => {
+                lock(queue).fault.get_or_insert(error);
+                return;
+            }
+        };
+        if run_jobs(context, state, queue, conditions, &repo).is_break() {
             return;
         }
-    };
+    }
+}
+
+/// Runs as many jobs as one opening of the repository is for. Breaks if the worker must stop.
+fn run_jobs(
+    context: &JobContext<'_>,
+    state: RunState<'_>,
+    queue: &Mutex<Queue>,
+    conditions: &StopConditions<'_>,
+    repo: &Repo,
+) -> ControlFlow<()> {
     let mut reachable = repo.reachable(&context.shared.settings.refs);
-    loop {
+    for _ in 0..JOBS_PER_OPENING {
         let stopped = context.cancel.is_canceled() || lock(queue).fault.is_some();
         if stopped || conditions.must_stop(context, queue) {
-            return;
+            return ControlFlow::Break(());
         }
-        let Some(job) = take(queue) else { return };
+        let Some(job) = take(queue) else { return ControlFlow::Break(()) };
         // A verdict that was written after the plan was made stays, for example a skip.
-        if has_verdict_now(&repo, &job) {
+        if has_verdict_now(repo, &job) {
             continue;
         }
         lock(queue).started.push(job.commit.id);
         if conditions.must_drop(&mut reachable, &job) {
             continue;
         }
-        let attempt = attempt::attempt(context, state, &repo, &job);
+        let attempt = attempt::attempt(context, state, repo, &job);
         let mut queue = lock(queue);
         queue.records.push(attempt.record);
         if let Some(fault) = attempt.fault {
             queue.fault.get_or_insert(fault);
         }
     }
+    ControlFlow::Continue(())
 }

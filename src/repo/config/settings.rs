@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) command_timeout: Option<Duration>,
     /// `tinyci.gracePeriod`: time between SIGTERM and SIGKILL.
     pub(crate) grace_period: Duration,
-    /// `tinyci.backlogLimit`: with more pending commits, a push tests only the branch tips.
+    /// `tinyci.backlogLimit`: of a push with more new commits, only the branch tips are tested.
     pub(crate) backlog_limit: usize,
     /// `tinyci.buildsDir`, absolute: the directory of builds instead of `builds/`.
     pub(crate) builds_dir: Option<PathBuf>,
@@ -192,7 +192,7 @@ pub(in crate::repo) const KEYS: [Key; 24] = [
     Key {
         name: "tinyci.backlogLimit",
         several: false,
-        description: "if more commits than this are pending, a push tests only the branch tips",
+        description: "if a push brings more new commits than this, only the branch tips are tested",
         default: Fallback::Value("20"),
         expected: NUMBER,
         take: |settings, text| set(&mut settings.backlog_limit, text.parse().ok()),

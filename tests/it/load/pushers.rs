@@ -59,15 +59,25 @@ fn push(server: &Path, pusher: u64, until: Until) -> (u64, Vec<String>) {
     (pushed, commits)
 }
 
-/// The `tinyci` processes of this repository.
+/// The `tinyci` processes of this repository. A child of one is a command that has not begun yet:
+/// without it, the step fails, and so does its commit.
 fn engines(server: &Path) -> Vec<i32> {
     let pids = fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let link =
+        |pid: i32, name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    let exe = |pid| link(pid, "exe");
     let is_engine = |pid: &i32| {
-        let link = |name: &str| fs::read_link(format!("/proc/{pid}/{name}")).unwrap_or_default();
-        link("exe") == Path::new(env!("CARGO_BIN_EXE_tinyci")) && link("cwd") == server
+        let program = Path::new(env!("CARGO_BIN_EXE_tinyci"));
+        let is_child = || parent(*pid).is_some_and(|parent| exe(parent) == program);
+        exe(*pid) == program && link(*pid, "cwd") == server && !is_child()
     };
     pids.filter(is_engine).collect()
+}
+
+fn parent(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
 /// Kills one at a time until all is pushed; returns how many.
@@ -124,8 +134,6 @@ fn load(pushers: u64, until: Until, chance: &mut Chance) {
     let path = server.repo.path();
     // A killed run counts as an attempt, and how many meet one commit is chance.
     server.repo.git(&["config", "tinyci.maxAttempts", "100000"]);
-    // If runs are killed before they have tested anything, more commits are pending than a push tests.
-    server.repo.git(&["config", "tinyci.backlogLimit", "100000"]);
     let done = AtomicBool::new(false);
     let (pushed, killed) = thread::scope(|scope| {
         let killer = scope.spawn(|| kill_at_random(path, chance, &done));
