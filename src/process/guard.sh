@@ -9,16 +9,15 @@
 
 trap '' HUP INT QUIT TERM TSTP
 
-# Sets `process`, `state`, `parent`, `led`, `session`, `start` and `size` for the process with this
-# name in /proc. `led` is its process group and `start` its start time. `size` is 0 if it has no
-# memory.
+# Sets `process`, `state`, `led`, `session`, `start` and `size` for the process with this name in
+# /proc. `led` is its process group and `start` its start time. `size` is 0 if it has no memory.
 identify() {
-    process= state= parent= led= session= start= size=
+    process= state= led= session= start= size=
     read -r stat <"/proc/$1/stat" || return
     process=${stat%% *}
     # After the name, which may contain any characters: state, parent, group, session, and more.
     set -- ${stat##*') '}
-    state=$1 parent=$2 led=$3 session=$4
+    state=$1 led=$3 session=$4
     [ "$#" -gt 20 ] || return
     shift 19
     start=$1 size=$2
@@ -72,18 +71,13 @@ carries() {
 }
 
 # Succeeds if the last identified process may be a command that has just started and has no
-# environment yet. The kernel sets the environment up a moment after it has closed the files that were
-# shared with the engine.
+# environment yet. The kernel sets the arguments and the environment up together, a moment after it has
+# closed the files that were shared with the engine. A process with arguments but without an environment
+# was started without one.
 begins() {
     [ "$process" = "$session" ] && [ "$size" != 0 ] || return 1
-    IFS= read -r text <"/proc/$process/environ"
-    [ -z "$text" ] || return 1
-    # The engine's death gives its commands and this shell the same new parent. So a process with
-    # another parent was started by another program, unless the engine has not quite ended yet.
-    [ "$parent" = "$PPID" ] && return 0
-    heir=$parent
-    identify self
-    [ "$parent" = "$heir" ] || [ "$parent" = "$PPID" ]
+    IFS= read -r text <"/proc/$process/cmdline"
+    [ -z "$text" ]
 }
 
 # Succeeds if a process of the group $1 still runs. In a container without a proper init, killed
@@ -139,13 +133,14 @@ while [ "$begun" != ' ' ] && [ "$rounds" -lt 20 ]; do
     for entry in /proc/[0-9]*; do
         identify "${entry#/proc/}"
         [ "${start:-0}" -ge "$begin" ] || continue
+        # First, because its environment may be set up meanwhile.
+        ! begins || undecided=yes
         for mark in $begun; do
             carries "$process" "$mark" || continue
             kill -s KILL -- "-$led"
             groups="$groups$led "
             without "$missing" "$mark" && missing=$rest
         done
-        ! begins || undecided=yes
     done
     begun=$missing
     [ "$undecided" ] || break

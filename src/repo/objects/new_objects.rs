@@ -30,6 +30,9 @@ use crate::util::{flush::Flush, sharing::Sharing, state_file};
 /// The number of files that are flushed together. Each is open until then.
 const OPEN_FILES: usize = 64;
 
+/// The number of times to create a directory that git removes again.
+const DIR_ATTEMPTS: u32 = 16;
+
 /// The mode of an object file. Objects never change.
 const MODE: u32 = 0o444;
 
@@ -190,16 +193,36 @@ impl Writer<'_> {
         for (unfinished, path) in names {
             let failed = |error: io::Error| unwritten(path, &error);
             let dir = path.parent().unwrap_or(path);
-            if !dir.is_dir() {
-                self.sharing.create_dir_all(dir).map_err(failed)?;
+            self.sharing.adjust(unfinished).map_err(failed)?;
+            if self.rename_below(dir, unfinished, path).map_err(failed)? {
                 dirs.insert(self.dir.as_path());
             }
-            self.sharing.adjust(unfinished).map_err(failed)?;
-            fs::rename(unfinished, path).map_err(failed)?;
             dirs.insert(dir);
         }
-        let flush = |dir: &Path| self.flush.object_dir(dir).map_err(|error| unwritten(dir, &error));
+        let flush = |dir: &Path| match self.flush.object_dir(dir) {
+            // git has packed the objects meanwhile, and removed the empty directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            flushed => flushed.map_err(|error| unwritten(dir, &error)),
+        };
         dirs.into_iter().try_for_each(flush)
+    }
+
+    /// Renames a file into a directory that may not exist. Returns true if it created the directory.
+    ///
+    /// `git gc` removes empty directories at any time, also between the two steps.
+    fn rename_below(&self, dir: &Path, unfinished: &Path, path: &Path) -> io::Result<bool> {
+        let mut is_new = false;
+        for _ in 0..DIR_ATTEMPTS {
+            if !dir.is_dir() {
+                self.sharing.create_dir_all(dir)?;
+                is_new = true;
+            }
+            match fs::rename(unfinished, path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && unfinished.exists() => {}
+                renamed => return renamed.map(|()| is_new),
+            }
+        }
+        fs::rename(unfinished, path).map(|()| is_new)
     }
 
     /// Returns true if a pack or an alternate repository contains the object. Does not look for new

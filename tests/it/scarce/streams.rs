@@ -14,11 +14,24 @@ fn redirected(scene: &Scene, redirections: &str) -> Command {
 #[test]
 fn a_run_needs_no_standard_streams() {
     let mut scene = Scene::new();
-    for redirections in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full 2>/dev/full"] {
+    for redirections in ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"] {
         scene.commit();
         let output = redirected(&scene, redirections).output().unwrap();
         assert_eq!(scene.check(redirections, &output, &[]), Ended::Tested);
     }
+}
+
+/// The commit is tested, but the output of its run is lost.
+#[test]
+fn a_run_whose_output_is_lost_says_so_and_keeps_its_verdict() {
+    let mut scene = Scene::new();
+    for redirections in [">/dev/full", ">/dev/full 2>/dev/full"] {
+        let id = scene.commit();
+        let output = redirected(&scene, redirections).output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{redirections}");
+        assert_eq!(scene.repo.verdict(&id).as_deref(), Some("success"), "{redirections}");
+    }
+    scene.assert_recovers("full streams");
 }
 
 /// What a command was asked to print is its result, so a full device is an error.
