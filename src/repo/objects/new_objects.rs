@@ -335,11 +335,11 @@ mod tests {
         let dir = test.path().join("objects");
         let owner = repo.acquire_ref_lock().unwrap();
         // A killed writer leaves its mark and its files.
-        fs::write(dir.join("tmp_obj_tinyci_3"), "x").unwrap();
+        fs::write(dir.join("tinyci-new-3"), "x").unwrap();
         fs::create_dir_all(test.path().join("tinyci/locking")).unwrap();
         fs::write(test.path().join("tinyci/locking/objects"), "").unwrap();
         drop(owner);
         drop(repo.acquire_ref_lock().unwrap());
-        assert!(!dir.join("tmp_obj_tinyci_3").exists());
+        assert!(!dir.join("tinyci-new-3").exists());
     }
 }

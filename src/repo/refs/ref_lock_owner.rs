@@ -41,8 +41,9 @@ const SCRATCH: &str = "edited.tmp";
 /// The mode of that directory.
 const PRIVATE_DIR: u32 = 0o700;
 
-/// The prefix of unfinished object files. `git prune` recognizes it too.
-pub(in crate::repo) const UNFINISHED: &str = "tmp_obj_tinyci_";
+/// The prefix of unfinished object files. Not `tmp_`, because `git prune --expire=now` removes such
+/// files, even while they are being written.
+pub(in crate::repo) const UNFINISHED: &str = "tinyci-new-";
 
 /// The number of tries if another program keeps removing an empty directory.
 const DIRECTORY_TRIES: usize = 5;
