@@ -27,7 +27,7 @@ static STARTED: Mutex<Started> =
 struct Started {
     /// Children that are not reaped yet.
     children: BTreeSet<i32>,
-    /// The number of children that are about to start, or have started but are not in `children` yet.
+    /// The number of children that are about to start, or run without being in `children`.
     unknown: usize,
     /// The number of running commands.
     commands: usize,
@@ -51,7 +51,8 @@ pub(super) fn adopts() -> bool {
     ADOPTS.load(Ordering::SeqCst)
 }
 
-/// A child that is about to start. While this value exists, no child counts as an orphan.
+/// A child that is about to start, or is not registered. While this value exists, no child counts as an
+/// orphan.
 pub(super) struct Starting(());
 
 /// Announces a child.
@@ -94,8 +95,8 @@ impl Drop for Running {
 }
 
 /// Calls `look` with a function that takes a child's pid and returns true if the child is an orphan of
-/// the only running command. It returns false for every child if other commands run or a child is about
-/// to start. No child can start during the call.
+/// the only running command. It returns false for every child if other commands run or some child is
+/// not registered. No child can start during the call.
 #[cfg(target_os = "linux")]
 pub(super) fn look<T>(look: impl FnOnce(&dyn Fn(i32) -> bool) -> T) -> T {
     if !adopts() {
@@ -106,8 +107,8 @@ pub(super) fn look<T>(look: impl FnOnce(&dyn Fn(i32) -> bool) -> T) -> T {
     look(&|child| are_known && !started.children.contains(&child))
 }
 
-/// Reaps orphans that have ended, unless a child is about to start, which could be mistaken for one.
-/// Without this, a program that runs for hours would fill the process table.
+/// Reaps orphans that have ended, unless some child is not registered, because it could be mistaken for
+/// an orphan. Without this, a program that runs for hours would fill the process table.
 #[cfg(target_os = "linux")]
 pub(super) fn reap() {
     use rustix::process::{WaitId, WaitIdOptions, getpid, waitid};
