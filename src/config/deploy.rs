@@ -1,4 +1,4 @@
-//! The keys of `deploy` that say what may be deployed where, and when.
+//! Parses the keys of `deploy` that determine what may be deployed where, and when.
 
 use super::{
     document::{Document, Node, Value},

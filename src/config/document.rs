@@ -25,10 +25,11 @@ const VALUES_MAX: usize = 2_000;
 /// The most bytes of text in these values.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
-/// How many brackets, times how many bytes, a reading may meet more than the reading before it.
+/// The limit for the number of brackets times the number of bytes that one partial parse adds to the
+/// one before it.
 const STEP_MAX: usize = 64_000_000;
 
-/// How many lines may be directives of YAML, such as `%YAML 1.1`.
+/// The maximum number of lines with YAML directives, such as `%YAML 1.1`.
 const DIRECTIVES_MAX: usize = 16;
 
 /// A parsed YAML document.
@@ -37,7 +38,7 @@ pub(super) struct Document<'a> {
     pub(super) root: Node,
     /// The offset of a second document, which is ignored.
     pub(super) second: Option<usize>,
-    /// Where each plain value begins, by its number. Found when the first is asked for.
+    /// The offset of each plain value, by its number. Computed when the first one is needed.
     places: OnceCell<BTreeMap<usize, usize>>,
 }
 
@@ -116,12 +117,12 @@ impl<'a> Document<'a> {
         stopped.map_or(0, |error| offset(&error))
     }
 
-    /// Where each plain value begins, found in one reading: a config can have some thousand of them,
-    /// and another reading for each would take minutes.
+    /// Returns the offset of each plain value. Finds all of them in one parse: a config can have
+    /// thousands, and one parse for each would take minutes.
     fn places(&self) -> BTreeMap<usize, usize> {
         let reading = Reading { places: Some(RefCell::default()), ..Reading::new(None) };
         let mut documents = serde_yaml::Deserializer::from_str(self.source.text);
-        // The first reading was without a fault.
+        // The first parse succeeded.
         let _ = documents.next().map(|first| reading.seed(first));
         let places = reading.places.map(RefCell::into_inner).unwrap_or_default();
         let lines = Lines::of(self.source.text);
@@ -147,12 +148,12 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Refuses a text that would keep the YAML reader busy for long: with many directives, each of which is compared
-/// with all others, and one that is nested deeper than it takes.
+/// Refuses a text that would take the YAML parser too long: one with many directives, because the
+/// parser compares each with all others, and one that is nested deeper than the parser allows.
 ///
-/// That reader says so only when it has read a whole document, and what it does for each token grows
-/// with the depth. So a text with many brackets is read in beginnings that grow: none of them
-/// adds more levels than are read in no time, and the first that is too deep is the last.
+/// The parser reports deep nesting only after it has parsed a whole document, and each token costs more
+/// the deeper it is nested. So a text with many brackets is parsed in growing prefixes. Each adds only
+/// as many levels as take little time, and the first prefix that is too deep ends the check.
 fn refuse_costly(source: &Source<'_>) -> Result<(), Error> {
     let lines = source.text.split_inclusive(['\n', '\r']);
     let mut directives = lines.filter(|line| line.starts_with('%'));
@@ -181,7 +182,7 @@ fn refuse_costly(source: &Source<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// The lines of a text, as the YAML reader counts them: where each begins, and whether it is ASCII.
+/// The lines of a text as the YAML parser counts them: the offset of each, and whether it is ASCII.
 struct Lines<'a> {
     text: &'a str,
     begins: Vec<(usize, bool)>,
@@ -204,8 +205,8 @@ impl<'a> Lines<'a> {
         Self { text, begins }
     }
 
-    /// The offset of the place that a message of the YAML reader ends with. The first character
-    /// has none.
+    /// Returns the offset of the position at the end of a YAML parser's message. A message about the
+    /// first character has no position.
     fn offset(&self, message: &str) -> Option<usize> {
         let Some((_, place)) = message.rsplit_once(" at line ") else { return Some(0) };
         let (line, column) = place.split_once(" column ")?;
@@ -234,8 +235,8 @@ struct Reading {
     reached: Cell<bool>,
     /// The reason why tinyci failed the parse, if it did.
     fault: RefCell<Option<String>>,
-    /// What the YAML reader says of the place of each plain value, where that is asked for: it says
-    /// that only of one that is refused.
+    /// The YAML parser's message about each plain value, if positions are needed. The parser reports a
+    /// position only for a value that is refused.
     places: Option<RefCell<Vec<(usize, String)>>>,
 }
 
@@ -275,7 +276,7 @@ impl<'de> de::DeserializeSeed<'de> for NodeSeed<'_> {
         let is_refused = Cell::new(false);
         let visitor = ValueVisitor { reading: self.0, number, is_refused: &is_refused };
         match (deserializer.deserialize_any(visitor), &self.0.places) {
-            // The reader is behind a plain value by then, and goes on with the next.
+            // After a refused plain value, the parser continues with the next one.
             (Err(refusal), Some(places)) if is_refused.get() => {
                 places.borrow_mut().push((number, refusal.to_string()));
                 Ok(Node { number, value: Value::Null })
@@ -288,7 +289,7 @@ impl<'de> de::DeserializeSeed<'de> for NodeSeed<'_> {
 struct ValueVisitor<'r> {
     reading: &'r Reading,
     number: usize,
-    /// Set if it is refused only to learn its place.
+    /// Set to true if the value is refused only to get its position.
     is_refused: &'r Cell<bool>,
 }
 
@@ -457,7 +458,7 @@ fn explain(problem: &str, letter: Option<char>) -> String {
 mod tests {
     use super::*;
 
-    /// The nodes of a document, each with what is below it.
+    /// Collects the nodes of a document, each before the nodes inside it.
     fn nodes<'n>(node: &'n Node, found: &mut Vec<&'n Node>) {
         found.push(node);
         match &node.value {

@@ -1,4 +1,4 @@
-//! Configs: parses `.tinyci.yml` to a [`Pipeline`].
+//! Parses configs in YAML (`.tinyci.yml`) to a [`Pipeline`].
 //!
 //! Each of these modules uses only the ones before it: `source` (bytes to text with positions),
 //! `document` (text to a tree), `steps` (the tree to a pipeline). They read no files, run nothing,

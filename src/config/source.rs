@@ -4,15 +4,15 @@ use std::cell::OnceCell;
 
 use crate::model::error::{Error, ErrorKind, Position};
 
-/// The most bytes of a config. Finding a position may require parsing the text again, so it must
-/// not be large.
+/// The maximum size of a config in bytes. Finding a position may require parsing the text again, so it
+/// must not be large.
 const BYTES_MAX: usize = 256 * 1024;
 
 /// The text of a config. Offsets are in bytes, positions in lines and characters.
 pub(super) struct Source<'a> {
     pub(super) text: &'a str,
     pub(super) name: &'a str,
-    /// Where each line but the first begins. Found when the first position is asked for.
+    /// The offset of each line except the first. Computed when the first position is needed.
     lines: OnceCell<Vec<usize>>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Where each line but the first begins.
+/// Returns the offset of each line except the first.
 fn line_begins(text: &str) -> Vec<usize> {
     let bytes = text.as_bytes();
     let ends_line = |(at, byte): &(usize, &u8)| {

@@ -1,4 +1,4 @@
-//! The keys of a step that say when it runs, how often, and with which secrets.
+//! Parses the keys of a step that determine when it runs, how often, and with which secrets.
 
 use super::document::{Document, Node, Value};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     util::suggestion::did_you_mean_or_list,
 };
 
-/// The most retries. More are probably a mistake.
+/// The maximum number of retries. More are probably a mistake.
 const RETRIES_MAX: u32 = 1_000;
 
 /// The conditions of a step.

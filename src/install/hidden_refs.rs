@@ -1,8 +1,8 @@
-//! The refs that a push may not write: lines of `receive.hideRefs`.
+//! Manages the lines of `receive.hideRefs`, which list the refs that a push may not write.
 //!
-//! git takes the last line that names a ref, so the order counts. What an install has added is
-//! remembered beside tinyci's own state, and an uninstall takes out these lines alone. A line that
-//! somebody else has written already is written with one slash more, which git ignores.
+//! git applies the last line that matches a ref, so the order counts. tinyci stores the lines that an
+//! install added in its state, and an uninstall removes only these lines. If a line already exists,
+//! tinyci adds it with one more slash at the end, which git ignores.
 
 use std::{fs, io, path::PathBuf};
 
@@ -15,19 +15,19 @@ use crate::{
     util::{state_file, suggestion::hinted},
 };
 
-/// The file of the state that says which lines of git's configuration an install added.
+/// The state file with the lines that an install added to git's configuration.
 const MEMORY: &str = state::HIDDEN_REFS;
 
-/// The notes that `git notes` writes, which are people's.
+/// The notes that people write with `git notes`.
 const NOTES_OF_PEOPLE: &str = "refs/notes/commits";
 
-/// The warning about a server that does not hide them.
+/// Returns the warning about a server that does not hide the refs.
 pub(crate) fn forgeable() -> String {
     let hint = "`tinyci install --hide-refs` refuses such pushes (`receive.hideRefs`)";
     hinted("anyone who can push can forge verdicts", hint)
 }
 
-/// Whether no push can write what tinyci believes.
+/// Returns true if no push can write a ref that tinyci trusts.
 pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     let hidden = repo.hidden_refs(&[])?;
     let believed = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
@@ -38,8 +38,8 @@ pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     Ok(names.iter().all(|name| hidden.hides(name)))
 }
 
-/// Has git refuse pushes to notes and to refs of tinyci, except approvals, the notes of others and
-/// what is named. Whether anything is different now, and what there is to say, a sentence each.
+/// Makes git refuse pushes to notes and tinyci's refs, except approvals, the notes of others, and the
+/// refs in `named`. Returns true if anything changed, and messages of one sentence each.
 pub(super) fn hide(repo: &Repo, named: &[String]) -> Result<(bool, Vec<String>), Error> {
     let named = named.iter().map(|name| checked(name)).collect::<Result<Vec<_>, _>>()?;
     let mut lines = Lines::read(repo)?;
@@ -56,7 +56,7 @@ pub(super) fn hide(repo: &Repo, named: &[String]) -> Result<(bool, Vec<String>),
     }
     shown.extend(repo.notes_of_others()?);
     shown.extend(theirs.excepted().into_iter().filter(|path| !is_believed(path)));
-    // What the operator hides stays hidden, unless the operator names it now.
+    // Refs that the operator hides stay hidden, unless the operator names them now.
     shown.retain(|path| !theirs.hides(path) && !lines.was_taken_out(path));
     shown.extend(named);
     let mut told: Vec<String> = Vec::new();
@@ -93,7 +93,7 @@ fn report(hidden: &[&str], shown: &[String]) -> [String; 2] {
     ]
 }
 
-/// Takes out what [`hide`] added; says whether there was anything.
+/// Removes the lines that [`hide`] added. Returns true if there were any.
 pub(super) fn show(repo: &Repo) -> Result<bool, Error> {
     let lines = Lines::read(repo)?;
     let mut changed = false;
@@ -108,8 +108,9 @@ pub(super) fn show(repo: &Repo) -> Result<bool, Error> {
     }
 }
 
-/// What is hidden. A file system that does not tell letters apart would let a push to
-/// `refs/Notes/tinyci-result` replace the verdicts, so that everything is hidden but what is pushed.
+/// Returns the prefixes to hide. On a file system that ignores case, a push to
+/// `refs/Notes/tinyci-result` would replace the verdicts. There, all refs are hidden except those that
+/// are listed.
 fn hidden_families(repo: &Repo) -> Result<Vec<&'static str>, Error> {
     let all = ignores_case(repo)?;
     Ok(if all { vec!["refs/"] } else { vec![families::NOTES, families::TINYCI] })
@@ -123,7 +124,8 @@ fn in_other_letters(name: &str) -> String {
     name.to_uppercase().replacen("REFS/", "refs/", 1)
 }
 
-/// A ref that a person names.
+/// Checks the name of a ref that the operator gave. Fails if it is invalid or pushes to it could forge
+/// verdicts.
 fn checked(name: &str) -> Result<String, Error> {
     let path = name.trim_end_matches('/');
     if !is_ref_name(path) {
@@ -137,7 +139,7 @@ fn checked(name: &str) -> Result<String, Error> {
     Ok(path.to_owned())
 }
 
-/// The lines that installs have added.
+/// The lines that installs added.
 struct Lines<'a> {
     repo: &'a Repo,
     added: Vec<String>,
@@ -153,7 +155,8 @@ impl<'a> Lines<'a> {
         Ok(Self { repo, added: text.lines().map(str::to_owned).collect() })
     }
 
-    /// Adds a line, as the last one. It is noted first: what is not there is taken out of nothing.
+    /// Adds a line at the end. Records it first, so that an uninstall finds every line. A recorded line
+    /// that is not in the configuration is harmless.
     fn add(&mut self, sign: &str, path: &str) -> Result<(), Error> {
         let known = self.repo.config_values(HIDE_REFS)?;
         let mut value = format!("{sign}{path}");
@@ -169,7 +172,7 @@ impl<'a> Lines<'a> {
         Ok(())
     }
 
-    /// Whether an install excepted this path and somebody has removed the line.
+    /// Returns true if an install excepted this path and someone removed the line.
     fn was_taken_out(&self, path: &str) -> bool {
         let line = format!("!{}", path.trim_end_matches('/'));
         let is_it = |value: &String| value.trim_end_matches('/') == line;
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
     use crate::testing::TestRepo;
 
-    /// A server, its clone with a commit, and pushes between them.
+    /// A server, a clone of it with a commit, and pushes from there.
     struct Stage {
         server: TestRepo,
         client: TestRepo,
@@ -224,7 +227,8 @@ mod tests {
             self.client.try_git(&["push", "-q", "origin", what])
         }
 
-        /// Whether git refuses to let a push make this ref, or delete it, because it is hidden.
+        /// Returns true if git refuses a push that creates or deletes this ref, because the ref is
+        /// hidden.
         fn refuses(&self, name: &str) -> bool {
             let to_name = format!("+{}:{name}", self.commit);
             let refusals = [to_name, format!(":{name}")].map(|what| {
@@ -237,7 +241,7 @@ mod tests {
         }
     }
 
-    /// Names that a reader of this name would find, or that would stand in their way.
+    /// Returns names that a reader of this name would find, or that would conflict with it.
     fn samples(name: &str) -> Vec<String> {
         let start = name.trim_end_matches('*');
         match start.strip_suffix('/') {
@@ -295,7 +299,7 @@ mod tests {
             assert_eq!(stage.refuses(&format!("refs/notes/{name}")), !is_free, "{name}");
         }
         assert!(!stage.refuses("refs/notes/bot/x") && stage.refuses("refs/notes/bots"));
-        // Nothing is left to be done; notes that came meanwhile are found by the next install.
+        // There is nothing left to do. The next install finds notes that were added since.
         let before = stage.config();
         assert_eq!(hide(&repo, &[]).unwrap(), (false, Vec::new()));
         assert_eq!(stage.config(), before);
@@ -331,7 +335,7 @@ mod tests {
             (refs::VERDICTS, true),
             ("refs/notes/mine", false),
             ("refs/internal/x", true),
-            // The operator hides these: whoever wants them names them.
+            // The operator hides these, so they must be named to be shown.
             ("refs/tinyci/approvals/x", true),
             (NOTES_OF_PEOPLE, true),
         ] {
@@ -351,7 +355,7 @@ mod tests {
         stage.server.git(&["config", "--unset", HIDE_REFS, "^!refs/notes/commits$"]);
         assert!(!hide(&repo, &[]).unwrap().0);
         assert!(stage.refuses(NOTES_OF_PEOPLE));
-        // Another install restores what a later line took away.
+        // Another install restores the protection that a later line removed.
         stage.server.git(&["config", "--add", HIDE_REFS, "!refs/notes/tinyci-result"]);
         assert!(!hides_refs(&stage.repo()).unwrap() && !stage.refuses(refs::VERDICTS));
         assert!(hide(&repo, &[]).unwrap().0 && hides_refs(&stage.repo()).unwrap());
@@ -359,7 +363,7 @@ mod tests {
         stage.server.git(&["config", "--add", "transfer.hideRefs", "!refs/notes"]);
         assert!(!hides_refs(&stage.repo()).unwrap() && !stage.refuses(refs::VERDICTS));
         assert!(hide(&repo, &[]).unwrap().0 && stage.refuses(refs::VERDICTS));
-        // A file that git reads after the one that an install writes to.
+        // git reads this file after the one that an install writes.
         stage.server.git(&["config", "extensions.worktreeConfig", "true"]);
         stage.server.git(&["config", "--worktree", HIDE_REFS, "!refs/notes"]);
         let (_, said) = hide(&stage.repo(), &[]).unwrap();

@@ -1,7 +1,7 @@
-//! What ends work of tinyci's own whose length others choose: a cancel, or a deadline.
+//! Limits work of tinyci whose length depends on input: by cancellation, and by a deadline.
 //!
-//! Whatever loops over what a repository, a config or a person gives asks [`WorkLimits::check`] in each
-//! round, so that every call ends in time.
+//! Loops over data from a repository, a config or a person call [`WorkLimits::check`] in each round, so
+//! that every call ends in time.
 
 use std::{fmt, time::Instant};
 
@@ -10,7 +10,7 @@ use super::{
     error::{Error, ErrorKind},
 };
 
-/// When a piece of work has to end.
+/// The cancellation and the deadline of some work.
 #[derive(Clone, Debug)]
 pub(crate) struct WorkLimits {
     cancel: CancelView,
@@ -18,16 +18,16 @@ pub(crate) struct WorkLimits {
 }
 
 impl WorkLimits {
-    /// Work that ends with this cancel, and at this time if there is one.
+    /// Creates limits with this cancellation, and with this deadline if there is one.
     pub(crate) fn new(cancel: &CancelView, deadline: Option<Instant>) -> Self {
         Self { cancel: cancel.clone(), deadline }
     }
 
-    /// An error if the work has to end now. `what` is the subject of its sentence.
+    /// Returns an error if the work must end now. `what` is the subject of the message.
     ///
     /// # Errors
     ///
-    /// [`Canceled`](ErrorKind::Canceled), for both: [`is_late`](Self::is_late) tells which it was.
+    /// [`Canceled`](ErrorKind::Canceled) in both cases. [`is_late`](Self::is_late) distinguishes them.
     pub(crate) fn check(&self, what: impl FnOnce() -> String) -> Result<(), Error> {
         let ended: fmt::Arguments<'_> = if self.cancel.is_canceled() {
             format_args!("was canceled")
@@ -39,7 +39,7 @@ impl WorkLimits {
         Err(Error::new(ErrorKind::Canceled, format!("{} {ended}", what())))
     }
 
-    /// Whether the deadline has passed and nothing was canceled before.
+    /// Returns true if the deadline has passed and the work was not canceled.
     pub(crate) fn is_late(&self) -> bool {
         !self.cancel.is_canceled() && self.deadline.is_some_and(|it| Instant::now() >= it)
     }

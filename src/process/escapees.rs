@@ -1,8 +1,8 @@
-//! Processes that left the group of their command, as `setsid` makes them do.
+//! Finds and ends processes that left the group of their command, for example with `setsid`.
 //!
-//! On Linux they are known by three signs: they descend from the command, they have its mark in their
-//! environment, or they are orphans that this process adopted. Each is opened (`pidfd_open`) before it
-//! is looked at, so that no signal meets another process of the same number.
+//! On Linux, such a process has one of three signs: it descends from the command, it has the command's
+//! mark in its environment, or it is an orphan that this process adopted. Each is opened (`pidfd_open`)
+//! before it is checked, so that no signal reaches another process that got the same pid.
 
 #[cfg(target_os = "linux")]
 pub(super) use self::linux::Escapees;
@@ -27,10 +27,10 @@ mod linux {
         util::lock::lock,
     };
 
-    /// What a command has started and not kept in its group.
+    /// The processes that a command started and that left its group.
     pub(in crate::process) struct Escapees {
         leader: i32,
-        /// When the command started.
+        /// The time when the command started, as in [`proc_table::Process::started`].
         started: Option<u64>,
         /// The variable that marks the command's processes.
         variable: String,
@@ -45,7 +45,7 @@ mod linux {
             Self { leader, started, variable, found: Mutex::default() }
         }
 
-        /// Looks for processes that are not known yet.
+        /// Searches for processes that are not known yet.
         pub(in crate::process) fn look(&self) {
             orphans::look(|is_orphan| {
                 let all = proc_table::read();
@@ -55,7 +55,7 @@ mod linux {
                     let is_younger = self.started.is_some_and(|began| process.started >= began);
                     process.parent == own && is_younger && is_orphan(process.number)
                 };
-                // Until nobody is found anymore whose parent was met later than itself.
+                // Repeat, because a process may be listed before its parent.
                 loop {
                     let before = met.len();
                     for process in all.values().filter(|process| process.number != own) {
@@ -73,7 +73,7 @@ mod linux {
             });
         }
 
-        /// Keeps a process that belongs to the command.
+        /// Opens and keeps a process if it belongs to the command.
         fn open(&self, process: &proc_table::Process, is_met: bool) {
             let number = process.number;
             let is_known = lock(&self.found).contains_key(&number) || number == self.leader;
@@ -82,21 +82,21 @@ mod linux {
             }
             let opened = Pid::from_raw(number).map(|pid| pidfd_open(pid, PidfdFlags::empty()));
             let Some(Ok(opened)) = opened else { return };
-            // The number may have become another process's before it was opened.
+            // Another process may have got the pid before it was opened.
             if proc_table::of(number).is_some_and(|now| now.started == process.started) {
                 lock(&self.found).insert(number, opened);
             }
         }
 
-        /// Sends a signal to those that were found.
+        /// Sends a signal to the processes found so far.
         pub(in crate::process) fn signal(&self, signal: Signal) {
             for process in lock(&self.found).values() {
-                // It fails if the process has ended, or belongs to another user.
+                // This fails if the process has ended or belongs to another user.
                 let _ = pidfd_send_signal(process, signal);
             }
         }
 
-        /// Whether none of those that were found is alive.
+        /// Returns true if all processes found so far have ended.
         pub(in crate::process) fn are_gone(&self) -> bool {
             let mut found = lock(&self.found);
             found.retain(|_, process| {
@@ -115,7 +115,7 @@ mod nowhere {
 
     use crate::process::group::Group;
 
-    /// Nothing: these systems do not tell which processes a command has started.
+    /// Does nothing: these systems do not show which processes a command started.
     pub(in crate::process) struct Escapees;
 
     impl Escapees {

@@ -52,13 +52,13 @@ struct GuardState {
     /// The marks of commands that are about to start. `count` is the number of marks so far.
     pending: BTreeSet<String>,
     count: u64,
-    /// The groups of those that run, with their marks.
+    /// The groups of running commands, with their marks.
     groups: BTreeMap<Group, String>,
     shell: Option<Shell>,
 }
 
-/// A command that is about to start. Dropping it without [`add`](PendingCommand::add) means that it
-/// did not.
+/// A command that is about to start. If this is dropped without [`add`](PendingCommand::add), the
+/// command did not start.
 pub(super) struct PendingCommand<'a> {
     guard: &'a Guard,
     mark: String,
@@ -76,7 +76,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// [`Spawn`](ErrorKind::Spawn) if it cannot be guarded. It must not start then.
+    /// [`Spawn`](ErrorKind::Spawn) if the command cannot be guarded. It must not start then.
     pub(super) fn begin(&self) -> Result<PendingCommand<'_>, Error> {
         let mut state = lock(&self.state);
         state.count += 1;
@@ -354,8 +354,8 @@ mod tests {
         }
     }
 
-    /// A process that is not of the engine, and looks as if it had just started: it leads a session and
-    /// has no environment.
+    /// Starts a process that does not belong to the engine and looks as if it had just started: it
+    /// leads a session and has no environment.
     #[cfg(target_os = "linux")]
     fn stranger() -> Child {
         let null = File::options().read(true).write(true).open("/dev/null").unwrap();
@@ -369,7 +369,8 @@ mod tests {
         Child::new(launch.spawn().unwrap())
     }
 
-    /// The shell sleeps between its looks at processes, so each `sleep` is a round that it waits.
+    /// The shell sleeps between its checks of the processes, so each call of `sleep` is one round of
+    /// waiting.
     #[test]
     #[cfg(target_os = "linux")]
     fn it_does_not_wait_for_what_other_programs_start() {

@@ -1,7 +1,8 @@
-//! Orphans: processes that lost their parent and became children of this process.
+//! Tracks orphans: processes that lost their parent and became children of this process.
 //!
-//! Only a program that asks for it gets them ([`adopt_orphans`]): a host may have children of its own,
-//! which nothing tells from orphans. What this module knows of is what tinyci itself has started.
+//! A program gets orphans only if it calls [`adopt_orphans`], because a host may have children of its
+//! own, which cannot be distinguished from orphans. This module tracks the processes that tinyci itself
+//! starts.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +19,7 @@ use crate::util::lock::lock;
 /// True in a program that adopts orphans.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
 
-/// What this process has started.
+/// The processes that tinyci started.
 static STARTED: Mutex<Started> =
     Mutex::new(Started { children: BTreeSet::new(), unknown: 0, commands: 0 });
 
@@ -26,18 +27,18 @@ static STARTED: Mutex<Started> =
 struct Started {
     /// Children that are not reaped yet.
     children: BTreeSet<i32>,
-    /// How many are being started, or run and are not among them.
+    /// The number of children that are about to start, or run without being in `children`.
     unknown: usize,
-    /// How many commands run.
+    /// The number of running commands.
     commands: usize,
 }
 
-/// Ends also those processes of a command that lost their parent, left its group and changed their
-/// environment, if its deadline passes or it is canceled. Linux only.
+/// Makes tinyci also end orphans of a command that left its group and changed their environment. It
+/// ends them if the command's deadline passes or it is canceled. Linux only.
 ///
 /// From now on, the kernel makes this process the parent of every such process (`prctl(2)`,
-/// `PR_SET_CHILD_SUBREAPER`), and tinyci reaps them. The `tinyci` program calls this. A program of
-/// yours may, if tinyci alone starts processes in it.
+/// `PR_SET_CHILD_SUBREAPER`), and tinyci reaps them. The `tinyci` program calls this. Your program may
+/// call it if only tinyci starts processes in it.
 pub fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     {
@@ -50,7 +51,8 @@ pub(super) fn adopts() -> bool {
     ADOPTS.load(Ordering::SeqCst)
 }
 
-/// A child that is about to start. While this lives, no child counts as an orphan.
+/// A child that is about to start, or is not registered. While this value exists, no child counts as an
+/// orphan.
 pub(super) struct Starting(());
 
 /// Announces a child.
@@ -60,7 +62,7 @@ pub(super) fn starting() -> Starting {
 }
 
 impl Starting {
-    /// Makes the child known.
+    /// Records the pid of the child.
     pub(super) fn register(self, child: Pid) {
         lock(&STARTED).children.insert(child.as_raw_nonzero().get());
     }
@@ -72,12 +74,12 @@ impl Drop for Starting {
     }
 }
 
-/// Forgets a child that is about to be reaped: its number may soon be another's.
+/// Removes a child that is about to be reaped, because another process may soon get its pid.
 pub(super) fn forget(child: Pid) {
     lock(&STARTED).children.remove(&child.as_raw_nonzero().get());
 }
 
-/// A command that runs. While it is alone, every new orphan is its own.
+/// A running command. While it is the only one, every new orphan belongs to it.
 pub(super) struct Running(());
 
 /// Announces a command.
@@ -92,8 +94,9 @@ impl Drop for Running {
     }
 }
 
-/// Calls `look` with a test for orphans of the only command that runs, given a child's number.
-/// Meanwhile, no child starts. False for all if there are other commands or unknown children.
+/// Calls `look` with a function that takes a child's pid and returns true if the child is an orphan of
+/// the only running command. It returns false for every child if other commands run or some child is
+/// not registered. No child can start during the call.
 #[cfg(target_os = "linux")]
 pub(super) fn look<T>(look: impl FnOnce(&dyn Fn(i32) -> bool) -> T) -> T {
     if !adopts() {
@@ -104,8 +107,8 @@ pub(super) fn look<T>(look: impl FnOnce(&dyn Fn(i32) -> bool) -> T) -> T {
     look(&|child| are_known && !started.children.contains(&child))
 }
 
-/// Reaps orphans that have ended, unless it is unclear which these are. Nobody else would: a program
-/// that runs for hours must not fill the table of processes.
+/// Reaps orphans that have ended, unless some child is not registered, because it could be mistaken for
+/// an orphan. Without this, a program that runs for hours would fill the process table.
 #[cfg(target_os = "linux")]
 pub(super) fn reap() {
     use rustix::process::{WaitId, WaitIdOptions, getpid, waitid};

@@ -1,4 +1,4 @@
-//! The processes of this machine, as `/proc` lists them (Linux).
+//! Reads the processes of this machine from `/proc` (Linux).
 
 use std::{collections::BTreeMap, fs};
 
@@ -9,24 +9,24 @@ pub(super) struct Process {
     /// False for a zombie.
     pub(super) lives: bool,
     pub(super) parent: i32,
-    /// When it started, in ticks since the machine did.
+    /// The start time, in clock ticks since the machine booted.
     pub(super) started: u64,
 }
 
-/// All processes by number; none without a `/proc`, as in a bare chroot.
+/// Returns all processes by pid. Returns none without `/proc`, for example in a minimal chroot.
 pub(super) fn read() -> BTreeMap<i32, Process> {
     let Ok(entries) = fs::read_dir("/proc") else { return BTreeMap::new() };
     let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter_map(|number: i32| Some((number, of(number)?))).collect()
 }
 
-/// One process.
+/// Returns the process with this pid.
 pub(super) fn of(number: i32) -> Option<Process> {
     parse(&fs::read(format!("/proc/{number}/stat")).ok()?)
 }
 
-/// Reads `number (name) state parent …`, where the name may contain anything. The time is the
-/// twentieth field behind the name.
+/// Parses `pid (name) state parent …`. The name may contain any bytes. The start time is the twentieth
+/// field after the name.
 fn parse(stat: &[u8]) -> Option<Process> {
     let number =
         std::str::from_utf8(stat.split(|byte| *byte == b' ').next()?).ok()?.parse().ok()?;
@@ -39,7 +39,7 @@ fn parse(stat: &[u8]) -> Option<Process> {
     Some(Process { number, lives, parent, started })
 }
 
-/// Whether a process was started with this variable in its environment, and has not overwritten it.
+/// Returns true if a process started with this variable in its environment and has not overwritten it.
 pub(super) fn has_variable(number: i32, variable: &str) -> bool {
     let environ = fs::read(format!("/proc/{number}/environ")).unwrap_or_default();
     environ.split(|byte| *byte == 0).any(|text| text == variable.as_bytes())

@@ -58,7 +58,7 @@ impl Watchdog<'_> {
         self.abandoned.store(true, Ordering::SeqCst);
     }
 
-    /// Waits until the command has ended or this has ended it, and returns the exit.
+    /// Waits until the command ends, or ends it. Returns the exit.
     pub(super) fn follow(&self) -> Result<Exit, Error> {
         let mut reaped = Instant::now();
         loop {
@@ -121,7 +121,7 @@ impl Watchdog<'_> {
             return;
         }
         let group = self.child.group();
-        // Before the parents die by which they are known.
+        // First, because a process is found by its parent, which may be about to end.
         self.escapees.look();
         group.signal(Signal::TERM);
         // A stopped process receives SIGTERM only when it continues.
@@ -138,7 +138,7 @@ impl Watchdog<'_> {
     fn kill(&self) {
         let started = Instant::now();
         loop {
-            // First, while those that are about to lose their parent can be told by it.
+            // First, because a process is found by its parent, which is about to end.
             self.escapees.look();
             self.child.group().signal(Signal::KILL);
             self.escapees.signal(Signal::KILL);

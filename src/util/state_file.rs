@@ -1,8 +1,8 @@
-//! Opening the files that tinyci keeps. Other accounts, commands of a build and copies of a disk can
-//! put anything in their places, so each is looked at before it is used.
+//! Opens the files that tinyci keeps. Other accounts, commands of a build and copies of a disk can put
+//! anything in their place, so each file is checked before it is used.
 //!
-//! A FIFO is never waited for, a symbolic link is never followed, and a file of an account that may not
-//! write to its directory is never trusted. `tests/it/house/state_files.rs` checks that files of the
+//! tinyci never waits for a FIFO, never follows a symbolic link, and never trusts a file of an account
+//! that may not write to its directory. `tests/it/house/state_files.rs` checks that all files of the
 //! state are opened here.
 
 use std::{
@@ -12,11 +12,11 @@ use std::{
     path::Path,
 };
 
-/// The most bytes of a file that is read whole.
+/// The maximum size of a file that is read whole, in bytes.
 const BYTES_MAX: u64 = 64 << 20;
 
-/// The most bytes of a file of git's that has a line for each ref or for each move of one. Five million
-/// refs have half as many.
+/// The maximum size of a file in which git stores a line for each ref or each move of a ref, in bytes.
+/// Five million refs take half of it.
 const LIST_BYTES_MAX: u64 = 1 << 30;
 
 /// The permission bits that let other accounts create files in a directory.
@@ -29,8 +29,9 @@ const PRIVATE: u32 = 0o600;
 ///
 /// # Errors
 ///
-/// Those of the system; [`InvalidData`](ErrorKind::InvalidData) if it is not a regular file, and
-/// [`PermissionDenied`](ErrorKind::PermissionDenied) if it is a file of a stranger.
+/// Those of the system; [`InvalidData`](ErrorKind::InvalidData) if it is not a regular file;
+/// [`PermissionDenied`](ErrorKind::PermissionDenied) if it belongs to an account that may not write to
+/// its directory.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
 }
@@ -62,14 +63,14 @@ pub(crate) fn append(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().append(true).create(true), path)
 }
 
-/// Creates a file, in the place of an older one.
+/// Creates a file, or empties an existing one.
 ///
 /// # Errors
 ///
 /// As [`open`].
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let file = open_with(OpenOptions::new().write(true).create(true).truncate(false), path)?;
-    // Only now: what another program put here is not changed.
+    // Only after the checks, so that a file of another program is not changed.
     file.set_len(0)?;
     Ok(file)
 }
@@ -79,7 +80,7 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Those of the system, and [`AlreadyExists`](ErrorKind::AlreadyExists).
+/// Those of the system, and [`AlreadyExists`](ErrorKind::AlreadyExists) if the file exists.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path)
 }
@@ -88,7 +89,7 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// Those of the system, and an error for anything but a directory.
+/// Those of the system. Fails if it is not a directory.
 pub(crate) fn open_dir(path: &Path) -> io::Result<File> {
     let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
     OpenOptions::new().read(true).custom_flags(flags).open(path)
@@ -98,12 +99,12 @@ pub(crate) fn open_dir(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 ///
-/// As [`open`], and an error for a file that is too large.
+/// As [`open`]. Fails if the file is too large.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(open(path)?, BYTES_MAX)
 }
 
-/// Reads a whole file of text.
+/// Reads a whole text file.
 ///
 /// # Errors
 ///
@@ -112,16 +113,17 @@ pub(crate) fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 
-/// Reads a file of git's or of a person's, who may have put a link there. A FIFO is not waited for.
+/// Reads a file of git or of a person. It may be a symbolic link. Does not wait for a FIFO.
 ///
 /// # Errors
 ///
-/// Those of the system, and an error for what is not a regular file or too large.
+/// Those of the system. Fails if it is not a regular file, or is too large.
 pub(crate) fn read_foreign(path: &Path) -> io::Result<Vec<u8>> {
     read_up_to(open_foreign(path)?, BYTES_MAX)
 }
 
-/// Does the same for a list of git's that grows with the repository: the packed refs, or a reflog.
+/// Reads a list of git that grows with the repository: the packed refs, or a reflog. Otherwise like
+/// [`read_foreign`].
 ///
 /// # Errors
 ///
@@ -140,7 +142,7 @@ fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = options.custom_flags(flags).mode(0o666).open(path).map_err(|error| {
         match error.raw_os_error() {
-            // What the systems say of a link, and of a FIFO that nobody reads.
+            // The errors for a symbolic link, and for a FIFO without a reader.
             Some(libc::ELOOP | libc::EMLINK | libc::ENXIO) => not_regular(),
             _ => error,
         }
@@ -162,8 +164,8 @@ fn not_regular() -> io::Error {
     io::Error::new(ErrorKind::InvalidData, "it is not a regular file")
 }
 
-/// True if a file may belong to this account: to the caller, to root, to the owner of its directory, and
-/// in a directory that several accounts share (`core.sharedRepository`) to any of them.
+/// Returns true if tinyci trusts a file of this account: the caller, root, the owner of the file's
+/// directory, or any account if several may write to the directory (`core.sharedRepository`).
 fn is_own(uid: u32, path: &Path) -> io::Result<bool> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(true);
@@ -192,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// Everything that opens a file by its path.
+    /// Every function that opens a file by its path.
     const WAYS: [fn(&Path) -> io::Result<()>; 7] = [
         |path| open(path).map(drop),
         |path| open_to_write(path).map(drop),

@@ -1,8 +1,10 @@
-//! [`CommitSignatures`]: which commits need a signature (`tinyci.requireSigned`), and who signed one.
+//! [`CommitSignatures`]: determines which commits need a signature (`tinyci.requireSigned`), and who
+//! signed a commit.
 //!
-//! Only the server's configuration says so, since a commit would ask nothing of itself. A commit that
-//! needs a signature is deployed, and gets secrets, only if git's configuration on the server knows the
-//! key: the same that `git verify-commit` asks. Its tree and its history are what was signed.
+//! Only the server's configuration can require signatures, because a commit would not require its own.
+//! A commit that needs a signature is deployed, and gets secrets, only if git's configuration on the
+//! server contains the key, as for `git verify-commit`. The signature covers the commit's tree and
+//! history.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -22,7 +24,7 @@ use crate::{
     rules::{environment::Variables, glob},
 };
 
-/// What `tinyci.requireSigned` asks of commits.
+/// The rules of `tinyci.requireSigned`.
 #[derive(Clone)]
 pub(in crate::engine) struct CommitSignatures {
     /// Patterns of refs.
@@ -83,8 +85,8 @@ impl CommitSignatures {
         signer.map(|(principal, key)| format!("{principal} with {}", key.fingerprint))
     }
 
-    /// Asks git, which knows the other kinds of signatures. Objects that a push could put in place of
-    /// others (`refs/replace/`) do not count.
+    /// Returns the signer from git, which supports the other kinds of signatures. Ignores replacement
+    /// objects (`refs/replace/`), because a push could add them.
     fn signer_by_git(&self, repo: &Repo, id: CommitId) -> Result<Result<String, String>, Error> {
         let mut git_dir = OsString::from("--git-dir=");
         git_dir.push(repo.git_dir());

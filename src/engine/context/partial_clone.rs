@@ -22,11 +22,11 @@ pub(in crate::engine) fn fetch_results(shared: &Shared, repo: &Repo) -> Option<S
         missing.blobs.len(),
         faults.join("; ")
     );
-    // A fetch of everything also gets what a server does not send by id.
+    // A server may refuse to send objects by id. A complete fetch gets those too.
     Some(hinted(&message, REFETCH_ALL))
 }
 
-/// Fetches them from one remote. Returns the reason if that fails.
+/// Fetches the missing results from one remote. Returns the reason if that fails.
 fn fetch(shared: &Shared, repo: &Repo, missing: &MissingNotes, remote: &str) -> Option<String> {
     let mut env = without_repository(&shared.process_variables());
     // There may be no person at the terminal.

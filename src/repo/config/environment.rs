@@ -1,8 +1,8 @@
-//! Git's configuration as the environment of a program gives it: `GIT_CONFIG_GLOBAL`,
+//! Applies git's configuration from the environment of a program: `GIT_CONFIG_GLOBAL`,
 //! `GIT_CONFIG_SYSTEM`, `GIT_CONFIG_NOSYSTEM`, `GIT_CONFIG_COUNT` with its keys and values, and
-//! `GIT_CONFIG_PARAMETERS`, which is what `git -c` passes on. libgit2 knows none of them.
+//! `GIT_CONFIG_PARAMETERS`, which `git -c` sets. libgit2 ignores all of them.
 //!
-//! The variables are read once, when a program asks for it at its start: a library must not read an
+//! The variables are read once, when a program requests it at its start. A library must not read an
 //! environment that its host may be changing.
 
 use std::{
@@ -21,23 +21,25 @@ use rustix::{fs::Access, io::Errno};
 use super::libgit2::searched;
 use crate::util::lock::lock;
 
-/// What has no configuration in it.
+/// An empty configuration file.
 const NOTHING: &str = "/dev/null";
 
 static CAPTURED: OnceLock<Captured> = OnceLock::new();
 
-/// What the variables say.
+/// The values of the variables.
 #[derive(Debug, PartialEq, Eq)]
 struct Environment {
-    /// The file that stands for the system's.
+    /// The file that replaces the system's.
     system: Option<PathBuf>,
-    /// The file that stands for the user's own, of which git otherwise reads two.
+    /// The file that replaces the user's two files.
     global: Option<PathBuf>,
-    /// Values that go before those of all files, written as a file is; or what is wrong with them.
+    /// Values that override those of all files, in the syntax of a file, or the reason why they are
+    /// invalid.
     values: Result<Vec<u8>, String>,
 }
 
-/// What was read, with a file without a name that has the values: libgit2 reads files only.
+/// The variables that were read, and an unnamed file with their values, because libgit2 reads only
+/// files.
 struct Captured {
     environment: Environment,
     file: Option<Mutex<File>>,
@@ -75,18 +77,19 @@ pub(super) fn unreadable_user_files() -> impl Iterator<Item = (ConfigLevel, Path
     files.filter(|(_, path)| is_forbidden(path))
 }
 
-/// Asks as git does, with the real user, and without opening the file, which may be a FIFO.
+/// Returns true if this account may not read the file. Like git, checks the real user, and does not
+/// open the file, which may be a FIFO.
 fn is_forbidden(path: &Path) -> bool {
     rustix::fs::access(path, Access::READ_OK) == Err(Errno::ACCESS)
 }
 
-/// Whether a program has read variables that say anything of the user's configuration.
+/// Returns true if a program has read variables that change the user's configuration.
 pub(super) fn is_in_use() -> bool {
     let of_user = |it: &Captured| it.environment.global.is_some() || it.file.is_some();
     CAPTURED.get().is_some_and(of_user)
 }
 
-/// The file that the environment puts in the place of this level's.
+/// Returns the file that replaces this level's, if the environment names one.
 pub(super) fn file(level: ConfigLevel) -> Option<PathBuf> {
     let environment = &CAPTURED.get()?.environment;
     match level {
@@ -96,11 +99,12 @@ pub(super) fn file(level: ConfigLevel) -> Option<PathBuf> {
     }
 }
 
-/// Makes this repository's configuration that of git in the environment that was read.
+/// Applies the captured environment to this repository's configuration, as git does.
 ///
 /// # Errors
 ///
-/// A sentence that names a variable that git refuses too, or a file that cannot be read.
+/// Fails if git would refuse a variable too, or if a file cannot be read. The error names it in one
+/// sentence.
 pub(super) fn apply(git: &Repository) -> Result<(), String> {
     let Some(Captured { environment, file }) = CAPTURED.get() else { return Ok(()) };
     environment.values.as_ref().map_err(Clone::clone)?;
@@ -116,7 +120,8 @@ pub(super) fn apply(git: &Repository) -> Result<(), String> {
         replace(ConfigLevel::XDG, Path::new(NOTHING))?;
     }
     if let Some(file) = file {
-        // Where opening it by its number opens nothing new, it is read on from where it was.
+        // On some systems, opening `/dev/fd/N` shares the position of the file, which must then be at
+        // the start.
         let mut file = lock(file);
         file.rewind().map_err(|error| error.to_string())?;
         replace(ConfigLevel::App, Path::new(&format!("/dev/fd/{}", file.as_raw_fd())))?;
@@ -144,7 +149,7 @@ fn is_true(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|value| Config::parse_bool(value).unwrap_or(false))
 }
 
-/// The counted values, then those of `git -c`, which go before them.
+/// Returns the counted values, followed by those of `git -c`, which override them.
 fn values(variable: &impl Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>, String> {
     let mut values = Vec::new();
     if let Some(count) = variable("GIT_CONFIG_COUNT").filter(|count| !count.is_empty()) {
@@ -163,7 +168,7 @@ fn values(variable: &impl Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>, String
     while !rest.is_empty() {
         let (first, after) = unquoted(rest).ok_or(MALFORMED)?;
         rest = match after.strip_prefix(b"=") {
-            // `'key'='value'`; a value that is left out is true.
+            // `'key'='value'`. A key without a value is true.
             Some(quoted) if quoted.starts_with(b"'") => {
                 let (value, after) = unquoted(quoted).ok_or(MALFORMED)?;
                 values.extend(entry(&first, Some(&value))?);
@@ -188,7 +193,7 @@ fn values(variable: &impl Fn(&str) -> Option<Vec<u8>>) -> Result<Vec<u8>, String
 
 const MALFORMED: &str = "`GIT_CONFIG_PARAMETERS` is malformed";
 
-/// The lines of a file that set this key. Without a value it is true.
+/// Returns the lines of a file that set this key. A key without a value is true.
 fn entry(key: &[u8], value: Option<&[u8]>) -> Result<Vec<u8>, String> {
     let dots = (key.iter().position(|it| *it == b'.'), key.iter().rposition(|it| *it == b'.'));
     let (Some(first), Some(last)) = dots else {
@@ -219,7 +224,7 @@ fn quoted(text: &[u8]) -> Vec<u8> {
     quoted
 }
 
-/// A text in single quotes at the start, and what follows it.
+/// Parses a string in single quotes. Returns it and the bytes after it.
 fn unquoted(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let (mut plain, mut rest) = (Vec::new(), text.strip_prefix(b"'")?);
     loop {
@@ -246,7 +251,7 @@ mod tests {
         Environment::read(|name| find(name).map(|(_, value)| value.as_bytes().to_vec()))
     }
 
-    /// What libgit2 reads of the values.
+    /// Returns the values as libgit2 reads them.
     fn values_of(environment: &Environment) -> Vec<(String, String)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), environment.values.as_ref().unwrap()).unwrap();

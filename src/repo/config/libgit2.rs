@@ -1,4 +1,4 @@
-//! Options of libgit2 for the whole process. Only a program may set them.
+//! Sets options of libgit2 for the whole process. Only a program may set them.
 
 use std::path::PathBuf;
 
@@ -10,22 +10,25 @@ use super::environment;
 ///
 /// Call it before anything else uses libgit2, and before other threads change the environment.
 ///
-/// Makes git's configuration what `GIT_CONFIG_GLOBAL`, `GIT_CONFIG_COUNT` and their like say now, and
-/// skips a file of the user's that may not be read, as git does.
+/// Applies git's configuration from the environment (`GIT_CONFIG_GLOBAL`, `GIT_CONFIG_COUNT` and the
+/// related variables) as it is now. Like git, ignores the user's configuration files that this account
+/// may not read.
 ///
-/// Lets libgit2 open partial clones, whose missing objects it does not fetch: reading one is an error
-/// that says how to get them. Switches off libgit2's check of every object against its hash, and its cache of objects, which
-/// a walk over a history only fills. Both are settings of libgit2 that all its users in the
-/// process share: a git server must keep them, so the library does not touch them by itself. The
-/// `tinyci` program calls this; a program of yours may, if nothing else in it uses libgit2.
+/// Lets libgit2 open partial clones. libgit2 does not fetch their missing objects: reading one is an
+/// error that says how to get them.
+///
+/// Switches off libgit2's check of every object against its hash, and its cache of objects, because a
+/// walk over a history only fills it. All users of libgit2 in the process share these settings, and a
+/// git server must keep them. So the library does not change them by itself. The `tinyci` program calls
+/// this; your program may call it if nothing else in it uses libgit2.
 pub fn tune_process() {
     git2::opts::strict_hash_verification(false);
     git2::opts::enable_caching(false);
-    // SAFETY: the list belongs to libgit2, which nothing else uses yet, as the documentation demands.
-    // If it cannot be extended, partial clones stay refused.
+    // SAFETY: the list belongs to libgit2, which nothing else uses yet, as the documentation requires.
+    // If it cannot be extended, libgit2 still refuses partial clones.
     let _ = unsafe { git2::opts::set_extensions(&["partialclone"]) };
     for (level, _) in environment::unreadable_user_files() {
-        // SAFETY: as above. Without a path libgit2 looks for no such file.
+        // SAFETY: as above. With an empty path, libgit2 does not look for the file.
         let _ = unsafe { git2::opts::set_search_path(level, "") };
     }
     environment::capture();

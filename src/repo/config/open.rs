@@ -92,7 +92,8 @@ fn main_of(common_dir: &Path) -> Result<Repository, Error> {
     Ok(git)
 }
 
-/// Every repository that is opened reads its objects and its configuration in this way.
+/// Makes a repository read its objects and its configuration as tinyci does. Called for every
+/// repository that is opened.
 fn prepare(git: &Repository) -> Result<(), Error> {
     environment::apply(git).map_err(|fault| {
         let message = format!("cannot use git's configuration in the environment: {fault}");

@@ -58,12 +58,12 @@ pub(in crate::repo) fn between(
     walk.run()
 }
 
-/// Whether a commit is another one, or an ancestor of it. As exact as [`between`].
+/// Returns true if commit `id` is `tip` or an ancestor of it. As exact as [`between`].
 pub(in crate::repo) fn reaches(git: &Repository, tip: Oid, id: Oid) -> Result<bool, Error> {
     Ok(tip == id || between(git, &[id], &[tip])?.is_empty())
 }
 
-/// The newest commits that two have in common, in order of their ids.
+/// Returns the merge bases of two commits, sorted by id.
 pub(in crate::repo) fn merge_bases(
     git: &Repository,
     left: Oid,
@@ -79,9 +79,10 @@ pub(in crate::repo) fn merge_bases(
     heads_of(git, &common.into_iter().collect::<Vec<_>>())
 }
 
-/// These commits with ancestors before what is above them.
+/// Sorts these commits so that ancestors come before their descendants.
 ///
-/// Looks back as far as the oldest of them, and a little further in case clocks went wrong.
+/// Reads the history down to the oldest of them, and a little further in case committer times are
+/// wrong.
 pub(in crate::repo) fn by_topology(git: &Repository, ids: &[Oid]) -> Result<Vec<Oid>, Error> {
     let wanted: HashSet<Oid> = ids.iter().copied().collect();
     let (mut left, mut slack) = (wanted.clone(), CLOCK_SLACK);

@@ -1,4 +1,4 @@
-//! Finds the directories that hold a repository's objects: its own, and those that it borrows from
+//! Finds the directories that contain a repository's objects: its own, and those that it borrows from
 //! (`objects/info/alternates`).
 
 use std::{
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use crate::{repo::repository::Repo, testing::TestRepo};
 
-    /// A clone that borrows, from a clone that borrows: objects of both are found, whatever form
-    /// the lists have.
+    /// Tests a clone that borrows from a clone that borrows: the objects of both are found, in every
+    /// form of the lists.
     #[test]
     fn what_is_borrowed_is_found_as_git_finds_it() {
         let lender = TestRepo::new();

@@ -1,15 +1,15 @@
-//! Commits as git reads them.
+//! Reads commits as git does.
 //!
-//! libgit2 refuses a whole commit for a line that git passes over: a time that does not fit, an
-//! address without its end, no author at all. Such commits lie deep in the history of many
-//! repositories. Here a commit needs a tree and parents, and what else cannot be read is empty.
+//! libgit2 refuses a commit because of one line that git ignores: a time that is too large, an address
+//! without `>`, or no author. Old repositories often contain such commits. Here, a commit needs only a
+//! tree and parents. A field that cannot be read is empty.
 
 use encoding_rs::Encoding;
 use git2::{Commit, ErrorCode, ObjectType, Oid, Repository};
 
 use crate::util::state_file;
 
-/// A commit, whole or with fields that cannot be read.
+/// A commit. Some fields of a malformed commit cannot be read.
 pub(in crate::repo) enum StoredCommit<'repo> {
     Whole(Commit<'repo>),
     Malformed(MalformedCommit),
@@ -24,7 +24,7 @@ pub(in crate::repo) struct MalformedCommit {
     body: usize,
 }
 
-/// Author or committer.
+/// An author or committer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::repo) struct Person {
     pub(in crate::repo) name: Vec<u8>,
@@ -37,7 +37,7 @@ impl Person {
     }
 }
 
-/// Reads a commit.
+/// Reads a commit, even if libgit2 refuses it.
 pub(in crate::repo) fn stored(git: &Repository, id: Oid) -> Result<StoredCommit<'_>, git2::Error> {
     match git.find_commit(id) {
         Ok(commit) => Ok(StoredCommit::Whole(commit)),
@@ -46,7 +46,8 @@ pub(in crate::repo) fn stored(git: &Repository, id: Oid) -> Result<StoredCommit<
     }
 }
 
-/// The same commit by our own reader; none if it is missing, damaged or no commit for git either.
+/// Reads a commit that libgit2 refuses. Returns `None` if it is missing, damaged, or not a commit for
+/// git either.
 fn malformed(git: &Repository, id: Oid) -> Option<MalformedCommit> {
     let odb = git.odb().ok()?;
     let object = odb.read(id).ok().filter(|object| object.kind() == ObjectType::Commit)?;
@@ -57,8 +58,8 @@ fn malformed(git: &Repository, id: Oid) -> Option<MalformedCommit> {
     Some(commit)
 }
 
-/// Returns the parents that replace a commit's own: none at the boundary of a shallow clone, or those of
-/// a graft. libgit2 does the same for well-formed commits.
+/// Returns the parents that replace the commit's own: no parents at the boundary of a shallow clone, or
+/// those that a graft names. libgit2 does the same for well-formed commits.
 fn grafted(git: &Repository, id: Oid) -> Option<Vec<Oid>> {
     let read = |name: &str| {
         let text = state_file::read_foreign(&git.commondir().join(name)).unwrap_or_default();
@@ -87,12 +88,12 @@ impl MalformedCommit {
     }
 
     fn header(&self) -> &[u8] {
-        // Without the line that is empty.
+        // Exclude the empty line before the message.
         self.text.get(..self.body.saturating_sub(1)).unwrap_or_default()
     }
 }
 
-/// A line with an id, and what follows it.
+/// Parses a line with an id. Returns the id and the bytes after the line.
 fn id_line<'t>(text: &'t [u8], field: &[u8]) -> Option<(Oid, &'t [u8])> {
     let (digits, rest) = text.strip_prefix(field)?.split_at_checked(40)?;
     let id = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -107,7 +108,8 @@ impl StoredCommit<'_> {
         }
     }
 
-    /// Its parents, in git's order. Those beyond the edge of a shallow clone are not listed.
+    /// Returns the parents, in git's order. Those beyond the boundary of a shallow clone are not
+    /// listed.
     pub(in crate::repo) fn parent_ids(&self) -> Vec<Oid> {
         match self {
             Self::Whole(commit) => commit.parent_ids().collect(),
@@ -115,7 +117,7 @@ impl StoredCommit<'_> {
         }
     }
 
-    /// The committer's time in seconds since 1970; 0 if it cannot be read.
+    /// Returns the committer's time in seconds since 1970, or 0 if it cannot be read.
     pub(in crate::repo) fn seconds(&self) -> i64 {
         match self {
             Self::Whole(commit) => commit.time().seconds(),
@@ -123,7 +125,7 @@ impl StoredCommit<'_> {
         }
     }
 
-    /// The lines before the message.
+    /// Returns the lines before the message.
     pub(in crate::repo) fn header(&self) -> &[u8] {
         match self {
             Self::Whole(commit) => commit.raw_header_bytes(),
@@ -131,7 +133,7 @@ impl StoredCommit<'_> {
         }
     }
 
-    /// The message as it is stored, up to its first NUL.
+    /// Returns the message as it is stored, up to its first NUL.
     pub(in crate::repo) fn raw_message(&self) -> &[u8] {
         match self {
             Self::Whole(commit) => commit.message_raw_bytes(),
@@ -142,14 +144,14 @@ impl StoredCommit<'_> {
         }
     }
 
-    /// The message in UTF-8, as far as it is known how, without empty lines in front.
+    /// Returns the message without empty lines at its start, in UTF-8 if its encoding is known.
     pub(in crate::repo) fn message(&self) -> Vec<u8> {
         let message = self.raw_message();
         let start = message.iter().take_while(|byte| **byte == b'\n').count();
         self.to_utf8(message.get(start..).unwrap_or_default())
     }
 
-    /// The first paragraph of the message on one line.
+    /// Returns the first paragraph of the message as one line.
     pub(in crate::repo) fn subject(&self) -> Vec<u8> {
         let message = self.message();
         let lines = message.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
@@ -167,7 +169,7 @@ impl StoredCommit<'_> {
         self.person(b"committer ")
     }
 
-    /// What cannot be read of this commit, in words; none of most.
+    /// Returns descriptions of the fields that cannot be read. Most commits have none.
     pub(in crate::repo) fn unreadable(&self) -> Vec<&'static str> {
         let of = |field: &[u8], person, time| {
             let line = self.field(field);
@@ -197,15 +199,15 @@ impl StoredCommit<'_> {
         self.header().split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(field))
     }
 
-    /// git shows a commit in the encoding that its header names. Text that is not in it, and text in
-    /// an encoding that is not known, stays as it is.
+    /// Converts text from the encoding that the header names, as git does. Returns text unchanged if it
+    /// is not valid in that encoding, or the encoding is unknown.
     fn to_utf8(&self, text: &[u8]) -> Vec<u8> {
         let named = self.field(b"encoding ").map(<[u8]>::trim_ascii);
         let Some(name) = named.filter(|_| !text.is_ascii()) else { return text.to_vec() };
         let is_latin1 = [&b"iso-8859-1"[..], b"iso8859-1", b"iso_8859-1", b"latin1", b"latin-1"]
             .iter()
             .any(|latin1| name.eq_ignore_ascii_case(latin1));
-        // The tables of browsers take this name for another encoding.
+        // The WHATWG tables, which `encoding_rs` uses, take this name for windows-1252.
         if is_latin1 {
             return encoding_rs::mem::decode_latin1(text).into_owned().into_bytes();
         }
@@ -215,7 +217,7 @@ impl StoredCommit<'_> {
     }
 }
 
-/// `Name <address> …`, as git splits it.
+/// Parses `Name <address> …`, as git does.
 fn person_of(line: &[u8]) -> Option<Person> {
     let open = line.iter().position(|byte| *byte == b'<')?;
     let (name, rest) = (line.get(..open)?, line.get(open + 1..)?);
@@ -224,14 +226,14 @@ fn person_of(line: &[u8]) -> Option<Person> {
     Some(Person { name: name.to_vec(), email: email.to_vec() })
 }
 
-/// The seconds behind the last address of the line. None where they do not fit.
+/// Returns the seconds after the last address of the line, or `None` if they are not a valid number.
 fn seconds(line: &[u8]) -> Option<i64> {
     let end = line.iter().rposition(|byte| *byte == b'>')?;
     let time = std::str::from_utf8(line.get(end + 1..)?).ok()?;
     time.split_whitespace().next()?.parse().ok()
 }
 
-/// The object that a tag names.
+/// Returns the object that a tag names.
 pub(in crate::repo) fn tagged(tag: &[u8]) -> Option<Oid> {
     id_line(tag, b"object ").map(|(id, _)| id)
 }
@@ -246,7 +248,7 @@ mod tests {
         testing::{TestRepo, succeed},
     };
 
-    /// Stores a commit with this text, whatever git thinks of it.
+    /// Stores a commit with this text, even if git considers it invalid.
     fn store(repo: &TestRepo, text: &[u8]) -> Oid {
         let mut command = repo.command();
         command.args(["hash-object", "-t", "commit", "--literally", "-w", "--stdin"]);
@@ -255,7 +257,7 @@ mod tests {
         succeed("hash-object", &child.wait_with_output().unwrap()).parse().unwrap()
     }
 
-    /// A commit with these lines in place of author and committer.
+    /// Returns a commit with these lines in place of author and committer.
     fn with_lines(repo: &TestRepo, lines: &[u8], message: &[u8]) -> Oid {
         let (tree, parent) =
             (repo.git(&["rev-parse", "HEAD^{tree}"]), repo.git(&["rev-parse", "HEAD"]));
@@ -263,7 +265,7 @@ mod tests {
         store(repo, &[start.as_bytes(), lines, b"\n", message].concat())
     }
 
-    /// What git and what we say of a commit, a field a line.
+    /// Returns the fields of a commit as git reads them and as tinyci reads them, one per line.
     fn both(repo: &TestRepo, id: Oid) -> (String, String) {
         let format = "--format=%T%n%P%n%an%n%ae%n%cn%n%ce%n%s";
         let log = repo.git(&["log", "-1", "--encoding=UTF-8", format, &id.to_string()]);

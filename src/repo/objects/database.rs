@@ -1,12 +1,12 @@
-//! The object database that libgit2 reads through: all of libgit2, from a walk to a peeled tag.
+//! Replaces the object database that libgit2 reads through, for every use of a repository.
 //!
-//! libgit2 puts one together itself, which reads damaged files in two places without an end: a
-//! loose object that was cut off, and the size of a packed object whose end is missing. So it gets
-//! this one instead. Loose objects are read by us, packed ones by libgit2, as before. The size of a
-//! packed object is that of the object it unpacks to. Writing stays libgit2's. The file
-//! `commit-graph` is not used: nothing of ours would gain by it, and it can be damaged.
+//! libgit2's own database never stops reading two kinds of damaged files: a truncated loose object, and
+//! a packed object whose size is requested and whose end is missing. So tinyci attaches this database
+//! instead. tinyci reads loose objects, and libgit2 still reads packed ones. The size of a packed
+//! object is that of the unpacked object. libgit2 still writes. The file `commit-graph` is not used,
+//! because it can be damaged and nothing in tinyci would be faster with it.
 //!
-//! All unsafe code of reading stands here.
+//! This file contains all unsafe code for reading objects.
 
 use std::{
     ffi::{CString, c_int, c_void},
@@ -24,20 +24,21 @@ use super::{
     loose::{Completed, Damage, LooseObject, LooseObjects},
 };
 
-/// The order in which backends are asked: packs first, as in git, and our own before borrowed ones.
+/// The priorities of the backends, highest first: packs come first, as in git. A repository's own files
+/// come before borrowed ones.
 const PACKED: c_int = 1_000_000;
 const LOOSE: c_int = 2;
 const WRITER: c_int = 1;
 
-/// A backend of ours.
+/// The backend that reads loose objects.
 #[repr(C)]
 struct Reader {
-    /// The first field, so that a pointer to it is one to the whole.
+    /// The first field, so that a pointer to it is also a pointer to the whole struct.
     parent: raw::git_odb_backend,
     objects: LooseObjects,
 }
 
-/// Makes this repository read its objects as described above.
+/// Attaches the database described above to this repository.
 pub(in crate::repo) fn attach(git: &Repository) -> Result<(), git2::Error> {
     let odb = Odb::new()?;
     let dirs = object_dirs(git.commondir());
@@ -55,7 +56,8 @@ pub(in crate::repo) fn attach(git: &Repository) -> Result<(), git2::Error> {
 
 type Backend = *mut raw::git_odb_backend;
 
-/// The packs of this directory. Their headers are not asked for: libgit2 then reads the object.
+/// Creates the backend for the packs of this directory. It does not read headers, so libgit2 reads the
+/// whole object instead.
 fn packs(dir: &Path) -> Result<Backend, git2::Error> {
     let dir = CString::new(dir.as_os_str().as_bytes())?;
     let mut backend = ptr::null_mut();
@@ -66,11 +68,12 @@ fn packs(dir: &Path) -> Result<Backend, git2::Error> {
     Ok(backend)
 }
 
-/// What libgit2 writes loose objects with, and finds their names; it reads none.
+/// Creates the backend with which libgit2 writes loose objects and lists their ids. It does not read
+/// them.
 fn writer(dir: &Path, fsync: c_int) -> Result<Backend, git2::Error> {
     let dir = CString::new(dir.as_os_str().as_bytes())?;
     let mut backend = ptr::null_mut();
-    // SAFETY: the path lives until after the call, which copies it. -1 and 0 ask for git's own.
+    // SAFETY: the path lives until after the call, which copies it. -1 and 0 request git's defaults.
     checked(unsafe {
         raw::git_odb_backend_loose(&raw mut backend, dir.as_ptr(), -1, fsync, 0, 0)
     })?;
@@ -87,7 +90,7 @@ fn writer(dir: &Path, fsync: c_int) -> Result<Backend, git2::Error> {
 fn reader(dirs: Vec<std::path::PathBuf>) -> Result<Backend, git2::Error> {
     // SAFETY: a backend is a number, pointers and functions that may be absent: zeros are valid.
     let mut parent: raw::git_odb_backend = unsafe { std::mem::zeroed() };
-    // SAFETY: the place is a backend.
+    // SAFETY: the pointer refers to a whole backend.
     checked(unsafe { raw::git_odb_init_backend(&raw mut parent, VERSION) })?;
     parent.read = Some(read);
     parent.read_header = Some(read_header);
@@ -97,10 +100,10 @@ fn reader(dirs: Vec<std::path::PathBuf>) -> Result<Backend, git2::Error> {
     Ok(Box::into_raw(Box::new(Reader { parent, objects: LooseObjects::new(dirs) })).cast())
 }
 
-/// The version of the struct that libgit2 1 has.
+/// The version of the struct in libgit2 1.x.
 const VERSION: std::ffi::c_uint = 1;
 
-/// Gives the backend to the database, which frees it with itself.
+/// Adds the backend to the database, which then owns and frees it.
 fn add(
     odb: &Odb<'_>,
     backend: Backend,
@@ -130,19 +133,20 @@ extern "C" fn read(
     answered(backend, id, |object| {
         let bytes = usize::try_from(object.size).map_err(|_| too_large())?;
         let room = bytes.checked_add(1).ok_or_else(too_large)?;
-        // SAFETY: libgit2 passes its own backend, and places for the three results.
+        // SAFETY: libgit2 passes its own backend, and valid pointers for the three results.
         let place = unsafe { raw::git_odb_backend_data_alloc(backend, room) };
         if place.is_null() {
             return Err(git2::Error::last_error(raw::GIT_ERROR));
         }
         let found = object.kind;
-        // SAFETY: the call gave `room` bytes, which zeros make a slice; nothing else has them yet.
+        // SAFETY: the call allocated `room` bytes, which nothing else uses yet. After they are zeroed,
+        // they form a valid slice.
         let filled = unsafe {
             ptr::write_bytes(place.cast::<u8>(), 0, room);
             object.read_into(std::slice::from_raw_parts_mut(place.cast::<u8>(), bytes))
         };
         if let Err(damage) = filled {
-            // SAFETY: the place was given for this backend and is in no result.
+            // SAFETY: the memory was allocated for this backend and is in no result.
             unsafe { raw::git_odb_backend_data_free(backend, place) };
             return Err(damaged(&damage));
         }
@@ -164,7 +168,7 @@ extern "C" fn read_header(
 ) -> c_int {
     answered(backend, id, |object| {
         let bytes = usize::try_from(object.size).map_err(|_| too_large())?;
-        // SAFETY: libgit2 passes places for both results.
+        // SAFETY: libgit2 passes valid pointers for both results.
         unsafe {
             *size = bytes;
             *kind = object.kind.raw();
@@ -182,7 +186,8 @@ extern "C" fn read_prefix(
     short: *const raw::git_oid,
     digits: usize,
 ) -> c_int {
-    // SAFETY: libgit2 passes what `reader` made and a valid id, and a place for the whole id.
+    // SAFETY: libgit2 passes the backend that `reader` made, a valid id, and a valid pointer for the
+    // whole id.
     let (reader, short, whole) = unsafe { (&*backend.cast::<Reader>(), &(*short).id, &mut *whole) };
     let completed = catch_unwind(AssertUnwindSafe(|| reader.objects.complete(short, digits)));
     match completed {
@@ -196,23 +201,25 @@ extern "C" fn read_prefix(
     }
 }
 
-/// The names are listed by libgit2's own backend.
+/// Lists nothing, because libgit2's own backend lists the names.
 extern "C" fn foreach(_: Backend, _: raw::git_odb_foreach_cb, _: *mut c_void) -> c_int {
     0
 }
 
 extern "C" fn free(backend: Backend) {
-    // SAFETY: libgit2 frees once what `reader` made.
+    // SAFETY: `reader` made this backend, and libgit2 frees it once.
     drop(unsafe { Box::from_raw(backend.cast::<Reader>()) });
 }
 
-/// Looks an object up and says what libgit2 expects: 0, that there is none, or a fault with its text.
+/// Finds an object and calls `answer` with it. Returns the code that libgit2 expects: 0, "not found",
+/// or an error whose message is set.
 fn answered(
     backend: Backend,
     id: *const raw::git_oid,
     answer: impl FnOnce(LooseObject) -> Result<(), git2::Error>,
 ) -> c_int {
-    // SAFETY: libgit2 passes what `reader` made, and a valid id; both live until after the call.
+    // SAFETY: libgit2 passes the backend that `reader` made, and a valid id. Both live until after the
+    // call.
     let (reader, id) = unsafe { (&*backend.cast::<Reader>(), &(*id).id) };
     let found = catch_unwind(AssertUnwindSafe(|| match reader.objects.open(id) {
         Ok(Some(object)) => answer(object).map(|()| true),
@@ -236,7 +243,7 @@ fn too_large() -> git2::Error {
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, message)
 }
 
-/// Keeps the text where git2 asks for it.
+/// Sets the message that git2 puts into its error, and returns the error code.
 fn fail(message: &str) -> c_int {
     let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
     if let Ok(text) = CString::new(text) {
@@ -305,7 +312,7 @@ mod tests {
         assert_eq!(odb.read(id).unwrap().data(), b"contents");
     }
 
-    /// libgit2's own reader does not end on these.
+    /// libgit2's own reader never stops reading these.
     #[test]
     fn a_torn_object_is_an_error_that_names_its_file() {
         let repo = TestRepo::new();
@@ -330,7 +337,8 @@ mod tests {
         }
     }
 
-    /// The size of a delta whose end is missing, which libgit2's own reader of headers waits for.
+    /// Tests the size of a delta whose end is missing. libgit2's own reader of headers never stops
+    /// there.
     #[test]
     fn a_pack_that_is_damaged_at_its_end_is_an_error() {
         let repo = TestRepo::new();
@@ -345,7 +353,7 @@ mod tests {
         let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
         let whole = fs::read(&pack).unwrap();
         let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
-        // The trailer stays, since libgit2 compares it with the index.
+        // The trailer stays, because libgit2 compares it with the index.
         for place in (12..whole.len() - 20).step_by(whole.len() / 50) {
             let mut damaged = whole.clone();
             damaged[place..whole.len() - 20].fill(0);

@@ -1,9 +1,9 @@
-//! Loose objects: one file each, compressed by zlib. Read here and not by libgit2, which never ends
-//! on a file that was cut off.
+//! Reads loose objects: one file each, compressed by zlib. libgit2 does not read them, because it never
+//! stops on a truncated file.
 //!
-//! What a file says of itself is believed only as far as the file can back it: a size that its
-//! bytes cannot unpack to is damage, before memory is taken for it. Objects other than large blobs
-//! are compared with their id, because the checksum of zlib misses some flipped bits.
+//! The size in a file's header is checked before memory is allocated. If the file's bytes cannot unpack
+//! to that size, the file is damaged. Objects are compared with their id, because the checksum of zlib
+//! misses some flipped bits. Large blobs are not, because that would cost too much.
 
 use std::{
     fmt,
@@ -19,25 +19,26 @@ use sha1_smol::Sha1;
 
 use crate::util::hex;
 
-/// More than any header has: the longest kind, twenty digits, a space and a NUL.
+/// More bytes than any header has: the longest kind, twenty digits, a space and a NUL.
 const HEADER_BYTES_MAX: usize = 32;
 
-/// The most bytes that zlib makes of one.
+/// The maximum number of bytes that zlib unpacks from one byte.
 const EXPANSION_MAX: u64 = 1032;
 
-/// The size from which on a blob is not compared with its id, which would cost as much as reading it.
+/// The size limit of blobs that are compared with their id. For larger ones, that would cost as much as
+/// reading them.
 const COMPARED_BLOB_BYTES_MAX: usize = 4096;
 
-/// How much is read of a file at once. Most objects are smaller.
+/// The number of bytes that are read from a file at once. Most objects are smaller.
 const CHUNK: usize = 8192;
 
-/// The directories of a repository that have loose objects, in the order in which they are searched.
+/// The directories with a repository's loose objects, in the order in which they are searched.
 #[derive(Debug)]
 pub(in crate::repo) struct LooseObjects {
     dirs: Vec<PathBuf>,
 }
 
-/// One loose object, open: what its header says, and a reader of its contents.
+/// An open loose object: the fields of its header, and a reader of its contents.
 pub(in crate::repo) struct LooseObject {
     pub(in crate::repo) kind: ObjectType,
     /// The number of bytes of the contents.
@@ -45,13 +46,13 @@ pub(in crate::repo) struct LooseObject {
     id: [u8; 20],
     path: PathBuf,
     stream: Inflate,
-    /// The bytes of the contents that were unpacked with the header.
+    /// The first bytes of the contents, which were unpacked together with the header.
     early: Vec<u8>,
-    /// The bytes of the contents that were not given out yet.
+    /// The number of bytes of the contents that are not read yet.
     left: u64,
 }
 
-/// A file that is there and is no object.
+/// An error for a file that exists but is not a valid object.
 #[derive(Debug)]
 pub(in crate::repo) struct Damage {
     path: PathBuf,
@@ -99,13 +100,13 @@ impl LooseObjects {
         Self { dirs }
     }
 
-    /// Opens an object; none if no directory has its file.
+    /// Opens an object. Returns `None` if no directory contains its file.
     pub(in crate::repo) fn open(&self, id: &[u8; 20]) -> Result<Option<LooseObject>, Damage> {
         let digits = hex::encode(id);
         let (fan_out, name) = digits.split_at(2);
         for dir in &self.dirs {
             let path = dir.join(fan_out).join(name);
-            // A pipe in its place must not make the reader wait.
+            // Do not block if the path is a FIFO.
             let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(&path);
             match opened {
                 Ok(file) => return LooseObject::new(*id, path, file).map(Some),
@@ -117,7 +118,7 @@ impl LooseObjects {
     }
 }
 
-/// What an id that was cut short stands for.
+/// The objects that an abbreviated id matches.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::repo) enum Completed {
     None,
@@ -126,7 +127,8 @@ pub(in crate::repo) enum Completed {
 }
 
 impl LooseObjects {
-    /// The object whose id begins with these digits of `short`; at least two.
+    /// Finds the object whose id begins with the first `digits` digits of `short`. Fewer than two match
+    /// none.
     pub(in crate::repo) fn complete(&self, short: &[u8; 20], digits: usize) -> Completed {
         let text = hex::encode(short);
         let Some((fan_out, prefix)) = text.get(..digits).and_then(|it| it.split_at_checked(2))
@@ -192,7 +194,8 @@ impl LooseObject {
         Ok(Self { kind, size, id, path: path.to_path_buf(), stream, early, left: size })
     }
 
-    /// The contents, which have to end where the header says and the file does.
+    /// Reads the whole contents. Fails if they do not end where the header says, or the file continues
+    /// after them.
     pub(in crate::repo) fn read_into(mut self, contents: &mut [u8]) -> Result<(), Damage> {
         let read = self.take_exactly(contents).and_then(|()| self.compare(contents));
         read.map_err(|why| Damage { path: self.path, why })
@@ -208,7 +211,7 @@ impl LooseObject {
         if hash.digest().bytes() == self.id { Ok(()) } else { Err(Why::Contents) }
     }
 
-    /// Fills this whole.
+    /// Fills the whole buffer.
     fn take_exactly(&mut self, contents: &mut [u8]) -> Result<(), Why> {
         let mut filled = 0;
         while let Some(rest) = contents.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -217,11 +220,12 @@ impl LooseObject {
                 count => filled += count,
             }
         }
-        // The last byte was taken with a look at the end; without any there was none.
+        // `take` checks the end of the file with the last byte. Empty contents have no last byte.
         if contents.is_empty() { self.stream.expect_end() } else { Ok(()) }
     }
 
-    /// The next bytes of the contents; 0 after the last, once the file ends there too.
+    /// Reads the next bytes of the contents, or 0 bytes after the last. With the last byte, checks that
+    /// the file ends too.
     fn take(&mut self, out: &mut [u8]) -> Result<usize, Why> {
         let room = usize::try_from(self.left).unwrap_or(usize::MAX).min(out.len());
         let Some(out) = out.get_mut(..room) else { return Ok(0) };
@@ -253,7 +257,7 @@ impl Read for LooseObject {
     }
 }
 
-/// `<kind> <size> NUL`: the kind, the size, and where the contents begin.
+/// Parses `<kind> <size> NUL`. Returns the kind, the size, and the offset of the contents.
 fn parse_header(start: &[u8]) -> Option<(ObjectType, u64, usize)> {
     let end = start.iter().position(|byte| *byte == 0)?;
     let text = std::str::from_utf8(start.get(..end)?).ok()?;
@@ -271,11 +275,11 @@ fn parse_header(start: &[u8]) -> Option<(ObjectType, u64, usize)> {
     Some((kind, size.parse().ok()?, end + 1))
 }
 
-/// A file that is unpacked as it is read.
+/// A file that is unpacked while it is read.
 struct Inflate {
     file: File,
     packed: Box<[u8]>,
-    /// Which part of `packed` is still to be unpacked.
+    /// The start of the part of `packed` that is not unpacked yet. It ends at `to`.
     from: usize,
     to: usize,
     zlib: Decompress,
@@ -288,7 +292,7 @@ impl Inflate {
         Self { file, packed, from: 0, to: 0, zlib: Decompress::new(true), has_ended: false }
     }
 
-    /// Unpacks until this is full or the stream has ended; says how many bytes it put there.
+    /// Unpacks until the buffer is full or the stream has ended. Returns the number of bytes written.
     fn fill(&mut self, out: &mut [u8]) -> Result<usize, Why> {
         let mut filled = 0;
         while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -300,7 +304,7 @@ impl Inflate {
         Ok(filled)
     }
 
-    /// Unpacks some of the file, which has to get it on: bytes taken or bytes made.
+    /// Unpacks some of the file. Fails if that neither consumes nor produces bytes.
     fn step(&mut self, out: &mut [u8]) -> Result<usize, Why> {
         if self.from == self.to {
             self.from = 0;
@@ -323,7 +327,7 @@ impl Inflate {
         }
     }
 
-    /// Refuses a stream that goes on, and a file that goes on behind it.
+    /// Fails if the stream or the file continues.
     fn expect_end(&mut self) -> Result<(), Why> {
         while !self.has_ended {
             if self.step(&mut [0])? > 0 {
@@ -367,7 +371,7 @@ mod tests {
         Sha1::from([header.as_bytes(), contents].concat()).digest().bytes()
     }
 
-    /// A directory with a loose object of this id, whose file has these bytes.
+    /// Returns a directory with a loose object of this id, whose file has these bytes.
     fn stored(id: [u8; 20], file: &[u8]) -> (tempfile::TempDir, LooseObjects) {
         let dir = tempfile::tempdir().unwrap();
         let digits = hex::encode(&id);
@@ -378,7 +382,7 @@ mod tests {
         (dir, objects)
     }
 
-    /// What reading such an object gives, at once and piece by piece.
+    /// Reads such an object, at once and piece by piece, and returns the result.
     fn read(id: [u8; 20], file: &[u8]) -> Result<(ObjectType, Vec<u8>), String> {
         let (_dir, objects) = stored(id, file);
         let object = objects.open(&id).map_err(|damage| damage.to_string())?.unwrap();
@@ -412,7 +416,7 @@ mod tests {
         assert!(objects.open(&[7; 20]).unwrap().is_none());
     }
 
-    /// Some flips leave the checksum of zlib as it was: of these texts that are like another.
+    /// Tests that damage which the checksum of zlib misses is found by the id.
     #[test]
     fn every_cut_and_every_flipped_bit_is_damage_or_changes_nothing() {
         let text: Vec<u8> =

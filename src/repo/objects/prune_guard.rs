@@ -1,9 +1,9 @@
-//! Keeps new objects from a `git gc` that runs at the same time.
+//! Protects new objects from a `git gc` that runs at the same time.
 //!
-//! `git gc --prune=now` removes every loose object that no ref named when it looked. It does not see
-//! that a ref has moved since, so it would remove what the ref needs: all verdicts. git says that it
-//! runs by the file `gc.pid`. While that file exists, tinyci writes its new objects into a pack, too.
-//! git leaves packs alone that appear after it has begun.
+//! `git gc --prune=now` removes every loose object that no ref needed when it started. It does not
+//! notice that a ref has moved since then, so it would remove objects that the ref needs, and with them
+//! all verdicts. While git runs it, the file `gc.pid` exists. During that time, tinyci also writes its
+//! new objects into a pack, because `git gc` keeps packs that appear after it started.
 
 use std::{io::Write, path::PathBuf};
 
@@ -19,7 +19,7 @@ use crate::{
 /// The file that exists while `git gc` runs.
 const GC_PID: &str = "gc.pid";
 
-/// The objects of one move of a ref, until it is certain that they remain.
+/// The objects that one move of a ref needs, until they are safe from `git gc`.
 pub(in crate::repo) struct PruneGuard {
     objects: NewObjects,
     /// True if `git gc` was running before the ref moved.
@@ -27,11 +27,11 @@ pub(in crate::repo) struct PruneGuard {
 }
 
 impl Repo {
-    /// Starts to watch over objects that were written. Call this before the ref moves.
+    /// Starts to protect objects that were written. Call this before the ref moves.
     ///
     /// # Errors
     ///
-    /// Those of the system, if `git gc` runs and the pack cannot be written.
+    /// Fails if `git gc` runs and the pack cannot be written.
     pub(in crate::repo) fn guard_from_prune(
         &self,
         objects: NewObjects,
@@ -59,7 +59,7 @@ impl Repo {
         let mut writer = odb.packwriter()?;
         writer.write_all(&pack).map_err(|error| failed(&error))?;
         writer.commit()?;
-        // git may have put its objects into a pack of its own already, and removed this one.
+        // git may already have moved the objects to its own pack and removed this one.
         let files: Vec<_> = files.iter().filter_map(|file| state_file::open(file).ok()).collect();
         let flush = self.flush()?;
         let flushed = flush.objects(&files).and_then(|()| flush.object_dir(&dir));
@@ -72,11 +72,11 @@ impl Repo {
 }
 
 impl PruneGuard {
-    /// Ends the watch after the ref has moved. A `git gc` that starts now keeps the objects.
+    /// Ends the protection after the ref has moved. A `git gc` that starts now keeps the objects.
     ///
     /// # Errors
     ///
-    /// Those of the system, if the pack cannot be written.
+    /// Fails if the pack cannot be written.
     pub(in crate::repo) fn finish(self, repo: &Repo) -> Result<(), git2::Error> {
         let Self { objects, is_gc_running } = self;
         let exists = |id: Oid| repo.git.odb().is_ok_and(|odb| odb.exists(id));
@@ -101,7 +101,8 @@ fn pack(objects: &NewObjects) -> std::io::Result<(Vec<u8>, String)> {
     Ok((pack, hash.to_string()))
 }
 
-/// Writes the kind and size of an object: four bits of the size, then seven in each byte.
+/// Writes the kind and size of an object. The first byte has four bits of the size, each later one
+/// seven.
 fn write_header(pack: &mut Vec<u8>, kind: ObjectType, size: usize) {
     let kind: u8 = match kind {
         ObjectType::Commit => 1,

@@ -69,8 +69,8 @@ pub(in crate::repo) fn each_entry(
     Ok(())
 }
 
-/// The error of an object that is not what the commit makes of it. If the object is as it was made,
-/// the commit is at fault; otherwise it is damaged.
+/// Returns the error for an object that is not what its commit requires. If the object matches its id,
+/// the commit is at fault; otherwise the object is damaged.
 pub(in crate::repo) fn wrong(object: &OdbObject<'_>, message: String) -> Error {
     let is_intact =
         Oid::hash_object(object.kind(), object.data()).is_ok_and(|id| id == object.id());

@@ -1,5 +1,5 @@
-//! Which refs tinyci reads, and who may write them: [`READ`] is the list, and [`HiddenRefs`] says what
-//! git lets a push write.
+//! Lists the refs that tinyci reads and who may write them ([`READ`]), and determines which refs git
+//! lets a push write ([`HiddenRefs`]).
 
 use git2::Reference;
 
@@ -16,20 +16,21 @@ use crate::{
     repo::repository::{Repo, git_error},
 };
 
-/// Who writes a ref that tinyci reads.
+/// The writer of a ref that tinyci reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writer {
-    /// tinyci, or a fetch: its contents are believed.
+    /// tinyci, or a fetch: tinyci trusts the contents.
     Tinyci,
-    /// Anyone who can push: its contents are checked whenever they are read.
+    /// Anyone who can push: tinyci checks the contents whenever it reads them.
     Pusher,
 }
 
-/// Every ref that tinyci reads, besides those that people push to have them tested, and that clones
-/// fetch. A name that ends in `/` is the beginning of several, one that ends in `*` of any others.
+/// The refs that tinyci reads, except those that people push to have them tested and those that clones
+/// fetch. A name that ends in `/` is the prefix of several refs. A name that ends in `*` means all refs
+/// with this prefix that the list does not contain.
 pub(crate) const READ: [(&str, Writer); 9] = [
     (VERDICTS, Writer::Tinyci),
-    // `git log --notes='tinyci*'` shows all of them alike.
+    // `git log --notes='tinyci*'` shows all of them like verdicts.
     ("refs/notes/tinyci*", Writer::Tinyci),
     (RECORDS, Writer::Tinyci),
     (RECORD_LIKE, Writer::Tinyci),
@@ -47,15 +48,15 @@ struct Rule {
     hides: bool,
 }
 
-/// The refs that git lets no push write, by its rules: a path stands for itself and all below it,
-/// and the last line that names a ref decides.
+/// The refs that git does not let a push write. As in git, a path matches itself and all refs below it,
+/// and the last line that matches a ref applies.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HiddenRefs {
     rules: Vec<Rule>,
 }
 
 impl HiddenRefs {
-    /// Reads values in git's order.
+    /// Parses values in git's order.
     pub(crate) fn parse(values: &[String]) -> Self {
         let rules = values.iter().map(|value| {
             let path = value.trim_end_matches('/');
@@ -63,13 +64,14 @@ impl HiddenRefs {
                 Some(path) => (false, path),
                 None => (true, path),
             };
-            // `^` says that the namespace counts, which no push of a plain repository has.
+            // `^` includes the namespace in the comparison. Pushes to a plain repository have no
+            // namespace.
             Rule { path: path.strip_prefix('^').unwrap_or(path).to_owned(), hides }
         });
         Self { rules: rules.collect() }
     }
 
-    /// True if no push can write any ref of this name, as [`READ`] spells names.
+    /// Returns true if no push can write any ref of this name, in the notation of [`READ`].
     pub(crate) fn hides(&self, name: &str) -> bool {
         for Rule { path, hides } in self.rules.iter().rev() {
             match hides {
@@ -81,29 +83,29 @@ impl HiddenRefs {
         false
     }
 
-    /// The paths that a line excepts from others.
+    /// Returns the paths that a line with `!` excepts.
     pub(crate) fn excepted(&self) -> Vec<String> {
         let excepted = self.rules.iter().filter(|rule| !rule.hides);
         excepted.map(|rule| rule.path.clone()).collect()
     }
 }
 
-/// Whether a path stands for every ref of this name.
+/// Returns true if a path matches every ref of this name.
 fn covers(path: &str, name: &str) -> bool {
     let is_one = !name.ends_with(['/', '*']);
     let rest = name.trim_end_matches('*').strip_prefix(path);
     rest.is_some_and(|rest| rest.starts_with('/') || (rest.is_empty() && is_one))
 }
 
-/// Whether a path stands for any ref of this name.
+/// Returns true if a path matches any ref of this name.
 fn touches(path: &str, name: &str) -> bool {
     let start = name.trim_end_matches('*');
     let below = if name.ends_with(['/', '*']) { path.strip_prefix(start) } else { None };
     below.is_some() || covers(path, name) || format!("{path}/").starts_with(&format!("{start}/"))
 }
 
-/// Whether a push to this path, or below it, could change what tinyci believes. Names in other
-/// letters count too: some file systems do not tell them apart.
+/// Returns true if a push to this path, or below it, could change a ref that tinyci trusts. Ignores
+/// case, because some file systems do.
 pub(crate) fn is_believed(path: &str) -> bool {
     let path = path.to_lowercase();
     let own = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
@@ -111,7 +113,7 @@ pub(crate) fn is_believed(path: &str) -> bool {
 }
 
 impl Repo {
-    /// The notes refs of others: of programs and people that are not tinyci.
+    /// Returns the notes refs of other programs and of people.
     ///
     /// # Errors
     ///
@@ -128,8 +130,8 @@ impl Repo {
         Ok(found)
     }
 
-    /// The notes refs that `--notes='tinyci*'` shows and that tinyci did not write: a word in one of
-    /// them reads like a verdict.
+    /// Returns the notes refs that `--notes='tinyci*'` shows but tinyci did not write. Their notes look
+    /// like verdicts.
     ///
     /// # Errors
     ///
@@ -147,7 +149,7 @@ impl Repo {
     }
 }
 
-/// Whether git takes this for the name of a ref.
+/// Returns true if git accepts this as the name of a ref.
 pub(crate) fn is_ref_name(name: &str) -> bool {
     name.starts_with("refs/") && Reference::is_valid_name(name)
 }

@@ -1,8 +1,8 @@
-//! Functions that add one or a few values to an array, in time that does not grow with the array.
+//! Adds one or a few values to an array, in time that does not grow with the array.
 //!
-//! After each call that may change a value, the language counts everything in its first argument.
-//! An array that grows to ten thousand values would be counted ten thousand times. These functions
-//! put the added value in the first place, and count the array themselves, less often.
+//! After each call that may change a value, the language counts all elements of its first argument. If
+//! an array grows to ten thousand values, it would be counted ten thousand times. These functions have
+//! the added value as their first argument, and count the array themselves, less often.
 
 use std::{
     any::TypeId,
@@ -24,7 +24,7 @@ const COUNTS_PER_LENGTH: usize = 16;
 /// A value with more elements than this is counted at once.
 const SMALL_MAX: usize = 64;
 
-/// Replaces the language's functions of an engine by these.
+/// Replaces the language's functions in an engine by these.
 pub(in crate::script) fn register(engine: &mut Engine) {
     static MODULE: OnceLock<Arc<Module>> = OnceLock::new();
     engine.register_global_module(MODULE.get_or_init(|| module().into()).clone());

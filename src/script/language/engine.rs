@@ -1,4 +1,4 @@
-//! The engine that scripts run in, with its limits.
+//! Creates the engine that runs scripts, with its limits.
 //!
 //! All crates of a program share one build of rhai, with all the features that any of them enables.
 //! Some features remove limits or parts of the language. So each is probed before a script runs.
@@ -58,7 +58,8 @@ pub(in crate::script) fn engine() -> Engine {
     engine
 }
 
-/// Turns the reserved word `with` into a name. The language does not use it; here it is a function.
+/// Turns the reserved word `with` into a name. The language does not use the word, but tinyci has a
+/// function of this name.
 pub(in crate::script) fn own_word(token: Token) -> Token {
     match token {
         Token::Reserved(word) if *word == "with" => Token::Identifier(word),

@@ -19,7 +19,7 @@ use crate::script::values::{
 
 type Context<'a> = rhai::NativeCallContext<'a>;
 
-/// Replaces the language's functions of an engine by these.
+/// Replaces the language's functions in an engine by these.
 pub(in crate::script) fn register(engine: &mut Engine) {
     static MODULE: OnceLock<Arc<Module>> = OnceLock::new();
     engine.register_global_module(MODULE.get_or_init(|| module().into()).clone());

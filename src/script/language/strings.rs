@@ -1,8 +1,8 @@
-//! The functions of strings whose result can be much longer than what they are called on.
+//! Replaces the functions of strings whose result can be much longer than their arguments.
 //!
-//! The language checks the size of a result only after it has made it. By then the result may have
-//! filled the memory, and no deadline ends a function of the language. These functions therefore check
-//! the size first. Their results are those of the language's own functions.
+//! The language checks the size of a result only after it has created the result. By then it may have
+//! filled the memory, and a deadline cannot interrupt a function of the language. So these functions
+//! check the size first. Their results are the same as those of the language's own functions.
 
 use std::sync::{Arc, OnceLock};
 

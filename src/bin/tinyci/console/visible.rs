@@ -1,16 +1,16 @@
-//! [`Visible`]: makes control characters visible in what others wrote, before it reaches a terminal.
+//! [`Visible`]: makes control characters from other sources visible before they reach a terminal.
 //!
-//! Output of commands, logs, subjects and file names contain any bytes. Some sequences would write to
-//! the clipboard, change the title, move the cursor or make the terminal answer. Only colors pass
-//! (SGR, `ESC [ … m`), and what moves to the next column, to the next line or to the start of this one.
+//! Command output, logs, subjects and file names can contain any bytes. Some sequences would write to
+//! the clipboard, change the title, move the cursor or make the terminal send input. Only colors (SGR,
+//! `ESC [ … m`), tabs, newlines and carriage returns are passed on.
 //!
-//! The characters that change the direction of text are made visible too: they would show the rest of
-//! a line in another order than it has. Letters of scripts that are written from right to left pass.
+//! Characters that change the direction of text are made visible too, because they could show the rest
+//! of a line in a misleading order. Letters of right-to-left scripts are passed on.
 
-/// The longest color sequence that passes, without its end.
+/// The maximum length of the numbers in a color sequence that is passed on.
 const COLOR_MAX: usize = 64;
 
-/// A filter of one stream. It keeps the beginning of a sequence until the rest comes.
+/// A filter for one stream. It keeps an incomplete sequence until the rest arrives.
 #[derive(Debug, Default)]
 pub(crate) struct Visible {
     held: Vec<u8>,
@@ -19,7 +19,7 @@ pub(crate) struct Visible {
 }
 
 impl Visible {
-    /// The bytes to show. An incomplete sequence at the end waits for the next bytes.
+    /// Returns the bytes to show. Keeps an incomplete sequence at the end until the next call.
     pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = [std::mem::take(&mut self.held), bytes.to_vec()].concat();
         let mut shown = Vec::with_capacity(bytes.len());
@@ -53,7 +53,7 @@ impl Visible {
         shown
     }
 
-    /// What is left at the end of the stream, and the end of its colors.
+    /// Returns the rest at the end of the stream, and resets the color if one is on.
     pub(crate) fn finish(&mut self) -> Vec<u8> {
         let mut shown = Vec::new();
         for byte in std::mem::take(&mut self.held) {
@@ -69,12 +69,12 @@ impl Visible {
     }
 }
 
-/// Returns a text without control characters, except newlines and tabs: for messages.
+/// Returns the text with visible control characters, except newlines and tabs. For messages.
 pub(crate) fn visible(text: &str) -> String {
     visible_except(text, &['\n', '\t'])
 }
 
-/// Returns a text without control characters, except tabs: for names and the lines of tables.
+/// Returns the text with visible control characters, except tabs. For names and the lines of tables.
 pub(crate) fn visible_line(text: &str) -> String {
     visible_except(text, &['\t'])
 }
@@ -91,27 +91,27 @@ fn visible_except(text: &str, passing: &[char]) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// Returns true for the characters that begin and end text of another direction.
+/// Returns true if the character begins or ends text of another direction.
 fn is_direction(letter: char) -> bool {
     matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Returns the name of a character, as Unicode writes it.
+/// Returns the code point of a character in Unicode's notation, such as `<U+202E>`.
 fn direction(letter: char) -> String {
     format!("<U+{:04X}>", u32::from(letter))
 }
 
-/// What some bytes begin with.
+/// The first element of some bytes.
 enum Next {
     /// Bytes that are shown as they are.
     Plain(usize),
-    /// A sequence that switches colors on, or off.
+    /// A sequence that switches colors on or off.
     Color { length: usize, on: bool },
     /// A control character.
     Control { length: usize, letter: u8 },
     /// A character that changes the direction of text.
     Direction { length: usize, letter: char },
-    /// The beginning of a sequence or of a character.
+    /// An incomplete sequence or character.
     Incomplete,
 }
 
@@ -127,7 +127,7 @@ fn next(bytes: &[u8]) -> Next {
     }
 }
 
-/// What follows an escape: `[`, numbers and `m`, or something else.
+/// Parses the bytes after an escape: `[`, numbers and `m`, or anything else.
 fn color(rest: &[u8]) -> Next {
     const ESCAPE: Next = Next::Control { length: 1, letter: 0x1b };
     let Some((b'[', rest)) = rest.split_first() else {
@@ -146,7 +146,7 @@ fn color(rest: &[u8]) -> Next {
     }
 }
 
-/// True if the numbers of a sequence make text invisible (8). In a color, 8 is a number like others.
+/// Returns true if the numbers of a sequence make text invisible (8). As part of a color, 8 does not.
 fn conceals(numbers: &[u8]) -> bool {
     let mut fields = numbers.split(|byte| *byte == b';');
     while let Some(field) = fields.next() {
@@ -163,8 +163,8 @@ fn conceals(numbers: &[u8]) -> bool {
     false
 }
 
-/// A character of several bytes. A byte that belongs to none is shown as it is, unless a terminal
-/// with another encoding would take it for a control character.
+/// Parses a character of several bytes. A byte that is not valid UTF-8 is shown unchanged, unless a
+/// terminal with another encoding would interpret it as a control character.
 fn character(bytes: &[u8]) -> Next {
     let first = bytes.first().copied().unwrap_or_default();
     let length = match first {
@@ -188,7 +188,7 @@ fn character(bytes: &[u8]) -> Next {
     }
 }
 
-/// `^[` as git and `cat -v` show it; `<9b>` for those above 127.
+/// Appends a control character in visible form: `^[` as in git and `cat -v`, or `<9b>` from 128 on.
 fn show(letter: u8, shown: &mut Vec<u8>) {
     match letter {
         0x80.. => shown.extend_from_slice(format!("<{letter:02x}>").as_bytes()),
