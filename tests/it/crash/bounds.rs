@@ -118,6 +118,7 @@ fn a_run_judges_a_config_that_is_too_deep_and_ends() {
 }
 
 /// Bodies of a step that only a limit ends.
+#[cfg(feature = "rhai")]
 const BODIES: [&str; 14] = [
     "loop { }",
     "for i in 0..9223372036854775807 { }",
