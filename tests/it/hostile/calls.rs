@@ -1,4 +1,4 @@
-//! Calls of the program that must end, in a process group that is killed if one does not.
+//! Calls the program, and kills its process group if it does not end.
 
 use std::{
     fs::File,
@@ -14,11 +14,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::support::program::tinyci;
 
-/// A hang is one for ever: this is far more than any call needs, also a run of a hundred trees on a
-/// machine where others have the processor.
+/// The time after which a call counts as hanging. It is far more than any call needs, even a run of
+/// a hundred trees on a busy machine.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// What a call did.
+/// The result of a call.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) out: String,
@@ -26,14 +26,14 @@ pub(super) struct Ended {
 }
 
 impl Ended {
-    /// All that was said.
+    /// Returns the standard output and the standard error output.
     pub(super) fn text(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
 }
 
-/// Runs the program in a folder; panics with `what` if it does not end, crashes, or ends with a code
-/// that is not in the table.
+/// Runs the program in a directory. Panics with `what` if it does not end, crashes, ends with an
+/// unknown exit code, or fails without a message.
 #[track_caller]
 pub(super) fn call(dir: &Path, args: &[&str], what: &str) -> Ended {
     let mut command = tinyci(dir);
@@ -47,7 +47,7 @@ pub(super) fn call(dir: &Path, args: &[&str], what: &str) -> Ended {
     ended
 }
 
-/// Runs a program to its end.
+/// Runs a program until it ends. Panics with `what` if it does not end.
 #[track_caller]
 pub(super) fn limited(mut command: Command, what: &str) -> Ended {
     let (mut out, mut err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());

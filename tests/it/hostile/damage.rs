@@ -1,5 +1,5 @@
-//! A damaged file of the git directory, of each kind: commands end and say why, what git still reads
-//! is read, and no verdict is lost that git could read.
+//! Damages one file of the git directory, of each kind. Every command still ends and gives a
+//! reason, reads what git can still read, and loses no verdict that git could read.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::support::{TestRepo, program::run};
 
-/// What is run after each damage; the first ones change something.
+/// The commands that run after each damage. The first ones change the repository.
 const COMMANDS: [&[&str]; 7] = [
     &["run", "--all"],
     &["results"],
@@ -26,7 +26,7 @@ const COMMANDS: [&[&str]; 7] = [
     &["deploy", "--dry-run"],
 ];
 
-/// What is done to a file.
+/// A way to damage a file.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Truncate,
@@ -40,8 +40,8 @@ enum Damage {
 const DAMAGES: [Damage; 6] =
     [Damage::Truncate, Damage::Empty, Damage::Flip, Damage::Zero, Damage::Append, Damage::Delete];
 
-/// A repository with verdicts, records and a deployment, half in a pack with all of git's indices,
-/// half in loose objects, and one commit that is still to be tested.
+/// Returns a repository with verdicts, records and a deployment. Half of it is in a pack with all
+/// of git's indices, half in loose objects. One commit is pending.
 fn whole() -> TestRepo {
     let repo = TestRepo::new();
     let config = "build: echo built > out\ndeploy: \"true\"\n";
@@ -67,8 +67,8 @@ fn whole() -> TestRepo {
     repo
 }
 
-/// The files that can be damaged, by their paths below the git directory, each kind as often as the
-/// others: otherwise nearly all would be loose objects.
+/// Returns the files that can be damaged, by kind. Paths are relative to the git directory. The
+/// test first chooses a kind: otherwise it would choose loose objects nearly always.
 fn kinds(git_dir: &Path) -> Vec<Vec<PathBuf>> {
     let mut kinds: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     let mut left = vec![git_dir.to_path_buf()];
@@ -83,7 +83,7 @@ fn kinds(git_dir: &Path) -> Vec<Vec<PathBuf>> {
             let kind = match () {
                 () if text.starts_with("hooks/") => continue,
                 () if text.starts_with("objects/pack/") => {
-                    // The index of several packs has no extension.
+                    // The multi-pack index has no extension.
                     name.extension().or(name.file_name()).unwrap().to_str().unwrap()
                 }
                 () if text.starts_with("objects/info") => text,
@@ -122,19 +122,19 @@ fn inflict(dice: &mut Dice, damage: Damage, path: &Path) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The repository's own git, which must end as well.
+/// Runs git, which must end as well.
 fn git(repo: &TestRepo, dir: &Path, args: &[&str]) -> Ended {
     let mut command: Command = repo.command_in(dir);
     command.args(args);
     limited(command, &format!("git {args:?}"))
 }
 
-/// The verdicts that git can read, by the commit that they are for.
+/// Returns the verdicts that git can read, by commit.
 fn verdicts(repo: &TestRepo, dir: &Path) -> BTreeMap<String, String> {
     let listed = git(repo, dir, &["notes", "--ref", "tinyci-result", "list"]);
     let mut verdicts = BTreeMap::new();
     for line in listed.out.lines() {
-        // git lists what is left of a damaged tree too.
+        // git also lists the remaining entries of a damaged tree.
         let Some((blob, commit)) = line.split_once(' ') else { continue };
         let word = git(repo, dir, &["cat-file", "blob", blob]);
         if word.status.success() {
@@ -149,7 +149,7 @@ fn copied(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-/// One damage, with all commands after it.
+/// Damages one file of a copy, and runs all commands.
 fn try_one(whole: &TestRepo, seed: u64) {
     let mut dice = Dice::new(seed);
     let around = tempfile::tempdir().unwrap();
@@ -166,10 +166,11 @@ fn try_one(whole: &TestRepo, seed: u64) {
     let before = verdicts(whole, &dir);
     for args in COMMANDS {
         let ended = call(&dir, args, &what);
-        // What git finds whole, we read: state of our own may be gone, and is made again.
+        // tinyci reads every repository that `git fsck` finds sound. It creates lost state files of
+        // its own again.
         let is_read = ended.status.code() != Some(4) || !is_whole;
-        // git reads the name of a packed ref up to a NUL, and takes it for another ref. We refuse such a
-        // file, because a ref of ours could be missing from it.
+        // git reads the name of a packed ref up to a NUL, and takes it for another ref. tinyci
+        // refuses such a file, because one of its refs could be missing from it.
         let is_of_git =
             !["tinyci", "config", "packed-refs"].iter().any(|name| file.starts_with(name));
         assert!(is_read || !is_of_git, "{what}: {args:?}\n{}", ended.err);
@@ -196,7 +197,7 @@ fn no_command_hangs_and_no_verdict_is_lost_in_5000_damages() {
     try_many(1_000_000, 5000);
 }
 
-/// Every way of tearing one loose object that a run needs.
+/// Truncates a blob and then a commit. Commands that need the object fail and name its file.
 #[test]
 fn a_torn_object_is_named_and_where_it_is_not_needed_nothing_is_said() {
     let repo = TestRepo::new();

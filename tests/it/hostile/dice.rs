@@ -1,17 +1,17 @@
-//! Numbers that look like chance and are the same for a seed for ever.
+//! Pseudorandom numbers: a seed always gives the same ones.
 
 use std::env;
 
-/// The variable that sets the seed.
+/// The environment variable that sets the seed.
 const VARIABLE: &str = "TINYCI_TEST_SEED";
 
-/// The seed of a test: this one, unless the environment has another.
+/// Returns the seed of a test: this one, unless the environment sets another.
 pub(super) fn seed(usual: u64) -> u64 {
     let given = env::var(VARIABLE).ok();
     given.map_or(usual, |text| text.parse().expect("a seed is a number"))
 }
 
-/// How to try a seed again.
+/// Returns the assignment that runs a test with this seed again.
 pub(super) fn again(seed: u64) -> String {
     format!("{VARIABLE}={seed}")
 }
@@ -23,7 +23,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// A number below this one.
+    /// Returns a number below this one, or 0 if this is 0.
     pub(super) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -31,7 +31,7 @@ impl Dice {
         usize::try_from((mixed ^ (mixed >> 31)) >> 1).unwrap() % end.max(1)
     }
 
-    /// One of these.
+    /// Returns one of these elements.
     pub(super) fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }

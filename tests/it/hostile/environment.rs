@@ -1,5 +1,5 @@
-//! git's configuration in the environment, and files of it that this account may not read: what git
-//! makes of them.
+//! git's configuration in the environment, and git config files that this account may not read.
+//! tinyci must read the same values as git.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use std::{
 use super::calls::{Ended, limited};
 use crate::support::{TestRepo, program::tinyci};
 
-/// The value of a setting, as `tinyci settings` shows it.
+/// Runs `tinyci settings`, which shows the value of `tinyci.jobs`.
 fn jobs(mut command: Command) -> Ended {
     command.args(["settings", "--json"]);
     limited(command, "settings")
@@ -27,7 +27,7 @@ fn jobs_value(ended: &Ended) -> u64 {
     jobs["values"][0].as_str().unwrap_or("1").parse().unwrap()
 }
 
-/// What `git config tinyci.jobs` says under the same variables.
+/// Returns the value that `git config tinyci.jobs` prints with the same variables.
 fn of_git(repo: &TestRepo, variables: &[(&str, &str)]) -> u64 {
     let mut git = repo.command();
     git.env_remove("GIT_CONFIG_GLOBAL").env_remove("GIT_CONFIG_NOSYSTEM").envs(variables.to_vec());
@@ -80,11 +80,11 @@ fn the_environment_configures_as_it_configures_git() {
     assert!(refused.err.contains("`GIT_CONFIG_KEY_0` is missing"), "{}", refused.err);
 }
 
-/// What `su` and `sudo -u` leave: HOME of another account.
+/// Tests a `HOME` that belongs to another account. `su` and `sudo -u` can leave it so.
 #[test]
 fn a_home_that_may_not_be_read_is_passed_over_as_git_does() {
     let repo = TestRepo::new();
-    // Only root can become somebody else, and root reads everything.
+    // Only root can act as another account, and root can read every file.
     let everything = Command::new("chown").args(["-R", "12345:12345"]).arg(repo.path()).status();
     if !everything.unwrap().success() || chown(repo.outside(), None, None).is_err() {
         return;

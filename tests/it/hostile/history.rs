@@ -10,7 +10,7 @@ use crate::support::{TestRepo, succeed};
 
 const GREEN: &str = "build: \"true\"\n";
 
-/// Stores a commit with this text, whatever git thinks of it.
+/// Stores a commit with this text, even if it is malformed.
 fn store(repo: &TestRepo, text: &[u8]) -> String {
     let mut command = repo.command();
     command.args(["hash-object", "-t", "commit", "--literally", "-w", "--stdin"]);
@@ -19,7 +19,7 @@ fn store(repo: &TestRepo, text: &[u8]) -> String {
     succeed("hash-object", &child.wait_with_output().unwrap())
 }
 
-/// Lines that can stand between parents and message, whole and malformed.
+/// Well-formed and malformed lines, to be put between the parents and the message.
 const LINES: [&[u8]; 18] = [
     b"author A <a@b> 1334833756 -0700",
     b"author A <a@b> 18446744073709548016 +0100",
@@ -44,7 +44,7 @@ const LINES: [&[u8]; 18] = [
 const MESSAGES: [&[u8]; 6] =
     [b"", b"\n", b"subject\n", b"gr\xfcn\n\nbody", b"a\0b\n", b"\n\n\n  late subject  \n more\n"];
 
-/// A commit of what the dice say, on top of another one.
+/// Stores a commit of random lines and a random message, on top of another one.
 fn malformed(repo: &TestRepo, dice: &mut Dice, parent: &str) -> String {
     let tree = repo.git(&["rev-parse", &format!("{parent}^{{tree}}")]);
     let mut text = format!("tree {tree}\nparent {parent}\n").into_bytes();
@@ -85,7 +85,7 @@ fn malformed_commits_below_hinder_nothing() {
     assert_eq!(repo.verdict(&tested).as_deref(), Some("success"), "{what}");
 }
 
-/// Malformed commits that have a config are tested themselves, and deployed.
+/// Tests and deploys malformed commits that have a config.
 #[test]
 fn malformed_commits_are_tested_like_others() {
     let seed = seed(11);
@@ -107,7 +107,7 @@ fn malformed_commits_are_tested_like_others() {
     assert_eq!(ended.status.code(), Some(0), "{what}: {}\n{}", ended.out, ended.err);
     let deployed = repo.git(&["rev-parse", "refs/tinyci/deployments/production^2"]);
     assert_eq!(deployed, tip);
-    // git takes its own fields for what they are, whatever ours were made on top of.
+    // git can read the author and the subject of tinyci's commit, although its parent is malformed.
     let ours = repo.git(&["log", "-1", "--format=%an %s", "refs/tinyci/deployments/production"]);
     assert!(!ours.trim().is_empty(), "{ours}");
 }

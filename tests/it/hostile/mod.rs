@@ -1,18 +1,18 @@
-//! Repositories that are damaged, or that no git would write: every command ends, with what git makes
-//! of them or with a reason, and no verdict is lost.
+//! Damaged repositories, and repositories that git would never write. Every command ends, with the
+//! same result as git or with a reason, and loses no verdict.
 //!
-//! What is tried is made by a seed, which a failure names; `TINYCI_TEST_SEED` in the environment tries
-//! the same again, or something else.
+//! A seed chooses the cases, and a failure message names it. Set the environment variable
+//! `TINYCI_TEST_SEED` to try the same case again, or other ones.
 //!
 //! | file | tests |
 //! |---|---|
-//! | `calls` | calls of the program that must end |
-//! | `damage` | damaged files of the git directory, beside what git makes of them |
-//! | `dice` | numbers of a seed |
+//! | `calls` | runs the program, which must end |
+//! | `damage` | damaged files of the git directory, compared with git |
+//! | `dice` | pseudorandom numbers from a seed |
 //! | `environment` | git's configuration in the environment, and files that may not be read |
 //! | `history` | malformed commits |
 //! | `partial` | partial clones |
-//! | `trees` | trees, beside `git archive` |
+//! | `trees` | malformed trees, compared with `git archive` |
 
 mod calls;
 mod damage;

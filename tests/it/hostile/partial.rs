@@ -1,4 +1,4 @@
-//! Partial clones: what is missing there is no damage.
+//! Partial clones. Missing objects are not damage there.
 
 use std::{
     fs,
@@ -9,10 +9,10 @@ use std::{
 use super::calls::call;
 use crate::support::TestRepo;
 
-/// What every message about missing objects ends with.
+/// The end of every message about missing objects.
 const REMEDY: &str = "hint: `git fetch --refetch --no-filter` gets what is missing";
 
-/// A server with two verdicts, and a clone without the contents of files.
+/// A server with two verdicts, and a clone of it without the contents of files.
 struct Scene {
     server: TestRepo,
     work: TestRepo,
@@ -20,7 +20,7 @@ struct Scene {
     tip: String,
 }
 
-/// Makes an `ssh` that runs everything on this machine.
+/// Creates a program `ssh` that runs every command on this machine, and returns its path.
 fn local_ssh(dir: &Path) -> PathBuf {
     let path = dir.join("ssh");
     fs::write(&path, "#!/bin/sh\nfor last; do :; done\nexec sh -c \"$last\"\n").unwrap();
@@ -76,7 +76,8 @@ fn results_are_fetched_and_what_needs_missing_contents_says_how_to_get_them() {
     }
 }
 
-/// Without the remote, results cannot be read, and no ref falls back to an older state.
+/// Tests a clone whose remote is away: results cannot be read, but no ref falls back to an older
+/// state.
 #[test]
 fn without_its_remote_a_partial_clone_says_what_to_do_and_loses_nothing() {
     for prefix in ["file://", "ssh://host"] {

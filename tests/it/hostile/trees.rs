@@ -1,5 +1,5 @@
-//! Trees that no git would write, each the tree of a commit that is tested: exported as `git archive`
-//! writes them, or refused, which is the commit's fault and its verdict.
+//! Trees that git would never write, each in a commit that is tested. tinyci exports a tree as
+//! `git archive` does, or fails its commit.
 
 use std::{
     collections::BTreeSet,
@@ -55,14 +55,14 @@ const BLOBS: [&[u8]; 7] = [
     b"/etc",
 ];
 
-/// Makes trees and remembers what git must not find.
+/// Makes trees, and records if an object that a tree needs is missing.
 struct Maker<'a> {
     repo: &'a TestRepo,
     dice: &'a mut Dice,
     lacks: bool,
 }
 
-/// Stores an object as it is, valid or not.
+/// Stores an object even if it is malformed.
 fn store(repo: &TestRepo, kind: &str, bytes: &[u8]) -> String {
     let mut git = repo.command();
     git.args(["hash-object", "-t", kind, "--literally", "-w", "--stdin"]);
@@ -80,7 +80,7 @@ fn line(mode: &str, name: &[u8], id: &str) -> Vec<u8> {
 impl Maker<'_> {
     fn entry(&mut self, depth: usize) -> Vec<u8> {
         let mode = *self.dice.pick(&MODES);
-        // Mostly names that may be written: a tree is refused for one that may not.
+        // Mostly names that are allowed, because one forbidden name is enough to refuse a tree.
         let names = if self.dice.below(12) == 0 { NAMES.len() } else { 14 };
         let long = vec![b'n'; 200 + self.dice.below(60)];
         let name = match self.dice.below(30) {
@@ -103,7 +103,7 @@ impl Maker<'_> {
         line(mode, name, &id)
     }
 
-    /// A tree with these entries and some by chance, which are not sorted and may be there twice.
+    /// Stores a tree of these entries and random ones. They are not sorted, and can occur twice.
     fn tree(&mut self, depth: usize, first: &[u8]) -> String {
         let mut bytes = first.to_vec();
         for _ in 0..self.dice.below(5) {
@@ -116,7 +116,7 @@ impl Maker<'_> {
     }
 }
 
-/// Every path below a directory that tar or an export made.
+/// Returns every path below a directory.
 fn paths(root: &Path) -> BTreeSet<Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
     let (mut found, mut left) = (BTreeSet::new(), vec![root.to_path_buf()]);
@@ -132,7 +132,8 @@ fn paths(root: &Path) -> BTreeSet<Vec<u8>> {
     found
 }
 
-/// What `git archive` writes, or why it, or tar, refuses.
+/// Returns the paths that `git archive` writes and tar extracts, or the error if one of them
+/// refuses.
 fn archived(repo: &TestRepo, commit: &str) -> Result<BTreeSet<Vec<u8>>, String> {
     let dir = tempfile::tempdir().unwrap();
     let tar = repo.command().args(["archive", commit]).output().unwrap();
@@ -146,7 +147,7 @@ fn archived(repo: &TestRepo, commit: &str) -> Result<BTreeSet<Vec<u8>>, String> 
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // tar may refuse a name and go away before its input ends.
+    // tar may refuse a name and exit before its input ends.
     let _ = extract.stdin.take().unwrap().write_all(&tar.stdout);
     let ended = extract.wait_with_output().unwrap();
     if !ended.status.success() {
@@ -195,7 +196,7 @@ fn try_trees(usual: u64, count: usize) {
             other => panic!("{what}: {other:?}"),
         }
     }
-    // What failed once stays so: only commits whose objects are missing are tried again.
+    // A failed commit is not tested again. Only commits with missing objects stay pending.
     let ended = call(repo.path(), &["plan", "--json"], &what);
     for (_, commit, lacks) in &commits {
         assert!(*lacks || !ended.out.contains(commit), "{what}: {commit} is still pending");
@@ -214,7 +215,7 @@ fn trees_are_exported_as_git_does_or_fail_their_commit_in_3000() {
     (first..first + 30).for_each(|seed| try_trees(seed, 100));
 }
 
-/// Deeper than git itself reads, in a commit between two that are well.
+/// Tests a tree that is deeper than git allows by default. Another commit still passes.
 #[test]
 fn a_tree_too_deep_fails_its_commit_alone() {
     let repo = TestRepo::new();
