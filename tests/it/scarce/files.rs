@@ -14,7 +14,7 @@ use crate::support::{
     succeed,
 };
 
-/// Fills up a disk with empty files, except for some.
+/// Creates empty files until the disk has this number of free inodes. Returns their directory.
 fn use_inodes(dir: &Path, but: usize) -> PathBuf {
     let ballast = dir.join("ballast");
     fs::create_dir(&ballast).unwrap();
@@ -61,7 +61,8 @@ fn a_disk_without_inodes_loses_no_verdict() {
     assert!(ends.contains(&true) && ends.contains(&false), "{ends:?}");
 }
 
-/// Runs a command on a repository whose file system is read-only. None if that cannot be done.
+/// Runs a command on a repository whose file system is read-only. Returns `None` if this user
+/// cannot mount it so.
 fn read_only(repo: &TestRepo, words: &str) -> Option<Output> {
     let plain = tinyci(repo.path());
     let mut command = like(&plain, "unshare");
@@ -98,8 +99,8 @@ fn a_read_only_file_system_can_be_read_and_is_named() {
     assert_sound(repo.path(), "read-only");
 }
 
-/// Sets or clears the attribute that makes a directory immutable, also for root. False if the file
-/// system does not have it.
+/// Sets or clears the attribute that makes a directory immutable, also for root. Returns false if
+/// that fails, for example because the file system does not have the attribute.
 fn set_immutable(dir: &Path, on: bool) -> bool {
     let flag = if on { "+i" } else { "-i" };
     let output = Command::new("chattr").arg(flag).arg(dir).output();

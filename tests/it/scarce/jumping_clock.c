@@ -1,6 +1,6 @@
-/* A clock that jumps: LD_PRELOAD puts this before the C library. Each question for the time of day
- * gets an answer up to SPAN seconds before or after the truth. Clocks that only go forward are left
- * alone. */
+/* A clock that jumps, loaded before the C library with LD_PRELOAD. Each call that asks for the time of
+ * day returns a time up to SPAN seconds before or after the real one, as JUMP says: always before, always
+ * after, or at random. Monotonic clocks do not jump. */
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>

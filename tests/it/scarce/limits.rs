@@ -1,5 +1,5 @@
-//! Limits on descriptors, processes, memory and file size, from what starts nothing to what is
-//! enough.
+//! Limits on descriptors, processes, memory and file size. The lowest limits let nothing start, and
+//! the highest are sufficient.
 
 use std::{
     fs::{self, Permissions},
@@ -22,7 +22,8 @@ const TOO_LARGE: &[&str] = &["File too large"];
 /// An account that no other process uses, so that only the test's own processes count.
 const ACCOUNT: u32 = 54_321;
 
-/// Checks a run below each limit, and that some runs tested their commit and some could not.
+/// Checks a run under each limit. At least one run must test its commit, and at least one must be
+/// refused.
 #[track_caller]
 fn check_each(scene: &mut Scene, flag: &str, limits: impl Iterator<Item = u64>, lacks: &[&str]) {
     let mut ends = Vec::new();
@@ -40,7 +41,7 @@ fn few_descriptors_lose_no_verdict() {
     check_each(&mut Scene::new(), "--nofile", [4, 8, 11, 13, 15, 64].into_iter(), NO_DESCRIPTORS);
 }
 
-/// Packs that cannot be opened must not look as if their objects were missing.
+/// Tests that objects do not count as missing if their pack cannot be opened.
 #[test]
 fn few_descriptors_lose_no_verdict_in_packs() {
     let mut scene = Scene::new();
@@ -81,7 +82,8 @@ fn every_size_of_files_loses_no_verdict() {
     check_each(&mut scene, "--fsize", (0..6000).step_by(71), TOO_LARGE);
 }
 
-/// Address space, in steps of the stacks of threads: each step gets a run a little further.
+/// Limits the address space. The sizes grow by about the stacks of some threads, so that each run
+/// gets a little further.
 #[test]
 fn little_memory_loses_no_verdict() {
     let mut scene = Scene::new();
@@ -98,8 +100,8 @@ fn every_size_of_memory_loses_no_verdict() {
     check_each(&mut scene, "--as", sizes.map(|mib| mib << 20), NO_MEMORY);
 }
 
-/// A scene of an account of its own, since nothing limits root. None if this user is not root, or
-/// the account cannot start the program.
+/// Returns the scene if it can be used with another account: the limit does not apply to root.
+/// Returns `None` if this user is not root, or if the account cannot start the program.
 fn of_account(scene: Scene) -> Option<Scene> {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: this user may not act as another one");

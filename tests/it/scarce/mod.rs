@@ -1,5 +1,5 @@
-//! A machine that lacks something. No verdict is lost and none is wrong, and the next run does the
-//! work.
+//! A machine that lacks something. Every verdict is right and none is lost, and the next run does
+//! the rest of the work.
 //!
 //! | file | tests |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | `files` | no inodes, a read-only file system, directories without write permission |
 //! | `limits` | limits on descriptors, processes, memory and file size |
 //! | `moving` | a repository that moves or is repacked while commits are tested |
-//! | `scene` | a repository with a pending commit, and what is true of it after each run |
+//! | `scene` | a repository with a pending commit, and the checks after each run |
 //! | `streams` | closed and full standard streams, no `/proc` |
 
 mod clock;

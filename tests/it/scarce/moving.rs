@@ -14,8 +14,8 @@ use crate::support::{
     server::Gate,
 };
 
-/// Moves the repository while a build runs: the run ends with an error, nothing is made in the old
-/// place, and a run in the new place does the work.
+/// Moves the repository during a build. The run fails and creates nothing in the old place, and a
+/// run in the new place tests the commit.
 #[test]
 fn a_repository_that_moves_in_mid_run_loses_no_verdict() {
     let (repo, client) = (TestRepo::bare(), TestRepo::new());
@@ -60,7 +60,8 @@ fn repacked(commits: u64) {
             let (repo, done, rounds) = (&repo, &done, &rounds);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
-                    // Two that repack at once refuse each other; that is git's to say.
+                    // Two processes that repack at once can refuse each other. The test ignores
+                    // their errors.
                     repo.try_git(words);
                     rounds.fetch_add(1, Ordering::Relaxed);
                 }

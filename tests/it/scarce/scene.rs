@@ -1,4 +1,4 @@
-//! A repository with a pending commit, and what is true of it after each run.
+//! A repository with a pending commit, and the checks after each run.
 
 use std::{
     ffi::OsStr,
@@ -14,15 +14,15 @@ use crate::support::{
     succeed,
 };
 
-/// A pipeline whose steps and cleanup all show in the log.
+/// A pipeline whose steps and cleanup all appear in the log.
 pub(super) const CONFIG: &str =
     "build: echo built\ntest: echo tested\nhooks: {after_all: echo cleaned}\n";
 
-/// How a run under a limit ended.
+/// The result of a run under a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     Tested,
-    /// It said what it lacked and left no verdict.
+    /// The run named what was missing and left no verdict.
     Refused,
     /// The system could not start the program.
     NotStarted,
@@ -42,7 +42,7 @@ impl Scene {
         Self { repo: TestRepo::bare(), client, commits: Vec::new() }
     }
 
-    /// Pushes another commit. The newest commit is the one that [`check`](Self::check) is about.
+    /// Pushes another commit, and returns its id. [`check`](Self::check) checks the newest commit.
     pub(super) fn commit(&mut self) -> String {
         let id = self.client.commit("another");
         self.client.git(&["push", "-q", self.repo.path().to_str().unwrap(), "main"]);
@@ -59,12 +59,12 @@ impl Scene {
         tinyci(self.repo.path()).args(["run", "--all"]).output().unwrap()
     }
 
-    /// Runs all that is pending below `prlimit` with these limits.
+    /// Tests the pending commits under `prlimit` with these limits.
     pub(super) fn run_limited(&self, limits: &[&str]) -> Output {
         self.below("prlimit", limits).output().unwrap()
     }
 
-    /// `tinyci run --all`, started by another program.
+    /// Returns a command that starts `tinyci run --all` through another program.
     pub(super) fn below(&self, program: &str, args: &[impl AsRef<OsStr>]) -> Command {
         let plain = tinyci(self.repo.path());
         let mut command = like(&plain, program);
@@ -73,7 +73,7 @@ impl Scene {
     }
 
     /// Checks the run of the newest commit: it tested the commit, or it left no verdict and named
-    /// what it lacked. After that, a run that lacks nothing tests the commit.
+    /// what was missing. Then checks that a run without limits tests the commit.
     #[track_caller]
     pub(super) fn check(&self, situation: &str, output: &Output, lacks: &[&str]) -> Ended {
         let told = both(output);
@@ -100,7 +100,7 @@ impl Scene {
         ended
     }
 
-    /// Checks that a run that lacks nothing gives every commit its only verdict.
+    /// Checks that a run without limits gives one verdict to each commit.
     #[track_caller]
     pub(super) fn assert_recovers(&self, situation: &str) {
         let again = self.run();

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::scene::{Ended, Scene};
 use crate::support::program::{like, tinyci};
 
-/// Runs all that is pending with these redirections of a shell.
+/// Returns a command that tests the pending commits, with these redirections of a shell.
 fn redirected(scene: &Scene, redirections: &str) -> Command {
     let script = format!("exec \"$@\" {redirections}");
     scene.below("sh", &["-c", &script, "sh"])
@@ -21,7 +21,7 @@ fn a_run_needs_no_standard_streams() {
     }
 }
 
-/// The commit is tested, but the output of its run is lost.
+/// Tests that the commit gets its verdict although the output of the run cannot be written.
 #[test]
 fn a_run_whose_output_is_lost_says_so_and_keeps_its_verdict() {
     let mut scene = Scene::new();
@@ -34,7 +34,7 @@ fn a_run_whose_output_is_lost_says_so_and_keeps_its_verdict() {
     scene.assert_recovers("full streams");
 }
 
-/// What a command was asked to print is its result, so a full device is an error.
+/// Tests commands whose only result is their output: it is an error if they cannot write it.
 #[test]
 fn output_that_cannot_be_written_is_an_error() {
     let mut scene = Scene::new();
