@@ -1,4 +1,5 @@
-//! A push costs the same with one verdict there and with thousands. Costs are counted, not timed.
+//! Checks that a push costs the same with one verdict and with thousands. The tests count system
+//! calls and instructions, because times vary.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +13,7 @@ use crate::support::{
     succeed,
 };
 
-/// A server with this many commits on `main`, each with a verdict.
+/// Returns a server with this number of commits on `main`, each with a verdict.
 fn server_with(verdicts: u64) -> Server {
     let server = Server::new();
     let mut stream = String::new();
@@ -38,7 +39,7 @@ fn server_with(verdicts: u64) -> Server {
     server.repo.git(&["gc", "-q"]);
     server.client.git(&["fetch", "-q", "origin"]);
     server.client.git(&["reset", "-q", "--hard", "origin/main"]);
-    // The first run remembers what it has seen.
+    // The first run stores which commits are tested.
     push_another(&server);
     assert_eq!(run(&server.repo, &["plan"]).with_code(0).out, "");
     server
@@ -51,7 +52,7 @@ fn push_another(server: &Server) -> String {
     id
 }
 
-/// The system calls of a push with the hook and of one without.
+/// The numbers of system calls of a push with the hook and of a push without it.
 #[derive(Clone, Copy, Debug)]
 struct Calls {
     with: u64,
@@ -65,13 +66,14 @@ impl Calls {
         Self { with, without: system_calls(server, false) }
     }
 
-    /// What the hook itself costs: the program, the shell and the commands of the config.
+    /// Returns the cost of the hook: the program, the shell and the commands of the config.
     fn of_hook(self) -> u64 {
         self.with - self.without
     }
 }
 
-/// The system calls of the fewest of three pushes: loops that poll make some more.
+/// Returns the lowest number of system calls of three pushes. A loop that polls adds a varying
+/// number of calls.
 fn system_calls(server: &Server, has_hook: bool) -> u64 {
     let pushes = (0..3).map(|_| {
         let id = server.client.commit("another");
@@ -100,12 +102,13 @@ fn a_push_makes_as_many_system_calls_with_2000_verdicts() {
     let ratio = few.with as f64 / few.without as f64;
     let shown = format!("with 1 verdict {few:?}, with 2000 {many:?}, ratio {ratio:.2}");
     eprintln!("system calls of a push: {shown}");
-    // The notes have directories then, so that a few more objects are read and written.
+    // With 2000 notes, their tree has subdirectories, so a few more objects are read and written.
     let (few, many) = (few.of_hook(), many.of_hook());
     assert!(many < few + few / 5, "{shown}");
 }
 
-/// The instructions of the hook's run of one new commit, under valgrind.
+/// Returns the number of instructions of the hook's run that tests one new commit, counted by
+/// valgrind.
 fn instructions(server: &Server) -> u64 {
     let old = server.repo.git(&["rev-parse", "main"]);
     let hook = server.hook("post-receive");

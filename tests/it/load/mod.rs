@@ -2,9 +2,9 @@
 //!
 //! | file | tests |
 //! |---|---|
-//! | `hook_cost` | a push costs the same with one verdict there and with thousands |
-//! | `pushers` | many that push at once while runs are killed at random |
-//! | `soak` | many commits through one process: memory and descriptors |
+//! | `hook_cost` | a push costs the same with one verdict and with thousands |
+//! | `pushers` | concurrent pushes while runs are killed at random |
+//! | `soak` | many commits in one process: memory and descriptors do not grow |
 
 mod hook_cost;
 mod pushers;

@@ -1,5 +1,5 @@
-//! Many that push at once, over the real hook, while `tinyci` processes are killed at random: every
-//! pushed commit gets exactly one verdict.
+//! Concurrent pushes that start the installed hook, while `tinyci` processes are killed at random.
+//! Every pushed commit gets exactly one verdict.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ use crate::support::{
     server::{Server, search_path},
 };
 
-/// When a pusher stops.
+/// The point at which a pusher stops.
 #[derive(Clone, Copy)]
 enum Until {
     Pushes(u64),
@@ -37,7 +37,7 @@ impl Until {
     }
 }
 
-/// Pushes from a clone and to a branch of its own, one to three commits at once. Returns the number
+/// Pushes from a new clone to a separate branch, one to three commits at once. Returns the number
 /// of pushes, and the commits.
 fn push(server: &Path, pusher: u64, until: Until) -> (u64, Vec<String>) {
     let clone = TestRepo::new();
@@ -59,8 +59,9 @@ fn push(server: &Path, pusher: u64, until: Until) -> (u64, Vec<String>) {
     (pushed, commits)
 }
 
-/// The `tinyci` processes of this repository. A child of one is a command that has not begun yet:
-/// without it, the step fails, and so does its commit.
+/// Returns the `tinyci` processes of this repository, except their children. A child that still has
+/// the program's name is about to start a command: if it were killed, the step and its commit would
+/// fail.
 fn engines(server: &Path) -> Vec<i32> {
     let pids = fs::read_dir("/proc").unwrap().flatten();
     let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -80,11 +81,11 @@ fn parent(pid: i32) -> Option<i32> {
     status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()
 }
 
-/// Kills one at a time until all is pushed; returns how many.
+/// Kills one process at a time until everything is pushed. Returns the number of killed processes.
 fn kill_at_random(server: &Path, chance: &mut Chance, done: &AtomicBool) -> u64 {
     let mut killed = 0;
     while !done.load(Ordering::Relaxed) {
-        // No condition is waited for: this is when the next one is killed.
+        // This is not a wait for a condition, but a random time until the next kill.
         thread::sleep(Duration::from_millis(50 + chance.next() % 400));
         let engines = engines(server);
         if !engines.is_empty() {
@@ -95,8 +96,8 @@ fn kill_at_random(server: &Path, chance: &mut Chance, done: &AtomicBool) -> u64 
     killed
 }
 
-/// How often each commit's verdict was written, in the whole history of the notes. A note that only
-/// moves to another directory of the tree is not written.
+/// Returns how often the verdict of each commit was written, in the whole history of the notes.
+/// Does not count notes that only move to another directory of the tree.
 fn times_written(server: &TestRepo) -> HashMap<String, i64> {
     let args = ["log", "-m", "--first-parent", "--format=", "--raw", "--no-renames", "--no-abbrev"];
     let mut written = HashMap::new();
@@ -117,7 +118,7 @@ fn times_written(server: &TestRepo) -> HashMap<String, i64> {
     written
 }
 
-/// The verdict of each commit that has one.
+/// Returns the verdict of each commit that has one.
 fn verdicts(server: &TestRepo) -> HashMap<String, String> {
     let mut words = HashMap::new();
     let list = server.git(&["notes", "--ref", "tinyci-result", "list"]);
@@ -132,7 +133,8 @@ fn verdicts(server: &TestRepo) -> HashMap<String, String> {
 fn load(pushers: u64, until: Until, chance: &mut Chance) {
     let server = Server::new();
     let path = server.repo.path();
-    // A killed run counts as an attempt, and how many meet one commit is chance.
+    // A killed run counts as an attempt, and chance decides how many attempts of one commit are
+    // killed.
     server.repo.git(&["config", "tinyci.maxAttempts", "100000"]);
     let done = AtomicBool::new(false);
     let (pushed, killed) = thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Many commits through one process: memory and descriptors stay as they are.
+//! Tests many commits in one process. Memory and descriptors do not grow.
 
 use std::{fs, process::Command};
 
@@ -6,7 +6,7 @@ use tinyci::{CancelToken, Engine, Event, EventKind, Selection};
 
 use crate::support::{TestRepo, succeed};
 
-/// What the process holds after some commits.
+/// The resources of the process after some commits.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     commits: u64,
@@ -26,7 +26,7 @@ impl Held {
         Self { commits, descriptors, threads, kib }
     }
 
-    /// The most of each, at the last of these commits.
+    /// Returns the maximum of each resource, and the last number of commits.
     fn most(held: &[Self]) -> Self {
         let most = |one: fn(&Self) -> u64| held.iter().map(one).max().unwrap();
         Self {
@@ -38,28 +38,28 @@ impl Held {
     }
 }
 
-/// What precedes the number of commits among the arguments of a process that measures itself.
+/// The prefix of the argument that passes the number of commits to a test process.
 const COMMITS: &str = "commits=";
 
-/// Runs a test of this file in a process of its own, which counts no other test's memory; shows what
-/// it printed.
+/// Runs a test of this file in a separate process, so that the memory of other tests does not
+/// count. Prints its output.
 #[track_caller]
 fn alone(test: &str, commits: u64) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", &format!("load::soak::{test}"), "--ignored", "--nocapture"]);
-    // To the harness this is another filter, which fits no test.
+    // The test harness takes this for another filter. It matches no test.
     let output = command.arg(format!("{COMMITS}{commits}")).output().unwrap();
     let said = succeed(test, &output);
     assert!(said.contains("1 passed"), "{said}");
     eprint!("{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The number of commits, in a process that [`alone`] started.
+/// Returns the number of commits if [`alone`] started this process.
 fn commits() -> Option<u64> {
     std::env::args().find_map(|arg| arg.strip_prefix(COMMITS)?.parse().ok())
 }
 
-/// A repository with this many pending commits, oldest first.
+/// Returns a repository with this number of pending commits, and the commits from oldest to newest.
 fn pending(commits: u64) -> (TestRepo, Vec<String>) {
     let repo = TestRepo::bare();
     repo.git(&["config", "tinyci.pruneKeep", "10"]);
@@ -89,7 +89,7 @@ fn pending(commits: u64) -> (TestRepo, Vec<String>) {
     (repo, ids)
 }
 
-/// Compares the most that is held in the first third of the commits and in the last.
+/// Compares the maxima of the first and the last third of the commits.
 #[track_caller]
 fn assert_flat(held: &[Held], kib_for_a_commit: f64) {
     let third = held.len() / 3;
@@ -97,10 +97,11 @@ fn assert_flat(held: &[Held], kib_for_a_commit: f64) {
     let commits = late.commits - early.commits;
     let grown = late.kib.saturating_sub(early.kib);
     eprintln!("{early:?}\n{late:?}\n{grown} KiB more for {commits} commits");
-    // Each look meets the threads at another point, so a few more are no growth.
+    // The threads are at a different point at each measurement, so a small difference is not
+    // growth.
     assert!(late.descriptors <= early.descriptors + 8, "{early:?} {late:?}");
     assert!(late.threads <= early.threads + 2, "{early:?} {late:?}");
-    // The allocator gives memory back in pieces: 4 MiB are no growth.
+    // The allocator returns memory in large pieces, so a difference of 4 MiB is not growth.
     let allowed = 4096.0 + kib_for_a_commit * commits as f64;
     assert!((grown as f64) < allowed, "{grown} KiB more for {commits} commits");
 }
@@ -120,7 +121,7 @@ fn one_run() {
     });
     assert_eq!(summary.unwrap().records.len() as u64, commits);
     assert_verdicts(&repo, &ids);
-    // Its summary has a record of each commit.
+    // The summary contains a record of each commit, so some growth is expected.
     assert_flat(&held, 4.0);
 }
 
