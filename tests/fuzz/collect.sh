@@ -1,6 +1,6 @@
 #!/bin/sh
-# Collects the inputs that tests/fuzz/run.sh found, as few as reach the same code, in the archives of the
-# committed corpus, tests/fixtures/fuzz/TARGET/found.tar.gz:
+# Rewrites the archives of the committed corpus, tests/fixtures/fuzz/TARGET/found.tar.gz, from the
+# inputs that tests/fuzz/run.sh found. Keeps only as many as are needed to reach the same code:
 #
 #     tests/fuzz/collect.sh [TARGET]...
 set -eu
@@ -12,7 +12,8 @@ for target; do
     few=$out/few/$target
     rm -rf "$few"
     mkdir -p "$few"
-    # Edges alone count, and not how often each is taken. Long inputs are rarely worth their bytes.
+    # Counts only which edges an input reaches, not how often it takes them. Omits long inputs,
+    # because they add little for their size.
     "$programs/$target" -set_cover_merge=1 -use_counters=0 -use_cmp=0 -max_len=400 \
         "$few" "$out/corpus/$target" >"$out/logs/$target-collected" 2>&1
     tar -C "$few" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -cf - . |

@@ -3,14 +3,14 @@
 #
 #     tests/fuzz/run.sh SECONDS [TARGET]...
 #
-# Two targets at a time, at low priority. It continues from the committed corpus, tests/fixtures/fuzz/,
-# and from what earlier runs found below target/fuzz/. It ends with one line for each target: how many
-# inputs ran, and how many crashed. Inputs that crash stay in target/fuzz/crashes/TARGET/, and the exit
-# code is 1 until they are gone.
+# Runs two targets at a time, at low priority. Continues from the committed corpus,
+# tests/fixtures/fuzz/, and from the inputs that earlier runs found below target/fuzz/. When a
+# target ends, prints a line with the number of inputs that ran and the number of crashes. Inputs
+# that crash stay in target/fuzz/crashes/TARGET/, and the exit code is 1 until they are removed.
 #
-# tests/fixtures/fuzz/TARGET/ has inputs with names, such as those that crashed once, and an archive of
-# those that the fuzzer found, one for each place of the code that no other input reaches.
-# `tests/fuzz/collect.sh` makes the archives anew from what is in target/fuzz/corpus/.
+# tests/fixtures/fuzz/TARGET/ contains named inputs, such as ones that once crashed, and an archive
+# of inputs that the fuzzer found. Each input of the archive reaches code that no other input
+# reaches. `tests/fuzz/collect.sh` creates the archives again from target/fuzz/corpus/.
 set -eu
 cd "$(dirname "$0")"
 seconds=${1:?usage: run.sh SECONDS [TARGET]...}
@@ -18,7 +18,7 @@ shift
 out=$(cd ../.. && pwd)/target/fuzz
 [ $# -gt 0 ] || set -- yaml interpolation rhai notes hook_lines remote answers capi
 
-# What `cargo fuzz` passes, without the sanitizers that only nightly has.
+# The flags of `cargo fuzz`, without the sanitizers, which need a nightly compiler.
 RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
 -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing -Ccodegen-units=16" \

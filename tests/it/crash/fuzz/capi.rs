@@ -1,12 +1,12 @@
-//! The C ABI as a program calls it that gets its arguments from a stranger: any string, any length, null
-//! in any place, in any order.
+//! Calls the C ABI with arbitrary arguments: any string, any length, and null in any place, in any
+//! order.
 
 use std::{
     ffi::{CString, c_char},
     ptr::{null, null_mut},
 };
 
-/// An object that only the library looks into.
+/// An opaque object of the library.
 #[repr(C)]
 struct Opaque {
     _private: [u8; 0],
@@ -68,10 +68,11 @@ struct Program {
     pipeline: Handle,
 }
 
-/// Makes one call for each line of the input. Its first byte says which, the rest is its text.
+/// Makes one call for each part of the input, up to 64. The byte 0xff separates the parts. The
+/// first byte of a part chooses the call, and the rest is its string.
 pub(crate) fn call(data: &[u8]) {
-    // SAFETY: as the header says, the objects are made and freed once each, by this thread alone, and
-    // strings end with NUL.
+    // SAFETY: as the header requires, each object is created and freed once, only by this thread,
+    // and strings end with NUL.
     unsafe {
         let mut program = Program {
             vars: tinyci_vars_new(),
@@ -95,11 +96,11 @@ impl Program {
         let Some((which, rest)) = line.split_first() else { return };
         let text = CString::new(rest.iter().copied().filter(|it| *it != 0).collect::<Vec<_>>());
         let text = text.unwrap_or_default();
-        // Some calls get null in its place.
+        // Some calls get null instead of the string.
         let given = if which & 0x80 == 0 { text.as_ptr() } else { null() };
         let vars = if which & 0x40 == 0 { self.vars } else { null_mut() };
         let (mut error, mut out) = (null_mut(), null_mut());
-        // SAFETY: see above; lengths are those of the slices.
+        // SAFETY: see above. Each length is the length of its slice.
         let code = unsafe {
             match which & 0x07 {
                 0 => tinyci_vars_set(vars, given, text.as_ptr(), &mut error),
@@ -118,7 +119,7 @@ impl Program {
                 }
             }
         };
-        // SAFETY: both are null or what the call stored.
+        // SAFETY: both are null or were stored by the call.
         unsafe {
             assert_eq!(code == 0, error.is_null(), "an error comes with its code");
             if !error.is_null() {
@@ -133,7 +134,7 @@ impl Program {
     ///
     /// As [`call`](Self::call).
     unsafe fn parse(&mut self, text: &[u8], format: i32, error: *mut Handle) -> i32 {
-        // SAFETY: the length is that of the slice; the pipeline before is freed once.
+        // SAFETY: the length is the length of the slice, and the previous pipeline is freed once.
         unsafe {
             tinyci_pipeline_free(self.pipeline);
             self.pipeline = null_mut();

@@ -1,12 +1,12 @@
-//! The fuzzer's targets, and a short test of them. `tests/fuzz/` has the programs of the fuzzer.
+//! The fuzzer's targets, and a short test of each. The programs of the fuzzer are in `tests/fuzz/`.
 //!
 //! | file | contents |
 //! |---|---|
 //! | `capi` | the target for the C functions |
-//! | `short` | each target with some thousand inputs |
+//! | `short` | runs each target with some thousands of inputs |
 //! | `targets` | the other targets |
 //!
-//! `ssh_address` is the file of the program that a target needs.
+//! `ssh_address` is the program's own file, because a target calls it.
 
 #[cfg(feature = "capi")]
 mod capi;

@@ -1,5 +1,6 @@
-//! The targets of the fuzzer, for a short time: inputs of the committed corpora, and random changes of
-//! them. `tests/fuzz/run.sh` is the long form, with a fuzzer that sees what the code does.
+//! Runs the targets of the fuzzer for a short time, with the inputs of the committed corpora and
+//! random changes of them. `tests/fuzz/run.sh` runs them longer, with a fuzzer that measures which
+//! code an input reaches.
 
 use std::{
     fs,
@@ -11,17 +12,18 @@ use std::{
 use super::targets::TARGETS;
 use crate::support::Chance;
 
-/// The seed of the changes.
+/// The seed of the random changes.
 const SEED: u64 = 7;
 
-/// How many inputs each target gets besides its corpus, and how long at most: a busy machine tries fewer.
+/// The number of inputs of each target besides its corpus, and the time after which it stops early
+/// on a busy machine.
 const INPUTS: u64 = 3_000;
 const TIME: Duration = Duration::from_secs(2);
 
-/// The longest input. What longer ones cost is tested in `bounds`.
+/// The maximum length of an input in bytes. The `bounds` tests cover the cost of longer ones.
 const BYTES_MAX: usize = 4_096;
 
-/// Parts that mean something to one of the targets.
+/// Parts that are special in the input of some target.
 const PARTS: [&str; 24] = [
     "<%= ",
     " %>",
@@ -49,7 +51,8 @@ const PARTS: [&str; 24] = [
     "-",
 ];
 
-/// Changes an input in some places: bytes, parts, repetitions, pieces of another input.
+/// Changes an input in up to eight places: changes a byte, inserts a special part, repeats or
+/// removes a piece, inserts a piece of another input, or truncates it.
 fn change(input: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     for _ in 0..=chance.below(8) {
         let at = chance.below(input.len() + 1);
@@ -73,7 +76,8 @@ fn change(input: &mut Vec<u8>, other: &[u8], chance: &mut Chance) {
     input.truncate(BYTES_MAX);
 }
 
-/// The inputs of a corpus: files with names, and those that the fuzzer found, in an archive.
+/// Returns the inputs of a corpus: the ones in named files, and the ones in the archive that the
+/// fuzzer found.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/fuzz").join(target);
     let mut paths: Vec<_> = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path()).collect();

@@ -1,8 +1,8 @@
-//! What is fuzzed: one function for each input that others write. Each takes any bytes. It panics if
-//! something that has to hold does not.
+//! The targets of the fuzzer: one function for each kind of untrusted input. Each accepts any
+//! bytes, and panics if a required property does not hold.
 //!
-//! The fuzzer of `tests/fuzz/` and the tests in `short.rs` call the same functions, through public names
-//! alone.
+//! The fuzzer in `tests/fuzz/` and the tests in `short.rs` call the same functions. The functions
+//! use only public names, except `remote`.
 
 use tinyci::{
     Format, Pipeline, Record, Selection, Value, Vars, check::Checker, deploy::Deployment,
@@ -11,7 +11,7 @@ use tinyci::{
 
 use super::ssh_address::SshAddress;
 
-/// A target: its name, which is that of its corpus, and what is called.
+/// A target: its name, which is also the name of its corpus, and its function.
 pub(crate) type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
@@ -28,7 +28,8 @@ pub(crate) const TARGETS: &[Target] = &[
     ("capi", super::capi::call),
 ];
 
-/// A config in YAML. Findings have places, and what can be converted becomes a script that is valid.
+/// Reads a YAML config. Every problem has a position. If the config can be converted, the script is
+/// valid.
 fn yaml(data: &[u8]) {
     let report = Checker::new("/nowhere").check(data, Format::Yaml, ".tinyci.yml");
     let report = report.expect("YAML imports nothing");
@@ -47,7 +48,8 @@ fn yaml(data: &[u8]) {
     }
 }
 
-/// A template with a variable. What is safe to fill in stays one word; nothing else comes out.
+/// Fills in a template with a variable. An accepted value stays one word, and a template without
+/// placeholders stays unchanged.
 fn interpolation(data: &[u8]) {
     let (template, value) = halves(data);
     let mut vars = Vars::new();
@@ -62,17 +64,18 @@ fn interpolation(data: &[u8]) {
     }
 }
 
-/// A script. It is read and checked, and nothing of it runs.
+/// Reads and checks a script, but does not run it.
 #[cfg(feature = "rhai")]
 fn rhai(data: &[u8]) {
     let parsed = Pipeline::parse(data, Format::Rhai, ".tinyci.rhai");
-    // An import of what does not exist is an error of the check itself.
+    // An import of a missing file is an error of the check itself.
     if let Ok(report) = Checker::new("/nowhere").check(data, Format::Rhai, ".tinyci.rhai") {
         assert!(parsed.is_ok() || !report.is_valid(), "what does not parse has a problem");
     }
 }
 
-/// Lines of notes: records and deployments. What is read and written again is the same.
+/// Reads lines of notes, which are records or deployments. Writing and reading one again does not
+/// change it.
 fn notes(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     for line in text.lines() {
@@ -88,7 +91,7 @@ fn notes(data: &[u8]) {
     }
 }
 
-/// Standard input of a `post-receive` hook.
+/// Reads the standard input of a `post-receive` hook.
 fn hook_lines(data: &[u8]) {
     if let Ok(selection) = Selection::hook_lines(data) {
         let lines = data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
@@ -96,7 +99,7 @@ fn hook_lines(data: &[u8]) {
     }
 }
 
-/// The URL of a remote. What ssh gets is never an option.
+/// Reads the URL of a remote. ssh's destination is never empty, and never an option.
 fn remote(data: &[u8]) {
     let url = String::from_utf8_lossy(data);
     if let Ok(address) = SshAddress::parse(&url) {
@@ -105,7 +108,7 @@ fn remote(data: &[u8]) {
     }
 }
 
-/// The JSON with which a host answers a request.
+/// Reads the JSON with which a host answers a request.
 fn answers(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(value) = Value::from_json(&text) {
@@ -115,7 +118,7 @@ fn answers(data: &[u8]) {
     }
 }
 
-/// Two texts of one input, divided at its first NUL.
+/// Returns two strings: the input before its first NUL, and the rest.
 fn halves(data: &[u8]) -> (String, String) {
     let at = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
     let (first, second) = data.split_at(at);
