@@ -1,8 +1,8 @@
-//! Work whose length others choose: a config, a script, a tree, a call that does not return. Whatever
-//! they choose, each command ends.
+//! Configs, scripts, trees and calls that could take unlimited time. Each command ends in spite of
+//! them.
 //!
-//! The time that a call may take is generous: these machines are slow, and what is held here took
-//! minutes or never ended.
+//! The time limit is generous because test machines can be slow. Without the bounds of tinyci,
+//! these inputs took minutes or did not end.
 
 use std::{
     fmt::Write,
@@ -19,10 +19,10 @@ use crate::support::{
     program::{Said, signal, tinyci},
 };
 
-/// How long a command may take that has to end by itself.
+/// The longest time for a command that must end by itself.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What the program says; it is killed, and the test fails, once it takes too long.
+/// Runs the program and returns its result. Kills it and panics if it takes too long.
 #[track_caller]
 pub(super) fn ended(what: &str, dir: &Path, args: &[&str]) -> Said {
     let mut command = tinyci(dir);
@@ -47,13 +47,14 @@ pub(super) fn ended(what: &str, dir: &Path, args: &[&str]) -> Said {
     Said { code: child.wait().unwrap().code(), out: text(out), err: text(err) }
 }
 
-/// A text of the length that a config may have, of a beginning, as many parts as fit, and an end.
+/// Returns a config of the maximum length: the beginning, as many parts as fit, and the end.
 fn filled(begin: &str, part: &str, end: &str) -> String {
     let room = 256 * 1024 - begin.len() - end.len() - 1;
     format!("{begin}{}{end}\n", part.repeat(room / part.len()))
 }
 
-/// Configs in YAML that kept the reader busy, or whatever looks at what it read.
+/// Returns YAML configs that once took a long time to read or to check, each with a part of the
+/// expected output.
 fn configs() -> Vec<(&'static str, String, &'static str)> {
     let aliases = ('b'..='i').fold("a: &a [x, x, x, x, x, x, x, x]\n".to_owned(), |text, name| {
         let before = char::from_u32(u32::from(name) - 1).unwrap();
@@ -117,7 +118,7 @@ fn a_run_judges_a_config_that_is_too_deep_and_ends() {
     assert_eq!(repo.verdict(&commit).as_deref(), Some("failure"));
 }
 
-/// Bodies of a step that only a limit ends.
+/// Bodies of a step that end only because of a limit.
 #[cfg(feature = "rhai")]
 const BODIES: [&str; 14] = [
     "loop { }",
@@ -154,7 +155,8 @@ fn a_script_ends_with_the_limit_of_its_job() {
     }
 }
 
-/// A commit whose tree contains itself many times over: a few objects, and files without end.
+/// Creates a commit with few objects but a huge number of files, because its tree contains the same
+/// trees many times. Returns its id.
 fn tree_without_end(repo: &TestRepo) -> String {
     repo.write(".tinyci.yml", "build: 'true'\n");
     let config = repo.git(&["hash-object", "-w", ".tinyci.yml"]);
@@ -199,7 +201,7 @@ fn an_export_ends_with_the_limit_of_its_job() {
     }
 }
 
-/// The program with these arguments, in the middle of its work.
+/// Starts the program with these arguments.
 fn started(repo: &TestRepo, args: &[&str]) -> Child {
     let mut command = tinyci(repo.path());
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -223,7 +225,7 @@ fn a_signal_ends_an_export() {
     }
 }
 
-/// Whether files are written below this directory: `z` is the tree without end.
+/// Returns true if an export writes files below this directory. `z` is the huge tree.
 fn is_being_filled(place: &Path) -> bool {
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let name = place.file_name().unwrap_or_default();
@@ -238,7 +240,8 @@ fn is_filled_build(build: &Path) -> bool {
 #[test]
 fn two_signals_end_a_process_whose_call_does_not_return() {
     let repo = TestRepo::new();
-    // Whoever reads the packed refs from now on waits for ever: so does libgit2 before the verdict.
+    // Every process that reads the packed refs from now on blocks, also libgit2 before it writes
+    // the verdict.
     repo.commit_config("build: rm -f \"$TINYCI_REPO/.git/packed-refs\"; mkfifo \"$TINYCI_REPO/.git/packed-refs\"; touch \"$TINYCI_REPO/../made\"\n");
     let mut child = started(&repo, &["run", "--all"]);
     eventually("the command", || repo.outside().join("made").exists());

@@ -1,5 +1,5 @@
-//! Refs of tinyci's whose newest state is damaged: the state before counts, a run repairs the ref, and
-//! only what the damaged state said is lost.
+//! Refs of tinyci whose newest state is damaged. tinyci reads the state before it, and a run
+//! repairs the ref. Only the newest entry is lost.
 
 use std::{fs, path::PathBuf};
 
@@ -12,14 +12,14 @@ const VERDICTS: &str = "refs/notes/tinyci-result";
 const RECORDS: &str = "refs/notes/runs/tinyci";
 const DEPLOYMENTS: &str = "refs/tinyci/deployments/production";
 
-/// What a power cut makes of an object.
+/// The effect of a power cut on an object.
 #[derive(Clone, Copy, Debug)]
 enum Loss {
     Empty,
     Missing,
 }
 
-/// A repository of three commits with verdicts, the last of which is deployed.
+/// Returns a repository with three commits, each with a verdict.
 fn repository() -> (TestRepo, Vec<String>) {
     let repo = TestRepo::new();
     let mut commits = Vec::new();
@@ -43,7 +43,8 @@ fn lose(path: &PathBuf, loss: Loss) {
     }
 }
 
-/// No advice may lose history.
+/// Checks that the output contains both strings, and that it does not advise to delete the ref,
+/// which would lose history.
 #[track_caller]
 fn told(said: &Said, reference: &str, what: &str) {
     let all = format!("{}{}", said.out, said.err);
@@ -51,7 +52,8 @@ fn told(said: &Said, reference: &str, what: &str) {
     assert!(!all.contains("update-ref -d"), "{all}");
 }
 
-/// Everything reads the state before, and a run repairs the ref and does again what is missing.
+/// Checks that every command reads the state before, and that a run repairs the ref and tests again
+/// the commit whose results are missing.
 #[track_caller]
 fn assert_repaired(repo: &TestRepo, commits: &[String], reference: &str) {
     let said = run(repo, &["results"]).with_code(0);
@@ -64,7 +66,7 @@ fn assert_repaired(repo: &TestRepo, commits: &[String], reference: &str) {
     for commit in commits {
         assert_eq!(repo.verdict(commit).as_deref(), Some("success"), "{commit}");
     }
-    // A clone can be made and can push.
+    // The repository can be cloned, and the clone can push.
     let clone = repo.outside().join("clone");
     repo.git(&["clone", "-q", ".", clone.to_str().unwrap()]);
     let push = ["push", "-q", "origin", "HEAD:refs/heads/pushed"];
@@ -126,13 +128,13 @@ fn a_damaged_deployment_leaves_the_one_before() {
     lose(&object(&repo, DEPLOYMENTS), Loss::Missing);
     told(&run(&repo, &["deployments"]).with_code(0), DEPLOYMENTS, "is damaged");
     told(&run(&repo, &["run", "--all"]).with_code(0), DEPLOYMENTS, "repaired");
-    // The entry of its begin is there, that of its end is not.
+    // The entry for the beginning of the deployment exists, the one for its end does not.
     assert_eq!(repo.git(&["rev-parse", &format!("{DEPLOYMENTS}^")]), before);
     let outcomes = run(&repo, &["deployments", "--json"]).with_code(0).out;
     assert!(outcomes.lines().next().unwrap().contains("\"interrupted\""), "{outcomes}");
 }
 
-/// Without anything to fall back to, the error says how to get the ref from elsewhere.
+/// Tests a ref without an older state: the error explains how to fetch the ref from a copy.
 #[test]
 fn a_ref_without_a_readable_state_is_an_error_that_loses_nothing() {
     let repo = TestRepo::new();

@@ -1,4 +1,4 @@
-//! A disk that is full, at every point of a run where something is written.
+//! A disk that is full at any point of a run at which something is written.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use crate::support::{
     succeed,
 };
 
-/// A bare repository on a small disk, with a commit for every round.
+/// A bare repository on a small disk, and a clone that commits are pushed from.
 struct Stage {
     client: TestRepo,
     disk: SmallDisk,
@@ -32,12 +32,12 @@ impl Stage {
         let server = disk.path.join("server.git");
         let stage = Self { client, disk, server };
         stage.client.git(&["init", "-q", "--bare", stage.server.to_str().unwrap()]);
-        // Without this nothing would be begun on a disk this small.
+        // Otherwise tinyci would start nothing on a disk this small.
         stage.git(&["config", "tinyci.minFreeSpace", "0"]);
         Some(stage)
     }
 
-    /// A new commit, on the server.
+    /// Pushes a new commit to the server, and returns its id.
     fn commit(&self) -> String {
         let id = self.client.commit("another");
         self.client.git(&["push", "-q", self.server.to_str().unwrap(), "HEAD:refs/heads/main"]);
@@ -93,7 +93,7 @@ fn locks_below(dir: &Path) -> Vec<PathBuf> {
 fn a_full_disk_costs_no_verdict_and_is_named() {
     let Some(stage) = Stage::new("build: echo built\ntest: echo tested\n") else { return };
     let mut without_verdict = 0;
-    // From nothing left to room for all: page by page where the notes are written, then in steps.
+    // From no free space to enough: page by page where the notes are written, then in larger steps.
     for pages in (0..10).chain((10..130).step_by(10)) {
         let free = pages * 4096;
         let id = stage.commit();
@@ -121,8 +121,8 @@ fn a_full_disk_costs_no_verdict_and_is_named() {
     assert!(without_verdict > 10, "the disk was hardly ever full");
 }
 
-/// The build fills the disk itself: that is no reason to call the commit red, since the word says
-/// so for ever.
+/// Tests a build that fills the disk itself. The commit does not fail, because its verdict would be
+/// final.
 #[test]
 fn a_build_that_fills_the_disk_is_judged_when_there_is_room() {
     let config = "build: head -c 20000000 /dev/zero > large || { echo failed; exit 1; }\n\
@@ -133,7 +133,7 @@ fn a_build_that_fills_the_disk_is_judged_when_there_is_room() {
     assert!(said.err.contains("No space left on device"), "{}", said.err);
     assert!(said.out.contains("] cleaned"), "{}", said.out);
     assert_eq!(stage.verdict(&id), None);
-    // A quiet run says it, too.
+    // A quiet run reports it, too.
     let said = run_in(&stage.server, &["run", "--quiet", "--retry", &id]).with_code(4);
     assert!(said.out.is_empty() && said.err.contains("No space left on device"), "{}", said.err);
 }

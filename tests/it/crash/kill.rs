@@ -1,5 +1,5 @@
-//! `kill -9` at every point of a run: nothing of it lives on, nothing is half, and the next run
-//! gives the commit its one verdict.
+//! Sends `kill -9` at many points of a run. No process and no unfinished file of the run is left,
+//! and the next run gives the commit its only verdict.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use crate::support::{
     server::{Gate, Server, builds_in},
 };
 
-/// A repository, and a word that every process of its builds carries.
+/// A repository, and a string that identifies the processes of its builds.
 struct Victim {
     repo: TestRepo,
     mark: String,
@@ -37,10 +37,12 @@ impl Victim {
         command.spawn().unwrap()
     }
 
-    /// Whatever a killed run left must be gone or harmless by now; then the next one runs.
+    /// Checks that the next run succeeds, that each commit gets one verdict, and that the killed
+    /// runs left no process and no unfinished file.
     #[track_caller]
     fn assert_recovers(&self, commits: &[String]) {
-        // It waits for the lock, which the guard holds until it has killed what was left.
+        // This run waits for the lock. The guard of the killed run holds it until it has killed the
+        // remaining processes.
         run(&self.repo, &["run", "--all"]).with_code(0);
         let strays = with_command(&self.mark);
         assert!(strays.is_empty(), "{strays:?} live on");
@@ -54,8 +56,8 @@ impl Victim {
     }
 }
 
-/// The repository is as git wants it, and nothing unfinished stands about once git has swept up
-/// the objects that were half written.
+/// Checks that git finds no damage, and that no unfinished file is left once `git prune` has
+/// removed the unfinished objects.
 #[track_caller]
 fn assert_sound(git_dir: &Path) {
     for args in [&["fsck", "--full", "--strict", "--no-dangling"][..], &["prune"]] {
@@ -91,7 +93,7 @@ fn kill(mut child: Child) {
     child.wait().unwrap();
 }
 
-/// A config and a commit in a bare repository, by way of a clone.
+/// Pushes a commit with this config to a bare repository, and returns its id.
 fn commit(repo: &TestRepo, client: &TestRepo, config: &str) -> String {
     let id = client.commit_config(config);
     client.git(&["push", "-q", repo.path().to_str().unwrap(), "main"]);
@@ -117,7 +119,7 @@ fn killed_while_it_exports() {
 fn killed_while_it_builds() {
     let (victim, client) = (Victim::new(), TestRepo::new());
     let gate = Gate::new(victim.repo.outside().join("gate"));
-    // Processes in every place where one can hide in a group.
+    // Processes in the background and in subshells of the build's process group.
     let sleep = format!("sh -c 'sleep 600; :' {}", victim.mark);
     let strays = format!("[ -e {}/open ] && exit; {sleep} & ({sleep} & {sleep} &) &", gate.path());
     let config = format!("build: |\n  {strays}\n  {}\n", gate.command());
@@ -146,7 +148,7 @@ fn killed_while_it_cleans_up() {
     victim.assert_recovers(&[id]);
 }
 
-/// The word's ref is locked by somebody, so that the run has its record stored and waits.
+/// Locks the ref of the verdicts, so that the run stores its record and then waits.
 #[test]
 fn killed_between_the_record_and_the_word() {
     let (victim, client) = (Victim::new(), TestRepo::new());
@@ -170,7 +172,7 @@ fn killed_between_the_record_and_the_word() {
     assert_eq!(all.lines().filter(|line| !line.is_empty()).count(), 2, "{all}");
 }
 
-/// Numbers that look random and are the same every time.
+/// Returns pseudorandom numbers, the same ones every time.
 fn scatter(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *seed >> 33
@@ -217,7 +219,7 @@ fn killed_under_a_push_and_the_next_push_catches_up() {
     let build = below(engine.pid);
     assert!(!build.is_empty());
     send(engine.pid, Signal::KILL);
-    // The pusher is not kept for ever.
+    // The push ends although the run was killed.
     assert!(push.wait_with_output().unwrap().status.success());
     gate.open();
     let second = server.client.commit("second");
@@ -226,7 +228,7 @@ fn killed_under_a_push_and_the_next_push_catches_up() {
     assert_sound(server.repo.path());
 }
 
-/// A commit that takes its engine with it must not keep the others waiting for ever.
+/// Tests a commit that kills the engine: it does not keep other commits from being tested.
 #[test]
 fn a_commit_that_kills_its_engine_is_tried_three_times() {
     let (victim, client) = (Victim::new(), TestRepo::new());

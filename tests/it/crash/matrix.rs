@@ -1,7 +1,8 @@
-//! `kill -9` before any call that changes something, of every command that changes something: the next
-//! command succeeds, every verdict is there, each commit has one, and nothing is left.
+//! Sends `kill -9` before a system call that changes something, for each command that changes
+//! something. The next command succeeds, each commit has its only verdict, and nothing unfinished
+//! is left.
 //!
-//! The calls are counted in a run that nobody kills, and a seed chooses among them.
+//! First, a run that is not killed counts the calls. Then a seed chooses among them.
 
 use super::{
     points::{choose, try_each},
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::support::random::seed;
 
-/// Kills at this many points of each command.
+/// Kills the chosen processes at this number of points of each command.
 fn kill_at(acts: &[Act], whoms: &[Whom], points: usize, default_seed: u64) {
     let seed = seed(default_seed);
     for act in acts {

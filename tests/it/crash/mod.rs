@@ -1,21 +1,22 @@
-//! What goes wrong with the machine or the process: nothing is lost, nothing is left half done.
+//! Failures of the machine and crashes of the process. Nothing is lost, and nothing is left half
+//! done.
 //!
 //! | file | tests |
 //! |---|---|
-//! | `bounds` | configs, scripts, trees and calls that would take any time |
+//! | `bounds` | configs, scripts, trees and calls that would take unlimited time |
 //! | `damage` | refs whose newest state is damaged |
-//! | `disk` | a full disk at every point of a run where something is written |
-//! | `fuzz` | the targets of the fuzzer, and a short test of them |
+//! | `disk` | a disk that is full at any point of a run |
+//! | `fuzz` | the targets of the fuzzer, and a short test of each |
 //! | `kill` | `kill -9` at every point of a run |
-//! | `matrix` | `kill -9` before any call that changes something |
-//! | `output` | builds that print or leave behind any amount of anything, under a memory limit |
-//! | `points` | points that a seed chooses, and what all processors try at each |
-//! | `power_cut` | what was not flushed is lost |
-//! | `scene` | repositories in which something is about to happen |
+//! | `matrix` | `kill -9` before calls that change something, of each command |
+//! | `output` | builds with unlimited output or many processes, under a memory limit |
+//! | `points` | chooses the points of a crash by a seed, and tries them in parallel |
+//! | `power_cut` | power cuts that lose data that was not flushed |
+//! | `scene` | repositories to crash in, and the checks after a crash |
 //! | `signals` | the first signal stops and cleans up, the second kills |
-//! | `state_files` | FIFOs and links in the place of files that tinyci keeps |
-//! | `traced` | the program under `tracer.c` |
-//! | `writers` | many processes that write results at once |
+//! | `state_files` | FIFOs and symbolic links in place of tinyci's state files |
+//! | `traced` | runs the program under `tracer.c` |
+//! | `writers` | many processes that write results at the same time |
 
 mod bounds;
 #[cfg(target_os = "linux")]

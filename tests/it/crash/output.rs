@@ -1,5 +1,5 @@
-//! What a build prints and leaves behind, however much and whatever it is, under a limit of
-//! memory that a careless program would meet.
+//! Builds with any amount of output, and builds that leave processes behind, under a memory limit.
+//! A program that kept the output in memory would exceed the limit.
 
 use std::{
     fs,
@@ -52,7 +52,8 @@ fn baseline_kib() -> u64 {
     })
 }
 
-/// `tinyci run --all` with a limit of address space, for itself and for each process below it.
+/// Returns a command that starts `tinyci run --all` with a limit on the address space of each
+/// process.
 fn limited(repo: &TestRepo) -> Command {
     let kib = baseline_kib() + EXTRA_KIB;
     let mut command = Command::new("/bin/sh");
@@ -69,7 +70,7 @@ fn limited(repo: &TestRepo) -> Command {
     command
 }
 
-/// Waits for the end; returns the exit code and the most memory that was ever resident, in bytes.
+/// Waits for the end. Returns the exit code and the peak resident memory in bytes.
 fn watch(mut child: Child) -> (Option<i32>, u64) {
     let mut peak = 0;
     loop {
@@ -107,7 +108,7 @@ fn three_hundred_megabytes_without_a_newline() {
             assert!(end.contains(line), "{line:?} is missing in {end:?}");
         }
     }
-    // What is shown of it later is bounded as well.
+    // `tinyci log` needs little memory, too.
     let mut log = tinyci(repo.path());
     let (code, peak) = watch(log.arg("log").stdout(Stdio::null()).spawn().unwrap());
     assert!(code == Some(0) && peak < 64 * MIB, "{code:?} {peak}");
@@ -125,7 +126,7 @@ fn a_million_lines() {
     assert!(log.contains("] 1\n") && log.contains("] 1000000\n") && log.len() < 2 << 20);
 }
 
-/// The reader takes its time, so that the run's own buffers are full all the while.
+/// Reads slowly, so that the buffers of the run are always full.
 #[test]
 fn a_slow_reader_costs_no_memory() {
     use std::io::Read;
@@ -151,8 +152,8 @@ fn a_slow_reader_costs_no_memory() {
     assert!(peak < 64 * MIB, "{peak} bytes were resident");
 }
 
-/// A process that doubles as long as it may, in a bounded way, so that it is harmless even where
-/// nobody ends it.
+/// Returns a script whose processes double until this depth. The depth limits the number of
+/// processes, so that the script is harmless even if it is not stopped.
 fn bomb(depth: u32, mark: &str) -> String {
     format!(
         "bomb() {{ if [ $1 -gt 0 ]; then bomb $(($1-1)) & bomb $(($1-1)) & fi; \
@@ -185,7 +186,8 @@ fn a_fork_bomb_that_outlives_its_command_is_no_daemon() {
     assert!(strays.is_empty(), "{} live on", strays.len());
 }
 
-/// Whoever holds the output in the background neither delays the run nor ends with it.
+/// Tests that a background process that keeps the output open does not delay the end of the run,
+/// and continues after it.
 #[test]
 fn a_daemon_survives_success() {
     let repo = TestRepo::new();

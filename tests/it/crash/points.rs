@@ -1,4 +1,4 @@
-//! Points at which something is killed or cut off: a seed chooses them, and all processors try them.
+//! Chooses the points of a crash by a seed, and tries them on all processors.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -11,7 +11,8 @@ use std::{
 
 use crate::support::Chance;
 
-/// Chooses among calls that are numbered from 1. None is chosen twice before each was chosen once.
+/// Chooses among calls that are numbered from 1. Chooses no call twice before it has chosen each
+/// call once.
 pub(super) fn choose(calls: u64, points: usize, seed: u64) -> Vec<u64> {
     let mut chance = Chance::new(seed);
     let mut chosen = Vec::new();
@@ -24,8 +25,8 @@ pub(super) fn choose(calls: u64, points: usize, seed: u64) -> Vec<u64> {
     chosen
 }
 
-/// Tries something at each point, and fails with the number of the points at which it failed. The
-/// output names each of them.
+/// Tries something at each point. Panics at the end if an attempt failed, and names the calls at
+/// which it failed.
 pub(super) fn try_each(what: &str, points: &[u64], attempt: impl Fn(usize, u64) + Sync) {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {

@@ -1,8 +1,9 @@
-//! Power cuts: what was not flushed may be lost. The contents of files are lost one by one; names are
-//! lost from the last change back to the last flush, as on a file system with a journal. So a name can
-//! lead to a file without its contents.
+//! Power cuts, which can lose everything that was not flushed. Each file can lose its contents
+//! independently of the others. Changes of names are lost in reverse order, at most back to the
+//! last flush, as on a file system with a journal. So a name can refer to a file without its
+//! contents.
 //!
-//! Afterwards git finds the repository sound, accepts a push, and no verdict is gone that was reported.
+//! Afterwards, git finds no damage and accepts a push, and no reported verdict is lost.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,16 +19,16 @@ use super::{
 };
 use crate::support::{Chance, random::seed};
 
-/// What the journal says of the contents of a file.
+/// The state of a file's contents, as the journal records it.
 #[derive(Default)]
 struct Contents {
-    /// Where they were saved when they were flushed last; none if they never were.
+    /// The copy of the contents as they were last flushed. `None` if they were never flushed.
     flushed: Option<String>,
-    /// Whether they were written since.
+    /// True if the file was written after that flush.
     is_dirty: bool,
 }
 
-/// Takes back what a power cut takes, as the seed chooses.
+/// Applies the losses of a power cut. The seed chooses them.
 fn cut_power(scene: &Scene, traced: &Traced, chance: &mut Chance) {
     let log = traced.log();
     let flushed = log.iter().rposition(|line| line.starts_with("flush")).map_or(0, |last| last + 1);
@@ -42,7 +43,8 @@ fn cut_power(scene: &Scene, traced: &Traced, chance: &mut Chance) {
     }
 }
 
-/// Undoes a change of names. Paths that are gone by now were undone with their directory.
+/// Undoes a change of names. Ignores paths that no longer exist: they were undone with their
+/// directory.
 fn take_back(line: &str, journal: &Path) {
     let words: Vec<&str> = line.split(' ').collect();
     let restore = |saved: &str, path: &str| {
@@ -79,7 +81,8 @@ fn contents(log: &[String]) -> HashMap<u64, Contents> {
     contents
 }
 
-/// Leaves a file with what was flushed of it, or with a part of what was written since, or with zeros.
+/// Keeps the contents of a file, or replaces them with half of them, with zeros, or with the last
+/// flushed contents.
 fn lose_contents(path: &Path, known: &Contents, journal: &Path, chance: &mut Chance) {
     let written = fs::read(path).unwrap();
     let half = written.len() / 2;
@@ -92,7 +95,8 @@ fn lose_contents(path: &Path, known: &Contents, journal: &Path, chance: &mut Cha
             None => Vec::new(),
         },
     };
-    // In place, since other names can lead to the file, and whatever its mode is.
+    // Writes in place, because the file can have other names. The mode may not allow it, so it is
+    // changed meanwhile.
     let mode = fs::metadata(path).unwrap().permissions();
     let mut writable = mode.clone();
     std::os::unix::fs::PermissionsExt::set_mode(&mut writable, 0o600);
@@ -101,7 +105,7 @@ fn lose_contents(path: &Path, known: &Contents, journal: &Path, chance: &mut Cha
     fs::set_permissions(path, mode).unwrap();
 }
 
-/// The commits of which the program said, before the cut, that their verdict is there.
+/// Returns the verdicts that the program reported before the cut.
 fn reported(out: &str, verdicts: &[String]) -> HashSet<String> {
     let said = |verdict: &&String| {
         let (commit, word) = verdict.split_once(' ').unwrap();

@@ -1,5 +1,5 @@
-//! Repositories in which something is about to happen, made once and copied for each crash, and what
-//! has to be true of them afterwards.
+//! Repositories to crash in, and the checks after a crash. Each repository is created once and
+//! copied for every crash.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use crate::support::{
 const CONFIG: &str = "build: echo built >made\ntest: echo tested\nhooks:\n  after_all: echo done\n\
                       deploy: cat made >>../../../deployed\n";
 
-/// What the program is asked to do.
+/// The command that is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Run,
@@ -45,7 +45,7 @@ impl Act {
         Act::Merge,
     ];
 
-    /// Those that start commands, which a guard watches.
+    /// The ones that start commands of the config, which a guard watches.
     pub(super) const WITH_GUARD: [Act; 4] = [Act::Run, Act::RunFour, Act::Deploy, Act::Rollback];
 
     pub(super) fn words(self) -> &'static [&'static str] {
@@ -61,7 +61,7 @@ impl Act {
         }
     }
 
-    /// How many commits wait for their verdict.
+    /// Returns the number of pending commits.
     fn pending(self) -> usize {
         match self {
             Act::Run => 2,
@@ -79,12 +79,13 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A repository in which the act is due, and that flushes what it writes if so.
+    /// Creates a repository in which the command has something to do. If `flushes` is set, tinyci
+    /// flushes what it writes.
     pub(super) fn new(act: Act, flushes: bool) -> Self {
         let client = TestRepo::new();
         let scene = Self { act, dir: TempDir::new().unwrap(), commits: Vec::new() };
         client.git(&["init", "-q", "--bare", "-b", "main", scene.path().to_str().unwrap()]);
-        // What is made now is there before the crash, flushed or not.
+        // The setup needs no flushes, because only what is written later can be lost.
         scene.git(&["config", "core.fsync", "none"]);
         client.git(&["remote", "add", "server", scene.path().to_str().unwrap()]);
         let mut commits = Vec::new();
@@ -112,8 +113,8 @@ impl Scene {
         scene
     }
 
-    /// What was found here becomes what was fetched from a remote, and one commit has a verdict of its
-    /// own.
+    /// Turns the results into results that were fetched from a remote, and then tests one commit
+    /// here.
     fn move_results_to_a_remote(&self, client: &TestRepo) {
         let git = |args: &[&str]| {
             succeed("git", &client.command_in(&self.path()).args(args).output().unwrap())
@@ -129,7 +130,7 @@ impl Scene {
         self.run(&["run", first]).with_code(0);
     }
 
-    /// The same repository somewhere else.
+    /// Copies the repository to another directory.
     pub(super) fn copy(&self) -> Self {
         let dir = TempDir::new().unwrap();
         let mut copy = Command::new("cp");
@@ -153,7 +154,7 @@ impl Scene {
         Said::of(&git.output().unwrap())
     }
 
-    /// The verdicts that git shows: a line for each, of the commit and the word.
+    /// Returns the verdicts that git shows: for each, a line with the commit and the verdict.
     pub(super) fn verdicts(&self) -> Vec<String> {
         let list = self.git(&["notes", "--ref", "tinyci-result", "list"]).out;
         let mut words = HashMap::new();
@@ -166,7 +167,7 @@ impl Scene {
         list.lines().map(line).collect()
     }
 
-    /// git finds the repository sound as it is, and takes a push.
+    /// Checks that git finds no damage, and that the repository accepts a push.
     #[track_caller]
     pub(super) fn assert_git_accepts(&self) {
         let said = self.git(&["fsck", "--full", "--strict", "--no-dangling"]);
@@ -175,7 +176,7 @@ impl Scene {
         let git = |args: &[&str]| {
             let mut git = Command::new("git");
             git.args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
-            // What the hook does is not asked here.
+            // The hook is not tested here.
             git.env("PATH", "/usr/bin:/bin");
             succeed("git", &git.output().unwrap())
         };
@@ -186,12 +187,12 @@ impl Scene {
         fs::remove_dir_all(clone).unwrap();
     }
 
-    /// Does it again, and checks that the result is what it is without a crash, that nothing is lost
-    /// and that nothing is left.
+    /// Runs the command again. Checks that the result is the same as without a crash, that nothing
+    /// is lost, and that nothing unfinished is left.
     #[track_caller]
     pub(super) fn assert_recovers(&self, verdicts_before: &[String]) {
         self.go_on();
-        // Whoever moves refs next clears away what is left.
+        // The next process that updates refs removes unfinished files.
         self.run(&["run", "--all"]).with_code(0);
         let verdicts = self.verdicts();
         for verdict in verdicts_before {
@@ -215,7 +216,7 @@ impl Scene {
         let words = self.act.words();
         match self.act {
             Act::Deploy | Act::Rollback => self.deploy_again(words),
-            // A merge that is done needs no other.
+            // The other commands can be repeated even if they were finished.
             _ => drop(self.run(words).with_code(0)),
         }
         if self.act == Act::Install {
@@ -225,7 +226,8 @@ impl Scene {
         }
     }
 
-    /// A deployment that was interrupted is refused until a person has looked.
+    /// Repeats the deployment. tinyci refuses to deploy after an interrupted deployment until a
+    /// person unlocks it.
     fn deploy_again(&self, words: &[&str]) {
         let outcomes = self.run(&["deployments", "--json"]).with_code(0).out;
         let is_interrupted =
@@ -241,7 +243,7 @@ impl Scene {
     }
 }
 
-/// Whether this is something unfinished, or a lock of git's.
+/// Returns true if this is an unfinished file, or a lock of git.
 fn is_left(path: &Path) -> bool {
     let name = path.file_name().unwrap().to_string_lossy().into_owned();
     let in_locking = path.parent().is_some_and(|dir| dir.ends_with("tinyci/locking"));

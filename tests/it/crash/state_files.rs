@@ -1,5 +1,5 @@
-//! Whatever stands in the place of a file that tinyci keeps, no command waits for it, follows it or
-//! writes to what it names.
+//! FIFOs and symbolic links in place of tinyci's state files. No command waits for them, follows
+//! them, or writes to the target of a link.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use crate::support::{TestRepo, program::run};
 
 const CONFIG: &str = "build: 'true'\ndeploy:\n  run: 'true'\n  branch: main\n";
 
-/// All files below a directory.
+/// Adds all files below a directory.
 fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -26,7 +26,7 @@ fn files_below(dir: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A repository with a state, and the paths of its files, relative to it.
+/// Returns a repository with state files, and their relative paths.
 fn repo_with_state() -> (TestRepo, Vec<PathBuf>) {
     let repo = TestRepo::new();
     repo.commit_config(CONFIG);
@@ -42,11 +42,12 @@ fn repo_with_state() -> (TestRepo, Vec<PathBuf>) {
     (repo, files)
 }
 
-/// Replaces a file and calls what reads and writes the state.
+/// Replaces one state file in a new repository, each in turn, and runs commands that read and write
+/// them.
 fn call_with(replace: impl Fn(&Path)) {
     let (_, names) = repo_with_state();
     for number in 0..names.len() {
-        // The names of builds differ, since times do.
+        // The names of builds contain times, so they can differ between repositories.
         let (repo, files) = repo_with_state();
         let Some(file) = files.get(number) else { continue };
         let place = repo.path().join(file);

@@ -1,5 +1,5 @@
-//! The program under `tracer.c`: killed before a call of a test's choice, and watched for what it
-//! brings to the disk.
+//! Runs the program under `tracer.c`, which kills it before a chosen system call and records what
+//! it writes to the disk.
 
 use std::{
     fs,
@@ -12,37 +12,38 @@ use tempfile::TempDir;
 
 use crate::support::{program::tinyci, succeed};
 
-/// What is killed before a call.
+/// The processes to kill before a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Whom {
     Engine,
-    /// The shell that ends commands if the engine dies.
+    /// The shell that kills the commands if the engine dies.
     Guard,
     Both,
-    /// Everything, as in a power cut.
+    /// All processes, as in a power cut.
     All,
 }
 
-/// What one traced call of the program did.
+/// The result of a traced run of the program.
 pub(super) struct Traced {
-    /// How many calls of its own could have been the last.
+    /// The number of the program's own calls before which it could be killed.
     pub(super) calls: u64,
     pub(super) out: String,
-    /// What was written down of each change, and what was saved of it.
+    /// The directory with a record of each change, and saved copies of files.
     pub(super) journal: TempDir,
 }
 
 impl Traced {
-    /// The lines of the journal.
+    /// Returns the lines of the journal.
     pub(super) fn log(&self) -> Vec<String> {
         let text = fs::read_to_string(self.journal.path().join("log")).unwrap();
         text.lines().map(str::to_owned).collect()
     }
 }
 
-/// Runs the program in a directory, and kills somebody before its call of this number; 0 kills nobody.
+/// Runs the program in a directory, and kills processes before the call with this number. 0 kills
+/// no process.
 pub(super) fn traced(dir: &Path, args: &[&str], whom: Whom, point: u64) -> Traced {
-    // Beside the repository, since files are saved by links.
+    // Next to the repository, because files are saved as hard links.
     let journal = TempDir::new_in(dir.parent().unwrap()).unwrap();
     let word = match whom {
         Whom::Engine => "engine",
@@ -67,7 +68,7 @@ pub(super) fn traced(dir: &Path, args: &[&str], whom: Whom, point: u64) -> Trace
     Traced { calls: calls.trim().parse().unwrap(), out, journal }
 }
 
-/// The tracer, compiled once a process.
+/// Returns the path of the tracer, which is compiled once per process.
 fn tracer() -> &'static Path {
     static TRACER: OnceLock<(TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = TRACER.get_or_init(|| {
