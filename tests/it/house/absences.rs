@@ -1,8 +1,8 @@
-//! What only one place may do, or none.
+//! Rules about code that may be in only one place, or in none.
 
 use super::sources::{all_sources, files_below, module, sources};
 
-/// Outside things, and the only module that may name them.
+/// External interfaces, each with the only module that may name it.
 const ABSENCES: [(&str, &str); 7] = [
     ("git2::", "repo"),
     ("libgit2_sys", "repo"),
@@ -13,7 +13,7 @@ const ABSENCES: [(&str, &str); 7] = [
     ("tracing::", "trace"),
 ];
 
-/// Words that only one file contains. Every other file calls what it defines.
+/// Strings that only one file may contain. Other files call the functions of that file.
 const ONCE: [(&str, &str); 4] = [
     ("PoisonError", "util/lock.rs"),
     ("STACK_BYTES", "util/threads.rs"),
@@ -21,20 +21,20 @@ const ONCE: [(&str, &str); 4] = [
     ("downcast_ref::<&str>", "util/threads.rs"),
 ];
 
-/// The files that differ between builds with scripts and those without: which of the two modules is
-/// mounted, and what C is told of it.
+/// The files that differ between builds with and without scripts: one selects the module to mount,
+/// the other tells C programs about it.
 const BUILD_DEPENDENT: [&str; 2] = ["lib.rs", "capi/version.rs"];
 
-/// What makes files that other accounts may have to use, and the files that may: everything else
-/// goes through `Sharing`, or `repo/objects/shared_write.rs`.
+/// Calls that create files or objects that other accounts may need, each with the files that may
+/// make them. Other files use `Sharing` or `repo/objects/shared_write.rs`.
 const MAKERS: [(&str, &[&str]); 5] = [
-    // What is fetched is no part of a repository.
+    // Fetched artifacts are not part of a repository.
     ("fs::create_dir", &["util/sharing.rs", "workspace/artifact_writer.rs"]),
-    // Files without a name.
+    // Input files without a name, and unfinished files.
     ("tempfile_in", &["util/unfinished.rs", "process/input.rs"]),
     ("treebuilder(", &[]),
     ("unfinished::create", &["util/sharing.rs", "install/hooks.rs", "workspace/approval_mark.rs"]),
-    // What is there already is only made younger by it.
+    // Writes existing objects again, to renew their times.
     ("odb.write(", &["repo/refs/restore.rs"]),
 ];
 
@@ -54,8 +54,8 @@ fn each_outside_thing_has_one_module() {
     }
 }
 
-/// Where unsafe code may be: what C gives, what libgit2 calls and its options, what the standard library cannot start, a
-/// signal handler, and the mounts of tests.
+/// The modules that may have unsafe code: the C ABI, the functions that libgit2 calls, its options,
+/// processes that the standard library cannot start, a signal handler, and the mounts of tests.
 const UNSAFE: [&str; 7] = [
     "lib.rs: mod capi",
     "repo/config/mod.rs: pub(in crate::repo) mod libgit2",
@@ -148,7 +148,8 @@ fn what_util_has_is_written_nowhere_else() {
     }
 }
 
-/// So that the list of refs that `repo/refs/hidden.rs` keeps from pushes is that of all that is read.
+/// Ensures that every ref that tinyci reads is in the list in `repo/refs/hidden.rs`, which protects
+/// refs from pushes.
 #[test]
 fn refs_of_tinyci_have_their_names_in_one_place() {
     for (file, text) in sources() {

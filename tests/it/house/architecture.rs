@@ -1,4 +1,4 @@
-//! ARCHITECTURE.md names what exists.
+//! Checks that ARCHITECTURE.md names only what exists.
 
 #![allow(clippy::expect_used, reason = "helpers of tests fail by a panic too")]
 
@@ -6,10 +6,10 @@ use std::{fs, path::PathBuf};
 
 use super::sources::root;
 
-/// What looks like a path of the project and is none.
+/// Beginnings of strings that look like paths of the project but are not.
 const ELSEWHERE: [&str; 3] = ["refs/", "origin/", "mod.rs"];
 
-/// What begins a definition in Rust.
+/// The beginnings of definitions in Rust.
 const DEFINITIONS: [&str; 8] =
     ["fn ", "struct ", "enum ", "trait ", "type ", "const ", "mod ", "union "];
 
@@ -17,12 +17,12 @@ fn page() -> String {
     fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md")
 }
 
-/// The page without its drawings.
+/// Returns the page without its drawings.
 fn without_drawings(page: &str) -> String {
     page.split("```").step_by(2).collect()
 }
 
-/// The texts between backticks.
+/// Returns the strings between backticks.
 fn code_spans(text: &str) -> Vec<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
@@ -33,13 +33,13 @@ fn is_path(span: &str) -> bool {
     is_file && span.chars().all(plain) && !ELSEWHERE.iter().any(|begin| span.starts_with(begin))
 }
 
-/// A path of the page: of the project, or below `src/`.
+/// Returns the path of a file that the page names, from the root or below `src/`, if it exists.
 fn located(path: &str) -> Option<PathBuf> {
     let places = [root().join("src").join(path), root().join(path)];
     places.into_iter().find(|place| place.exists())
 }
 
-/// All Rust of a file or directory.
+/// Returns the source text of a file, or of all files of a directory.
 fn rust_of(path: &PathBuf) -> String {
     if path.is_dir() {
         let entries = fs::read_dir(path).expect("a directory");
@@ -48,7 +48,7 @@ fn rust_of(path: &PathBuf) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Whether a text defines this name.
+/// Returns true if the source text defines this name.
 fn defines(text: &str, name: &str) -> bool {
     DEFINITIONS.iter().any(|definition| {
         let begin = format!("{definition}{name}");
@@ -71,7 +71,8 @@ fn each_path_that_it_names_exists() {
     let page = without_drawings(&page());
     let paths: Vec<&str> = code_spans(&page).into_iter().filter(|span| is_path(span)).collect();
     assert!(paths.len() > 80, "{paths:?}");
-    // The package of the registry has all that the page names but `.ci/` and the fuzzer's programs.
+    // The registry package contains everything that the page names, except `.ci/` and the programs
+    // of the fuzzer.
     let has_ci = root().join(".ci").exists();
     let is_left_out = |path: &str| path.starts_with(".ci/") || path.starts_with("tests/fuzz/");
     for path in paths.into_iter().filter(|path| has_ci || !is_left_out(path)) {
@@ -99,8 +100,8 @@ fn each_link_leads_somewhere() {
     }
 }
 
-/// `Type::function` in `file.rs`: the last name before a file is defined there, also if several
-/// names come before it.
+/// Checks each `Type::function` in `file.rs` of the answers. If several names come before a file,
+/// the file must define each of them.
 #[test]
 fn each_answer_to_a_question_is_defined_where_it_says() {
     let page = page();
@@ -126,7 +127,7 @@ fn each_answer_to_a_question_is_defined_where_it_says() {
     assert!(checked > 60, "only {checked} answers were checked");
 }
 
-/// A newcomer finds these without knowing the code.
+/// The questions of the first section, which newcomers ask.
 #[test]
 fn the_first_questions_are_answered_first() {
     let page = page();

@@ -1,10 +1,10 @@
-//! Files that import each other.
+//! Checks that circles of imports are small.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::imports::imports;
 
-/// As many files may import each other in a circle.
+/// The maximum number of files that may import each other in a circle.
 const CIRCLE_MAX: usize = 5;
 
 #[test]
@@ -18,7 +18,7 @@ fn circles_of_imports_are_small() {
     }
 }
 
-/// What a file imports, and what that imports.
+/// Returns the files that a file imports, directly and indirectly.
 fn reachable<'a>(
     imports: &'a BTreeMap<String, BTreeSet<String>>,
     file: &'a String,

@@ -1,10 +1,10 @@
-//! Contents pages: each `mod.rs` names its files and has no code.
+//! Checks that each `mod.rs` names the files of its directory and has no code.
 
 use std::collections::BTreeMap;
 
 use super::sources::{all_sources, files_below, module};
 
-/// What a line of code begins with.
+/// The beginnings of lines of code.
 const ITEMS: [&str; 8] =
     ["fn ", "struct ", "enum ", "trait ", "impl ", "const ", "static ", "type "];
 
@@ -30,7 +30,7 @@ fn the_tests_have_contents_pages_too() {
 fn check_pages(root: &str, files: &BTreeMap<String, String>) {
     for (page, text) in files {
         let Some(dir) = page.strip_suffix("mod.rs") else { continue };
-        // The guide's chapters have an order and headings instead.
+        // The guide's page has an order and headings instead of a table.
         let is_guide = root == "src" && module(page) == "guide";
         let names = names_below(dir, files).filter(|_| !is_guide);
         check_page(&format!("{root}/{page}"), text, names);
@@ -49,7 +49,7 @@ fn check_page<'a>(page: &str, text: &str, names: impl Iterator<Item = &'a str>) 
     }
 }
 
-/// The files and directories of a directory, but for its page and what only tests it.
+/// Returns the files and directories of a directory, except its page and its tests.
 fn names_below<'a>(
     dir: &'a str,
     files: &'a BTreeMap<String, String>,

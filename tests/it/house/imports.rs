@@ -1,13 +1,13 @@
-//! Which files of the library and of the program import which.
+//! Finds out which files each file of the library and of the program imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::sources::all_sources;
 
-/// What `crate` is in the program, which is a crate of its own.
+/// The path that stands for `crate` in the program, which is a separate crate.
 const PROGRAM: &str = "crate::bin::tinyci";
 
-/// The modules that a text names through `crate::`, outside comments.
+/// Returns the modules that a source text names through `crate::`, outside comments.
 pub(crate) fn named_modules(text: &str) -> Vec<String> {
     let code: String = text
         .lines()
@@ -26,7 +26,7 @@ pub(crate) fn named_modules(text: &str) -> Vec<String> {
     modules
 }
 
-/// The first words of a group's members: `a::b, c::{d, e}}` names `a` and `c`.
+/// Returns the first words of a group's members: `a` and `c` for `a::b, c::{d, e}}`.
 fn top_names(group: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut depth = 0;
@@ -51,7 +51,8 @@ fn word(text: &str) -> String {
     text.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
 }
 
-/// Which files each file imports. What a contents page passes on is the file's that it is from.
+/// Returns the files that each file imports. If a contents page re-exports a name, the import
+/// counts as one of the file that defines it.
 pub(crate) fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let sources = all_sources();
     let files: BTreeMap<String, &String> =
@@ -86,7 +87,7 @@ pub(crate) fn imports() -> BTreeMap<String, BTreeSet<String>> {
         for _ in 0..4 {
             let passed = (1..=path.len()).find_map(|end| {
                 let name = path[..end].join("::");
-                // A module may have the name of a function in it.
+                // A module can have the same name as a function in it.
                 let on = passed_on.get(&name).filter(|_| !files.contains_key(&name))?;
                 Some(on.iter().chain(&path[end..]).cloned().collect())
             });
@@ -102,14 +103,15 @@ pub(crate) fn imports() -> BTreeMap<String, BTreeSet<String>> {
     paths.iter().map(of).collect()
 }
 
-/// `crate::repo::notes::notes_ref` for `repo/notes/notes_ref.rs`, `crate::repo::notes` for
-/// `repo/notes/mod.rs`, and what begins with [`PROGRAM`] for the files of the program.
+/// Returns the module path of a file: `crate::repo::notes::notes_ref` for
+/// `repo/notes/notes_ref.rs`, `crate::repo::notes` for `repo/notes/mod.rs`. For files of the
+/// program, it begins with [`PROGRAM`].
 fn module_path(file: &str) -> String {
     let name = file.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/main");
     if name == "lib" { "crate".to_owned() } else { format!("crate::{}", name.replace('/', "::")) }
 }
 
-/// A text without comments, and without the places that visibilities name.
+/// Returns a source text without its comments, and without the paths in `pub(in …)`.
 fn code_of(text: &str) -> String {
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let code: String = lines.flat_map(|line| [line, "\n"]).collect();
@@ -121,7 +123,7 @@ fn code_of(text: &str) -> String {
     without
 }
 
-/// The paths of a tree of imports: `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// Returns the paths of a tree of imports: `a::b` and `a::c::d` for `a::{b, c::d}`.
 fn leaves(tree: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut open: Vec<Vec<String>> = vec![Vec::new()];
@@ -152,7 +154,7 @@ fn leaves(tree: &str) -> Vec<Vec<String>> {
                 for _ in 1..word.chars().count() {
                     letters.next();
                 }
-                // What follows `as` names nothing that is imported.
+                // The name after `as` is not imported.
                 if !tree[..at].trim_end().ends_with(" as") && word != "as" {
                     path.push(word);
                 }
@@ -164,7 +166,7 @@ fn leaves(tree: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The paths in code that begin at the crate, or near the file.
+/// Returns the paths in code that begin with `crate`, `super` or `self`.
 fn inline_paths(code: &str) -> Vec<Vec<String>> {
     let begins = ["crate::", "super::", "self::"];
     let found = begins.iter().flat_map(|begin| code.match_indices(begin));
@@ -178,7 +180,7 @@ fn inline_paths(code: &str) -> Vec<Vec<String>> {
     found.map(path).collect()
 }
 
-/// A path from the crate on; none for one of another crate.
+/// Returns a path that begins at the crate, or `None` if it belongs to another crate.
 fn absolute(path: &[String], own: &str) -> Option<Vec<String>> {
     let mut base: Vec<String> = own.split("::").map(str::to_owned).collect();
     let mut rest = path;

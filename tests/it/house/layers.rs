@@ -1,4 +1,4 @@
-//! Layers: imports only go down.
+//! Checks that imports only go down from layer to layer.
 
 use super::{
     imports::{imports, named_modules},
@@ -8,24 +8,24 @@ use super::{
 /// Every directory of the library, from the bottom up. Imports only go down: a file may name
 /// directories of lower layers, and its own.
 const LAYERS: [&[&str]; 7] = [
-    // What knows nothing of tinyci.
+    // Code that does not depend on tinyci.
     &["util"],
-    // Data, and the traits between the others.
+    // Data, and the traits that connect the other layers.
     &["model"],
-    // Logic: pure.
+    // Pure logic.
     &["rules"],
-    // Texts and data: configs, JSON.
+    // Formats: configs and JSON.
     &["config", "wire"],
-    // Adapters: one outside thing each.
+    // Adapters, one for each external interface.
     &["process", "repo", "script", "script_stub", "trace", "workspace"],
-    // Services: combine adapters.
+    // Services, which combine adapters.
     &["builds", "export", "install"],
-    // Drives them all.
+    // The engine, which uses all of them.
     &["engine"],
 ];
 
-/// Directories whose own directories and files have an order too, from the bottom up. What stands
-/// in one line may import each other.
+/// Directories whose files and directories have an order too, from the bottom up. The ones in one
+/// line may import each other.
 const ORDERS: [(&str, &[&str]); 4] = [
     ("engine", &["context", "step", "run", "deploy", "api"]),
     (
@@ -85,7 +85,7 @@ fn imports_only_go_down() {
     for (file, text) in sources() {
         let Some(from) = layer(module(&file)) else { continue };
         for name in named_modules(&text).iter().filter(|name| *name != module(&file)) {
-            // A public name of lib.rs would hide which module is meant.
+            // A public name of lib.rs would hide which module is used.
             let to = layer(name);
             assert!(to.is_some(), "src/{file} names `crate::{name}`, which is no module");
             assert!(to < Some(from), "src/{file} names `{name}`, which is not in a lower layer");
@@ -107,8 +107,9 @@ fn directories_in_an_order_import_only_downwards() {
     }
 }
 
-/// Where a file stands in the order of a directory; none for files elsewhere, the directory's own
-/// contents page, and the program's `main.rs`, which stands above all.
+/// Returns the position of a file in the order of a directory. Returns `None` for files outside of
+/// the directory, for its contents page, and for the program's `main.rs`, which may import
+/// everything.
 fn place(file: &str, dir: &str, order: &[&str]) -> Option<usize> {
     let name = file.strip_prefix(dir)?.strip_prefix('/')?.split(['/', '.']).next()?;
     if matches!(name, "mod" | "main") {
@@ -119,7 +120,8 @@ fn place(file: &str, dir: &str, order: &[&str]) -> Option<usize> {
     place
 }
 
-/// The leaves of `pub use crate::{a::B, c::{D, e}};`: what an embedding program can name.
+/// Returns the leaves of `pub use crate::{a::B, c::{D, e}};`, the names that an embedding program
+/// can use.
 fn public_names(lib: &str) -> Vec<String> {
     let uses = lib.split("pub use crate::").skip(1);
     let uses = uses.filter_map(|text| text.split(';').next());
@@ -138,7 +140,8 @@ fn the_c_abi_sees_only_public_names() {
         for name in
             named_modules(text).iter().filter(|name| !["capi", "VERSION"].contains(&&***name))
         {
-            // Requests as JSON are C's alone, and written where all versioned JSON is.
+            // Only the C ABI has requests as JSON, but the code is in the module for all versioned
+            // JSON.
             let is_json = name == "wire" && file == "capi/event.rs";
             let is_module = sources["lib.rs"].contains(&format!("\npub mod {name};\n"));
             let allowed = public.contains(name) || is_module || is_json || name == "util";

@@ -1,19 +1,19 @@
-//! The rules of the code that a compiler does not check.
+//! Rules of the code that the compiler does not check.
 //!
 //! | file | rules |
 //! |---|---|
-//! | `absences` | what only one place may do, or none |
-//! | `architecture` | ARCHITECTURE.md names what exists |
-//! | `circles` | few files import each other |
+//! | `absences` | code that may be in only one place, or in none |
+//! | `architecture` | ARCHITECTURE.md names only what exists |
+//! | `circles` | circles of imports are small |
 //! | `contents_pages` | a `mod.rs` names its files and has no code |
 //! | `layers` | imports only go down |
-//! | `package` | the package of the registry has what it needs, and no stray file |
+//! | `package` | the registry package has every file that it needs, and no other file |
 //! | `public_api` | every public name is listed, and has one path |
-//! | `state_files` | files of the state are opened in one place |
-//! | `texts` | what the CHANGELOG and the guide have to say |
+//! | `state_files` | state files are opened in one place |
+//! | `texts` | the contents of the CHANGELOG, SECURITY.md and the guide |
 //! | `words` | words that must not come back |
 //!
-//! `sources` reads the source files, and `imports` says which import which.
+//! `sources` reads the source files, and `imports` finds out which files each of them imports.
 
 mod absences;
 mod architecture;

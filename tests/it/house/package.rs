@@ -1,17 +1,17 @@
-//! The package of the registry: it has what its readers and its tests need, and no stray file.
+//! Checks that the registry package has every file that readers and tests need, and no other file.
 
 use std::process::Command;
 
 use super::sources::root;
 use crate::support::succeed;
 
-/// The endings of what belongs to it.
+/// The endings of files that belong to the package.
 const ENDINGS: [&str; 18] = [
     "c", "cmake", "cpp", "go", "h", "hpp", "js", "json", "lua", "md", "mod", "py", "rb", "rhai",
     "rs", "sh", "toml", "txt",
 ];
 
-/// What has another ending, or none.
+/// Files with another ending, or with none.
 const OTHERS: [&str; 5] = [
     "LICENSE",
     "Cargo.lock",
@@ -20,10 +20,11 @@ const OTHERS: [&str; 5] = [
     ".cargo_vcs_info.json",
 ];
 
-/// No file has more bytes.
+/// The maximum size of a file in bytes.
 const SIZE_MAX: u64 = 1_000_000;
 
-/// The files of the package; none within the package, which cannot be packaged again.
+/// Returns the files of the package. Returns `None` inside the package, because it cannot be
+/// packaged again.
 fn files() -> Option<Vec<String>> {
     if root().join("Cargo.toml.orig").exists() {
         println!("left out: this is the package itself");

@@ -1,4 +1,4 @@
-//! The public interface of the crate, as a list that shows in review when it changes.
+//! Checks the public interface of the crate against a list, so that a review shows each change.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The modules that are a directory of the library too.
+/// The public modules that are also directories of the library.
 const DIRECTORIES: [&str; 3] = ["builds", "install", "script"];
 
 fn src() -> PathBuf {
@@ -17,7 +17,7 @@ fn text(below_src: &str) -> String {
     fs::read_to_string(src().join(below_src)).unwrap()
 }
 
-/// The public modules by name, with the text of their page.
+/// Returns the public modules by name, with the source text of their page.
 fn pages() -> BTreeMap<String, String> {
     let public = fs::read_dir(src().join("public")).unwrap();
     let names = public.map(|entry| entry.unwrap().path().file_stem().unwrap().to_owned());
@@ -27,7 +27,7 @@ fn pages() -> BTreeMap<String, String> {
     files.chain(dirs).collect()
 }
 
-/// The names that a page passes on to hosts: the last words of each `pub use`.
+/// Returns the names that a page re-exports: the last word of each path in a `pub use`.
 fn passed_on(page: &str) -> Vec<String> {
     let code: Vec<&str> = page.lines().filter(|line| !line.starts_with("//")).collect();
     let code = code.join("\n");
@@ -37,7 +37,7 @@ fn passed_on(page: &str) -> Vec<String> {
     leaves.map(|word| word.rsplit("::").next().unwrap().to_owned()).collect()
 }
 
-/// Every item by its name, with the path by which hosts name it.
+/// Returns every public item by name, with its public path.
 fn items() -> BTreeMap<String, String> {
     let pages = pages();
     let lib = passed_on(&text("lib.rs"));
@@ -75,7 +75,7 @@ fn word(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The item that the lines from here on belong to: of an `impl`, or of a type's definition.
+/// Returns the item whose definition or `impl` begins on this line.
 fn owner(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix("impl") {
         let name = if rest.starts_with('<') { rest.split_once("> ")?.1 } else { rest.trim() };
@@ -85,8 +85,8 @@ fn owner(line: &str) -> Option<&str> {
     kinds.iter().find_map(|kind| line.strip_prefix(kind)).map(word)
 }
 
-/// The member that a line of an item begins: a function, a field or a variant. All members of an
-/// open item are public.
+/// Returns the member that a line of an item begins: a function, a field or a variant. All members
+/// of an open item are public.
 fn member(line: &str, is_open: bool) -> Option<&str> {
     let line = line.strip_prefix("    ").filter(|line| line.starts_with(char::is_alphabetic))?;
     let public = line.strip_prefix("pub ").or(is_open.then_some(line))?;
@@ -94,7 +94,7 @@ fn member(line: &str, is_open: bool) -> Option<&str> {
     Some(word(name.strip_prefix("fn ").unwrap_or(name)))
 }
 
-/// Every public path, sorted.
+/// Returns every public path, sorted.
 fn public_paths() -> BTreeSet<String> {
     let items = items();
     let mut texts = Vec::new();

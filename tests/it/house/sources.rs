@@ -1,4 +1,4 @@
-//! The source files of the library, read as text.
+//! Reads the source files of the library and of the program.
 
 use std::{
     collections::BTreeMap,
@@ -10,14 +10,14 @@ pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The library's source files by path below `src/`, without their tests.
+/// Returns the library's source files without their tests, by path below `src/`.
 pub(crate) fn sources() -> BTreeMap<String, String> {
     let mut files = all_sources();
     files.retain(|name, _| !name.starts_with("bin/"));
     files
 }
 
-/// The same with those of the program.
+/// Returns the source files of the library and of the program, without their tests.
 pub(crate) fn all_sources() -> BTreeMap<String, String> {
     files_below("src")
         .into_iter()
@@ -27,7 +27,7 @@ pub(crate) fn all_sources() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// All files in Rust below a directory of the project, by path below it.
+/// Returns all Rust files below a directory of the project, by path below that directory.
 pub(crate) fn files_below(dir: &str) -> BTreeMap<String, String> {
     let dir = root().join(dir);
     let mut files = BTreeMap::new();
@@ -50,12 +50,13 @@ fn collect(dir: &Path, files: &mut BTreeMap<PathBuf, String>) {
     }
 }
 
-/// A file up to the tests in it, which stand at its end.
+/// Returns a source text without the tests at its end.
 fn without_tests(text: &str) -> String {
     text.split("\nmod tests {").next().unwrap_or_default().to_owned()
 }
 
-/// The directory of a file below `src/`.
+/// Returns the first part of a path below `src/`: the directory, or the name of a file that is in
+/// none.
 pub(crate) fn module(file: &str) -> &str {
     file.split(['/', '.']).next().unwrap_or_default()
 }

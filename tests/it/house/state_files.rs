@@ -1,12 +1,12 @@
-//! Files of the state are opened in one place, `src/util/state_file.rs`, which waits for nothing and
-//! follows no link.
+//! Checks that state files are opened in one place, `src/util/state_file.rs`, which does not block
+//! and does not follow symbolic links.
 
 use super::sources::sources;
 
-/// Where files of the state, of builds or of git are opened.
+/// The directories whose code opens files of the state, of builds or of git.
 const MODULES: [&str; 5] = ["workspace/", "repo/", "builds/", "install/", "util/"];
 
-/// What opens a file by its path.
+/// The calls that open a file by its path.
 const OPENERS: [&str; 8] = [
     "File::open(",
     "File::create(",
@@ -18,7 +18,7 @@ const OPENERS: [&str; 8] = [
     "fs::copy(",
 ];
 
-/// The files that may, how often, and why.
+/// The files that may make such calls, with the number of calls and the reason.
 const ALLOWED: [(&str, usize, &str); 10] = [
     ("util/state_file.rs", 99, "the one place"),
     ("workspace/log_trim.rs", 1, "creates a new file"),

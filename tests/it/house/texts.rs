@@ -1,4 +1,4 @@
-//! What the CHANGELOG, SECURITY.md and the guide's chapter on embedding have to say.
+//! Checks the contents of the CHANGELOG, SECURITY.md and the guide's chapter on embedding.
 
 use std::fs;
 
@@ -13,10 +13,11 @@ fn the_version_has_an_entry_in_the_changelog() {
     assert!(changelog.contains(&format!("## {version}")), "CHANGELOG.md says nothing of {version}");
 }
 
-/// A program that uses git2 or rhai itself reads there which ones it must share.
+/// Checks the versions and features in the chapter. A program that uses git2 or rhai itself must
+/// use the same ones.
 #[test]
 fn the_chapter_on_embedding_names_the_versions_that_a_host_must_share() {
-    // In a package, cargo has written Cargo.toml anew, and keeps the one that people write.
+    // In a package, Cargo.toml is generated, and Cargo.toml.orig is the original.
     let written = root().join("Cargo.toml.orig");
     let manifest = if written.exists() { written } else { root().join("Cargo.toml") };
     let manifest = fs::read_to_string(manifest).expect("Cargo.toml");
@@ -35,7 +36,7 @@ fn the_chapter_on_embedding_names_the_versions_that_a_host_must_share() {
     }
 }
 
-/// Those of whom the threat model speaks, each with a table.
+/// The attackers in the threat model. Each has a section with a table.
 const ATTACKERS: [&str; 6] = [
     "Someone who can push",
     "Someone who writes a config that another person pushes",
@@ -61,7 +62,7 @@ fn the_threat_model_names_tests_that_exist() {
             unprotected += usize::from(named.is_empty());
             paths.extend(named);
         }
-        // What nothing but a person or trust protects from has no test.
+        // At most one row of a table has no test, because only people or trust can protect from it.
         assert!(unprotected <= 1, "{section}");
         assert!(!paths.is_empty(), "{section}");
         for path in paths {
@@ -74,7 +75,8 @@ fn the_threat_model_names_tests_that_exist() {
     }
 }
 
-/// The tests run these programs, which differ from the shown ones in white space at most.
+/// Checks that programs in the documentation are the ones that tests run. They may differ in
+/// whitespace.
 #[test]
 fn programs_that_are_shown_are_tested() {
     let shown = [

@@ -1,7 +1,7 @@
-//! Words that must not come back, each with what to write instead.
+//! Words that must not come back, each with its replacement.
 //!
-//! A row is added when a word is gone. `APART` lists the files that keep a word, because the Ruby gem
-//! reads or writes it, or because it means something else there.
+//! Add a row when a word is no longer used. `APART` lists the files that keep a word, because the
+//! Ruby gem reads or writes it, or because it has another meaning there.
 
 #![allow(clippy::expect_used, reason = "helpers of tests fail by a panic too")]
 
@@ -9,34 +9,35 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use super::sources::root;
 
-/// Where a word can stand.
+/// The kinds of text in which a word can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Area {
-    /// README.md, and those of the bindings.
+    /// README.md, and the README.md of each binding.
     Readme,
     /// The chapters of the guide.
     Guide,
-    /// Comments and strings of the command line, which its help is made of.
+    /// Comments and strings of the command line, which contain its help.
     Help,
     /// The comments of include/tinyci.h.
     Header,
-    /// Strings of the library, which its errors are made of.
+    /// Strings of the library, which contain its error messages.
     Errors,
     /// Comments of the library.
     Comments,
-    /// The code of both, without comments and strings.
+    /// The code of the library and the command line, without comments and strings.
     Identifiers,
 }
 
 use Area::{Comments, Errors, Guide, Header, Help, Identifiers, Readme};
 
-/// What users read.
+/// The texts that users read.
 const USERS: &[Area] = &[Readme, Guide, Help, Header, Errors];
-/// What anybody reads.
+/// The texts that users or developers read.
 const PROSE: &[Area] = &[Readme, Guide, Help, Header, Errors, Comments];
 const CODE: &[Area] = &[Identifiers];
 
-/// Phrases, in any case, across lines. What stands behind a colon says how to choose.
+/// Phrases, in any case, even across lines, each with its replacement and the texts that it must
+/// not be in. After a colon, a replacement explains how to choose.
 const PHRASES: &[(&str, &str, &[Area])] = &[
     ("behaviour", "behavior", &[Readme, Guide, Help, Header, Errors]),
     ("colour", "color", PROSE),
@@ -70,7 +71,7 @@ const PHRASES: &[(&str, &str, &[Area])] = &[
     ("rooms", "modules", PROSE),
 ];
 
-/// Names as they are written, and the names that took their place.
+/// Names in exact case, each with its replacement.
 const NAMES: &[(&str, &str)] = &[
     ("ANSWER_COMMAND", "HANDLER_EXECUTOR"),
     ("Compacted", "CompactedBuild"),
@@ -157,8 +158,8 @@ const NAMES: &[(&str, &str)] = &[
     ("yields", "may_hand_over"),
 ];
 
-/// Phrases that must not come back in the bindings: in their code, comments and messages. One with a
-/// capital letter is a name, and matched as it is written.
+/// Phrases that must not come back in the bindings: in their code, comments and messages. A phrase
+/// with a capital letter is a name, and its case must match.
 const BINDINGS: &[(&str, &str)] = &[
     ("anybody", "the actor, or anyone"),
     ("nobody", "the actor, or no one"),
@@ -192,10 +193,10 @@ const BINDINGS: &[(&str, &str)] = &[
     ("attempt at", "job of"),
 ];
 
-/// Files that keep a word.
+/// Words that are allowed in a file, each with the file.
 const APART: &[(&str, &str)] = &[];
 
-/// A part of a file, and the line that each word is on.
+/// A part of a file, as words with their line numbers.
 struct Part {
     file: String,
     words: Vec<(usize, String)>,
@@ -236,7 +237,7 @@ fn words_that_are_gone_stay_gone_in_the_bindings() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Whether a file is the source of a binding that its users read, neither a test nor generated.
+/// Returns true if a file is a source file of a binding, but neither a test nor generated.
 fn is_binding(file: &str) -> bool {
     let generated = ["/_constants.py", "/_ffi.py", "/abi.js", "/header.rb"];
     let ends = [".hpp", ".go", ".js", ".d.ts", ".py", ".rb"];
@@ -283,7 +284,7 @@ fn find(
     }
 }
 
-/// Everything that is searched.
+/// Returns all texts that are searched.
 fn parts() -> BTreeMap<Area, Vec<Part>> {
     let mut parts: BTreeMap<Area, Vec<Part>> = BTreeMap::new();
     let mut add = |area: Area, file: &str, text: &str| {
@@ -316,7 +317,7 @@ fn is_test(file: &str) -> bool {
     file.ends_with("/tests.rs") || file.contains("/tests/") || file.starts_with("src/testing/")
 }
 
-/// Every file below a directory, by its path from the root.
+/// Returns every file below a directory, by path from the root.
 fn files(dir: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut next = vec![root().join(dir)];
@@ -336,8 +337,8 @@ fn below_root(path: &Path) -> String {
     path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned()
 }
 
-/// The words of a text with their lines. Punctuation that ends a thought is a word of its own, so
-/// that no phrase reaches across it.
+/// Returns the words of a text with their line numbers. Each punctuation mark is a separate word,
+/// so that no phrase matches across it.
 fn words(text: &str) -> Vec<(usize, String)> {
     let mut words: Vec<(usize, String)> = Vec::new();
     let mut is_open = false;
@@ -357,7 +358,7 @@ fn words(text: &str) -> Vec<(usize, String)> {
     words
 }
 
-/// A source file in three texts, each with the lines of the whole.
+/// A source file, split into code, comments and strings. Each has the lines of the whole file.
 #[derive(Default)]
 struct Source {
     code: String,
@@ -370,7 +371,7 @@ enum Kind {
     Code,
     LineComment,
     BlockComment,
-    /// A string, which ends at a quote and as many `#`.
+    /// A string, which ends at a quote that is followed by this number of `#`.
     Text {
         hashes: usize,
         is_raw: bool,
@@ -404,7 +405,8 @@ impl Source {
     }
 }
 
-/// What follows at this place, and how many bytes belong to the mark that says so; 0 for one letter.
+/// Returns the kind of the text after this place, and the number of bytes of the mark or escape at
+/// this place. 0 if there is none.
 fn step(kind: Kind, rest: &str, before: Option<char>) -> (Kind, usize) {
     match kind {
         Kind::Code => code_step(rest, before),
@@ -447,7 +449,7 @@ fn code_step(rest: &str, before: Option<char>) -> (Kind, usize) {
     if rest.starts_with('"') {
         return (Kind::Text { hashes: 0, is_raw: false }, 1);
     }
-    // A letter in quotes may be a quote; a lifetime has none behind it.
+    // A character literal can be a quote. A lifetime has no closing quote.
     let letters: Vec<char> = rest.chars().take(4).collect();
     match letters[..] {
         ['\'', '\\', _, '\'', ..] => (Kind::Code, 4),
