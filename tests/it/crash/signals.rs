@@ -1,5 +1,5 @@
-//! Signals to the program: the first stops and cleans up, the second kills, and neither leaves a
-//! word or a process behind.
+//! Sends signals to the program. The first one stops the run and cleans up, the second one kills.
+//! Neither leaves a verdict or a process.
 
 use std::{
     fs,
@@ -17,14 +17,14 @@ use crate::support::{
     server::{Gate, Server},
 };
 
-/// A repository with one commit, and files by which its build and the test tell each other.
+/// A repository with one commit, and files by which its build and the test communicate.
 struct Stage {
     repo: TestRepo,
     commit: String,
 }
 
 impl Stage {
-    /// `{dir}` in the config is a folder for files.
+    /// Creates the repository. `{dir}` in the config is replaced by a directory for files.
     fn new(config: &str) -> Self {
         let repo = TestRepo::new();
         let dir = repo.outside();
@@ -47,7 +47,7 @@ impl Stage {
         command.spawn().unwrap()
     }
 
-    /// The run has ended as canceled, without a word, and nothing of it lives.
+    /// Checks that the run was canceled, without a verdict, and that none of its processes is left.
     #[track_caller]
     fn assert_canceled(&self, child: Child) {
         let said = Said::of(&child.wait_with_output().unwrap()).with_code(130);
@@ -123,7 +123,7 @@ fn an_export_is_stopped_on_the_way() {
             .map(|entry| entry.file_name())
             .any(|name| name.to_string_lossy().starts_with("export.2"))
     };
-    // The first commit is built, the second one exported.
+    // The run has built the first commit and exports the second one.
     let second = builds.join(format!("1500000120_{}", stage.commit));
     eventually("the export", || exporting(&second));
     signal(&child, Signal::INT);
@@ -153,7 +153,8 @@ fn whoever_waits_stops_waiting_and_the_run_goes_on() {
     assert_eq!(server.verdicts(&[&first]), ["success"]);
 }
 
-/// A server that shuts down: its hooks get TERM, and the commit is due again afterwards.
+/// Tests a server that shuts down: the hook gets SIGTERM, and the commit is pending again
+/// afterwards.
 #[test]
 fn a_run_under_a_push_can_be_terminated_and_is_taken_up_again() {
     let server = Server::new();

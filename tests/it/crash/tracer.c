@@ -1,12 +1,12 @@
-/* Runs a program under ptrace, kills it before one of its system calls that change something, and writes
- * down what it and its children did to files, so that a test can take back what a power cut would take.
+/* Runs a program under ptrace, kills it before one of its system calls that change something, and records
+ * what it and its children did to files, so that a test can undo the changes that a power cut would lose.
  *
  *   tracer WHOM POINT JOURNAL PROGRAM ARGUMENT...
  *
  * WHOM is killed before the call with number POINT of the program itself: `engine` (the program), `guard`
  * (the shell that watches its commands), `both`, or `all` (the program and all that it started). POINT 0
- * kills nobody. JOURNAL is a directory. `JOURNAL/calls` gets the number of calls, `JOURNAL/log` a line
- * for each change:
+ * kills no process. JOURNAL is a directory. The tracer writes the number of calls to `JOURNAL/calls`, and a
+ * line for each change to `JOURNAL/log`:
  *
  *   create PATH           mkdir PATH            link PATH
  *   rename FROM TO SAVED  unlink PATH SAVED     rmdir PATH
@@ -95,7 +95,7 @@ static void forget(pid_t tid) {
 static void text_at(pid_t tid, uint64_t address, char *text) {
     size_t length = 0;
     while (length < PATH_MAX - 1) {
-        /* Not across the end of a page, behind which there may be nothing. */
+        /* Does not read across the end of a page, because the next page may not be mapped. */
         size_t piece = 256 - (address + length) % 256;
         if (piece > PATH_MAX - 1 - length)
             piece = PATH_MAX - 1 - length;
@@ -111,7 +111,7 @@ static void text_at(pid_t tid, uint64_t address, char *text) {
     text[length] = 0;
 }
 
-/* The path that a directory and a name mean. */
+/* Writes the path of a name in a directory. */
 static void path_at(pid_t tid, int dir, uint64_t address, char *path) {
     char name[PATH_MAX], link[64];
     text_at(tid, address, name);
@@ -172,7 +172,7 @@ static void save_copy(pid_t tid, int fd, char *saved) {
     close(out);
 }
 
-/* What a call is about to do; its words are known only before it. */
+/* Reads what a call is about to do. Its arguments are known only before the call. */
 static int begin(struct thread *it, const struct __ptrace_syscall_info *info) {
     const uint64_t *args = (const uint64_t *)info->entry.args;
     pid_t tid = it->tid;
@@ -344,7 +344,7 @@ static void end(struct thread *it, int64_t result) {
     }
 }
 
-/* Whether this process is the shell that watches the commands. */
+/* Returns true if this process is the shell that watches the commands. */
 static int is_guard(pid_t pid) {
     char path[64], text[512] = "";
     snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
@@ -372,8 +372,8 @@ static void kill_them(void) {
         kill(root, SIGKILL);
 }
 
-/* A call of a traced thread: counted if it is the program's own, written down whoever makes it. Returns
- * whether it was the one before which somebody is killed. */
+/* Handles a call of a traced thread: records it, and also counts it if the program itself makes it. Returns
+ * true if it was the call before which processes are killed. */
 static int on_call(struct thread *it) {
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, it->tid, sizeof info, &info) <= 0)
@@ -403,7 +403,7 @@ static int trace(void) {
             forget(tid);
             if (tid == root) {
                 ended = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-                /* Who is left goes on untraced, unless a power cut ends all. */
+                /* The other processes continue untraced, unless a power cut ends them all. */
                 if (!is_named("all") || point == 0)
                     return ended;
             }

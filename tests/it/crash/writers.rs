@@ -1,4 +1,5 @@
-//! Many processes that write results at once: nothing is lost, nothing is written twice.
+//! Many processes that write results at the same time. Nothing is lost, and nothing is written
+//! twice.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,8 +14,7 @@ use crate::support::{
 
 const WRITERS: usize = 20;
 
-/// A repository with this many commits, and a folder for each that belongs to it: its own, and
-/// linked work trees.
+/// Returns a repository, its commits, and its directories: its own, and linked working trees.
 fn repository() -> (TestRepo, Vec<String>, Vec<PathBuf>) {
     let repo = TestRepo::new();
     let mut commits = vec![repo.commit_config("build: echo <%= short %>\n")];
@@ -39,7 +39,7 @@ fn assert_sound(repo: &TestRepo) {
     assert!(fsck.status.success() && !said.contains("error"), "{said}");
 }
 
-/// Runs a commit again and again until nobody else holds the repository.
+/// Runs a commit until no other run holds the lock, and returns the result.
 fn run_until_done(dir: &Path, commit: &str) -> Said {
     loop {
         let said = run_in(dir, &["run", "--commit", commit, "--no-wait"]);
@@ -65,7 +65,8 @@ fn twenty_that_run_a_commit_each_lose_none() {
     assert_sound(&repo);
 }
 
-/// Taking words away asks for no lock, so that here all write at the same time, beside a run.
+/// Tests many processes that forget verdicts at the same time as a run. They can write at once,
+/// because forgetting does not take the run lock.
 #[test]
 fn twenty_that_take_a_word_away_lose_none_and_disturb_no_run() {
     let (repo, commits, folders) = repository();
