@@ -19,7 +19,8 @@ use crate::support::{
 
 const MIB: u64 = 1 << 20;
 
-/// Address space for a run beyond that of a small commit. A build's output would not fit in it.
+/// The address space of a run, in addition to what a run of a small commit needs. The output of a
+/// build would not fit in it.
 const EXTRA_KIB: u64 = 192 * 1024;
 
 /// Returns a field of a process's status in KiB; 0 if it has ended.

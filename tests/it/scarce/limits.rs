@@ -100,7 +100,7 @@ fn every_size_of_memory_loses_no_verdict() {
     check_each(&mut scene, "--as", sizes.map(|mib| mib << 20), NO_MEMORY);
 }
 
-/// Returns the scene if it can be used with another account: the limit does not apply to root.
+/// Returns the scene if another account can use it: the limit on processes does not apply to root.
 /// Returns `None` if this user is not root, or if the account cannot start the program.
 fn of_account(scene: Scene) -> Option<Scene> {
     if !rustix::process::geteuid().is_root() {
