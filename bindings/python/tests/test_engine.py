@@ -241,7 +241,8 @@ def test_install_and_uninstall(repository: Repository) -> None:
     notes = engine.install("/usr/local/bin/tinyci", hide_refs=True)
     hook = repository.path / ".git/hooks/post-receive"
     assert "/usr/local/bin/tinyci" in hook.read_text() and isinstance(notes, list)
-    assert "refs/notes/tinyci" in repository.git("config", "--get-all", "receive.hideRefs")
+    hidden = repository.git("config", "--get-all", "receive.hideRefs").split()
+    assert hidden[:2] == ["refs/notes/", "refs/tinyci/"]
     engine.uninstall()
     assert not hook.exists() or "tinyci" not in hook.read_text()
 
