@@ -83,6 +83,9 @@ impl Engine {
     /// Linked working trees of one repository share its verdicts, its builds and its lock. `HEAD`
     /// is that of the opened working tree.
     ///
+    /// In a partial clone, `git fetch` gets the verdicts and records that the clone lacks. If that fails,
+    /// [`warnings`](Engine::warnings) says so.
+    ///
     /// # Errors
     ///
     /// [`NotARepo`](ErrorKind::NotARepo) if the path is not a repository,
