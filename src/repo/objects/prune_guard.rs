@@ -3,7 +3,10 @@
 //! `git gc --prune=now` removes every loose object that no ref needed when it started. It does not
 //! notice that a ref has moved since then, so it would remove objects that the ref needs, and with them
 //! all verdicts. While git runs it, the file `gc.pid` exists. During that time, tinyci also writes its
-//! new objects into a pack, because `git gc` keeps packs that appear after it started.
+//! new objects into a pack before the ref moves, and into another one afterwards. `git repack` removes
+//! only packs that existed before it read the refs, so it can remove the first pack, which contains
+//! objects that no ref needed yet, but not the second. The packs have different names, because git
+//! compares names.
 
 use std::{io::Write, path::PathBuf};
 
@@ -38,7 +41,7 @@ impl Repo {
     ) -> Result<PruneGuard, git2::Error> {
         let is_gc_running = self.is_gc_running();
         if is_gc_running && !objects.is_empty() {
-            self.write_pack(&objects)?;
+            self.write_pack(&objects, Phase::BeforeMove)?;
         }
         Ok(PruneGuard { objects, is_gc_running })
     }
@@ -47,14 +50,11 @@ impl Repo {
         self.common_dir().join(GC_PID).exists()
     }
 
-    /// Writes a pack of these objects, unless it exists.
-    fn write_pack(&self, objects: &NewObjects) -> Result<(), git2::Error> {
-        let (pack, name) = pack(objects).map_err(|error| failed(&error))?;
+    /// Writes a pack of these objects.
+    fn write_pack(&self, objects: &NewObjects, phase: Phase) -> Result<(), git2::Error> {
+        let (pack, name) = pack(objects, phase).map_err(|error| failed(&error))?;
         let dir = self.common_dir().join("objects/pack");
         let files = ["pack", "idx"].map(|kind| dir.join(format!("pack-{name}.{kind}")));
-        if files.iter().all(|file| file.exists()) {
-            return Ok(());
-        }
         let odb = self.git.odb()?;
         let mut writer = odb.packwriter()?;
         writer.write_all(&pack).map_err(|error| failed(&error))?;
@@ -82,17 +82,38 @@ impl PruneGuard {
         let exists = |id: Oid| repo.git.odb().is_ok_and(|odb| odb.exists(id));
         let is_gone = |id: &Oid| !repo.loose_file(*id).exists() && !exists(*id);
         let at_risk = is_gc_running || repo.is_gc_running() || objects.keys().any(is_gone);
-        if at_risk && !objects.is_empty() { repo.write_pack(&objects) } else { Ok(()) }
+        match at_risk && !objects.is_empty() {
+            true => repo.write_pack(&objects, Phase::AfterMove),
+            false => Ok(()),
+        }
+    }
+}
+
+/// The time at which a pack is written.
+#[derive(Clone, Copy)]
+enum Phase {
+    BeforeMove,
+    AfterMove,
+}
+
+impl Phase {
+    /// Returns the compression of the pack's objects. The header of compressed data contains the
+    /// level, so the packs of the two phases always differ, and with them their names.
+    fn compression(self) -> Compression {
+        match self {
+            Self::BeforeMove => Compression::fast(),
+            Self::AfterMove => Compression::best(),
+        }
     }
 }
 
 /// Returns a pack without deltas, and the hash that names it.
-fn pack(objects: &NewObjects) -> std::io::Result<(Vec<u8>, String)> {
+fn pack(objects: &NewObjects, phase: Phase) -> std::io::Result<(Vec<u8>, String)> {
     let count = u32::try_from(objects.len()).map_err(std::io::Error::other)?;
     let mut pack = [b"PACK", &2_u32.to_be_bytes()[..], &count.to_be_bytes()].concat();
     for (kind, data) in objects.values() {
         write_header(&mut pack, *kind, data.len());
-        let mut encoder = ZlibEncoder::new(pack, Compression::fast());
+        let mut encoder = ZlibEncoder::new(pack, phase.compression());
         encoder.write_all(data)?;
         pack = encoder.finish()?;
     }
@@ -141,12 +162,24 @@ mod tests {
             let id = Oid::hash_object(ObjectType::Blob, &data).unwrap();
             objects.insert(id, (ObjectType::Blob, data));
         }
-        repo.write_pack(&objects).unwrap();
-        repo.write_pack(&objects).unwrap();
+        for phase in [Phase::BeforeMove, Phase::AfterMove, Phase::AfterMove] {
+            repo.write_pack(&objects, phase).unwrap();
+        }
         for (id, (_, data)) in &objects {
             assert_eq!(test.git(&["cat-file", "-s", &id.to_string()]), data.len().to_string());
         }
         assert_eq!(test.git(&["fsck", "--full", "--strict", "--no-dangling"]), "");
+    }
+
+    #[test]
+    fn the_packs_before_and_after_a_move_have_different_names() {
+        for size in [0, 1, 100, 100_000] {
+            let data: Vec<u8> = (0..size).map(|place: u32| place.to_be_bytes()[3] ^ 91).collect();
+            let id = Oid::hash_object(ObjectType::Blob, &data).unwrap();
+            let objects = NewObjects::from([(id, (ObjectType::Blob, data))]);
+            let name = |phase| pack(&objects, phase).unwrap().1;
+            assert_ne!(name(Phase::BeforeMove), name(Phase::AfterMove), "{size}");
+        }
     }
 
     #[test]
