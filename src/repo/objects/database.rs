@@ -2,11 +2,11 @@
 //!
 //! libgit2's own database never stops reading two kinds of damaged files: a truncated loose object, and
 //! a packed object whose size is requested and whose end is missing. So tinyci attaches this database
-//! instead. tinyci reads loose objects, and libgit2 still reads packed ones. The size of a packed
-//! object is that of the unpacked object. libgit2 still writes. The file `commit-graph` is not used,
+//! instead. tinyci reads loose objects, and libgit2 still reads packed ones (`packs`). The size of a
+//! packed object is that of the unpacked object. libgit2 still writes. The file `commit-graph` is not used,
 //! because it can be damaged and nothing in tinyci would be faster with it.
 //!
-//! This file contains all unsafe code for reading objects.
+//! This file and `packs` contain all unsafe code for reading objects.
 
 use std::{
     ffi::{CString, c_int, c_void},
@@ -22,6 +22,7 @@ use libgit2_sys as raw;
 use super::{
     alternates::object_dirs,
     loose::{Completed, Damage, LooseObject, LooseObjects},
+    packs::packs,
 };
 
 /// The priorities of the backends, highest first: packs come first, as in git. A repository's own files
@@ -47,26 +48,14 @@ pub(in crate::repo) fn attach(git: &Repository) -> Result<(), git2::Error> {
     for (number, dir) in dirs.iter().enumerate() {
         let is_borrowed = number > 0;
         let later = c_int::try_from(number).unwrap_or(c_int::MAX);
-        add(&odb, packs(dir)?, PACKED.saturating_sub(later), is_borrowed)?;
+        add(&odb, packs(dir.clone())?, PACKED.saturating_sub(later), is_borrowed)?;
         add(&odb, writer(dir, fsync)?, WRITER.saturating_sub(later), is_borrowed)?;
     }
     add(&odb, reader(dirs)?, LOOSE, false)?;
     git.set_odb(&odb)
 }
 
-type Backend = *mut raw::git_odb_backend;
-
-/// Creates the backend for the packs of this directory. It does not read headers, so libgit2 reads the
-/// whole object instead.
-fn packs(dir: &Path) -> Result<Backend, git2::Error> {
-    let dir = CString::new(dir.as_os_str().as_bytes())?;
-    let mut backend = ptr::null_mut();
-    // SAFETY: the path lives until after the call, which copies it.
-    checked(unsafe { raw::git_odb_backend_pack(&raw mut backend, dir.as_ptr()) })?;
-    // SAFETY: the call succeeded, so this is a backend, which nothing else has yet.
-    unsafe { (*backend).read_header = None };
-    Ok(backend)
-}
+pub(super) type Backend = *mut raw::git_odb_backend;
 
 /// Creates the backend with which libgit2 writes loose objects and lists their ids. It does not read
 /// them.
@@ -88,16 +77,22 @@ fn writer(dir: &Path, fsync: c_int) -> Result<Backend, git2::Error> {
 }
 
 fn reader(dirs: Vec<std::path::PathBuf>) -> Result<Backend, git2::Error> {
-    // SAFETY: a backend is a number, pointers and functions that may be absent: zeros are valid.
-    let mut parent: raw::git_odb_backend = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer refers to a whole backend.
-    checked(unsafe { raw::git_odb_init_backend(&raw mut parent, VERSION) })?;
+    let mut parent = empty_backend()?;
     parent.read = Some(read);
     parent.read_header = Some(read_header);
     parent.read_prefix = Some(read_prefix);
     parent.foreach = Some(foreach);
     parent.free = Some(free);
     Ok(Box::into_raw(Box::new(Reader { parent, objects: LooseObjects::new(dirs) })).cast())
+}
+
+/// Returns a backend without functions.
+pub(super) fn empty_backend() -> Result<raw::git_odb_backend, git2::Error> {
+    // SAFETY: a backend is a number, pointers and functions that may be absent: zeros are valid.
+    let mut backend: raw::git_odb_backend = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer refers to a whole backend.
+    checked(unsafe { raw::git_odb_init_backend(&raw mut backend, VERSION) })?;
+    Ok(backend)
 }
 
 /// The version of the struct in libgit2 1.x.
@@ -119,7 +114,7 @@ fn add(
     })
 }
 
-fn checked(code: c_int) -> Result<(), git2::Error> {
+pub(super) fn checked(code: c_int) -> Result<(), git2::Error> {
     if code < 0 { Err(git2::Error::last_error(code)) } else { Ok(()) }
 }
 
@@ -244,7 +239,7 @@ fn too_large() -> git2::Error {
 }
 
 /// Sets the message that git2 puts into its error, and returns the error code.
-fn fail(message: &str) -> c_int {
+pub(super) fn fail(message: &str) -> c_int {
     let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
     if let Ok(text) = CString::new(text) {
         // SAFETY: the text lives until after the call, which copies it.

@@ -11,6 +11,7 @@
 //! | `new_objects` | objects that tinyci makes |
 //! | `prune_guard` | keeps new objects from a `git gc` that runs |
 //! | `reader` | reading objects |
+//! | `packs` | reading packed objects while git repacks |
 //! | `pipeline_file` | the config of a commit |
 //! | `shared_write` | writing objects that other accounts can read |
 //! | `tree` | parsing trees |
@@ -24,6 +25,8 @@ pub(in crate::repo) mod database;
 pub(in crate::repo) mod description;
 pub(in crate::repo) mod loose;
 pub(in crate::repo) mod new_objects;
+#[allow(unsafe_code, reason = "libgit2 calls a backend through C")]
+pub(in crate::repo) mod packs;
 pub(in crate::repo) mod pipeline_file;
 pub(in crate::repo) mod prune_guard;
 pub(in crate::repo) mod reader;

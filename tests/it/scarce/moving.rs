@@ -56,7 +56,8 @@ fn repacked(commits: u64) {
     ids.truncate(usize::try_from(commits).unwrap());
     let (done, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
     let output = thread::scope(|scope| {
-        for words in [&["gc", "-q", "--prune=now"][..], &["repack", "-q", "-a", "-d"]] {
+        let (gc, repack) = (&["gc", "-q", "--prune=now"][..], &["repack", "-q", "-a", "-d"][..]);
+        for words in [gc, repack, gc, repack] {
             let (repo, done, rounds) = (&repo, &done, &rounds);
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
