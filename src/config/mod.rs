@@ -4,7 +4,7 @@
 //! `document` (text to a tree), `steps` (the tree to a pipeline). They read no files, run nothing,
 //! and fill in no placeholders. `convert` converts a pipeline to a script.
 //!
-//! | file | holds |
+//! | file | contents |
 //! |---|---|
 //! | `parse` | the entry points |
 //! | `source` | bytes to text with positions |

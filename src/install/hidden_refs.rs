@@ -11,7 +11,7 @@ use crate::{
         error::{Error, ErrorKind},
         stored_names::{families, refs, state},
     },
-    repo::{HIDE_REFS, READ, Repo, Writer, is_believed, is_ref_name},
+    repo::{HIDE_REFS, READ, Repo, Writer, is_ref_name, is_written_by_tinyci},
     util::{state_file, suggestion::hinted},
 };
 
@@ -30,8 +30,8 @@ pub(crate) fn forgeable() -> String {
 /// Returns true if no push can write a ref that tinyci trusts.
 pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     let hidden = repo.hidden_refs(&[])?;
-    let believed = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
-    let mut names: Vec<String> = believed.map(|(name, _)| (*name).to_owned()).collect();
+    let ours = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
+    let mut names: Vec<String> = ours.map(|(name, _)| (*name).to_owned()).collect();
     if ignores_case(repo)? {
         names.extend([families::NOTES, families::TINYCI].map(in_other_letters));
     }
@@ -55,23 +55,23 @@ pub(super) fn hide(repo: &Repo, named: &[String]) -> Result<(bool, Vec<String>),
         shown.extend(["refs/heads".to_owned(), "refs/tags".to_owned()]);
     }
     shown.extend(repo.notes_of_others()?);
-    shown.extend(theirs.excepted().into_iter().filter(|path| !is_believed(path)));
+    shown.extend(theirs.excepted().into_iter().filter(|path| !is_written_by_tinyci(path)));
     // Refs that the operator hides stay hidden, unless the operator names them now.
-    shown.retain(|path| !theirs.hides(path) && !lines.was_taken_out(path));
+    shown.retain(|path| !theirs.hides(path) && !lines.was_removed(path));
     shown.extend(named);
-    let mut told: Vec<String> = Vec::new();
+    let mut reported: Vec<String> = Vec::new();
     for path in shown.iter().map(|path| path.trim_end_matches('/')) {
         if repo.hidden_refs(&[])?.hides(path) {
             lines.add("!", path)?;
         }
-        if !told.iter().any(|known| known == path) {
-            told.push(path.to_owned());
+        if !reported.iter().any(|known| known == path) {
+            reported.push(path.to_owned());
         }
     }
     let changed = lines.added.len() > before;
     let mut notes = Vec::new();
     if changed {
-        notes.extend(report(&hidden_families(repo)?, &told));
+        notes.extend(report(&hidden_families(repo)?, &reported));
     }
     if !hides_refs(repo)? {
         let still = "anyone who can push can still forge verdicts";
@@ -132,7 +132,7 @@ fn checked(name: &str) -> Result<String, Error> {
         let message = format!("invalid ref `{name}`: expected a name such as `refs/notes/review`");
         return Err(Error::new(ErrorKind::InvalidArg, message));
     }
-    if is_believed(path) {
+    if is_written_by_tinyci(path) {
         let message = format!("refusing to let pushes write `{name}`: it could forge verdicts");
         return Err(Error::new(ErrorKind::InvalidArg, message));
     }
@@ -173,7 +173,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Returns true if an install excepted this path and someone removed the line.
-    fn was_taken_out(&self, path: &str) -> bool {
+    fn was_removed(&self, path: &str) -> bool {
         let line = format!("!{}", path.trim_end_matches('/'));
         let is_it = |value: &String| value.trim_end_matches('/') == line;
         let is_there = self.repo.config_values(HIDE_REFS).is_ok_and(|it| it.iter().any(is_it));

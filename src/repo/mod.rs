@@ -46,7 +46,7 @@ pub(crate) use self::{
     refs::{
         approvals::{CommitSignature, Signers, StoredApproval},
         deployments::StoredHistory,
-        hidden::{READ, Writer, is_believed, is_ref_name},
+        hidden::{READ, Writer, is_ref_name, is_written_by_tinyci},
         lookup::Reachable,
         refspecs::OverwritingRefspec,
     },

@@ -8,11 +8,15 @@ use std::{
     fs::File,
     io::{self, ErrorKind},
     path::Path,
+    thread,
 };
 
 use tempfile::NamedTempFile;
 
 use crate::util::state_file;
+
+/// The most flushes at the same time.
+const AT_ONCE: usize = 8;
 
 /// The components that `core.fsync` can name, and whether each includes loose objects and refs. tinyci
 /// writes nothing else.
@@ -117,16 +121,25 @@ impl Flush {
         if files.len() > 1 {
             files.iter().for_each(start);
         }
-        files.iter().try_for_each(|file| self.file(file))
+        at_once(files, |file| self.file(file))
     }
 
-    /// Flushes the directories of objects.
+    /// Flushes the directories of objects together. Ignores those that no longer exist.
     ///
     /// # Errors
     ///
-    /// Those of the system.
-    pub(crate) fn object_dir(self, dir: &Path) -> io::Result<()> {
-        if self.objects { self.dir(dir) } else { Ok(()) }
+    /// Those of the system, with the directory.
+    pub(crate) fn object_dirs<'dir>(
+        self,
+        dirs: &[&'dir Path],
+    ) -> Result<(), (&'dir Path, io::Error)> {
+        if !self.objects {
+            return Ok(());
+        }
+        at_once(dirs, |dir| match self.dir(dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err((*dir, error)),
+            _ => Ok(()),
+        })
     }
 
     /// Flushes a ref or a file of the state.
@@ -177,6 +190,28 @@ impl Flush {
     }
 }
 
+/// Calls `flush` for all items, some at the same time. File systems write their journal once for all
+/// flushes that wait for it.
+fn at_once<T: Sync, E: Send>(
+    items: &[T],
+    flush: impl Fn(&T) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let flush = &flush;
+    items.chunks(AT_ONCE).try_for_each(|chunk| {
+        thread::scope(|scope| {
+            let (own, others) = chunk.split_at(chunk.len().min(1));
+            let start = |item| thread::Builder::new().spawn_scoped(scope, move || flush(item));
+            let started: Vec<_> = others.iter().map(|item| (item, start(item))).collect();
+            let flushed = own.iter().try_for_each(flush);
+            started.into_iter().fold(flushed, |before, (item, thread)| {
+                // If no thread could be started or finished, this one flushes the item.
+                let flushed = thread.ok().and_then(|thread| thread.join().ok());
+                before.and(flushed.unwrap_or_else(|| flush(item)))
+            })
+        })
+    })
+}
+
 /// Makes the system start to write a file to the disk. Does not wait.
 fn start(file: &File) {
     // Other systems have no such call. The flush itself is enough.
@@ -204,7 +239,10 @@ fn possible(flushed: io::Result<()>) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::BTreeSet, sync::Mutex};
+
     use super::*;
+    use crate::util::lock::lock;
 
     #[test]
     fn the_list_of_components_is_read_as_git_reads_it() {
@@ -251,5 +289,23 @@ mod tests {
             flush.state_dir(dir.path()).unwrap();
         }
         assert!(Flush::default().state_dir(&dir.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn all_items_are_flushed_and_any_error_is_returned() {
+        for length in 0..30 {
+            let items: Vec<usize> = (0..length).collect();
+            let flushed = Mutex::new(BTreeSet::new());
+            let flush = |item: &usize| {
+                lock(&flushed).insert(*item);
+                Ok::<_, usize>(())
+            };
+            at_once(&items, flush).unwrap();
+            assert_eq!(lock(&flushed).len(), length);
+            for wrong in &items {
+                let flush = |item: &usize| if item == wrong { Err(*item) } else { Ok(()) };
+                assert_eq!(at_once(&items, flush), Err(*wrong));
+            }
+        }
     }
 }

@@ -119,8 +119,9 @@ impl Repo {
             let Some(file) = seen.insert(id).then(|| state_file::open(&path).ok()).flatten() else {
                 continue;
             };
-            let flushed = flush.objects(&[file]).and_then(|()| flush.object_dir(&dir));
-            flushed.map_err(|source| Error::io("flush", &path, source))?;
+            let failed = |source| Error::io("flush", &path, source);
+            flush.objects(&[file]).map_err(failed)?;
+            flush.object_dirs(&[&dir]).map_err(|(_, source)| failed(source))?;
             if let Ok(tree) = self.git.find_tree(id) {
                 left.extend(tree.iter().map(|entry| entry.id()));
             }
@@ -199,12 +200,9 @@ impl Writer<'_> {
             }
             dirs.insert(dir);
         }
-        let flush = |dir: &Path| match self.flush.object_dir(dir) {
-            // git has packed the objects meanwhile, and removed the empty directory.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            flushed => flushed.map_err(|error| unwritten(dir, &error)),
-        };
-        dirs.into_iter().try_for_each(flush)
+        // git may have packed the objects meanwhile, and removed an empty directory.
+        let dirs: Vec<&Path> = dirs.into_iter().collect();
+        self.flush.object_dirs(&dirs).map_err(|(dir, error)| unwritten(dir, &error))
     }
 
     /// Renames a file into a directory that may not exist. Returns true if it created the directory.

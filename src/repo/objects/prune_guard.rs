@@ -62,8 +62,8 @@ impl Repo {
         // git may already have moved the objects to its own pack and removed this one.
         let files: Vec<_> = files.iter().filter_map(|file| state_file::open(file).ok()).collect();
         let flush = self.flush()?;
-        let flushed = flush.objects(&files).and_then(|()| flush.object_dir(&dir));
-        flushed.map_err(|error| failed(&error))
+        flush.objects(&files).map_err(|error| failed(&error))?;
+        flush.object_dirs(&[&dir]).map_err(|(_, error)| failed(&error))
     }
 
     fn loose_file(&self, id: Oid) -> PathBuf {

@@ -106,7 +106,7 @@ fn touches(path: &str, name: &str) -> bool {
 
 /// Returns true if a push to this path, or below it, could change a ref that tinyci trusts. Ignores
 /// case, because some file systems do.
-pub(crate) fn is_believed(path: &str) -> bool {
+pub(crate) fn is_written_by_tinyci(path: &str) -> bool {
     let path = path.to_lowercase();
     let own = READ.iter().filter(|(_, writer)| *writer == Writer::Tinyci);
     own.into_iter().any(|(name, _)| touches(&path, name))
@@ -123,7 +123,7 @@ impl Repo {
         let mut found = Vec::new();
         for reference in self.git.references_glob(&format!("{NOTES}*")).map_err(unlisted)? {
             let reference = reference.map_err(unlisted)?;
-            let name = reference.name().ok().filter(|name| !is_believed(name));
+            let name = reference.name().ok().filter(|name| !is_written_by_tinyci(name));
             found.extend(name.map(str::to_owned));
         }
         found.sort();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_believed_is_known_in_any_letters() {
+    fn what_is_written_by_tinyci_is_known_in_any_letters() {
         for path in [
             "refs",
             "refs/notes",
@@ -205,12 +205,12 @@ mod tests {
             "refs/tinyci/baseline/x",
             "refs/tinyci/deployments",
         ] {
-            assert!(is_believed(path), "{path}");
+            assert!(is_written_by_tinyci(path), "{path}");
         }
         for path in
             ["refs/notes/commits", "refs/notes/run", "refs/tinyci/approvals/x", "refs/heads"]
         {
-            assert!(!is_believed(path), "{path}");
+            assert!(!is_written_by_tinyci(path), "{path}");
         }
     }
 }

@@ -104,7 +104,11 @@ impl RefMemory {
         sharing.create_dir_all(&folder)?;
         let mut file = sharing.new_file_in(&folder)?;
         file.write_all(self.text().as_bytes())?;
-        flush.persist(file, &folder.join(state::REFS))
+        // The directory is not flushed. A power failure can bring back the memory before this one: then
+        // tinyci learns the refs again, and can restore results that were just forgotten.
+        flush.state(file.as_file())?;
+        file.persist(folder.join(state::REFS))?;
+        Ok(())
     }
 
     /// Remembers what a ref names now, and the previous commit too if the ref no longer contains

@@ -12,9 +12,10 @@ use std::{
 use rustix::process::Signal;
 
 use crate::support::{
-    TestRepo, eventually,
+    Chance, TestRepo, eventually,
     processes::{Process, below, send, with_command},
     program::{run, tinyci},
+    random::seed,
     server::{Gate, Server, builds_in},
 };
 
@@ -172,12 +173,6 @@ fn killed_between_the_record_and_the_word() {
     assert_eq!(all.lines().filter(|line| !line.is_empty()).count(), 2, "{all}");
 }
 
-/// Returns pseudorandom numbers, the same ones every time.
-fn scatter(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *seed >> 33
-}
-
 #[test]
 fn killed_at_any_moment() {
     let (victim, client) = (Victim::new(), TestRepo::new());
@@ -188,13 +183,13 @@ fn killed_at_any_moment() {
     let begun = Instant::now();
     run(&victim.repo, &["run", "--all"]).with_code(0);
     let whole = u64::try_from(begun.elapsed().as_micros()).unwrap();
-    let mut seed = 7;
+    let mut chance = Chance::new(seed(7));
     let mut words_early = 0;
     for _ in 0..40 {
         commits.push(commit(&victim.repo, &client, config));
         let id = commits.last().unwrap();
         let child = victim.start();
-        thread::sleep(Duration::from_micros(scatter(&mut seed) % (whole * 5 / 4)));
+        thread::sleep(Duration::from_micros(chance.next() % (whole * 5 / 4)));
         kill(child);
         words_early += usize::from(victim.repo.verdict(id).is_some());
         run(&victim.repo, &["run", "--all"]).with_code(0);
@@ -258,11 +253,11 @@ fn a_compaction_that_is_killed_leaves_each_build_whole_or_packed() {
     }
     run(&victim.repo, &["run", "--all"]).with_code(0);
     let builds = victim.repo.path().join("builds");
-    let mut seed = 11;
+    let mut chance = Chance::new(seed(11));
     for _ in 0..12 {
         let mut compact = tinyci(victim.repo.path());
         let child = compact.arg("compact").stdout(Stdio::null()).spawn().unwrap();
-        thread::sleep(Duration::from_millis(scatter(&mut seed) % 150));
+        thread::sleep(Duration::from_millis(chance.next() % 150));
         kill(child);
     }
     run(&victim.repo, &["compact"]).with_code(0);
