@@ -33,9 +33,10 @@ pub(crate) use self::{
         scan::{PendingCommit, ScanRequest},
     },
     notes::{
-        merge::{SourceResults, newest_verdict},
+        merge::newest_verdict,
         missing::MissingNotes,
         records::Line,
+        results::ResultsSnapshot,
         verdicts::{Replace, Written},
     },
     objects::{

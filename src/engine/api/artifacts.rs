@@ -5,10 +5,7 @@ use std::io::Read;
 use super::handle::Engine;
 use crate::engine::{
     context::shared::Shared,
-    run::{
-        kept_artifacts::size,
-        reports::{Sources, records_of},
-    },
+    run::{kept_artifacts::size, reports::Reports},
 };
 use crate::model::stored_names::builds;
 use crate::{
@@ -141,20 +138,20 @@ fn path_order(artifact: &Artifact) -> Vec<&str> {
 
 /// Returns the record of the selected job.
 fn job_record(repo: &Repo, id: CommitId, job_id: Option<&str>) -> Result<Record, Error> {
-    let kept = |sources: &Sources| {
-        let records = records_of(repo, sources, id, true)?.into_iter();
+    let kept = |mut reports: Reports<'_>| {
+        let records = reports.records_of(id, true)?.into_iter();
         let kept =
             records.filter(|record| !record.job_id.is_empty() && !record.artifacts.is_empty());
         Ok::<Vec<Record>, Error>(kept.collect())
     };
-    let local = kept(&Sources::default())?;
+    let local = kept(Reports::of_repo(repo)?)?;
     let ids: Vec<String> = local.iter().map(|record| record.job_id.clone()).collect();
     let matches = |record: &Record| job_id.is_none_or(|job_id| record.job_id == job_id);
     if let Some(record) = local.into_iter().find(matches) {
         return Ok(record);
     }
     let short = id.short();
-    let is_in_remote = kept(&Sources::of(repo)?)?.iter().any(matches);
+    let is_in_remote = kept(Reports::new(repo)?)?.iter().any(matches);
     if is_in_remote {
         let message = format!("the artifacts of commit {short} are in another repository");
         return Err(Error::new(ErrorKind::NotFound, message)

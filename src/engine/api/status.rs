@@ -1,13 +1,13 @@
 //! [`Engine::status`]: the state of the repository.
 
-use std::{ops::ControlFlow, time::UNIX_EPOCH};
+use std::{collections::HashMap, ops::ControlFlow, time::UNIX_EPOCH};
 
 use super::handle::Engine;
 use crate::engine::{
     context::{approvals::problem_of, shared::Shared},
     run::{
         pending::{out_of_attempts_message, plan_of},
-        reports::{Sources, current_record},
+        reports::Reports,
     },
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Engine {
         let active: Vec<CommitId> = active.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
-        let sources = Sources::of(&repo)?;
+        let mut reports = Reports::new(&repo)?;
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.missing_secret(id)?))) {
             status.warnings.push(format!(
@@ -72,7 +72,7 @@ impl Engine {
         for job in plan.jobs.into_iter().filter(|job| !active.contains(&job.commit.id)) {
             // A retest has a verdict of this repository.
             let has_no_verdict = job.trigger != Trigger::Retest;
-            if has_no_verdict && current_record(&repo, &sources, job.commit.id)?.is_some() {
+            if has_no_verdict && reports.current_record(job.commit.id)?.is_some() {
                 status.tested_by_remote.push(job.commit.id);
             }
             // A killed job leaves no record, but its attempt was counted.
@@ -219,24 +219,39 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
 
 /// Returns every branch with its newest verdict, from this repository or a remote.
 fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
-    let sources = Sources::of(repo)?;
+    let mut reports = Reports::new(repo)?;
+    let mut of_tips: HashMap<CommitId, Option<LatestVerdict>> = HashMap::new();
     let mut found = Vec::new();
     for branch in repo.branch_list()? {
-        let (mut latest, mut remaining) = (None, COMMITS_MAX);
-        repo.newest_first(&[], &[format!("refs/heads/{}", branch.name)], &mut |id| {
-            latest = current_record(repo, &sources, id)?.map(|record| LatestVerdict {
-                commit: id,
-                subject: subject(repo, id),
-                outcome: record.outcome,
-                finished: Some(record.finished).filter(|time| *time > UNIX_EPOCH),
-            });
-            remaining -= 1;
-            let is_done = latest.is_some() || remaining == 0;
-            Ok(if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
+        let latest = match of_tips.get(&branch.tip) {
+            Some(latest) => latest.clone(),
+            None => latest_verdict(repo, &mut reports, branch.tip)?,
+        };
+        of_tips.insert(branch.tip, latest.clone());
         found.push(BranchStatus { name: branch.name, tip: branch.tip, latest });
     }
     Ok(found)
+}
+
+/// Returns the newest verdict among the commits that this one reaches.
+fn latest_verdict(
+    repo: &Repo,
+    reports: &mut Reports<'_>,
+    tip: CommitId,
+) -> Result<Option<LatestVerdict>, Error> {
+    let (mut latest, mut remaining) = (None, COMMITS_MAX);
+    repo.newest_first_from(tip, &mut |id| {
+        latest = reports.current_record(id)?.map(|record| LatestVerdict {
+            commit: id,
+            subject: subject(repo, id),
+            outcome: record.outcome,
+            finished: Some(record.finished).filter(|time| *time > UNIX_EPOCH),
+        });
+        remaining -= 1;
+        let is_done = latest.is_some() || remaining == 0;
+        Ok(if is_done { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(latest)
 }
 
 /// Returns the first line of a commit's message, or an empty string if the commit is missing.

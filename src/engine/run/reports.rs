@@ -12,7 +12,7 @@ use crate::{
         outcome::Outcome,
         record::Record,
     },
-    repo::{Line, Repo, SourceResults, newest_verdict},
+    repo::{Line, Repo, ResultsSnapshot, newest_verdict},
     workspace::{LogTail, Workspace},
 };
 
@@ -137,13 +137,14 @@ pub(in crate::engine) fn records(
 ) -> Result<Vec<Record>, Error> {
     let repo = shared.repo()?;
     let limit = filter.limit.unwrap_or(usize::MAX);
-    let sources = Sources::of(&repo)?;
+    let mut reports = Reports::new(&repo)?;
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut collect = |id: CommitId| -> Result<ControlFlow<()>, Error> {
         if !seen.insert(id) {
             return Ok(ControlFlow::Continue(()));
         }
-        let matching = records_of(&repo, &sources, id, filter.all_attempts)?
+        let matching = reports
+            .records_of(id, filter.all_attempts)?
             .into_iter()
             .filter(|record| filter.outcome.is_none_or(|outcome| record.outcome == outcome));
         found.extend(matching.take(limit - found.len()));
@@ -177,93 +178,88 @@ fn name_branches(repo: &Repo, records: &mut [Record]) -> Result<(), Error> {
 
 /// Returns the record in this repository that a commit's verdict is based on, if it exists.
 pub(in crate::engine) fn record_of(repo: &Repo, id: CommitId) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, &Sources::default(), id, false)?;
+    let records = Reports::of_repo(repo)?.records_of(id, false)?;
     Ok(records.into_iter().find(|record| !record.job_id.is_empty()))
 }
 
-/// The remotes whose results a report joins with those of the repository.
-#[derive(Clone, Debug, Default)]
-pub(in crate::engine) struct Sources {
-    remotes: Vec<String>,
+/// The results of the repository and of its remotes, as one report reads them.
+pub(in crate::engine) struct Reports<'repo> {
+    repo: &'repo Repo,
+    results: ResultsSnapshot<'repo>,
     /// True on a server: if it has a verdict of its own, that counts, whatever a remote says.
     is_server: bool,
 }
 
-impl Sources {
-    /// Returns the remotes in the configuration of a repository.
-    pub(in crate::engine) fn of(repo: &Repo) -> Result<Self, Error> {
+impl<'repo> Reports<'repo> {
+    /// Reads the results of the repository, and of the remotes in its configuration.
+    pub(in crate::engine) fn new(repo: &'repo Repo) -> Result<Self, Error> {
         let is_server = repo.is_bare() || install::is_installed(repo)?;
-        Ok(Self { remotes: repo.tracked_remotes()?, is_server })
+        Ok(Self { repo, results: repo.results(&repo.tracked_remotes()?)?, is_server })
     }
-}
 
-/// Returns the records of one commit: all, newest first, or the one that its verdict is based on.
-/// Results fetched from remotes count like local ones, except on a server.
-pub(in crate::engine) fn records_of(
-    repo: &Repo,
-    sources: &Sources,
-    id: CommitId,
-    all_attempts: bool,
-) -> Result<Vec<Record>, Error> {
-    let is_server = sources.is_server;
-    let mut sources = all_sources(repo, sources, id)?;
-    let own = sources.first().filter(|_| is_server).and_then(|own| own.verdict.clone());
-    if own.is_some() && !all_attempts {
-        sources.truncate(1);
+    /// Reads only the results of the repository itself.
+    pub(in crate::engine) fn of_repo(repo: &'repo Repo) -> Result<Self, Error> {
+        Ok(Self { repo, results: repo.results(&[])?, is_server: false })
     }
-    let note = own.or_else(|| newest_verdict(&sources));
-    let mut runs = HashSet::new();
-    let mut records: Vec<Record> = sources
-        .into_iter()
-        .flat_map(|source| source.lines)
-        .filter_map(|line| match line {
-            Line::Record(record) => Some(*record),
-            Line::Foreign(_) => None,
-        })
-        .filter(|record| runs.insert(record.job_id.clone()))
-        .collect();
-    // If two jobs ended in the same millisecond, the later line is the newer one.
-    records.reverse();
-    records.sort_by_key(|record| Reverse(record.finished));
-    let Some(note) = note else {
-        if !all_attempts {
-            records.retain(|record| record.counts);
-            records.truncate(1);
+
+    /// Returns the records of one commit: all, newest first, or the one that its verdict is based on.
+    /// Results fetched from remotes count like local ones, except on a server.
+    pub(in crate::engine) fn records_of(
+        &mut self,
+        id: CommitId,
+        all_attempts: bool,
+    ) -> Result<Vec<Record>, Error> {
+        let mut sources = self.results.of(id)?;
+        let own = sources.first().filter(|_| self.is_server).and_then(|own| own.verdict.clone());
+        if own.is_some() && !all_attempts {
+            sources.truncate(1);
         }
-        return Ok(records.into_iter().map(as_unfinished).collect());
-    };
-    let verdict = note.verdict;
-    let matches_verdict = |record: &Record| verdict.is_some() && record.verdict() == verdict;
-    if all_attempts && records.iter().any(matches_verdict) {
-        return Ok(records);
+        let note = own.or_else(|| newest_verdict(&sources));
+        let mut runs = HashSet::new();
+        let mut records: Vec<Record> = sources
+            .into_iter()
+            .flat_map(|source| source.lines)
+            .filter_map(|line| match line {
+                Line::Record(record) => Some(*record),
+                Line::Foreign(_) => None,
+            })
+            .filter(|record| runs.insert(record.job_id.clone()))
+            .collect();
+        // If two jobs ended in the same millisecond, the later line is the newer one.
+        records.reverse();
+        records.sort_by_key(|record| Reverse(record.finished));
+        let Some(note) = note else {
+            if !all_attempts {
+                records.retain(|record| record.counts);
+                records.truncate(1);
+            }
+            return Ok(records.into_iter().map(as_unfinished).collect());
+        };
+        let verdict = note.verdict;
+        let matches_verdict = |record: &Record| verdict.is_some() && record.verdict() == verdict;
+        if all_attempts && records.iter().any(matches_verdict) {
+            return Ok(records);
+        }
+        if let Some(index) = records.iter().position(matches_verdict) {
+            return Ok(vec![records.swap_remove(index)]);
+        }
+        let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
+        let reason = verdict
+            .is_none()
+            .then(|| format!("the note is `{}`", String::from_utf8_lossy(&note.bytes).trim()));
+        let without_details = without_record(&self.repo.commit_for(id, None)?, outcome, reason);
+        let others = if all_attempts { records } else { Vec::new() };
+        Ok(std::iter::once(without_details).chain(others).collect())
     }
-    if let Some(index) = records.iter().position(matches_verdict) {
-        return Ok(vec![records.swap_remove(index)]);
+
+    /// Returns the record of a commit's verdict, if there is one here or in a remote.
+    pub(in crate::engine) fn current_record(
+        &mut self,
+        id: CommitId,
+    ) -> Result<Option<Record>, Error> {
+        let records = self.records_of(id, false)?;
+        Ok(records.into_iter().find(|record| record.verdict().is_some()))
     }
-    let outcome = verdict.map_or(Outcome::Failure, |verdict| verdict.outcome());
-    let reason = verdict
-        .is_none()
-        .then(|| format!("the note is `{}`", String::from_utf8_lossy(&note.bytes).trim()));
-    let without_details = without_record(&repo.commit_for(id, None)?, outcome, reason);
-    let others = if all_attempts { records } else { Vec::new() };
-    Ok(std::iter::once(without_details).chain(others).collect())
-}
-
-/// Returns the record of a commit's verdict, if there is one here or in a remote.
-pub(in crate::engine) fn current_record(
-    repo: &Repo,
-    sources: &Sources,
-    id: CommitId,
-) -> Result<Option<Record>, Error> {
-    let records = records_of(repo, sources, id, false)?;
-    Ok(records.into_iter().find(|record| record.verdict().is_some()))
-}
-
-/// Returns the results of a commit in this repository, then those in its remotes.
-fn all_sources(repo: &Repo, from: &Sources, id: CommitId) -> Result<Vec<SourceResults>, Error> {
-    let mut sources = vec![SourceResults { verdict: repo.verdict(id)?, lines: repo.records(id)? }];
-    sources.extend(repo.results_of_remotes(&from.remotes, id)?);
-    Ok(sources)
 }
 
 /// Returns the lines among a commit's records that are not records. Repeated and blank lines are
@@ -274,7 +270,7 @@ pub(in crate::engine) fn unrecognized_lines(
 ) -> Result<Vec<GitString>, Error> {
     let repo = shared.repo()?;
     let id = repo.resolve(revision)?;
-    let sources = all_sources(&repo, &Sources::of(&repo)?, id)?;
+    let sources = Reports::new(&repo)?.results.of(id)?;
     let mut lines: Vec<Vec<u8>> = Vec::new();
     for line in sources.into_iter().flat_map(|source| source.lines) {
         match line {

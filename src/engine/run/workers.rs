@@ -57,7 +57,7 @@ impl StopConditions<'_> {
     /// Returns true if no ref reaches the commit anymore, and neither the caller nor a pushed tag
     /// named it. Such a commit is dropped.
     fn must_drop(&self, reachable: &mut Reachable<'_>, job: &Job) -> bool {
-        !self.named && job.tag.is_none() && !reachable.contains(job.commit.id).unwrap_or(true)
+        !self.named && job.tag.is_none() && !reachable.contains(&job.commit).unwrap_or(true)
     }
 
     /// Returns true if the rest of the plan must wait. A deployment may need the lock for one

@@ -43,6 +43,15 @@ impl Repo {
         Ok(())
     }
 
+    /// Visits everything that a commit reaches, newest committer time first. A `Break` ends the walk.
+    ///
+    /// # Errors
+    ///
+    /// As [`newest_first`](Repo::newest_first).
+    pub(crate) fn newest_first_from(&self, tip: CommitId, visit: Visit<'_>) -> Result<(), Error> {
+        self.walk_back([oid(tip)?].into_iter(), visit)
+    }
+
     /// Visits a commit, its first parent, the first parent of that, and so on.
     ///
     /// So it visits the commits of the branch itself, without those that were merged into it.

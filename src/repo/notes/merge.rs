@@ -16,7 +16,7 @@ use super::{
     note_index::notes_differing,
     notes_ref::Notes,
     notes_tree::{NotesTree, is_too_large},
-    records::{Line, parse_lines},
+    records::Line,
     verdicts::Note,
 };
 use crate::repo::{
@@ -110,24 +110,6 @@ impl Repo {
         Ok(found.into_iter().filter(|remote| configured.contains(remote)).collect())
     }
 
-    /// Returns the results of a commit on each of these remotes, as last fetched, in their order.
-    ///
-    /// # Errors
-    ///
-    /// [`Git`](ErrorKind::Git) if their notes cannot be read.
-    pub(crate) fn results_of_remotes(
-        &self,
-        remotes: &[String],
-        id: CommitId,
-    ) -> Result<Vec<SourceResults>, Error> {
-        let results = |remote: &String| {
-            let verdict = self.tracked(remote, VERDICTS).tree()?.get(id)?.map(Note::new);
-            let text = self.tracked(remote, RECORDS).tree()?.get(id)?.unwrap_or_default();
-            Ok(SourceResults { verdict, lines: parse_lines(id, &text) })
-        };
-        remotes.iter().map(results).collect()
-    }
-
     /// Merges the fetched results of a remote into this repository's own verdicts and records.
     ///
     /// # Errors
@@ -151,7 +133,7 @@ impl Repo {
         Ok(MergeReport { records, added: of(false), replaced: of(true) })
     }
 
-    fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
+    pub(super) fn tracked(&self, remote: &str, own: &str) -> Notes<'_> {
         let below = own.trim_start_matches(NOTES);
         Notes::new(self, format!("{FETCHED_NOTES}{remote}/{below}"))
     }

@@ -9,6 +9,7 @@
 //! | `notes_ref` | reading and writing a notes ref |
 //! | `notes_tree` | the tree of a notes ref, with any fan-out |
 //! | `records` | the records of a commit |
+//! | `results` | the verdicts and records of many commits |
 //! | `verdicts` | the one-word verdicts |
 
 pub(in crate::repo) mod forget;
@@ -18,4 +19,5 @@ pub(in crate::repo) mod note_index;
 pub(in crate::repo) mod notes_ref;
 pub(in crate::repo) mod notes_tree;
 pub(in crate::repo) mod records;
+pub(in crate::repo) mod results;
 pub(in crate::repo) mod verdicts;

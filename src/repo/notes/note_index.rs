@@ -1,8 +1,8 @@
-//! Looks up which commits have a note, for many commits.
+//! Looks up the notes of many commits.
 //!
 //! git distributes notes over directories by the digits of their object (`ab/cd/…`), to any depth
 //! and mixed. A lookup loads only the few subtrees on its way. A thousand lookups load every
-//! subtree once.
+//! subtree once. A text that many commits share, such as that of a verdict, is read once too.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,10 +11,19 @@ use git2::Oid;
 use super::notes_tree::NotesTree;
 use crate::model::{commit::CommitId, error::Error};
 
-/// The commits in one notes tree, loaded on demand.
+/// The longest text that is kept for other commits with the same note, in bytes. Verdicts are shorter.
+const SHARED_BYTES_MAX: usize = 32;
+
+/// The most texts that are kept.
+const SHARED_MAX: usize = 64;
+
+/// The notes in one notes tree, loaded on demand.
 pub(in crate::repo) struct NoteIndex<'repo> {
     notes: NotesTree<'repo>,
-    found: HashSet<CommitId>,
+    /// The blobs of each note, in the order in which git joins them. Almost all notes have one.
+    found: HashMap<CommitId, Vec<Oid>>,
+    /// The short texts of blobs.
+    texts: HashMap<Oid, Vec<u8>>,
     /// The known subtrees, by the leading bytes of the object ids in them. A value is the subtree's
     /// id until the subtree is loaded.
     subtrees: HashMap<Vec<u8>, Option<Oid>>,
@@ -23,7 +32,8 @@ pub(in crate::repo) struct NoteIndex<'repo> {
 impl<'repo> NoteIndex<'repo> {
     pub(in crate::repo) fn new(notes: NotesTree<'repo>) -> Self {
         let root = notes.root().map(|root| (Vec::new(), Some(root)));
-        Self { notes, found: HashSet::new(), subtrees: root.into_iter().collect() }
+        let subtrees = root.into_iter().collect();
+        Self { notes, found: HashMap::new(), texts: HashMap::new(), subtrees }
     }
 
     /// Returns true if this commit has a note, with any text.
@@ -39,17 +49,29 @@ impl<'repo> NoteIndex<'repo> {
                 None => break,
             }
         }
-        Ok(self.found.contains(&id))
+        Ok(self.found.contains_key(&id))
     }
 
     /// Returns the text of this commit's note, if it has one.
     pub(in crate::repo) fn get(&mut self, id: CommitId) -> Result<Option<Vec<u8>>, Error> {
-        if self.contains(id)? { self.notes.get(id) } else { Ok(None) }
+        self.contains(id)?;
+        let Some(blobs) = self.found.get(&id) else { return Ok(None) };
+        let shared = blobs.first().filter(|_| blobs.len() == 1);
+        if let Some(text) = shared.and_then(|blob| self.texts.get(blob)) {
+            return Ok(Some(text.clone()));
+        }
+        let text = self.notes.text(blobs)?;
+        let is_short = text.len() <= SHARED_BYTES_MAX && self.texts.len() < SHARED_MAX;
+        self.texts.extend(shared.filter(|_| is_short).map(|blob| (*blob, text.clone())));
+        Ok(Some(text))
     }
 
     fn load(&mut self, tree: Oid, prefix: &[u8]) -> Result<(), Error> {
         let level = self.notes.level(Some(tree), prefix)?;
-        self.found.extend(level.notes);
+        for (id, blob) in level.notes {
+            // The deeper note of a commit comes first in git, and is loaded later here.
+            self.found.entry(id).or_default().insert(0, blob);
+        }
         let below = level.subtrees.into_iter();
         self.subtrees.extend(below.map(|(byte, tree)| ([prefix, &[byte]].concat(), Some(tree))));
         Ok(())
@@ -83,7 +105,7 @@ pub(in crate::repo) fn notes_differing(
         }
         let (our_level, level) =
             (ours.level(our_tree, &prefix)?, theirs.level(their_tree, &prefix)?);
-        found.extend(level.notes);
+        found.extend(level.notes.into_iter().map(|(id, _)| id));
         left.extend(level.subtrees.into_iter().map(|(byte, tree)| {
             let our_subtree = our_level.subtrees.get(&byte).copied();
             (our_subtree, Some(tree), [prefix.as_slice(), &[byte]].concat())
@@ -111,8 +133,8 @@ impl Comparison<'_, '_> {
         }
         let old = self.before.level(before, prefix)?;
         let new = self.after.level(after, prefix)?;
-        let (old_notes, new_notes): (HashSet<_>, HashSet<_>) =
-            (old.notes.into_iter().collect(), new.notes.into_iter().collect());
+        let ids = |notes: Vec<(CommitId, Oid)>| notes.into_iter().map(|(id, _)| id).collect();
+        let (old_notes, new_notes): (HashSet<_>, HashSet<_>) = (ids(old.notes), ids(new.notes));
         self.removed.extend(old_notes.difference(&new_notes));
         self.added.extend(new_notes.difference(&old_notes));
         let bytes: HashSet<u8> = old.subtrees.keys().chain(new.subtrees.keys()).copied().collect();

@@ -50,7 +50,8 @@ impl NoteObject<'_> {
 /// One tree of a notes tree, without its subtrees.
 #[derive(Default)]
 pub(in crate::repo) struct Level {
-    pub(in crate::repo) notes: Vec<CommitId>,
+    /// The annotated commits, each with the blob of its note.
+    pub(in crate::repo) notes: Vec<(CommitId, Oid)>,
     /// The subtrees, by the next byte of the ids in them.
     pub(in crate::repo) subtrees: HashMap<u8, Oid>,
 }
@@ -85,7 +86,7 @@ impl<'repo> NotesTree<'repo> {
 
     /// Returns the text of these blobs as one note. Several are joined as in git: by a blank line,
     /// equal ones once.
-    fn text(&self, blobs: &[Oid]) -> Result<Vec<u8>, Error> {
+    pub(in crate::repo) fn text(&self, blobs: &[Oid]) -> Result<Vec<u8>, Error> {
         let mut text: Vec<u8> = Vec::new();
         for (index, blob) in blobs.iter().enumerate() {
             if blobs[..index].contains(blob) {
@@ -140,7 +141,7 @@ impl<'repo> NotesTree<'repo> {
             let digits = 2 * tail.len();
             if entry.is_note(digits) && hex::decode_into(entry.name, tail).is_some() {
                 head.copy_from_slice(prefix);
-                level.notes.push(CommitId::from_bytes(id));
+                level.notes.push((CommitId::from_bytes(id), entry.id));
             } else if entry.is_folder(digits) {
                 let byte = hex::decode(entry.name).and_then(|bytes| bytes.first().copied());
                 level.subtrees.extend(byte.map(|byte| (byte, entry.id)));

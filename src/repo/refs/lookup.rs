@@ -11,7 +11,7 @@ use crate::repo::{
 };
 use crate::{
     model::{
-        commit::CommitId,
+        commit::{Commit, CommitId},
         error::{Error, ErrorKind},
         stored_names::families,
     },
@@ -65,8 +65,7 @@ impl Repo {
         for reference in self.git.references().map_err(unlisted)? {
             let reference = reference.map_err(unlisted)?;
             let name = reference.name_bytes();
-            let chosen = patterns.iter().any(|pattern| matches(pattern.as_bytes(), name))
-                && !OURS.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+            let chosen = is_selected(patterns, name);
             if let Some(commit) = chosen.then(|| tip_of(self, &reference)).transpose()?.flatten() {
                 tips.insert(name.to_vec(), commit);
             }
@@ -76,7 +75,7 @@ impl Repo {
 
     /// Returns a check of whether commits are reachable from the refs that these patterns select.
     pub(crate) fn reachable<'a>(&'a self, patterns: &'a [String]) -> Reachable<'a> {
-        Reachable { repo: self, patterns, known: None }
+        Reachable { repo: self, patterns, branch: None, all: None }
     }
 
     /// Returns the commit that an object id names, with tags peeled. Returns `None` for a missing
@@ -104,23 +103,57 @@ impl Repo {
     }
 }
 
-/// Checks whether commits are reachable now. It reads the refs for each commit, but the history
-/// only after refs have moved.
+/// Returns true if these patterns select the ref.
+fn is_selected(patterns: &[String], name: &[u8]) -> bool {
+    patterns.iter().any(|pattern| matches(pattern.as_bytes(), name))
+        && !OURS.iter().any(|prefix| name.starts_with(prefix.as_bytes()))
+}
+
+/// Checks whether commits are reachable now. It reads the branch of each commit, and all other refs only
+/// if that branch no longer reaches the commit. It reads the history only after refs have moved.
 pub(crate) struct Reachable<'a> {
     repo: &'a Repo,
     patterns: &'a [String],
-    known: Option<(Vec<Oid>, AncestorSearch<'a>)>,
+    /// The tip of the branch that was asked last, and the search below it.
+    branch: Option<(Oid, AncestorSearch<'a>)>,
+    /// The tips of all refs, and the search below them.
+    all: Option<(Vec<Oid>, AncestorSearch<'a>)>,
 }
 
 impl Reachable<'_> {
-    pub(crate) fn contains(&mut self, id: CommitId) -> Result<bool, Error> {
+    /// Returns true if a selected ref reaches the commit.
+    pub(crate) fn contains(&mut self, commit: &Commit) -> Result<bool, Error> {
+        let id = oid(commit.id)?;
+        Ok(self.is_below_its_branch(commit, id)? || self.is_below_any_ref(id)?)
+    }
+
+    fn is_below_its_branch(&mut self, commit: &Commit, id: Oid) -> Result<bool, Error> {
+        let Some(branch) = &commit.branch else { return Ok(false) };
+        let name = [BRANCHES, branch.as_bytes()].concat();
+        if !is_selected(self.patterns, &name) {
+            return Ok(false);
+        }
+        // A name that is not UTF-8, and a ref that cannot be read, are left to the list of all refs.
+        let name = std::str::from_utf8(&name).ok();
+        let reference = name.and_then(|name| self.repo.git.find_reference(name).ok());
+        let Some(tip) = reference.and_then(|it| it.target()) else { return Ok(false) };
+        let mut below = match self.branch.take() {
+            Some((known, below)) if known == tip => below,
+            _ => AncestorSearch::new(&self.repo.git, &[tip])?,
+        };
+        let contains = below.contains(id)?;
+        self.branch = Some((tip, below));
+        Ok(contains)
+    }
+
+    fn is_below_any_ref(&mut self, id: Oid) -> Result<bool, Error> {
         let tips: Vec<Oid> = self.repo.selected(self.patterns)?.into_values().collect();
-        let mut below = match self.known.take() {
+        let mut below = match self.all.take() {
             Some((known, below)) if known == tips => below,
             _ => AncestorSearch::new(&self.repo.git, &tips)?,
         };
-        let contains = below.contains(oid(id)?)?;
-        self.known = Some((tips, below));
+        let contains = below.contains(id)?;
+        self.all = Some((tips, below));
         Ok(contains)
     }
 }

@@ -162,7 +162,8 @@ impl Model {
             self.job(*id, branch, false);
         }
         for id in (0..self.commits.len()).filter(|id| !new.contains(id)) {
-            if let Some(branch) = self.again(id, is_tag && tip == id) {
+            // A run goes on until no ref requests a job, so each branch can add what it runs.
+            while let Some(branch) = self.again(id, is_tag && tip == id) {
                 self.job(id, &branch, false);
             }
         }
@@ -177,7 +178,9 @@ impl Model {
         let mut refs: Vec<&str> =
             self.branches.iter().filter(|(_, tip)| **tip == id).map(|(name, _)| *name).collect();
         refs.sort_by_key(|name| *name != "main");
+        // A pushed tag requests a job itself, for the branch of the last job.
         let own = is_tagged_now.then_some(commit.branch.as_str());
+        refs.retain(|name| Some(*name) != own);
         let runs_on = |branch: &&str| {
             let tags = self.tagged(id);
             let says = |when: &When| when.says(commit, branch, tags, true, false);

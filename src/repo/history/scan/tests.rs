@@ -221,7 +221,14 @@ fn a_force_push_leaves_what_it_dropped() {
     assert_eq!(case.pending(), [all[0].clone(), other.clone()]);
     let opened = Repo::open(case.repo.path()).unwrap();
     let mut reachable = opened.reachable(&case.refs);
-    let mut reachable = |id: &str| reachable.contains(id.parse().unwrap()).unwrap();
+    let mut reachable = |id: &str| {
+        let commit = opened.commit_for(id.parse().unwrap(), None).unwrap();
+        let of_branch =
+            crate::model::commit::Commit { branch: Some("main".into()), ..commit.clone() };
+        let found = reachable.contains(&commit).unwrap();
+        assert_eq!(reachable.contains(&of_branch).unwrap(), found);
+        found
+    };
     assert!(reachable(&all[0]) && reachable(&other) && !reachable(&all[2]));
     case.repo.git(&["reset", "-q", "--hard", &all[2]]);
     assert!(reachable(&all[0]) && !reachable(&other) && reachable(&all[2]), "the refs have moved");

@@ -229,11 +229,15 @@ fn same_step(other: &SeenStep, real: &SeenStep) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a step begins with the commands that were foretold before its dry run ended.
+/// Whether a step begins with the commands that were foretold before its dry run ended. The order of
+/// branches that run at once does not matter.
 fn begins_as_foretold(foretold: &[SeenCommand], step: &SeenStep) -> Result<(), String> {
-    let done = &step.commands;
-    let goes_on = !done.iter().any(departs);
-    let same = foretold.iter().zip(done).all(|(told, done)| told.text == done.text);
+    let by_branch = |commands| -> Vec<&SeenCommand> {
+        branches(commands).into_iter().flat_map(|group| group.0.into_values().flatten()).collect()
+    };
+    let (foretold, done) = (by_branch(foretold), by_branch(&step.commands));
+    let goes_on = !done.iter().any(|command| departs(command));
+    let same = foretold.iter().zip(&done).all(|(told, done)| told.text == done.text);
     let is_beginning = same && (!goes_on || done.len() >= foretold.len());
     is_beginning.then_some(()).ok_or_else(|| format!("how `{}` begins", step.name))
 }
