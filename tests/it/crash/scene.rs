@@ -11,7 +11,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::support::{
-    TestRepo,
+    TestRepo, eventually,
     program::{Said, run_in},
     succeed,
 };
@@ -233,13 +233,26 @@ impl Scene {
         let is_interrupted =
             outcomes.lines().next().is_some_and(|it| it.contains("\"interrupted\""));
         if is_interrupted {
-            self.run(&["deploy", "--yes", "--unlock", "looked"]).with_code(0);
+            self.run_when_free(&["deploy", "--yes", "--unlock", "looked"]);
         } else if !outcomes.contains("rollback") {
-            self.run(words).with_code(0);
+            self.run_when_free(words);
         }
         let outcomes = self.run(&["deployments", "--json"]).with_code(0).out;
         let newest = outcomes.lines().next().unwrap();
         assert!(newest.contains("\"success\""), "{newest}");
+    }
+
+    /// Runs the command once the environment is free. The guard of a killed deployment has the lock
+    /// of its environment until all of its commands are dead.
+    fn run_when_free(&self, words: &[&str]) {
+        let mut said = self.run(words);
+        eventually("the guard releases the lock of the environment", || {
+            if said.code == Some(3) {
+                said = self.run(words);
+            }
+            said.code != Some(3)
+        });
+        said.with_code(0);
     }
 }
 
