@@ -35,15 +35,17 @@ impl fmt::Display for Refusal {
             Self::Separator => f.write_str("has a slash in its name"),
             Self::GitDir => f.write_str("is a name that some systems read as `.git`"),
             Self::LinkedModules => f.write_str(
-                "is a symbolic link with a name that some systems read as `.gitmodules`",
+                "is a symbolic link, and it or its directory has a name that some systems read as \
+                 `.gitmodules`",
             ),
             Self::Mode(mode) => write!(f, "has the unknown mode {mode:06o}"),
         }
     }
 }
 
-/// Returns the type of the entry, or an error if its name or mode is not allowed.
-pub(super) fn check(entry: &TreeEntry) -> Result<Kind, Refusal> {
+/// Returns the type of the entry, or an error if its name or mode is not allowed. `dir` is the path of
+/// its directory.
+pub(super) fn check(entry: &TreeEntry, dir: &[u8]) -> Result<Kind, Refusal> {
     let name = entry.name.as_slice();
     match name {
         b"" => return Err(Refusal::Empty),
@@ -55,7 +57,9 @@ pub(super) fn check(entry: &TreeEntry) -> Result<Kind, Refusal> {
     // Like git, ignore the permission bits that old versions wrote, such as 100664.
     match entry.mode & 0o170_000 {
         0o100_000 => Ok(Kind::File { executable: entry.mode & 0o100 != 0 }),
-        0o120_000 if is_git_modules(name) => Err(Refusal::LinkedModules),
+        0o120_000 if is_git_modules(name) || is_below_git_modules(dir) => {
+            Err(Refusal::LinkedModules)
+        }
         0o120_000 => Ok(Kind::Link),
         0o040_000 => Ok(Kind::Directory),
         0o160_000 => Ok(Kind::Submodule),
@@ -73,6 +77,11 @@ fn is_git_dir(name: &[u8]) -> bool {
 /// such a link, so that the list of submodules is always a file of the commit itself.
 fn is_git_modules(name: &[u8]) -> bool {
     is_ntfs_git_modules(name) || is_hfs_name(name, ".gitmodules")
+}
+
+/// git compares the name of each directory of the path too, but not with all that NTFS reads so.
+fn is_below_git_modules(dir: &[u8]) -> bool {
+    dir.split(|byte| *byte == b'/').any(|name| is_hfs_name(name, ".gitmodules"))
 }
 
 /// NTFS also calls `.gitmodules` `gitmod~1` to `gitmod~4`. If these names are taken, it shortens
@@ -121,7 +130,7 @@ mod tests {
     use super::*;
 
     fn checked(name: &[u8], mode: u32) -> Result<Kind, Refusal> {
-        check(&TreeEntry { mode, name: name.to_vec(), id: [0; 20] })
+        check(&TreeEntry { mode, name: name.to_vec(), id: [0; 20] }, b"")
     }
 
     #[test]
@@ -207,6 +216,19 @@ mod tests {
             (0o020_644, Err(Refusal::Mode(0o020_644))),
         ] {
             assert_eq!(checked(b"a", mode), expected, "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn links_below_a_directory_like_git_modules_are_refused() {
+        let at = |dir: &str| {
+            check(&TreeEntry { mode: 0o120_000, name: b"a".to_vec(), id: [0; 20] }, dir.as_bytes())
+        };
+        for dir in [".gitmodules", "b/.GitModules", ".gitmodules/b", ".git\u{200c}modules"] {
+            assert_eq!(at(dir), Err(Refusal::LinkedModules), "{dir}");
+        }
+        for dir in ["", "b", ".gitmodules2", "gitmod~1", ".gitmodules "] {
+            assert_eq!(at(dir), Ok(Kind::Link), "{dir}");
         }
     }
 }

@@ -132,8 +132,9 @@ impl<'a> Walk<'a> {
         let entries = self.objects.tree(tree).map_err(|error| self.unreadable(&error))?;
         let attributes = entries.iter().find(|entry| entry.name == b".gitattributes");
         // git also reads attributes from the target of a symbolic link.
-        let attributes = attributes
-            .filter(|attributes| matches!(check(attributes), Ok(Kind::File { .. } | Kind::Link)));
+        let attributes = attributes.filter(|attributes| {
+            matches!(check(attributes, &self.path), Ok(Kind::File { .. } | Kind::Link))
+        });
         if let Some(attributes) = attributes {
             let contents =
                 self.objects.blob(attributes.id).map_err(|error| self.unreadable(&error))?;
@@ -171,12 +172,13 @@ impl<'a> Walk<'a> {
 
     fn entry(&mut self, entry: &TreeEntry) -> Result<(), Error> {
         self.check_limits()?;
+        let checked = check(entry, &self.path);
         if !self.path.is_empty() {
             self.path.push(b'/');
         }
         self.path.extend_from_slice(&entry.name);
         self.count()?;
-        let kind = check(entry).map_err(|refusal| self.refused(&refusal.to_string()))?;
+        let kind = checked.map_err(|refusal| self.refused(&refusal.to_string()))?;
         let is_directory = matches!(kind, Kind::Directory | Kind::Submodule);
         let assigned = self.attributes.of(&self.path, is_directory);
         let ignore = assigned.as_ref().map(|assigned| &assigned.export_ignore);

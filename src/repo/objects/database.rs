@@ -192,7 +192,7 @@ extern "C" fn read_prefix(
         }
         Ok(Completed::None) => raw::GIT_ENOTFOUND,
         Ok(Completed::Several) => raw::GIT_EAMBIGUOUS,
-        Err(_) => fail("reading the names of loose objects panicked"),
+        Err(_) => fail(&odb_error("reading the names of loose objects panicked")),
     }
 }
 
@@ -224,26 +224,29 @@ fn answered(
     match found {
         Ok(Ok(true)) => 0,
         Ok(Ok(false)) => raw::GIT_ENOTFOUND,
-        Ok(Err(error)) => fail(error.message()),
-        Err(_) => fail("reading a loose object panicked"),
+        Ok(Err(error)) => fail(&error),
+        Err(_) => fail(&odb_error("reading a loose object panicked")),
     }
 }
 
 fn damaged(damage: &Damage) -> git2::Error {
-    git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, damage.to_string())
+    odb_error(&damage.to_string())
 }
 
-fn too_large() -> git2::Error {
-    let message = "the object is larger than the memory that can be addressed";
+pub(super) fn odb_error(message: &str) -> git2::Error {
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, message)
 }
 
-/// Sets the message that git2 puts into its error, and returns the error code.
-pub(super) fn fail(message: &str) -> c_int {
-    let text: Vec<u8> = message.bytes().filter(|byte| *byte != 0).collect();
+fn too_large() -> git2::Error {
+    odb_error("the object is larger than the memory that can be addressed")
+}
+
+/// Sets the class and the message that git2 puts into its error, and returns the error code.
+pub(super) fn fail(error: &git2::Error) -> c_int {
+    let text: Vec<u8> = error.message().bytes().filter(|byte| *byte != 0).collect();
     if let Ok(text) = CString::new(text) {
         // SAFETY: the text lives until after the call, which copies it.
-        unsafe { raw::git_error_set_str(raw::GIT_ERROR_ODB as c_int, text.as_ptr()) };
+        unsafe { raw::git_error_set_str(error.raw_class() as c_int, text.as_ptr()) };
     }
     raw::GIT_ERROR
 }

@@ -8,7 +8,7 @@
 use std::{
     collections::BTreeSet,
     ffi::{CString, OsString, c_int, c_void},
-    fs,
+    fs, mem,
     os::unix::ffi::OsStrExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -19,7 +19,7 @@ use std::{
 
 use libgit2_sys as raw;
 
-use super::database::{Backend, checked, empty_backend, fail};
+use super::database::{Backend, checked, empty_backend, fail, odb_error};
 use crate::util::lock::lock;
 
 /// The number of searches for an object in packs that change during each of them.
@@ -39,6 +39,8 @@ struct Packs {
 struct Snapshot {
     files: Files,
     reader: Reader,
+    /// True after [`refresh`]: libgit2 has not found an object anywhere, and searches the packs once more.
+    is_last_search: bool,
 }
 
 /// The files of the directory `pack`, and when one was last added or removed.
@@ -78,7 +80,7 @@ impl Snapshot {
     fn new(dir: &Path) -> Result<Self, git2::Error> {
         // Listed first: files that come later make the snapshot outdated, not incomplete.
         let files = files(dir);
-        Ok(Self { files, reader: Reader::new(dir)? })
+        Ok(Self { files, reader: Reader::new(dir)?, is_last_search: false })
     }
 
     /// Replaces an outdated snapshot. Returns false if it was not outdated.
@@ -122,8 +124,8 @@ fn answered(backend: Backend, answer: impl FnOnce(&Packs) -> Result<c_int, git2:
     let packs = unsafe { &*backend.cast::<Packs>() };
     match catch_unwind(AssertUnwindSafe(|| answer(packs))) {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) => fail(error.message()),
-        Err(_) => fail("reading packs panicked"),
+        Ok(Err(error)) => fail(&error),
+        Err(_) => fail(&odb_error("reading packs panicked")),
     }
 }
 
@@ -138,7 +140,8 @@ fn called(
     })
 }
 
-/// Calls one of libgit2's functions until it finds the object, or the packs do not change meanwhile.
+/// Calls one of libgit2's functions. If libgit2 does not search elsewhere afterwards, repeats the call
+/// until it finds the object or the packs do not change meanwhile.
 fn searched(
     backend: Backend,
     search: impl Fn(&raw::git_odb_backend, Backend) -> Option<c_int>,
@@ -146,10 +149,15 @@ fn searched(
     answered(backend, |packs| {
         let mut current = lock(&packs.current);
         let mut code = raw::GIT_ENOTFOUND;
+        // Most objects that are in no pack have a file of their own, so libgit2 looks there first.
+        let is_last_search = mem::take(&mut current.is_last_search);
         for _ in 0..SEARCHES {
             let found = search(current.reader.functions(), current.reader.0);
             code = found.unwrap_or(raw::GIT_ENOTFOUND);
-            if code >= 0 || code == raw::GIT_EAMBIGUOUS || !current.renew(&packs.dir)? {
+            let is_decided = code >= 0
+                || code == raw::GIT_EAMBIGUOUS
+                || (code == raw::GIT_ENOTFOUND && !is_last_search);
+            if is_decided || !current.renew(&packs.dir)? {
                 break;
             }
         }
@@ -197,7 +205,12 @@ extern "C" fn exists_prefix(
 }
 
 extern "C" fn refresh(backend: Backend) -> c_int {
-    answered(backend, |packs| lock(&packs.current).renew(&packs.dir).map(|_| 0))
+    answered(backend, |packs| {
+        let mut current = lock(&packs.current);
+        current.renew(&packs.dir)?;
+        current.is_last_search = true;
+        Ok(0)
+    })
 }
 
 /// Lists the objects with a reader of its own, because the callback may read objects.

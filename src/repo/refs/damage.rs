@@ -149,6 +149,13 @@ pub(in crate::repo) fn remedy(name: &str) -> String {
     )
 }
 
+/// An entry of a tree, without its object.
+#[derive(PartialEq, Eq, Hash)]
+struct EntryKey {
+    name: Vec<u8>,
+    is_tree: bool,
+}
+
 /// The objects that were checked: true if everything in them can be read.
 struct Trees<'repo> {
     repo: &'repo Repo,
@@ -176,14 +183,12 @@ impl<'repo> Trees<'repo> {
         let readable = self.is_promised(id)
             || self.entries(id).is_some_and(|entries| {
                 let before = before.and_then(|before| self.entries(before)).unwrap_or_default();
-                entries.iter().all(|(name, is_tree, entry)| {
-                    let old = before.iter().find(|old| old.0 == *name && old.1 == *is_tree);
-                    let old = old.map(|old| old.2);
-                    match is_tree {
-                        true => self.are_readable(*entry, old),
-                        false => old == Some(*entry) || self.is_readable_blob(*entry),
-                    }
-                })
+                entries.iter().filter(|(key, entry)| before.get(*key) != Some(*entry)).all(
+                    |(key, entry)| match key.is_tree {
+                        true => self.are_readable(*entry, before.get(key).copied()),
+                        false => self.is_readable_blob(*entry),
+                    },
+                )
             });
         self.checked.insert(id, readable);
         readable
@@ -210,10 +215,12 @@ impl<'repo> Trees<'repo> {
             && self.repo.new_object(id).is_none()
     }
 
-    fn entries(&self, id: Oid) -> Option<Vec<(Vec<u8>, bool, Oid)>> {
+    fn entries(&self, id: Oid) -> Option<HashMap<EntryKey, Oid>> {
         let odb = self.repo.git.odb().ok()?;
         let object = odb.read(id).ok().filter(|object| object.kind() == ObjectType::Tree)?;
-        let owned = |entry: tree::Entry<'_>| (entry.name.to_vec(), entry.is_tree(), entry.id);
+        let owned = |entry: tree::Entry<'_>| {
+            (EntryKey { name: entry.name.to_vec(), is_tree: entry.is_tree() }, entry.id)
+        };
         tree::entries(object.data()).map(|entry| entry.map(owned)).collect()
     }
 }

@@ -1,16 +1,12 @@
 //! Checks that a push costs the same with one verdict and with thousands. The tests count system
 //! calls and instructions, because times vary.
 
-use std::{
-    fmt::Write as _,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::{fmt::Write as _, io::Write, process::Stdio};
 
+use super::counts::{can_count, counted};
 use crate::support::{
     program::{like, run, tinyci},
     server::Server,
-    succeed,
 };
 
 /// Returns a server with this number of commits on `main`, each with a verdict.
@@ -77,24 +73,16 @@ impl Calls {
 fn system_calls(server: &Server, has_hook: bool) -> u64 {
     let pushes = (0..3).map(|_| {
         let id = server.client.commit("another");
-        let plain = server.push_command(&["main"]);
-        let mut strace = like(&plain, "strace");
-        let table = server.outside("table");
-        strace.args(["-f", "-c", "-o"]).arg(&table).arg(plain.get_program());
-        strace.args(plain.get_args());
-        succeed("strace git push", &strace.output().unwrap());
+        let (_, calls) = counted(&server.push_command(&["main"]), &server.outside("table"));
         assert_eq!(server.repo.verdict(&id).as_deref(), has_hook.then_some("success"));
-        let table = std::fs::read_to_string(table).unwrap();
-        let total = table.lines().find(|line| line.ends_with(" total")).unwrap();
-        total.split_whitespace().nth(3).unwrap().parse().unwrap()
+        calls
     });
     pushes.min().unwrap()
 }
 
 #[test]
 fn a_push_makes_as_many_system_calls_with_2000_verdicts() {
-    if Command::new("strace").arg("--version").output().is_err() {
-        eprintln!("skipped: strace is not installed");
+    if !can_count() {
         return;
     }
     let few = Calls::of(&server_with(1));

@@ -15,8 +15,12 @@ use crate::support::program::tinyci;
 
 const NO_DESCRIPTORS: &[&str] = &["Too many open files", "No file descriptors available"];
 const NO_PROCESSES: &[&str] = &["Resource temporarily unavailable"];
-const NO_MEMORY: &[&str] =
-    &["Resource temporarily unavailable", "Cannot allocate memory", "out of memory"];
+const NO_MEMORY: &[&str] = &[
+    "Resource temporarily unavailable",
+    "Cannot allocate memory",
+    "out of memory",
+    "Out of memory",
+];
 const TOO_LARGE: &[&str] = &["File too large"];
 
 /// An account that no other process uses, so that only the test's own processes count.

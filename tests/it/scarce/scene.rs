@@ -26,6 +26,8 @@ pub(super) enum Ended {
     Refused,
     /// The system could not start the program.
     NotStarted,
+    /// The process ended in the middle, as after a kill.
+    Aborted,
 }
 
 /// A bare repository, and the clone that its commits come from.
@@ -91,11 +93,15 @@ impl Scene {
             (Some(127), _) if told.contains("error while loading shared libraries") => {
                 Ended::NotStarted
             }
+            // Rust ends the process if it gets no memory for a small object.
+            (None, Some(libc::SIGABRT)) if told.contains("memory allocation of") => Ended::Aborted,
             (None, Some(libc::SIGSEGV | libc::SIGKILL)) if told.is_empty() => Ended::NotStarted,
             _ => panic!("{situation}: {}\n{told}", output.status),
         };
+        // A process that ends suddenly may have stored the verdict before.
         let expected = (ended == Ended::Tested).then_some("success");
-        assert_eq!(verdict.as_deref(), expected, "{situation}: {told}");
+        let is_expected = verdict.as_deref() == expected || ended == Ended::Aborted;
+        assert!(is_expected, "{situation}: {verdict:?} {told}");
         self.assert_recovers(situation);
         ended
     }
