@@ -35,7 +35,11 @@ pub(crate) fn hides_refs(repo: &Repo) -> Result<bool, Error> {
     if ignores_case(repo)? {
         names.extend([families::NOTES, families::TINYCI].map(in_other_letters));
     }
-    Ok(names.iter().all(|name| hidden.hides(name)))
+    let mut excepted = hidden.excepted();
+    // git compares these lines with the letters of a push, and the file system ignores them.
+    excepted.retain(|path| is_written_by_tinyci(path) && !hidden.hides(path));
+    let is_forgeable = ignores_case(repo)? && !excepted.is_empty();
+    Ok(!is_forgeable && names.iter().all(|name| hidden.hides(name)))
 }
 
 /// Makes git refuse pushes to notes and tinyci's refs, except approvals, the notes of others, and the
@@ -345,6 +349,22 @@ mod tests {
         assert!(!stage.refuses(NOTES_OF_PEOPLE));
         assert!(show(&repo).unwrap() && !show(&repo).unwrap());
         assert_eq!(stage.config(), before);
+    }
+
+    #[test]
+    fn an_exception_in_other_letters_is_one_if_the_file_system_ignores_them() {
+        for (letters, is_protected) in [("false", true), ("true", false)] {
+            let stage = Stage::new(&[("core.ignoreCase", letters)]);
+            hide(&stage.repo(), &[]).unwrap();
+            for exception in ["!refs/Notes", "!refs/notes/TinyCI-result"] {
+                assert!(hides_refs(&stage.repo()).unwrap(), "{letters}");
+                stage.server.git(&["config", "--add", HIDE_REFS, exception]);
+                assert_eq!(hides_refs(&stage.repo()).unwrap(), is_protected, "{exception}");
+                assert!(!stage.refuses("refs/Notes/x") || exception != "!refs/Notes");
+                let value = format!("^{exception}$");
+                stage.server.git(&["config", "--unset", HIDE_REFS, &value]);
+            }
+        }
     }
 
     #[test]

@@ -93,8 +93,13 @@ impl Scene {
             (Some(127), _) if told.contains("error while loading shared libraries") => {
                 Ended::NotStarted
             }
-            // Rust ends the process if it gets no memory for a small object.
-            (None, Some(libc::SIGABRT)) if told.contains("memory allocation of") => Ended::Aborted,
+            // Rust and glibc end the process if they get no memory for a small object.
+            (None, Some(libc::SIGABRT))
+                if told.contains("memory allocation of")
+                    || (told.contains("Fatal glibc error") && told.contains("out of memory")) =>
+            {
+                Ended::Aborted
+            }
             (None, Some(libc::SIGSEGV | libc::SIGKILL)) if told.is_empty() => Ended::NotStarted,
             _ => panic!("{situation}: {}\n{told}", output.status),
         };
