@@ -73,6 +73,8 @@ pub(crate) mod state {
     pub(crate) const LOCKING: &str = "locking";
     /// The repository's id.
     pub(crate) const ID: &str = "id";
+    /// The file that an install or uninstall locks.
+    pub(crate) const INSTALLING: &str = "installing";
     /// What `install` changed in git's configuration.
     pub(crate) const INSTALLED: &str = "installed";
     /// The refspecs that `install` added.

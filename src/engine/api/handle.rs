@@ -615,6 +615,7 @@ impl Engine {
     pub fn install(&self, options: &InstallOptions) -> Result<InstallReport, Error> {
         let (repo, env) = (self.shared.writable_repo()?, self.shared.process_env());
         let workspace = self.shared.workspace();
+        let _lock = repo.acquire_install_lock()?;
         let adopted = if options.adopt_builds { workspace.adopt_builds()? } else { None };
         let mut installed = install::install(&repo, options)?;
         let (changed, notes) = install::protect(&repo, || git_version(&env))?;
@@ -638,7 +639,9 @@ impl Engine {
     ///
     /// [`Io`](ErrorKind::Io) if the file cannot be written.
     pub fn uninstall(&self) -> Result<InstallReport, Error> {
-        install::uninstall(&self.shared.writable_repo()?)
+        let repo = self.shared.writable_repo()?;
+        let _lock = repo.acquire_install_lock()?;
+        install::uninstall(&repo)
     }
 
     /// Passes the lines of a log to `line`: of all runs, or of one commit's build.

@@ -73,6 +73,19 @@ impl Repo {
         self.check_writable()?;
         Ok(owner)
     }
+
+    /// Waits for other installs and uninstalls in this repository, each of which changes several lines
+    /// of the configuration and records them. Others wait until the file is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Io`](crate::ErrorKind::Io) with the path if the file cannot be locked.
+    pub(crate) fn acquire_install_lock(&self) -> Result<File, Error> {
+        let (sharing, dir) = (self.sharing()?, self.common_dir().join(state::DIR));
+        let made = sharing.create_dir_below(self.common_dir(), &dir);
+        made.map_err(|source| Error::io("create", &dir, source))?;
+        open_locked(&dir.join(state::INSTALLING), sharing)
+    }
 }
 
 impl RefLockOwner {
@@ -81,11 +94,7 @@ impl RefLockOwner {
         let dir = common_dir.join(state::DIR);
         let made = sharing.create_dir_below(common_dir, &dir.join(state::LOCKING));
         made.map_err(|source| Error::io("create", &dir.join(state::LOCKING), source))?;
-        let path = dir.join(state::INTENT);
-        let file = state_file::open_or_create(&path)
-            .and_then(|file| sharing.adjust_open(&file).map(|()| file))
-            .map_err(|source| Error::io("open", &path, source))?;
-        lock(&file, &path)?;
+        let file = open_locked(&dir.join(state::INTENT), sharing)?;
         unfinished::remove_abandoned(&dir);
         let owner = Self { common_dir: common_dir.to_path_buf(), sharing, flush, _lock: file };
         owner.remove_leftovers().map_err(|source| {
@@ -338,6 +347,14 @@ fn remove_empty(dir: &Path) -> io::Result<()> {
         }
     }
     fs::remove_dir(dir)
+}
+
+fn open_locked(path: &Path, sharing: Sharing) -> Result<File, Error> {
+    let file = state_file::open_or_create(path)
+        .and_then(|file| sharing.adjust_open(&file).map(|()| file))
+        .map_err(|source| Error::io("open", path, source))?;
+    lock(&file, path)?;
+    Ok(file)
 }
 
 fn lock(file: &File, path: &Path) -> Result<(), Error> {

@@ -1,10 +1,10 @@
 //! The hook among other hooks, in other places, and what it hands to a build.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use crate::support::{
     TestRepo,
-    program::{run, run_in},
+    program::{run, run_in, tinyci},
     server::{Server, write_script},
 };
 
@@ -190,4 +190,26 @@ fn a_mirror_push_does_not_take_the_verdicts_along() {
     server.push(&["main"]);
     let _ = server.push_command(&["--mirror"]).output().unwrap();
     assert_eq!(server.verdicts(&[&first]), ["success"]);
+}
+
+#[test]
+fn installs_at_the_same_time_add_each_line_once_and_an_uninstall_removes_all() {
+    let repo = TestRepo::bare();
+    let config = repo.git(&["config", "--local", "--list"]);
+    let install = |_| {
+        let mut command = tinyci(repo.path());
+        command.args(["install", "--hide-refs"]).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let installs: Vec<_> = (0..6).map(install).collect();
+    for mut install in installs {
+        assert!(install.wait().unwrap().success());
+    }
+    let lines = repo.git(&["config", "--local", "--list"]);
+    let mut once: Vec<&str> = lines.lines().map(|line| line.trim_end_matches('/')).collect();
+    once.sort_unstable();
+    let all = once.len();
+    once.dedup();
+    assert_eq!(once.len(), all, "{lines}");
+    run(&repo, &["uninstall"]).with_code(0);
+    assert_eq!(repo.git(&["config", "--local", "--list"]), config);
 }
