@@ -140,24 +140,30 @@ fn called(
     })
 }
 
-/// Calls one of libgit2's functions. If libgit2 does not search elsewhere afterwards, repeats the call
-/// until it finds the object or the packs do not change meanwhile.
+/// Calls one of libgit2's functions to find an object.
+///
+/// Most objects that are in no pack have a file of their own, and so can an object whose packed copy is
+/// damaged. So an error is first "not found", and libgit2 looks there. If that fails too, libgit2 calls
+/// [`refresh`] and searches the packs once more. Then this repeats the call until it finds the object or
+/// the packs do not change meanwhile, and returns the error.
 fn searched(
     backend: Backend,
     search: impl Fn(&raw::git_odb_backend, Backend) -> Option<c_int>,
 ) -> c_int {
     answered(backend, |packs| {
         let mut current = lock(&packs.current);
-        let mut code = raw::GIT_ENOTFOUND;
-        // Most objects that are in no pack have a file of their own, so libgit2 looks there first.
         let is_last_search = mem::take(&mut current.is_last_search);
+        let mut code = raw::GIT_ENOTFOUND;
         for _ in 0..SEARCHES {
             let found = search(current.reader.functions(), current.reader.0);
             code = found.unwrap_or(raw::GIT_ENOTFOUND);
-            let is_decided = code >= 0
-                || code == raw::GIT_EAMBIGUOUS
-                || (code == raw::GIT_ENOTFOUND && !is_last_search);
-            if is_decided || !current.renew(&packs.dir)? {
+            if code >= 0 || code == raw::GIT_EAMBIGUOUS {
+                break;
+            }
+            if !is_last_search {
+                return Ok(raw::GIT_ENOTFOUND);
+            }
+            if !current.renew(&packs.dir)? {
                 break;
             }
         }
@@ -305,5 +311,29 @@ mod tests {
         let packs = test.path().join(".git/objects/pack");
         let ours = open.lines().filter(|line| line.contains(packs.to_str().unwrap()));
         assert_eq!(ours.filter(|line| line.ends_with("(deleted)")).count(), 0, "{open}");
+    }
+
+    /// git also reads the file of an object whose packed copy is damaged.
+    #[test]
+    fn a_loose_copy_is_read_if_the_packed_one_is_damaged() {
+        let test = TestRepo::new();
+        let id = test.commit("first").parse().unwrap();
+        test.git(&["repack", "-q"]);
+        let packs = std::fs::read_dir(test.path().join(".git/objects/pack")).unwrap();
+        let pack = packs.map(|entry| entry.unwrap().path());
+        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        let mut bytes = std::fs::read(&pack).unwrap();
+        let end = bytes.len() - 20;
+        bytes[14..end].fill(b'X');
+        std::fs::remove_file(&pack).unwrap();
+        std::fs::write(&pack, bytes).unwrap();
+        let git = Repo::open(test.path()).unwrap().git;
+        assert_eq!(git.find_commit(id).unwrap().message().unwrap(), "first\n");
+        test.git(&["cat-file", "commit", &id.to_string()]);
+        let loose = &id.to_string();
+        let loose = test.path().join(".git/objects").join(&loose[..2]).join(&loose[2..]);
+        std::fs::remove_file(loose).unwrap();
+        let git = Repo::open(test.path()).unwrap().git;
+        assert_ne!(git.find_commit(id).unwrap_err().code(), git2::ErrorCode::NotFound);
     }
 }
