@@ -175,7 +175,7 @@ impl Writer<'_> {
                 let failed = |error: io::Error| unwritten(&path, &error);
                 if let Some(file) = self.intact(&path, *kind, data) {
                     files.push(file);
-                } else if path.exists() || !self.is_packed(**id) {
+                } else if path.exists() || !self.is_packed(**id, *kind, data) {
                     let unfinished = self.dir.join(format!("{UNFINISHED}{}", names.len()));
                     files.push(write(&unfinished, *kind, data).map_err(failed)?);
                     names.push((unfinished, path));
@@ -223,11 +223,13 @@ impl Writer<'_> {
         fs::rename(unfinished, path).map(|()| is_new)
     }
 
-    /// Returns true if a pack or an alternate repository contains the object. Does not look for new
-    /// packs.
-    fn is_packed(&self, id: Oid) -> bool {
-        let odb = self.repo.git.odb();
-        odb.is_ok_and(|odb| odb.exists_ext(id, OdbLookupFlags::NO_REFRESH))
+    /// Returns true if a pack or an alternate repository contains the object, undamaged. Does not look
+    /// for new packs.
+    fn is_packed(&self, id: Oid, kind: ObjectType, data: &[u8]) -> bool {
+        let Ok(odb) = self.repo.git.odb() else { return false };
+        let is_intact =
+            || odb.read(id).is_ok_and(|object| object.kind() == kind && object.data() == data);
+        odb.exists_ext(id, OdbLookupFlags::NO_REFRESH) && is_intact()
     }
 
     /// Opens the file of an object if it exists and is not damaged. The file may not be flushed yet.
@@ -294,6 +296,28 @@ mod tests {
         let left = fs::read_dir(test.path().join("objects")).unwrap().flatten();
         let left: Vec<_> = left.map(|it| it.file_name().into_string().unwrap()).collect();
         assert!(!left.iter().any(|name| name.starts_with("tmp_")), "{left:?}");
+    }
+
+    #[test]
+    fn an_object_that_is_damaged_in_its_pack_gets_a_file_of_its_own() {
+        let test = TestRepo::bare();
+        let id =
+            stored(&Repo::open(test.path()).unwrap(), ObjectType::Blob, b"a note of a commit\n");
+        test.git(&["update-ref", "refs/keep", &id.to_string()]);
+        test.git(&["repack", "-q", "-a", "-d"]);
+        let packs = fs::read_dir(test.path().join("objects/pack")).unwrap().flatten();
+        let pack = packs.map(|entry| entry.path());
+        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        let mut bytes = fs::read(&pack).unwrap();
+        let end = bytes.len() - 20;
+        bytes[14..end].fill(b'X');
+        fs::remove_file(&pack).unwrap();
+        fs::write(&pack, bytes).unwrap();
+        let repo = Repo::open(test.path()).unwrap();
+        assert_eq!(stored(&repo, ObjectType::Blob, b"a note of a commit\n"), id);
+        let text = test.git(&["cat-file", "blob", &id.to_string()]);
+        assert_eq!(text, "a note of a commit");
+        assert!(repo.git.find_blob(id).is_ok());
     }
 
     #[test]
