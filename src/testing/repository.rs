@@ -42,6 +42,25 @@ impl TestRepo {
         &self.path
     }
 
+    /// Returns the path of its only pack.
+    pub(crate) fn pack(&self) -> PathBuf {
+        let dir = PathBuf::from(self.git(&["rev-parse", "--git-path", "objects/pack"]));
+        let entries = std::fs::read_dir(self.path.join(dir)).expect("a directory of packs");
+        let mut paths = entries.map(|entry| entry.expect("its entries").path());
+        paths.find(|path| path.extension().is_some_and(|it| it == "pack")).expect("a pack")
+    }
+
+    /// Overwrites all objects of its only pack. The trailer stays, because libgit2 compares it with the
+    /// index.
+    pub(crate) fn damage_pack(&self) {
+        let pack = self.pack();
+        let mut bytes = std::fs::read(&pack).expect("the pack");
+        let trailer = bytes.len() - 20;
+        bytes[14..trailer].fill(b'X');
+        std::fs::remove_file(&pack).expect("its directory");
+        std::fs::write(&pack, bytes).expect("its directory");
+    }
+
     /// Returns the directory that contains the repository, for clones and scratch files.
     pub(crate) fn outside(&self) -> PathBuf {
         self.path.parent().expect("a parent directory").to_path_buf()

@@ -51,8 +51,9 @@ impl Engine {
         let shared = &self.shared;
         let repo = shared.repo()?;
         let running = running(shared, &repo)?;
+        let mut reports = Reports::new(&repo)?;
         let mut status = Status {
-            branches: branches(&repo)?,
+            branches: branches(&repo, &mut reports)?,
             free_bytes: shared.workspace().free_bytes().ok(),
             ..Status::default()
         };
@@ -60,7 +61,6 @@ impl Engine {
         let active: Vec<CommitId> = active.collect();
         let attempts = shared.workspace().attempts()?;
         let plan = plan_of(shared, &Selection::pending())?;
-        let mut reports = Reports::new(&repo)?;
         let ids = plan.jobs.iter().map(|job| &job.commit.id).chain(&plan.out_of_attempts);
         for (id, secret) in ids.filter_map(|id| Some((id, attempts.missing_secret(id)?))) {
             status.warnings.push(format!(
@@ -218,16 +218,18 @@ fn running(shared: &Shared, repo: &Repo) -> Result<Option<ActiveRun>, Error> {
 }
 
 /// Returns every branch with its newest verdict, from this repository or a remote.
-fn branches(repo: &Repo) -> Result<Vec<BranchStatus>, Error> {
-    let mut reports = Reports::new(repo)?;
+fn branches(repo: &Repo, reports: &mut Reports<'_>) -> Result<Vec<BranchStatus>, Error> {
     let mut of_tips: HashMap<CommitId, Option<LatestVerdict>> = HashMap::new();
     let mut found = Vec::new();
     for branch in repo.branch_list()? {
         let latest = match of_tips.get(&branch.tip) {
             Some(latest) => latest.clone(),
-            None => latest_verdict(repo, &mut reports, branch.tip)?,
+            None => {
+                let latest = latest_verdict(repo, reports, branch.tip)?;
+                of_tips.insert(branch.tip, latest.clone());
+                latest
+            }
         };
-        of_tips.insert(branch.tip, latest.clone());
         found.push(BranchStatus { name: branch.name, tip: branch.tip, latest });
     }
     Ok(found)

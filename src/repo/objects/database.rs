@@ -184,16 +184,16 @@ extern "C" fn read_prefix(
     // SAFETY: libgit2 passes the backend that `reader` made, a valid id, and a valid pointer for the
     // whole id.
     let (reader, short, whole) = unsafe { (&*backend.cast::<Reader>(), &(*short).id, &mut *whole) };
-    let completed = catch_unwind(AssertUnwindSafe(|| reader.objects.complete(short, digits)));
-    match completed {
-        Ok(Completed::One(id)) => {
-            whole.id = id;
-            read(contents, size, kind, backend, whole)
-        }
-        Ok(Completed::None) => raw::GIT_ENOTFOUND,
-        Ok(Completed::Several) => raw::GIT_EAMBIGUOUS,
-        Err(_) => fail(&odb_error("reading the names of loose objects panicked")),
-    }
+    guarded("reading the names of loose objects", || {
+        Ok(match reader.objects.complete(short, digits) {
+            Completed::One(id) => {
+                whole.id = id;
+                read(contents, size, kind, backend, whole)
+            }
+            Completed::None => raw::GIT_ENOTFOUND,
+            Completed::Several => raw::GIT_EAMBIGUOUS,
+        })
+    })
 }
 
 /// Lists nothing, because libgit2's own backend lists the names.
@@ -216,16 +216,20 @@ fn answered(
     // SAFETY: libgit2 passes the backend that `reader` made, and a valid id. Both live until after the
     // call.
     let (reader, id) = unsafe { (&*backend.cast::<Reader>(), &(*id).id) };
-    let found = catch_unwind(AssertUnwindSafe(|| match reader.objects.open(id) {
-        Ok(Some(object)) => answer(object).map(|()| true),
-        Ok(None) => Ok(false),
+    guarded("reading a loose object", || match reader.objects.open(id) {
+        Ok(Some(object)) => answer(object).map(|()| 0),
+        Ok(None) => Ok(raw::GIT_ENOTFOUND),
         Err(damage) => Err(damaged(&damage)),
-    }));
-    match found {
-        Ok(Ok(true)) => 0,
-        Ok(Ok(false)) => raw::GIT_ENOTFOUND,
+    })
+}
+
+/// Calls a function for libgit2. Returns its code, or that of its error or panic, whose message is set.
+/// `what` is the subject of the message after a panic.
+pub(super) fn guarded(what: &str, answer: impl FnOnce() -> Result<c_int, git2::Error>) -> c_int {
+    match catch_unwind(AssertUnwindSafe(answer)) {
+        Ok(Ok(code)) => code,
         Ok(Err(error)) => fail(&error),
-        Err(_) => fail(&odb_error("reading a loose object panicked")),
+        Err(_) => fail(&odb_error(&format!("{what} panicked"))),
     }
 }
 
@@ -233,7 +237,7 @@ fn damaged(damage: &Damage) -> git2::Error {
     odb_error(&damage.to_string())
 }
 
-pub(super) fn odb_error(message: &str) -> git2::Error {
+fn odb_error(message: &str) -> git2::Error {
     git2::Error::new(ErrorCode::GenericError, ErrorClass::Odb, message)
 }
 
@@ -242,7 +246,7 @@ fn too_large() -> git2::Error {
 }
 
 /// Sets the class and the message that git2 puts into its error, and returns the error code.
-pub(super) fn fail(error: &git2::Error) -> c_int {
+fn fail(error: &git2::Error) -> c_int {
     let text: Vec<u8> = error.message().bytes().filter(|byte| *byte != 0).collect();
     if let Ok(text) = CString::new(text) {
         // SAFETY: the text lives until after the call, which copies it.
@@ -346,9 +350,7 @@ mod tests {
         repo.write("a", text + "and one more\n");
         repo.commit("second");
         repo.git(&["repack", "-q", "-a", "-d", "-f", "--depth=50"]);
-        let packs = repo.path().join(".git/objects/pack");
-        let pack = fs::read_dir(packs).unwrap().map(|entry| entry.unwrap().path());
-        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+        let pack = repo.pack();
         let whole = fs::read(&pack).unwrap();
         let ids = repo.git(&["cat-file", "--batch-all-objects", "--batch-check=%(objectname)"]);
         // The trailer stays, because libgit2 compares it with the index.

@@ -305,14 +305,7 @@ mod tests {
             stored(&Repo::open(test.path()).unwrap(), ObjectType::Blob, b"a note of a commit\n");
         test.git(&["update-ref", "refs/keep", &id.to_string()]);
         test.git(&["repack", "-q", "-a", "-d"]);
-        let packs = fs::read_dir(test.path().join("objects/pack")).unwrap().flatten();
-        let pack = packs.map(|entry| entry.path());
-        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
-        let mut bytes = fs::read(&pack).unwrap();
-        let end = bytes.len() - 20;
-        bytes[14..end].fill(b'X');
-        fs::remove_file(&pack).unwrap();
-        fs::write(&pack, bytes).unwrap();
+        test.damage_pack();
         let repo = Repo::open(test.path()).unwrap();
         assert_eq!(stored(&repo, ObjectType::Blob, b"a note of a commit\n"), id);
         let text = test.git(&["cat-file", "blob", &id.to_string()]);

@@ -10,7 +10,6 @@ use std::{
     ffi::{CString, OsString, c_int, c_void},
     fs, mem,
     os::unix::ffi::OsStrExt,
-    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     ptr,
     sync::Mutex,
@@ -19,7 +18,7 @@ use std::{
 
 use libgit2_sys as raw;
 
-use super::database::{Backend, checked, empty_backend, fail, odb_error};
+use super::database::{Backend, checked, empty_backend, guarded};
 use crate::util::lock::lock;
 
 /// The number of searches for an object in packs that change during each of them.
@@ -122,11 +121,7 @@ pub(super) fn packs(dir: PathBuf) -> Result<Backend, git2::Error> {
 fn answered(backend: Backend, answer: impl FnOnce(&Packs) -> Result<c_int, git2::Error>) -> c_int {
     // SAFETY: libgit2 passes the backend that `packs` made, which lives until after the call.
     let packs = unsafe { &*backend.cast::<Packs>() };
-    match catch_unwind(AssertUnwindSafe(|| answer(packs))) {
-        Ok(Ok(code)) => code,
-        Ok(Err(error)) => fail(&error),
-        Err(_) => fail(&odb_error("reading packs panicked")),
-    }
+    guarded("reading packs", || answer(packs))
 }
 
 /// Calls one of libgit2's functions for packs.
@@ -319,14 +314,7 @@ mod tests {
         let test = TestRepo::new();
         let id = test.commit("first").parse().unwrap();
         test.git(&["repack", "-q"]);
-        let packs = std::fs::read_dir(test.path().join(".git/objects/pack")).unwrap();
-        let pack = packs.map(|entry| entry.unwrap().path());
-        let pack = pack.into_iter().find(|path| path.extension().unwrap() == "pack").unwrap();
-        let mut bytes = std::fs::read(&pack).unwrap();
-        let end = bytes.len() - 20;
-        bytes[14..end].fill(b'X');
-        std::fs::remove_file(&pack).unwrap();
-        std::fs::write(&pack, bytes).unwrap();
+        test.damage_pack();
         let git = Repo::open(test.path()).unwrap().git;
         assert_eq!(git.find_commit(id).unwrap().message().unwrap(), "first\n");
         test.git(&["cat-file", "commit", &id.to_string()]);

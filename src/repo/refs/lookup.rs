@@ -114,13 +114,16 @@ fn is_selected(patterns: &[String], name: &[u8]) -> bool {
 pub(crate) struct Reachable<'a> {
     repo: &'a Repo,
     patterns: &'a [String],
-    /// The tip of the branch that was asked last, and the search below it.
-    branch: Option<(Oid, AncestorSearch<'a>)>,
-    /// The tips of all refs, and the search below them.
-    all: Option<(Vec<Oid>, AncestorSearch<'a>)>,
+    /// The search below the branch that was asked last.
+    branch: Option<TipSearch<'a>>,
+    /// The search below all refs.
+    all: Option<TipSearch<'a>>,
 }
 
-impl Reachable<'_> {
+/// Some tips, and the search below them.
+type TipSearch<'a> = (Vec<Oid>, AncestorSearch<'a>);
+
+impl<'a> Reachable<'a> {
     /// Returns true if a selected ref reaches the commit.
     pub(crate) fn contains(&mut self, commit: &Commit) -> Result<bool, Error> {
         let id = oid(commit.id)?;
@@ -137,23 +140,27 @@ impl Reachable<'_> {
         let name = std::str::from_utf8(&name).ok();
         let reference = name.and_then(|name| self.repo.git.find_reference(name).ok());
         let Some(tip) = reference.and_then(|it| it.target()) else { return Ok(false) };
-        let mut below = match self.branch.take() {
-            Some((known, below)) if known == tip => below,
-            _ => AncestorSearch::new(&self.repo.git, &[tip])?,
-        };
-        let contains = below.contains(id)?;
-        self.branch = Some((tip, below));
-        Ok(contains)
+        Self::is_below(self.repo, &mut self.branch, vec![tip], id)
     }
 
     fn is_below_any_ref(&mut self, id: Oid) -> Result<bool, Error> {
         let tips: Vec<Oid> = self.repo.selected(self.patterns)?.into_values().collect();
-        let mut below = match self.all.take() {
+        Self::is_below(self.repo, &mut self.all, tips, id)
+    }
+
+    /// Continues a search if its tips are still these.
+    fn is_below(
+        repo: &'a Repo,
+        search: &mut Option<TipSearch<'a>>,
+        tips: Vec<Oid>,
+        id: Oid,
+    ) -> Result<bool, Error> {
+        let mut below = match search.take() {
             Some((known, below)) if known == tips => below,
-            _ => AncestorSearch::new(&self.repo.git, &tips)?,
+            _ => AncestorSearch::new(&repo.git, &tips)?,
         };
         let contains = below.contains(id)?;
-        self.all = Some((tips, below));
+        *search = Some((tips, below));
         Ok(contains)
     }
 }

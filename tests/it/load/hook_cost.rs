@@ -74,7 +74,7 @@ impl Calls {
 fn system_calls(server: &Server, has_hook: bool) -> u64 {
     let pushes = (0..3).map(|_| {
         let id = server.client.commit("another");
-        let (_, calls) = counted(&server.push_command(&["main"]), &server.outside("table"));
+        let calls = counted(&server.push_command(&["main"]), &server.outside("table"));
         assert_eq!(server.repo.verdict(&id).as_deref(), has_hook.then_some("success"));
         calls
     });
